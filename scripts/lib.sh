@@ -1,0 +1,106 @@
+# Shared by the build scripts: where things are cached, how steps are shown,
+# and how a command is run inside the build root.  Sourced by bash scripts.
+# shellcheck shell=bash
+
+set -euo pipefail
+
+# An ordinary user's path lacks the places of chroot and newuidmap.
+export PATH=$PATH:/usr/sbin:/sbin
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+cache=${VFIO_CCW_CACHE:-${XDG_CACHE_HOME:-${HOME:?HOME is not set}/.cache}/vfio-ccw-rs}
+jobs=${JOBS:-$(nproc)}
+
+die() {
+    printf '\nerror: %s\n' "$1" >&2
+    shift
+    for line in "$@"; do printf '       %s\n' "$line" >&2; done
+    exit 1
+}
+
+case "$top$cache" in
+*[[:space:]:]*) die "make cannot work in a path with spaces or colons" "clone: $top" "cache: $cache" ;;
+esac
+
+mkdir -p "$cache/log" 2>/dev/null ||
+    die "cannot write to the cache directory $cache" "set VFIO_CCW_CACHE to a directory that you own"
+cache=$(cd "$cache" && pwd -P)
+log=$cache/log
+
+# Print the first 16 hex digits of the hash of standard input.
+key_of() { sha256sum | cut -c1-16; }
+
+# step TEXT: announce a step; the caller's number of steps is in $steps.
+step_no=0
+step() {
+    step_no=$((step_no + 1))
+    printf '[%d/%d] %s\n' "$step_no" "${steps:?}" "$1"
+}
+
+# run NAME COMMAND...: run a long command with its output in a log of that
+# name, show a sign of life every 20 seconds, and on failure the end of the log.
+run() {
+    local name=$1 file=$log/$1.log start=$SECONDS pid shown=0 rc=0
+    shift
+    # In a process group of its own, so that an interrupt ends all of it.
+    set -m
+    "$@" >"$file" 2>&1 </dev/null &
+    pid=$!
+    set +m
+    # shellcheck disable=SC2064
+    trap "kill -KILL -- -$pid 2>/dev/null; exit 130" INT TERM
+    while kill -0 "$pid" 2>/dev/null; do
+        sleep 0.2
+        if ((SECONDS - start >= shown + 20)); then
+            shown=$((SECONDS - start))
+            printf '      %4d s  %s\n' "$shown" "$(tail -n 1 "$file" | tr -d '\r' | cut -c1-90)"
+        fi
+    done
+    wait "$pid" || rc=$?
+    trap - INT TERM
+    if ((rc)); then
+        printf '\nerror: %s failed (exit %d); the end of its log:\n\n' "$name" "$rc" >&2
+        tail -n 25 "$file" | sed 's/^/    /' >&2
+        printf '\n    the whole log: %s\n' "$file" >&2
+        exit 1
+    fi
+    printf '      done in %d s\n' $((SECONDS - start))
+}
+
+# One build at a time per cache: two clones may share it.  A script that is
+# called by one that holds the lock has it already.
+lock_cache() {
+    [ -z "${cache_is_locked:-}" ] || return 0
+    exec 9>"$cache/lock"
+    if ! flock -n 9; then
+        echo "waiting for another build that uses $cache"
+        flock 9
+    fi
+    export cache_is_locked=1
+}
+
+unlock_cache() {
+    exec 9>&-
+    unset cache_is_locked
+}
+
+# Run a command with root's rights in a mount namespace of its own: plainly as
+# root, and as an ordinary user in a user namespace whose root is that user.
+in_namespace() {
+    if [ "$(id -u)" = 0 ]; then
+        unshare --mount --pid --fork --kill-child --propagation private "$@"
+    else
+        unshare --user --map-root-user --map-auto --mount --pid --fork --kill-child --propagation private "$@"
+    fi
+}
+
+# The build root's name carries what it is made of, so that a change of the
+# list makes a new one.
+root_key=$(cat "$top/scripts/packages" "$top/scripts/buildroot" | key_of)
+root=$cache/root-$root_key
+
+# in_root COMMAND...: run a command inside the build root, in the current
+# directory, with the clone and the cache at the paths that they have outside.
+in_root() {
+    in_namespace "$top/scripts/enter-root" "$root" "$top" "$cache" "$PWD" "$@"
+}
