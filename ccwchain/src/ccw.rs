@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Channel-command words of both formats.
+//!
+//! Principles of Operation, "Channel-Command Word"; `arch/s390/include/asm/cio.h`.
+
+use core::fmt;
+
+use crate::{
+    flags::flags,
+    orb::Orb, //
+};
+
+/// The size of a CCW, which is also its alignment.
+pub const SIZE: u32 = 8;
+
+/// The command code of transfer in channel; in format 0 only the low four bits of it count.
+pub const TIC: u8 = 0x08;
+
+/// The command code of no-operation, which transfers no data.
+pub const NO_OPERATION: u8 = 0x03;
+
+flags! {
+    /// The flags of a CCW.
+    pub struct Flags(u8);
+    /// Chain data: the next CCW describes a further storage area of this command.
+    CD = 0x80, "CD";
+    /// Chain command: the next CCW is a further command.
+    CC = 0x40, "CC";
+    /// Suppress the indication of an incorrect length.
+    SLI = 0x20, "SLI";
+    /// Do not store what is read.
+    SKIP = 0x10, "SKIP";
+    /// Program-controlled interruption when this CCW becomes current.
+    PCI = 0x08, "PCI";
+    /// The address is the one of a list of IDAWs.
+    IDA = 0x04, "IDA";
+    /// Suspend the program before this CCW.
+    SUSPEND = 0x02, "SUSPEND";
+    /// The address is the one of a list of MIDAWs.
+    MIDA = 0x01, "MIDA";
+}
+
+/// The format of the CCWs of a program, as the ORB gives it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Format 0: addresses have 24 bits.
+    Zero,
+    /// Format 1: addresses have 31 bits.
+    One,
+}
+
+impl Format {
+    /// The format that an ORB asks for.
+    pub const fn of(orb: &Orb) -> Self {
+        if orb.format1() {
+            Self::One
+        } else {
+            Self::Zero
+        }
+    }
+
+    /// The highest address that a CCW of this format can give.
+    pub const fn max_address(self) -> u32 {
+        match self {
+            Self::Zero => 0x00ff_ffff,
+            Self::One => 0x7fff_ffff,
+        }
+    }
+}
+
+/// What a command code asks for: its low bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// `xxxx 0000`: no command; a program check.
+    Invalid,
+    /// `xxxx xx01`: memory to device.
+    Write,
+    /// `xxxx xx10`: device to memory.
+    Read,
+    /// `xxxx xx11`: memory to device, as parameters of an order.
+    Control,
+    /// `xxxx 0100`: device to memory, information about the device.
+    Sense,
+    /// `xxxx 1000`: transfer in channel, to go on at another CCW.
+    TransferInChannel,
+    /// `xxxx 1100`: device to memory, towards lower addresses.
+    ReadBackward,
+}
+
+impl Direction {
+    /// The direction of a command code.
+    pub const fn of(command: u8) -> Self {
+        match command & 0x0f {
+            0x00 => Self::Invalid,
+            0x04 => Self::Sense,
+            0x08 => Self::TransferInChannel,
+            0x0c => Self::ReadBackward,
+            low => match low & 0x03 {
+                0x01 => Self::Write,
+                0x02 => Self::Read,
+                _ => Self::Control,
+            },
+        }
+    }
+
+    /// Whether the channel stores into memory.
+    pub const fn stores(self) -> bool {
+        matches!(self, Self::Read | Self::Sense | Self::ReadBackward)
+    }
+}
+
+impl fmt::Display for Direction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Invalid => "invalid",
+            Self::Write => "write",
+            Self::Read => "read",
+            Self::Control => "control",
+            Self::Sense => "sense",
+            Self::TransferInChannel => "transfer in channel",
+            Self::ReadBackward => "read backward",
+        })
+    }
+}
+
+/// A channel-command word, whatever its format.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct Ccw {
+    /// The command code.
+    pub command: u8,
+    /// The flags.
+    pub flags: Flags,
+    /// The number of bytes of the storage area.
+    pub count: u16,
+    /// The address of the storage area, of a list of IDAWs, or of the CCW to go on at. 24 bits in
+    /// format 0; in format 1 31 bits and a bit 0 that must be zero.
+    pub address: u32,
+}
+
+impl Ccw {
+    /// Reads a CCW from the bytes that it has in memory.
+    pub const fn parse(format: Format, bytes: [u8; 8]) -> Self {
+        let [command, b, c, d, e, f, g, h] = bytes;
+        match format {
+            Format::Zero => Self {
+                command,
+                flags: Flags::from_bits(e),
+                count: u16::from_be_bytes([g, h]),
+                address: u32::from_be_bytes([0, b, c, d]),
+            },
+            Format::One => Self {
+                command,
+                flags: Flags::from_bits(b),
+                count: u16::from_be_bytes([c, d]),
+                address: u32::from_be_bytes([e, f, g, h]),
+            },
+        }
+    }
+
+    /// The bytes that the CCW has in memory. Format 0 holds the low 24 bits of the address.
+    pub const fn to_bytes(&self, format: Format) -> [u8; 8] {
+        let flags = self.flags.bits();
+        let [count0, count1] = self.count.to_be_bytes();
+        let [a, b, c, d] = self.address.to_be_bytes();
+        match format {
+            Format::Zero => [self.command, b, c, d, flags, 0, count0, count1],
+            Format::One => [self.command, flags, count0, count1, a, b, c, d],
+        }
+    }
+
+    /// Whether this is a transfer in channel in a program of that format.
+    ///
+    /// Format 1 has one code for it, 0x08, and calls the others that end so invalid.
+    pub const fn is_tic(&self, format: Format) -> bool {
+        match format {
+            Format::Zero => self.command & 0x0f == TIC,
+            Format::One => self.command == TIC,
+        }
+    }
+
+    /// What the command code asks for.
+    pub const fn direction(&self) -> Direction {
+        Direction::of(self.command)
+    }
+}
+
+impl fmt::Display for Ccw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "CCW {:02x} {} count={} address={:#010x} ({})",
+            self.command,
+            self.flags,
+            self.count,
+            self.address,
+            self.direction()
+        )
+    }
+}
+
+impl fmt::Debug for Ccw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

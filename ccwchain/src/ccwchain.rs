@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Channel programs of the z/Architecture: their formats, and their translation for a guest.
+//!
+//! A guest's channel program is full of addresses that mean something to the guest only.
+//! [`translator`] makes of it a program that the host's channel runs in its place; [`memory`] is
+//! what it needs of the world for that. The formats are those of the Principles of Operation, all
+//! of them big-endian in memory and plain numbers here.
+//!
+//! The crate allocates nothing, does no I/O and depends on nothing but `core`. Cargo builds it for
+//! any host, Kbuild for the kernel.
+
+#![cfg_attr(not(CONFIG_RUST), no_std)]
+#![forbid(unsafe_code)]
+
+mod data;
+mod flags;
+mod image;
+mod layout;
+mod pages;
+mod sort;
+mod walk;
+
+pub mod ccw;
+pub mod error;
+pub mod host_orb;
+pub mod idaw;
+pub mod irb;
+pub mod memory;
+pub mod orb;
+pub mod scsw;
+pub mod translator;
+
+#[cfg(any(test, CONFIG_KUNIT))]
+pub mod vectors;

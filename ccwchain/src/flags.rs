@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Sets of named bits.
+
+/// Defines a type that holds a set of named bits of a field of the architecture.
+///
+/// Every value of the field can be held: bits without a name are kept, and shown as a number.
+macro_rules! flags {
+    (
+        $(#[$type_doc:meta])*
+        pub struct $type:ident($int:ty);
+        $($(#[$doc:meta])* $const:ident = $value:expr, $name:literal;)*
+    ) => {
+        $(#[$type_doc])*
+        #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+        pub struct $type($int);
+
+        impl $type {
+            $($(#[$doc])* pub const $const: Self = Self($value);)*
+
+            /// The set without any bit.
+            pub const fn empty() -> Self {
+                Self(0)
+            }
+
+            /// The set of the bits that are one in `bits`.
+            pub const fn from_bits(bits: $int) -> Self {
+                Self(bits)
+            }
+
+            /// The bits as they stand in the field.
+            pub const fn bits(self) -> $int {
+                self.0
+            }
+
+            /// Whether no bit is in the set.
+            pub const fn is_empty(self) -> bool {
+                self.0 == 0
+            }
+
+            /// Whether all bits of `other` are in the set.
+            pub const fn contains(self, other: Self) -> bool {
+                self.0 & other.0 == other.0
+            }
+
+            /// Whether a bit of `other` is in the set.
+            pub const fn intersects(self, other: Self) -> bool {
+                !self.intersection(other).is_empty()
+            }
+
+            /// The bits that are in one of the two sets.
+            #[must_use]
+            pub const fn union(self, other: Self) -> Self {
+                Self(self.0 | other.0)
+            }
+
+            /// The bits that are in both sets.
+            #[must_use]
+            pub const fn intersection(self, other: Self) -> Self {
+                Self(self.0 & other.0)
+            }
+
+            /// The bits of this set that are not in `other`.
+            #[must_use]
+            pub const fn difference(self, other: Self) -> Self {
+                Self(self.0 & !other.0)
+            }
+        }
+
+        /// The names of the bits with `|` between them, or `-` for none.
+        impl core::fmt::Display for $type {
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                let mut rest = self.0;
+                let mut separator = "";
+                for (bit, name) in [$((Self::$const, $name),)*] {
+                    if self.contains(bit) {
+                        write!(f, "{separator}{name}")?;
+                        separator = "|";
+                        rest &= !bit.0;
+                    }
+                }
+                if rest != 0 {
+                    write!(f, "{separator}{rest:#x}")
+                } else if self.is_empty() {
+                    f.write_str("-")
+                } else {
+                    Ok(())
+                }
+            }
+        }
+
+        impl core::fmt::Debug for $type {
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                core::fmt::Display::fmt(self, f)
+            }
+        }
+    };
+}
+
+pub(crate) use flags;

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Indirect-data-address words: lists of the blocks of a storage area.
+//!
+//! Principles of Operation, "Indirect-Data-Address Word".
+
+use crate::orb::Orb;
+
+/// The most IDAWs that one CCW can need: 65535 bytes that begin at the end of a 2 KiB block.
+pub const MAX: usize = 33;
+
+/// The format of the IDAWs of a program, as the ORB gives it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Format 1: 31-bit addresses of blocks of 2 KiB.
+    One,
+    /// Format 2: 64-bit addresses of blocks of 2 KiB.
+    Two2K,
+    /// Format 2: 64-bit addresses of blocks of 4 KiB.
+    Two4K,
+}
+
+impl Format {
+    /// The format that an ORB asks for.
+    pub const fn of(orb: &Orb) -> Self {
+        match (orb.idaw64(), orb.idaw2k()) {
+            (false, _) => Self::One,
+            (true, true) => Self::Two2K,
+            (true, false) => Self::Two4K,
+        }
+    }
+
+    /// The size of an IDAW in bytes, which is also the alignment of a list of them.
+    pub const fn size(self) -> usize {
+        match self {
+            Self::One => 4,
+            Self::Two2K | Self::Two4K => 8,
+        }
+    }
+
+    /// The size of a block in bytes.
+    pub const fn block(self) -> u64 {
+        match self {
+            Self::One | Self::Two2K => 2048,
+            Self::Two4K => 4096,
+        }
+    }
+
+    /// How many IDAWs it takes for `count` bytes when the first one is `first`.
+    pub fn needed(self, first: u64, count: u16) -> usize {
+        let offset = first % self.block();
+        (offset + u64::from(count)).div_ceil(self.block()) as usize
+    }
+
+    /// Reads the IDAW with this number from the bytes of a list.
+    pub fn parse(self, list: &[u8], number: usize) -> Option<u64> {
+        let at = number.checked_mul(self.size())?;
+        let bytes = list.get(at..)?;
+        match self {
+            Self::One => bytes
+                .first_chunk()
+                .map(|word| u64::from(u32::from_be_bytes(*word))),
+            Self::Two2K | Self::Two4K => bytes.first_chunk().map(|word| u64::from_be_bytes(*word)),
+        }
+    }
+
+    /// Whether the channel accepts this IDAW; only the first of a list may point into a block.
+    pub const fn accepts(self, idaw: u64, is_first: bool) -> bool {
+        let in_range = match self {
+            Self::One => idaw < 1 << 31,
+            Self::Two2K | Self::Two4K => true,
+        };
+        in_range && (is_first || idaw % self.block() == 0)
+    }
+}

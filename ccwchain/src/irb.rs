@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The interruption-response block: status, extended status and extended control.
+//!
+//! Principles of Operation, "Interruption-Response Block"; `arch/s390/include/asm/cio.h`.
+
+use core::{
+    fmt,
+    ops::Range, //
+};
+
+use crate::scsw::Scsw;
+
+/// The size of the part of the block that TEST SUBCHANNEL always stores.
+pub const SIZE: usize = 64;
+
+const SCSW: Range<usize> = 0..12;
+const ERW: Range<usize> = 16..20;
+const FAILING_STORAGE: Range<usize> = 20..28;
+const SECONDARY_CCW: Range<usize> = 28..32;
+const ECW: Range<usize> = 32..64;
+
+/// Bits of the extended-report word.
+mod erw {
+    /// The failing-storage address is valid (bit 6).
+    pub(super) const FAILING_STORAGE_VALID: u32 = 0x0200_0000;
+    /// The extended-control word holds sense bytes (bit 7).
+    pub(super) const CONCURRENT_SENSE: u32 = 0x0100_0000;
+    /// The secondary-CCW address is valid (bit 8).
+    pub(super) const SECONDARY_CCW_VALID: u32 = 0x0080_0000;
+    /// The failing-storage address has 64 bits, not 31 (bit 9).
+    pub(super) const FAILING_STORAGE_64: u32 = 0x0040_0000;
+    /// How many sense bytes there are (bits 10 to 15), as shift and mask.
+    pub(super) const SENSE_COUNT: (u32, u32) = (16, 0x3f);
+}
+
+/// An interruption-response block: SCSW, extended-status word and extended-control word.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Irb([u8; SIZE]);
+
+impl Irb {
+    /// The block with these bytes.
+    pub const fn from_bytes(bytes: &[u8; SIZE]) -> Self {
+        Self(*bytes)
+    }
+
+    /// The bytes of the block.
+    pub const fn as_bytes(&self) -> &[u8; SIZE] {
+        &self.0
+    }
+
+    fn field<const N: usize>(&self, at: Range<usize>) -> [u8; N] {
+        let mut bytes = [0; N];
+        bytes.copy_from_slice(&self.0[at]);
+        bytes
+    }
+
+    fn set_field(&mut self, at: Range<usize>, bytes: &[u8]) {
+        self.0[at].copy_from_slice(bytes);
+    }
+
+    /// The subchannel-status word.
+    pub fn scsw(&self) -> Scsw {
+        Scsw::from_bytes(&self.field(SCSW))
+    }
+
+    /// Replaces the subchannel-status word.
+    pub fn set_scsw(&mut self, scsw: Scsw) {
+        self.set_field(SCSW, &scsw.to_bytes());
+    }
+
+    /// The extended-report word.
+    pub fn erw(&self) -> u32 {
+        u32::from_be_bytes(self.field(ERW))
+    }
+
+    fn set_erw(&mut self, erw: u32) {
+        self.set_field(ERW, &erw.to_be_bytes());
+    }
+
+    /// The sense bytes that came with the status, if any did.
+    ///
+    /// QEMU leaves the count of them zero: then all 32 bytes of the extended-control word are given.
+    pub fn sense(&self) -> Option<&[u8]> {
+        if self.erw() & erw::CONCURRENT_SENSE == 0 {
+            return None;
+        }
+        let ecw = &self.0[ECW];
+        let (shift, mask) = erw::SENSE_COUNT;
+        match (self.erw() >> shift) & mask {
+            0 => Some(ecw),
+            count => ecw.get(..count as usize).or(Some(ecw)),
+        }
+    }
+
+    /// The absolute address of the storage that an error was found at, if it is valid.
+    pub fn failing_storage_address(&self) -> Option<u64> {
+        let erw = self.erw();
+        if !self.scsw().logout() || erw & erw::FAILING_STORAGE_VALID == 0 {
+            return None;
+        }
+        let words = u64::from_be_bytes(self.field(FAILING_STORAGE));
+        if erw & erw::FAILING_STORAGE_64 != 0 {
+            Some(words)
+        } else {
+            Some(words >> 32)
+        }
+    }
+
+    /// Replaces the failing-storage address; `None` makes it invalid and zero.
+    pub fn set_failing_storage_address(&mut self, address: Option<u64>) {
+        const BITS: u32 = erw::FAILING_STORAGE_VALID | erw::FAILING_STORAGE_64;
+        let erw = self.erw() & !BITS;
+        let (bits, words) = match address {
+            None => (0, 0),
+            Some(address) if address < 1 << 31 => (erw::FAILING_STORAGE_VALID, address << 32),
+            Some(address) => (BITS, address),
+        };
+        self.set_erw(erw | bits);
+        self.set_field(FAILING_STORAGE, &words.to_be_bytes());
+    }
+
+    /// The address of the CCW that was current as well when an error was found, if it is valid.
+    pub fn secondary_ccw_address(&self) -> Option<u32> {
+        (self.scsw().logout() && self.erw() & erw::SECONDARY_CCW_VALID != 0)
+            .then(|| u32::from_be_bytes(self.field(SECONDARY_CCW)))
+    }
+
+    /// Replaces the secondary-CCW address; `None` makes it invalid and zero.
+    pub fn set_secondary_ccw_address(&mut self, address: Option<u32>) {
+        let erw = self.erw() & !erw::SECONDARY_CCW_VALID;
+        let bit = address.map_or(0, |_| erw::SECONDARY_CCW_VALID);
+        self.set_erw(erw | bit);
+        self.set_field(SECONDARY_CCW, &address.unwrap_or(0).to_be_bytes());
+    }
+}
+
+impl Default for Irb {
+    fn default() -> Self {
+        Self([0; SIZE])
+    }
+}
+
+impl fmt::Debug for Irb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Irb")
+            .field("scsw", &self.scsw())
+            .field("erw", &self.erw())
+            .field("sense", &self.sense())
+            .finish()
+    }
+}

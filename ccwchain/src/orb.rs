@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The operation-request block of START SUBCHANNEL, command mode.
+//!
+//! Principles of Operation, "Operation-Request Block"; `drivers/s390/cio/orb.h`.
+
+use core::fmt;
+
+use crate::flags::flags;
+
+/// Bit `number` of a word, in the architecture's count: bit 0 is the most significant.
+const fn bit(number: u32) -> u32 {
+    1 << (31 - number)
+}
+
+flags! {
+    /// The control bits of word 1 of an ORB.
+    pub struct Flags(u32);
+    /// S: the program may suspend itself (bit 4).
+    SUSPEND = bit(4), "suspend";
+    /// M: modification of the order in which status is presented (bit 6).
+    MODIFICATION = bit(6), "modification";
+    /// Y: synchronize prefetched writes (bit 7).
+    SYNCHRONIZE = bit(7), "synchronize";
+    /// F: the program is of format-1 CCWs (bit 8).
+    FORMAT_1 = bit(8), "format-1";
+    /// P: the channel may prefetch CCWs and data (bit 9).
+    PREFETCH = bit(9), "prefetch";
+    /// I: an intermediate status announces that the program was accepted (bit 10).
+    INITIAL_STATUS = bit(10), "initial-status";
+    /// A: addresses are checked against the limit (bit 11).
+    ADDRESS_LIMIT = bit(11), "address-limit";
+    /// U: no intermediate status when the program is suspended (bit 12).
+    SUPPRESS_SUSPENDED = bit(12), "suppress-suspended";
+    /// B: the request is one in transport mode (bit 13).
+    TRANSPORT = bit(13), "transport";
+    /// H: IDAWs are of format 2, 64 bits each (bit 14).
+    IDAW_64 = bit(14), "64-bit-idaw";
+    /// T: format-2 IDAWs stand for blocks of 2 KiB, not of 4 KiB (bit 15).
+    IDAW_2K = bit(15), "2k-idaw";
+    /// L: a length that is wrong is not suppressed by immediate operations (bit 24).
+    LENGTH = bit(24), "length";
+    /// D: CCWs may use modified indirect data addressing (bit 25).
+    MIDAW = bit(25), "midaw";
+    /// X: the ORB has an extension (bit 31).
+    EXTENSION = bit(31), "extension";
+}
+
+impl Flags {
+    /// Bits 5 and 26 to 30: the channel wants them zero.
+    pub const RESERVED: Self = Self(bit(5) | bit(26) | bit(27) | bit(28) | bit(29) | bit(30));
+}
+
+const KEY_SHIFT: u32 = 28;
+const KEY_MASK: u32 = 0xf << KEY_SHIFT;
+const LPM_SHIFT: u32 = 8;
+const LPM_MASK: u32 = 0xff << LPM_SHIFT;
+
+/// The first three words of an operation-request block.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct Orb([u32; 3]);
+
+impl Orb {
+    /// Reads an ORB from the bytes that it has in memory.
+    pub fn from_bytes(bytes: &[u8; 12]) -> Self {
+        let [a, b, c, d, e, f, g, h, i, j, k, l] = *bytes;
+        Self([
+            u32::from_be_bytes([a, b, c, d]),
+            u32::from_be_bytes([e, f, g, h]),
+            u32::from_be_bytes([i, j, k, l]),
+        ])
+    }
+
+    /// The bytes that the ORB has in memory.
+    pub fn to_bytes(&self) -> [u8; 12] {
+        let [[a, b, c, d], [e, f, g, h], [i, j, k, l]] = self.0.map(u32::to_be_bytes);
+        [a, b, c, d, e, f, g, h, i, j, k, l]
+    }
+
+    /// The three words of the ORB, as numbers.
+    pub const fn words(&self) -> [u32; 3] {
+        self.0
+    }
+
+    /// The interruption parameter.
+    pub const fn intparm(&self) -> u32 {
+        let [intparm, _, _] = self.0;
+        intparm
+    }
+
+    const fn control(&self) -> u32 {
+        let [_, control, _] = self.0;
+        control
+    }
+
+    /// The subchannel key, 0 to 15.
+    pub const fn key(&self) -> u8 {
+        (self.control() >> KEY_SHIFT) as u8
+    }
+
+    /// The logical-path mask.
+    pub const fn lpm(&self) -> u8 {
+        (self.control() >> LPM_SHIFT) as u8
+    }
+
+    /// The control bits, reserved ones among them.
+    pub const fn flags(&self) -> Flags {
+        Flags(self.control() & !(KEY_MASK | LPM_MASK))
+    }
+
+    /// The channel-program address. Bit 0 must be zero.
+    pub const fn cpa(&self) -> u32 {
+        let [_, _, cpa] = self.0;
+        cpa
+    }
+
+    /// Whether the program may suspend itself.
+    pub const fn suspend(&self) -> bool {
+        self.flags().contains(Flags::SUSPEND)
+    }
+
+    /// Whether the program is of format-1 CCWs; else it is of format-0 ones.
+    pub const fn format1(&self) -> bool {
+        self.flags().contains(Flags::FORMAT_1)
+    }
+
+    /// Whether the channel may prefetch CCWs and data.
+    pub const fn prefetch(&self) -> bool {
+        self.flags().contains(Flags::PREFETCH)
+    }
+
+    /// Whether an intermediate status is to announce that the program was accepted.
+    pub const fn initial_status(&self) -> bool {
+        self.flags().contains(Flags::INITIAL_STATUS)
+    }
+
+    /// Whether this is a request in transport mode, whose other words mean something else.
+    pub const fn transport(&self) -> bool {
+        self.flags().contains(Flags::TRANSPORT)
+    }
+
+    /// Whether IDAWs are of format 2 (64 bits each); else they are of format 1.
+    pub const fn idaw64(&self) -> bool {
+        self.flags().contains(Flags::IDAW_64)
+    }
+
+    /// Whether format-2 IDAWs stand for blocks of 2 KiB; else they stand for blocks of 4 KiB.
+    pub const fn idaw2k(&self) -> bool {
+        self.flags().contains(Flags::IDAW_2K)
+    }
+
+    /// The same request with this interruption parameter.
+    #[must_use]
+    pub const fn with_intparm(self, intparm: u32) -> Self {
+        let [_, control, cpa] = self.0;
+        Self([intparm, control, cpa])
+    }
+
+    /// The same request with this channel-program address.
+    #[must_use]
+    pub const fn with_cpa(self, cpa: u32) -> Self {
+        let [intparm, control, _] = self.0;
+        Self([intparm, control, cpa])
+    }
+
+    /// The same request with this subchannel key, of which the low four bits are taken.
+    #[must_use]
+    pub const fn with_key(self, key: u8) -> Self {
+        self.with_control(KEY_MASK, (key as u32) << KEY_SHIFT)
+    }
+
+    /// The same request with this logical-path mask.
+    #[must_use]
+    pub const fn with_lpm(self, lpm: u8) -> Self {
+        self.with_control(LPM_MASK, (lpm as u32) << LPM_SHIFT)
+    }
+
+    /// The same request with these control bits, and no others; they do not reach the fields for
+    /// the key and the path mask.
+    #[must_use]
+    pub const fn with_flags(self, flags: Flags) -> Self {
+        self.with_control(!(KEY_MASK | LPM_MASK), flags.0)
+    }
+
+    const fn with_control(self, mask: u32, value: u32) -> Self {
+        let [intparm, control, cpa] = self.0;
+        Self([intparm, (control & !mask) | (value & mask), cpa])
+    }
+}
+
+impl fmt::Display for Orb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "ORB intparm={:#010x} key={} lpm={:#04x} cpa={:#010x} {}",
+            self.intparm(),
+            self.key(),
+            self.lpm(),
+            self.cpa(),
+            self.flags()
+        )
+    }
+}
+
+impl fmt::Debug for Orb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! From a guest's channel program to one that the host's channel can run in its place.
+//!
+//! 1. walk: every CCW is fetched once;
+//! 2. layout: each gets its slot in the host's program;
+//! 3. data: the blocks that each moves data to or from are listed;
+//! 4. pages: the pages of these blocks are pinned;
+//! 5. image: the host's CCWs and IDAWs are written into the arena.
+//!
+//! What is wrong in the guest's program gives a program check in the host's, at the same CCW.
+
+use crate::{
+    data::BlockList,
+    error::{
+        Bound,
+        Error, //
+    },
+    host_orb::HostOrb,
+    image::{
+        HostCcw,
+        Image,
+        Slots, //
+    },
+    irb::Irb,
+    memory::{
+        Arena,
+        GuestMemory,
+        Storage,
+        PAGE_SIZE, //
+    },
+    orb::{
+        self,
+        Orb, //
+    },
+    pages::Pages,
+    walk::{
+        Entry,
+        Program,
+        Step, //
+    },
+};
+
+/// The greatest program that a translator has room for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sizes {
+    /// The number of CCWs.
+    pub ccws: usize,
+    /// The number of IDAWs, which is the number of blocks that all CCWs together move.
+    pub idaws: usize,
+}
+
+impl Sizes {
+    /// 4096 CCWs, as many as the C driver takes (16 segments of 256), and 16 MiB in blocks of 2 KiB.
+    pub const DEFAULT: Self = Self {
+        ccws: 4096,
+        idaws: 8192,
+    };
+
+    /// An arena that holds programs of the default sizes, of up to 800 runs.
+    pub const DEFAULT_ARENA: usize = 128 * 1024;
+}
+
+/// What it took to translate a program.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// The CCWs of the program.
+    pub ccws: usize,
+    /// The runs of CCWs that follow each other in the guest.
+    pub runs: usize,
+    /// The IDAWs that were written.
+    pub idaws: usize,
+    /// The pages that are pinned.
+    pub pages: usize,
+    /// The calls that pinned them, or tried to.
+    pub pin_calls: usize,
+}
+
+/// A translator, and the program that it translated last.
+pub struct Translator<S: Storage> {
+    program: Program<S>,
+    blocks: BlockList<S>,
+    pages: Pages<S>,
+    slots: Slots,
+    runs: usize,
+}
+
+impl<S: Storage> Translator<S> {
+    /// Makes a translator, and all the room that it will need. `seed` is a random number.
+    pub fn new(sizes: Sizes, seed: u64) -> Result<Self, S::Error> {
+        Ok(Self {
+            program: Program::new(sizes.ccws, seed)?,
+            blocks: BlockList::new(sizes.idaws)?,
+            pages: Pages::new(sizes.idaws)?,
+            slots: Slots::default(),
+            runs: 0,
+        })
+    }
+
+    /// Translates the program of `orb` into `arena`, after releasing the one before.
+    ///
+    /// The channel must be done with the program before. An error leaves no program and no page
+    /// pinned; the arena's contents are then undefined.
+    pub fn translate<M: GuestMemory, A: Arena>(
+        &mut self,
+        orb: &Orb,
+        memory: &mut M,
+        arena: &mut A,
+    ) -> Result<HostOrb, Error<M::Error>> {
+        self.release(memory);
+        let result = self.try_translate(orb, memory, arena);
+        if result.is_err() {
+            self.release(memory);
+        }
+        result
+    }
+
+    fn try_translate<M: GuestMemory, A: Arena>(
+        &mut self,
+        orb: &Orb,
+        memory: &mut M,
+        arena: &mut A,
+    ) -> Result<HostOrb, Error<M::Error>> {
+        check(orb)?;
+        self.program.walk(orb, memory)?;
+        self.runs = self.program.lay_out();
+        self.collect(orb, memory)?;
+        self.pages.pin(memory)?;
+        Ok(self.emit(orb, arena)?)
+    }
+
+    /// Lists the data of all CCWs, and the pages that it is in.
+    fn collect<M: GuestMemory>(
+        &mut self,
+        orb: &Orb,
+        memory: &mut M,
+    ) -> Result<(), Error<M::Error>> {
+        for entry in self.program.entries_mut() {
+            let Step::Data(access) = entry.step else {
+                continue;
+            };
+            match self.blocks.add(&entry.ccw, orb, memory)? {
+                None => entry.step = Step::ProgramCheck,
+                Some(blocks) => {
+                    entry.blocks = blocks;
+                    for block in self.blocks.get(blocks) {
+                        self.pages.want(*block, access)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the host's program.
+    fn emit<A: Arena>(&mut self, orb: &Orb, arena: &mut A) -> Result<HostOrb, Bound> {
+        let mut image = Image::new(arena, self.program.slots())?;
+        self.slots = image.slots();
+        for entry in self.program.entries() {
+            let ccw = self.host_ccw(entry, &mut image)?;
+            image.put(entry.slot, &ccw);
+        }
+        let cpa = image.slot(self.program.slot(orb.cpa()));
+        Ok(HostOrb::new(orb, cpa))
+    }
+
+    fn host_ccw<A: Arena>(
+        &self,
+        entry: &Entry,
+        image: &mut Image<'_, A>,
+    ) -> Result<HostCcw, Bound> {
+        let list = match entry.step {
+            Step::ProgramCheck => None,
+            Step::Transfer => {
+                let target = self.program.slot(entry.ccw.address);
+                return Ok(HostCcw::Transfer(image.slot(target)));
+            }
+            Step::NoData => Some(image.sink_list()),
+            Step::Data(access) => image.list(self.blocks.get(entry.blocks), |block| {
+                self.pages.block(block, access)
+            })?,
+        };
+        Ok(list.map_or(HostCcw::ProgramCheck, |list| HostCcw::Command {
+            command: entry.ccw.command,
+            flags: entry.ccw.flags,
+            count: entry.ccw.count,
+            list,
+        }))
+    }
+
+    /// Replaces the addresses of the host's in `irb` by those of the guest's that they stand for.
+    ///
+    /// What stands for nothing of the guest's becomes zero and, in the extended-status word, not
+    /// valid.
+    pub fn write_back(&self, irb: &mut Irb) {
+        let scsw = irb.scsw();
+        irb.set_scsw(scsw.with_cpa(self.guest_ccw(scsw.cpa()).unwrap_or(0)));
+        irb.set_failing_storage_address(
+            irb.failing_storage_address()
+                .and_then(|host| self.guest_storage(host)),
+        );
+        irb.set_secondary_ccw_address(
+            irb.secondary_ccw_address()
+                .and_then(|host| self.guest_ccw(host)),
+        );
+    }
+
+    /// The guest address of the CCW at an absolute address.
+    fn guest_ccw(&self, host: u32) -> Option<u32> {
+        let slot = self.slots.at(host)?;
+        self.program.guest_address(slot)
+    }
+
+    /// The guest address of the data or the CCW at an absolute address.
+    fn guest_storage(&self, host: u64) -> Option<u64> {
+        self.pages.guest_address(host).or_else(|| {
+            let ccw = self.guest_ccw(u32::try_from(host).ok()?)?;
+            Some(u64::from(ccw))
+        })
+    }
+
+    /// Unpins everything and forgets the program. The channel must be done with it.
+    pub fn release<M: GuestMemory>(&mut self, memory: &mut M) {
+        self.pages.release(memory);
+        self.blocks.clear();
+        self.program.clear();
+        self.runs = 0;
+    }
+
+    /// Whether a page in the `len` bytes of guest memory from `address` on is pinned.
+    pub fn has_pinned(&self, address: u64, len: u64) -> bool {
+        match len.checked_sub(1) {
+            None => false,
+            Some(rest) => self.pages.any_pinned(
+                address / PAGE_SIZE,
+                address.saturating_add(rest) / PAGE_SIZE,
+            ),
+        }
+    }
+
+    /// What it took to translate the program, or nothing if there is none.
+    pub fn stats(&self) -> Stats {
+        Stats {
+            ccws: self.program.entries().len(),
+            runs: self.runs,
+            idaws: self.blocks.len(),
+            pages: self.pages.pinned(),
+            pin_calls: self.pages.calls(),
+        }
+    }
+}
+
+/// Refuses a request that the channel would refuse, and one that is not for channel programs.
+fn check<E>(orb: &Orb) -> Result<(), Error<E>> {
+    if orb.transport() {
+        return Err(Error::TransportMode);
+    }
+    let control = orb.flags().intersection(orb::Flags::RESERVED);
+    let cpa = orb.cpa() & 0x8000_0000;
+    if control.is_empty() && cpa == 0 {
+        Ok(())
+    } else {
+        Err(Error::ReservedOrbBits { control, cpa })
+    }
+}

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Data areas, direct and indirect.
+
+use ccwchain::{
+    ccw::{
+        Flags,
+        Format, //
+    },
+    orb, //
+};
+
+use crate::machine::{
+    ccw,
+    orb0,
+    orb1,
+    Machine, //
+};
+
+const NONE: Flags = Flags::empty();
+const ONE: orb::Flags = orb::Flags::FORMAT_1;
+const TWO_4K: orb::Flags = ONE.union(orb::Flags::IDAW_64);
+const TWO_2K: orb::Flags = TWO_4K.union(orb::Flags::IDAW_2K);
+
+fn list(machine: &mut Machine, flags: orb::Flags, address: u64, idaws: &[u64]) {
+    for (number, idaw) in (0..).zip(idaws) {
+        let iommu = &mut machine.guest.iommu;
+        if flags == ONE {
+            let bytes = u32::try_from(*idaw).unwrap().to_be_bytes();
+            iommu.store(address + 4 * number, &bytes).unwrap();
+        } else {
+            let bytes = idaw.to_be_bytes();
+            iommu.store(address + 8 * number, &bytes).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_direct_area_becomes_a_list_of_its_blocks() {
+    for (flags, address, count, blocks) in [
+        (TWO_4K, 0x12000, 4096, vec![0x12000]),
+        (TWO_4K, 0x12001, 4096, vec![0x12001, 0x13000]),
+        (TWO_4K, 0x12fff, 1, vec![0x12fff]),
+        (TWO_2K, 0x12000, 4096, vec![0x12000, 0x12800]),
+        (TWO_2K, 0x127ff, 2050, vec![0x127ff, 0x12800, 0x13000]),
+        (ONE, 0x127ff, 2, vec![0x127ff, 0x12800]),
+    ] {
+        let mut machine = Machine::new();
+        machine.program(Format::One, 0x10000, &[ccw(0x02, NONE, count, address)]);
+        let orb = orb1(0x10000).with_flags(flags);
+        let host = machine.translate(&orb).unwrap();
+        let ccw = machine.host_ccw(&host, 0);
+        assert_eq!((ccw.flags, ccw.count), (Flags::IDA, count));
+        assert_eq!(machine.guest_blocks(&host, &ccw), Some(blocks), "{flags}");
+    }
+}
+
+#[test]
+fn the_longest_area_needs_33_blocks_of_2_kib() {
+    let mut machine = Machine::new();
+    machine.map(0x20000, 0x2000, iommu_type1_stub::Access::Write);
+    machine.program(Format::One, 0x10000, &[ccw(0x02, NONE, 0xffff, 0x107ff)]);
+    let host = machine
+        .translate(&orb1(0x10000).with_flags(TWO_2K))
+        .unwrap();
+    let ccw = machine.host_ccw(&host, 0);
+    let blocks = machine.guest_blocks(&host, &ccw).unwrap();
+    assert_eq!(blocks.len(), 33);
+    assert_eq!(machine.translator.stats().pages, 17);
+}
+
+#[test]
+fn lists_of_every_format_are_followed() {
+    for (flags, idaws) in [
+        (ONE, vec![0x12804, 0x13800, 0x11000]),
+        (TWO_2K, vec![0x12804, 0x13800, 0x11000]),
+        (TWO_4K, vec![0x12804, 0x15000, 0x13000]),
+    ] {
+        let mut machine = Machine::new();
+        list(&mut machine, flags, 0x14000, &idaws);
+        let count = if flags == TWO_4K {
+            2044 + 4097
+        } else {
+            2044 + 2049
+        };
+        let program = [ccw(0x01, Flags::IDA, count, 0x14000)];
+        machine.program(Format::One, 0x10000, &program);
+        let host = machine.translate(&orb1(0x10000).with_flags(flags)).unwrap();
+        let ccw = machine.host_ccw(&host, 0);
+        assert_eq!(machine.guest_blocks(&host, &ccw), Some(idaws), "{flags}");
+    }
+}
+
+#[test]
+fn format_0_programs_have_the_same_lists() {
+    let mut machine = Machine::new();
+    list(&mut machine, TWO_4K, 0x14000, &[0x12804, 0x15000]);
+    let program = [ccw(0x01, Flags::IDA, 4096, 0x14000)];
+    machine.program(Format::Zero, 0x10000, &program);
+    let host = machine.translate(&orb0(0x10000)).unwrap();
+    let ccw = machine.host_ccw(&host, 0);
+    let blocks = machine.guest_blocks(&host, &ccw);
+    assert_eq!(blocks, Some(vec![0x12804, 0x15000]));
+}
+
+#[test]
+fn the_host_has_blocks_of_2_kib_where_the_guest_has() {
+    for (guest, host_2k) in [
+        (ONE, true),
+        (ONE.union(orb::Flags::IDAW_2K), true),
+        (TWO_2K, true),
+        (TWO_4K, false),
+    ] {
+        let mut machine = Machine::new();
+        machine.program(Format::One, 0x10000, &[ccw(0x03, NONE, 1, 0)]);
+        let host = machine.translate(&orb1(0x10000).with_flags(guest)).unwrap();
+        assert!(host.orb().idaw64());
+        assert_eq!(host.orb().idaw2k(), host_2k, "{guest}");
+    }
+}
+
+#[test]
+fn a_list_is_read_once_and_not_beyond_its_end() {
+    for (count, idaws, reads) in [
+        (8192, vec![0x12000, 0x13000], vec![(0x1fff0, 16)]),
+        (
+            4096,
+            vec![0x12800, 0x13000],
+            vec![(0x1fff0, 8), (0x1fff8, 8)],
+        ),
+    ] {
+        let mut machine = Machine::new();
+        list(&mut machine, TWO_4K, 0x1fff0, &idaws);
+        let host = machine.translate1(&[ccw(0x01, Flags::IDA, count, 0x1fff0)]);
+        let ccw = machine.host_ccw(&host, 0);
+        assert_eq!(machine.guest_blocks(&host, &ccw), Some(idaws));
+        assert_eq!(machine.guest.reads.split_off(1), reads);
+    }
+}
+
+#[test]
+fn lists_of_the_hosts_never_cross_2_kib() {
+    let mut machine = Machine::new();
+    let read = ccw(0x02, Flags::CC, 0xf000, 0x10800);
+    let host = machine.translate1(&[[read; 40].as_slice(), &[ccw(0x03, NONE, 1, 0)]].concat());
+    let mut last = 0;
+    for number in 0..40 {
+        let ccw = machine.host_ccw(&host, number);
+        assert!(ccw.address > last);
+        last = ccw.address;
+        assert_eq!(machine.guest_blocks(&host, &ccw).unwrap().len(), 16);
+    }
+}
+
+#[test]
+fn what_moves_no_data_gets_the_sink_page_and_no_pin() {
+    for (format, idle) in [
+        (Format::One, ccw(0x02, NONE, 0, 0x12000)),
+        (Format::One, ccw(0x01, Flags::IDA, 0, 0x90001)),
+        (Format::One, ccw(0x03, NONE, 0xffff, 0x12000)),
+        (Format::One, ccw(0x03, Flags::IDA, 1, 0x90001)),
+        (Format::One, ccw(0x02, Flags::SKIP, 0xffff, 0x90000)),
+        (Format::One, ccw(0xe4, Flags::SKIP, 80, 0x12000)),
+        (Format::One, ccw(0x0c, Flags::SKIP, 80, 0x12000)),
+        (Format::Zero, ccw(0x03, Flags::SLI, 1, 0)),
+        (Format::Zero, ccw(0x06, Flags::SKIP, 80, 0)),
+    ] {
+        let mut machine = Machine::new();
+        machine.program(format, 0x10000, &[idle]);
+        let orb = match format {
+            Format::Zero => orb0(0x10000),
+            Format::One => orb1(0x10000),
+        };
+        let host = machine.translate(&orb).unwrap();
+        let ccw = machine.host_ccw(&host, 0);
+        assert_eq!((ccw.command, ccw.count), (idle.command, idle.count));
+        assert_eq!(ccw.flags, idle.flags.union(Flags::IDA));
+        assert_eq!(machine.guest_blocks(&host, &ccw), None, "{idle}");
+        assert_eq!(machine.guest.iommu.counts().pin_calls, 0, "{idle}");
+    }
+}
+
+#[test]
+fn skip_means_nothing_to_a_command_that_only_fetches() {
+    let mut machine = Machine::new();
+    let host = machine.translate1(&[ccw(0x01, Flags::SKIP, 80, 0x12000)]);
+    let ccw = machine.host_ccw(&host, 0);
+    assert_eq!(machine.guest_blocks(&host, &ccw), Some(vec![0x12000]));
+}
+
+#[test]
+fn flags_that_are_for_the_channel_reach_it() {
+    let flags = Flags::SLI.union(Flags::PCI).union(Flags::SUSPEND);
+    let mut machine = Machine::new();
+    let host = machine.translate1(&[ccw(0x02, flags, 80, 0x12000)]);
+    assert_eq!(machine.host_ccw(&host, 0).flags, flags.union(Flags::IDA));
+}

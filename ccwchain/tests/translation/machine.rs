@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A guest, a host and a translator between them.
+
+use std::convert::Infallible;
+
+use ccwchain::{
+    ccw::{
+        Ccw,
+        Flags,
+        Format, //
+    },
+    host_orb::HostOrb,
+    irb::Irb,
+    memory::{
+        self,
+        Arena,
+        GuestMemory,
+        MemoryError,
+        Storage, //
+    },
+    orb::{
+        self,
+        Orb, //
+    },
+    scsw::Scsw,
+    translator::{
+        Sizes,
+        Translator, //
+    },
+};
+use iommu_type1_stub::{
+    Access,
+    Error,
+    Page,
+    Type1, //
+};
+
+pub(crate) type TranslateError = ccwchain::error::Error<Error>;
+
+/// Working memory on the heap.
+pub(crate) struct Heap;
+
+impl Storage for Heap {
+    type Of<T> = Vec<T>;
+    type Error = Infallible;
+
+    fn allocate<T: Clone + Default>(len: usize) -> Result<Vec<T>, Infallible> {
+        Ok(vec![T::default(); len])
+    }
+}
+
+/// The guest's memory. It notes where it is read.
+pub(crate) struct Guest {
+    pub(crate) iommu: Type1<Vec<Page>>,
+    pub(crate) reads: Vec<(u64, usize)>,
+}
+
+fn whose<T>(result: Result<T, Error>) -> Result<T, MemoryError<Error>> {
+    result.map_err(|error| match error {
+        Error::Unmapped | Error::Permission => MemoryError::Guest,
+        error => MemoryError::Host(error),
+    })
+}
+
+impl GuestMemory for Guest {
+    type Error = Error;
+
+    fn read(&mut self, address: u64, buffer: &mut [u8]) -> Result<(), MemoryError<Error>> {
+        self.reads.push((address, buffer.len()));
+        whose(self.iommu.read(address, buffer))
+    }
+
+    fn pin(
+        &mut self,
+        first: u64,
+        access: memory::Access,
+        frames: &mut [u64],
+    ) -> Result<(), MemoryError<Error>> {
+        let access = match access {
+            memory::Access::Read => Access::Read,
+            memory::Access::Write => Access::Write,
+        };
+        whose(self.iommu.pin(first, access, frames))
+    }
+
+    fn unpin(&mut self, first: u64, count: usize) {
+        self.iommu.unpin(first, count);
+    }
+}
+
+/// The host's 31-bit memory.
+pub(crate) struct Low {
+    pub(crate) address: u32,
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl Low {
+    pub(crate) fn get<const N: usize>(&self, address: u64) -> Option<[u8; N]> {
+        let offset = usize::try_from(address.checked_sub(self.address.into())?).ok()?;
+        self.bytes.get(offset..offset + N)?.try_into().ok()
+    }
+}
+
+impl Arena for Low {
+    fn address(&self) -> u32 {
+        self.address
+    }
+
+    fn size(&self) -> usize {
+        self.bytes.len()
+    }
+
+    fn write(&mut self, offset: usize, bytes: &[u8]) {
+        self.bytes[offset..offset + bytes.len()].copy_from_slice(bytes);
+    }
+}
+
+/// All of it.
+pub(crate) struct Machine {
+    pub(crate) guest: Guest,
+    pub(crate) arena: Low,
+    pub(crate) translator: Translator<Heap>,
+}
+
+/// A format-1 CCW.
+pub(crate) fn ccw(command: u8, flags: Flags, count: u16, address: u32) -> Ccw {
+    Ccw {
+        command,
+        flags,
+        count,
+        address,
+    }
+}
+
+/// A transfer in channel.
+pub(crate) fn tic(address: u32) -> Ccw {
+    ccw(0x08, Flags::empty(), 0, address)
+}
+
+/// A request for a program of format 1 with format-2 IDAWs of 4 KiB.
+pub(crate) fn orb1(cpa: u32) -> Orb {
+    Orb::default()
+        .with_flags(orb::Flags::FORMAT_1.union(orb::Flags::IDAW_64))
+        .with_cpa(cpa)
+}
+
+/// The same for a program of format 0.
+pub(crate) fn orb0(cpa: u32) -> Orb {
+    Orb::default().with_flags(orb::Flags::IDAW_64).with_cpa(cpa)
+}
+
+impl Machine {
+    /// A guest with no memory, and a translator of these sizes.
+    pub(crate) fn with_sizes(sizes: Sizes, arena: usize) -> Self {
+        let Ok(translator) = Translator::new(sizes, 0x9e37_79b9_7f4a_7c15);
+        Self {
+            guest: Guest {
+                iommu: Type1::new(vec![Page::default(); 64]),
+                reads: Vec::new(),
+            },
+            arena: Low {
+                address: 0x7000_0000,
+                bytes: vec![0xee; arena],
+            },
+            translator,
+        }
+    }
+
+    /// A guest with 16 pages of memory from 0x10000 on.
+    pub(crate) fn new() -> Self {
+        let mut machine = Self::with_sizes(Sizes::DEFAULT, Sizes::DEFAULT_ARENA);
+        machine.map(0x10000, 0x10000, Access::Write);
+        machine
+    }
+
+    pub(crate) fn map(&mut self, iova: u64, len: u64, access: Access) {
+        self.guest.iommu.map(iova, len, access).unwrap();
+    }
+
+    /// Stores CCWs one behind the other.
+    pub(crate) fn program(&mut self, format: Format, address: u32, ccws: &[Ccw]) {
+        for (number, ccw) in (0..).zip(ccws) {
+            let address = u64::from(address + 8 * number);
+            let bytes = ccw.to_bytes(format);
+            self.guest.iommu.store(address, &bytes).unwrap();
+        }
+    }
+
+    /// Stores format-1 CCWs at 0x10000 and translates them.
+    pub(crate) fn translate1(&mut self, ccws: &[Ccw]) -> HostOrb {
+        self.program(Format::One, 0x10000, ccws);
+        self.translate(&orb1(0x10000)).unwrap()
+    }
+
+    pub(crate) fn translate(&mut self, orb: &Orb) -> Result<HostOrb, TranslateError> {
+        self.guest.reads.clear();
+        self.translator
+            .translate(orb, &mut self.guest, &mut self.arena)
+    }
+
+    pub(crate) fn release(&mut self) {
+        self.translator.release(&mut self.guest);
+    }
+
+    /// The host's CCW that many places behind the first one.
+    pub(crate) fn host_ccw(&self, host: &HostOrb, number: u32) -> Ccw {
+        let address = u64::from(host.orb().cpa() + 8 * number);
+        Ccw::parse(Format::One, self.arena.get(address).unwrap())
+    }
+
+    /// Whether that CCW gives a program check, in whatever way it is come to.
+    pub(crate) fn is_program_check(&self, host: &HostOrb, number: u32) -> bool {
+        self.host_ccw(host, number) == ccw(0, Flags::empty(), 0, 0x8000_0000)
+    }
+
+    /// The IDAWs of a host CCW.
+    pub(crate) fn host_idaws(&self, host: &HostOrb, ccw: &Ccw) -> Vec<u64> {
+        assert!(ccw.flags.contains(Flags::IDA), "{ccw}");
+        let format = ccwchain::idaw::Format::of(&host.orb());
+        let idaw = |number: u64| {
+            let address = u64::from(ccw.address) + 8 * number;
+            u64::from_be_bytes(self.arena.get(address).unwrap())
+        };
+        let needed = format.needed(idaw(0), ccw.count.max(1)) as u64;
+        let list = u64::from(ccw.address);
+        assert_eq!(list / 2048, (list + 8 * needed - 1) / 2048, "{ccw}");
+        (0..needed).map(idaw).collect()
+    }
+
+    /// The guest addresses of the blocks that a host CCW moves; none for those of the sink page.
+    pub(crate) fn guest_blocks(&self, host: &HostOrb, ccw: &Ccw) -> Option<Vec<u64>> {
+        let idaws = self.host_idaws(host, ccw);
+        if idaws.iter().all(|idaw| *idaw == self.arena.address.into()) {
+            return None;
+        }
+        let access = if ccw.direction().stores() {
+            Access::Write
+        } else {
+            Access::Read
+        };
+        let guest = |idaw: &u64| {
+            assert!(
+                self.guest.iommu.pinned_for(*idaw) >= Some(access),
+                "{ccw}: IDAW {idaw:#x} is not pinned for {access:?}"
+            );
+            self.guest.iommu.iova(*idaw).unwrap()
+        };
+        Some(idaws.iter().map(guest).collect())
+    }
+
+    /// What the guest sees of a status with this CPA.
+    pub(crate) fn guest_cpa(&self, host: u32) -> u32 {
+        let mut irb = Irb::default();
+        irb.set_scsw(Scsw::default().with_cpa(host));
+        self.translator.write_back(&mut irb);
+        irb.scsw().cpa()
+    }
+}

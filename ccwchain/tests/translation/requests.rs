@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The guest's ORB, and the host's.
+
+use ccwchain::{
+    ccw::{
+        Flags,
+        Format, //
+    },
+    error::Error,
+    orb, //
+};
+
+use crate::machine::{
+    ccw,
+    orb1,
+    Machine, //
+};
+
+fn machine() -> Machine {
+    let mut machine = Machine::new();
+    let program = [ccw(0x03, Flags::empty(), 1, 0)];
+    machine.program(Format::One, 0x10000, &program);
+    machine
+}
+
+#[test]
+fn transport_mode_is_refused() {
+    let orb = orb1(0x10000).with_flags(orb::Flags::TRANSPORT);
+    assert_eq!(machine().translate(&orb), Err(Error::TransportMode));
+}
+
+#[test]
+fn bits_that_must_be_zero_are_refused() {
+    for bit in [5, 26, 27, 28, 29, 30] {
+        let orb = orb1(0x10000);
+        let control = orb::Flags::from_bits(1 << (31 - bit));
+        let orb = orb.with_flags(orb.flags().union(control));
+        let error = machine().translate(&orb).unwrap_err();
+        assert_eq!(error, Error::ReservedOrbBits { control, cpa: 0 });
+        assert!(error.to_string().contains(&format!("{control}")));
+    }
+    assert_eq!(
+        machine().translate(&orb1(0x8001_0000)),
+        Err(Error::ReservedOrbBits {
+            control: orb::Flags::empty(),
+            cpa: 0x8000_0000
+        })
+    );
+}
+
+#[test]
+fn the_host_gets_what_the_guest_asks_for() {
+    let kept = orb::Flags::SUSPEND
+        .union(orb::Flags::MODIFICATION)
+        .union(orb::Flags::SYNCHRONIZE)
+        .union(orb::Flags::PREFETCH)
+        .union(orb::Flags::INITIAL_STATUS)
+        .union(orb::Flags::ADDRESS_LIMIT)
+        .union(orb::Flags::SUPPRESS_SUSPENDED)
+        .union(orb::Flags::LENGTH);
+    let replaced = orb::Flags::FORMAT_1
+        .union(orb::Flags::MIDAW)
+        .union(orb::Flags::EXTENSION);
+    let orb = orb1(0x10000)
+        .with_flags(kept.union(replaced))
+        .with_key(9)
+        .with_lpm(0x40)
+        .with_intparm(0x1234);
+    let mut machine = machine();
+    let host = machine.translate(&orb).unwrap();
+    let host = host.with_intparm(0xfeed_f00d).with_lpm(0x80);
+    let expected = orb::Orb::default()
+        .with_flags(
+            kept.union(orb::Flags::FORMAT_1)
+                .union(orb::Flags::IDAW_64)
+                .union(orb::Flags::IDAW_2K),
+        )
+        .with_key(9)
+        .with_lpm(0x80)
+        .with_intparm(0xfeed_f00d)
+        .with_cpa(machine.arena.address + 4096 + 256);
+    let [intparm, control, cpa] = expected.words();
+    assert_eq!(host.words(), [intparm, control, cpa, 0, 0, 0, 0, 0]);
+}

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A shortage of the host's is an error, with everything undone; a fault of the guest's is none.
+
+use ccwchain::{
+    ccw::{
+        Flags,
+        Format, //
+    },
+    error::Error,
+    translator::Stats, //
+};
+use iommu_type1_stub::{
+    Error as Type1Error,
+    Fault,
+    Operation, //
+};
+
+use crate::machine::{
+    ccw,
+    orb1,
+    tic,
+    Machine, //
+};
+
+/// A program that needs nine reads and three pins.
+fn machine() -> Machine {
+    let mut machine = Machine::new();
+    let cc = Flags::CC;
+    let listed = cc.union(Flags::IDA);
+    for (address, idaw) in [(0x18000, 0x13800_u64), (0x18008, 0x19000)] {
+        let bytes = idaw.to_be_bytes();
+        machine.guest.iommu.store(address, &bytes).unwrap();
+    }
+    machine.program(
+        Format::One,
+        0x10000,
+        &[
+            ccw(0x02, cc, 0x1800, 0x12000),
+            ccw(0x01, listed, 0x1000, 0x18000),
+            tic(0x10020),
+            ccw(0x03, Flags::empty(), 1, 0),
+            ccw(0x02, cc, 80, 0x1c000),
+            ccw(0x02, cc, 80, 0x1d000),
+            ccw(0x03, Flags::empty(), 1, 0),
+        ],
+    );
+    machine
+}
+
+fn translate_with_fault(
+    operation: Operation,
+    after: usize,
+    error: Type1Error,
+) -> (Machine, Result<Stats, Error<Type1Error>>) {
+    let mut machine = machine();
+    machine.guest.iommu.set_fault(Some(Fault {
+        operation,
+        after,
+        error,
+    }));
+    let result = machine.translate(&orb1(0x10000));
+    let stats = machine.translator.stats();
+    (machine, result.map(|_| stats))
+}
+
+#[test]
+fn a_shortage_at_any_step_leaves_nothing_behind() {
+    let mut machine = machine();
+    machine.translate(&orb1(0x10000)).unwrap();
+    let reads = machine.guest.iommu.counts().reads;
+    let pins = machine.guest.iommu.counts().pin_calls;
+    assert_eq!((reads, pins), (9, 3));
+
+    for (operation, times) in [(Operation::Read, reads), (Operation::Pin, pins)] {
+        for after in 0..times {
+            let (machine, result) = translate_with_fault(operation, after, Type1Error::NoMemory);
+            assert_eq!(result, Err(Error::Memory(Type1Error::NoMemory)));
+            assert_eq!(machine.guest.iommu.pins(), 0, "{operation:?} {after}");
+            assert_eq!(machine.translator.stats(), Stats::default());
+            assert_eq!(machine.guest_cpa(0x7000_1100), 0);
+        }
+    }
+}
+
+#[test]
+fn a_limit_on_pins_at_any_height_leaves_nothing_behind() {
+    for limit in 0..5 {
+        let mut machine = machine();
+        machine.guest.iommu.set_limit(limit);
+        let result = machine.translate(&orb1(0x10000));
+        assert_eq!(result, Err(Error::Memory(Type1Error::NoMemory)));
+        assert_eq!(machine.guest.iommu.pins(), 0);
+    }
+    let mut machine = machine();
+    machine.guest.iommu.set_limit(5);
+    machine.translate(&orb1(0x10000)).unwrap();
+}
+
+#[test]
+fn a_fault_of_the_guests_at_any_step_is_not_an_error() {
+    for (operation, times) in [(Operation::Read, 9), (Operation::Pin, 3)] {
+        for after in 0..times {
+            let (mut machine, result) =
+                translate_with_fault(operation, after, Type1Error::Unmapped);
+            let stats = result.unwrap();
+            assert_eq!(machine.guest.iommu.pins(), stats.pages);
+            machine.release();
+            assert_eq!(machine.guest.iommu.pins(), 0);
+        }
+    }
+}

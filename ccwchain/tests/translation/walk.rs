@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Which CCWs belong to a program, and where they come to stand.
+
+use ccwchain::{
+    ccw::{
+        Flags,
+        Format, //
+    },
+    error::{
+        Error,
+        Feature, //
+    },
+};
+use iommu_type1_stub::Access;
+
+use crate::machine::{
+    ccw,
+    orb0,
+    orb1,
+    tic,
+    Machine, //
+};
+
+const NONE: Flags = Flags::empty();
+
+/// The guest addresses of the CCWs that the host's program has one behind the other.
+fn guest_addresses(machine: &Machine, first: u32, count: u32) -> Vec<u32> {
+    (0..count)
+        .map(|number| machine.guest_cpa(first + 8 * number))
+        .collect()
+}
+
+#[test]
+fn a_program_is_what_chaining_leads_to() {
+    let mut machine = Machine::new();
+    let host = machine.translate1(&[
+        ccw(0x03, Flags::CC, 1, 0),
+        ccw(0x03, Flags::CC, 1, 0),
+        ccw(0x03, NONE, 1, 0),
+        ccw(0x03, NONE, 1, 0),
+    ]);
+    assert_eq!(machine.translator.stats().ccws, 3);
+    assert_eq!(
+        machine.host_ccw(&host, 0).flags,
+        Flags::CC.union(Flags::IDA)
+    );
+    assert_eq!(machine.host_ccw(&host, 2).flags, Flags::IDA);
+    for guard in 3..6 {
+        assert!(machine.is_program_check(&host, guard));
+    }
+}
+
+#[test]
+fn every_ccw_is_fetched_once_and_nothing_else_is() {
+    let mut machine = Machine::new();
+    machine.translate1(&[
+        ccw(0x03, Flags::CC, 1, 0),
+        ccw(0x03, Flags::CC, 1, 0),
+        tic(0x10000),
+        ccw(0x03, Flags::CC, 1, 0),
+        tic(0x10008),
+        ccw(0x03, NONE, 1, 0),
+    ]);
+    machine.guest.reads.sort_unstable();
+    let expected: Vec<_> = (0..6).map(|number| (0x10000 + 8 * number, 8)).collect();
+    assert_eq!(machine.guest.reads, expected);
+}
+
+#[test]
+fn a_program_in_the_last_bytes_of_a_mapping_works() {
+    for (format, orb) in [(Format::Zero, orb0(0x1fff8)), (Format::One, orb1(0x1fff8))] {
+        let mut machine = Machine::new();
+        machine.program(format, 0x1fff8, &[ccw(0x04, NONE, 32, 0x10000)]);
+        let host = machine.translate(&orb).unwrap();
+        assert_eq!(machine.host_ccw(&host, 0).command, 0x04);
+    }
+}
+
+#[test]
+fn a_chain_that_leaves_memory_gives_a_program_check_there() {
+    let mut machine = Machine::new();
+    machine.program(Format::One, 0x1fff8, &[ccw(0x03, Flags::CC, 1, 0)]);
+    let host = machine.translate(&orb1(0x1fff8)).unwrap();
+    assert_eq!(machine.host_ccw(&host, 0).command, 0x03);
+    assert!(machine.is_program_check(&host, 1));
+    assert_eq!(machine.guest_cpa(host.orb().cpa() + 16), 0x20008);
+}
+
+#[test]
+fn a_start_where_there_is_no_program_gives_a_program_check() {
+    for cpa in [0x40000, 0, 0x10004, 0x7fff_fff8] {
+        let mut machine = Machine::new();
+        let host = machine.translate(&orb1(cpa)).unwrap();
+        assert!(machine.is_program_check(&host, 0), "{cpa:#x}");
+        assert_eq!(machine.guest_cpa(host.orb().cpa()), cpa);
+    }
+    let mut machine = Machine::new();
+    machine.map(0x0100_0000, 0x1000, Access::Write);
+    machine.program(Format::Zero, 0x0100_0000, &[ccw(0x03, NONE, 1, 0)]);
+    let host = machine.translate(&orb0(0x0100_0000)).unwrap();
+    assert!(machine.is_program_check(&host, 0), "more than 24 bits");
+}
+
+#[test]
+fn transfers_lead_forward_back_and_into_other_segments() {
+    let mut machine = Machine::new();
+    machine.program(
+        Format::One,
+        0x12000,
+        &[
+            ccw(0x03, Flags::CC, 1, 0),
+            ccw(0x03, Flags::CC, 1, 0),
+            tic(0x12000),
+        ],
+    );
+    let host = machine.translate1(&[
+        ccw(0x03, Flags::CC, 1, 0),
+        tic(0x10018),
+        ccw(0x03, NONE, 1, 0),
+        ccw(0x03, Flags::CC, 1, 0),
+        tic(0x12008),
+    ]);
+    let first = host.orb().cpa();
+    assert_eq!(machine.translator.stats().runs, 2);
+    assert_eq!(
+        guest_addresses(&machine, first, 5),
+        [0x10000, 0x10008, 0x10010, 0x10018, 0x10020]
+    );
+    assert_eq!(machine.host_ccw(&host, 1), tic(first + 24));
+    let into_the_middle = machine.host_ccw(&host, 4).address;
+    assert_eq!(machine.guest_cpa(into_the_middle), 0x12008);
+    let back = (into_the_middle + 8 - first) / 8;
+    assert_eq!(machine.host_ccw(&host, back), tic(into_the_middle - 8));
+}
+
+#[test]
+fn format_0_has_sixteen_codes_for_a_transfer_and_ignores_what_else_is_in_it() {
+    let mut machine = Machine::new();
+    machine.program(
+        Format::Zero,
+        0x10000,
+        &[ccw(0x03, Flags::CC, 1, 0), ccw(0xf8, Flags::CD, 7, 0x10000)],
+    );
+    let host = machine.translate(&orb0(0x10000)).unwrap();
+    assert_eq!(machine.host_ccw(&host, 1), tic(host.orb().cpa()));
+}
+
+#[test]
+fn the_ccw_behind_a_transfer_is_for_status_modifier() {
+    let mut machine = Machine::new();
+    let host = machine.translate1(&[
+        ccw(0x31, Flags::CC, 5, 0x11000),
+        tic(0x10000),
+        ccw(0x06, Flags::CC, 80, 0x11000),
+        ccw(0x03, NONE, 1, 0),
+    ]);
+    assert_eq!(machine.translator.stats().ccws, 4);
+    assert_eq!(machine.host_ccw(&host, 2).command, 0x06);
+    assert!(machine.is_program_check(&host, 4));
+}
+
+#[test]
+fn what_is_no_program_behind_a_transfer_does_no_harm() {
+    for garbage in [
+        ccw(0x02, Flags::CD, 80, 0x11000),
+        ccw(0x02, Flags::MIDA, 80, 0x11000),
+        ccw(0x0c, NONE, 80, 0x11000),
+    ] {
+        let mut machine = Machine::new();
+        machine.program(Format::One, 0x12000, &[ccw(0x03, NONE, 1, 0)]);
+        let host = machine.translate1(&[ccw(0x03, Flags::CC, 1, 0), tic(0x12000), garbage]);
+        assert!(machine.is_program_check(&host, 2), "{garbage}");
+    }
+    let mut machine = Machine::new();
+    let program = [ccw(0x03, Flags::CC, 1, 0), tic(0x1fff0)];
+    machine.program(Format::One, 0x1fff0, &program);
+    let host = machine.translate(&orb1(0x1fff0)).unwrap();
+    assert!(machine.is_program_check(&host, 2), "not even memory");
+}
+
+#[test]
+fn loops_of_transfers_end_the_walk() {
+    let mut machine = Machine::new();
+    let host = machine.translate1(&[tic(0x10008), tic(0x10000)]);
+    assert_eq!(machine.guest.reads.len(), 2);
+    assert_eq!(machine.host_ccw(&host, 1), tic(host.orb().cpa()));
+}
+
+#[test]
+fn runs_never_touch_each_other() {
+    let mut machine = Machine::new();
+    machine.program(Format::One, 0x10020, &[ccw(0x03, NONE, 1, 0)]);
+    let host = machine.translate1(&[ccw(0x03, Flags::CC, 1, 0), tic(0x10020)]);
+    let first = host.orb().cpa();
+    // The zeros at 0x10010 belong to it, for status modifier; then come three guards.
+    assert_eq!(
+        guest_addresses(&machine, first, 8),
+        [0x10000, 0x10008, 0x10010, 0x10018, 0x10020, 0x10028, 0x10020, 0x10028]
+    );
+    for number in 2..6 {
+        assert!(machine.is_program_check(&host, number));
+    }
+    assert_eq!(machine.host_ccw(&host, 1), tic(first + 48));
+}
+
+#[test]
+fn what_is_not_supported_is_refused_with_the_address_of_its_ccw() {
+    let midaw = ccwchain::orb::Flags::MIDAW;
+    for (feature, flags, command) in [
+        (Feature::DataChaining, Flags::CD, 0x02),
+        (Feature::Midaw, Flags::MIDA, 0x02),
+        (Feature::ReadBackward, NONE, 0x0c),
+    ] {
+        let mut machine = Machine::new();
+        let program = [ccw(0x03, Flags::CC, 1, 0), ccw(command, flags, 80, 0x11000)];
+        machine.program(Format::One, 0x10000, &program);
+        let orb = orb1(0x10000);
+        let orb = orb.with_flags(orb.flags().union(midaw));
+        let error = machine.translate(&orb).unwrap_err();
+        assert_eq!(error, Error::Unsupported(feature, 0x10008));
+        assert!(error.to_string().contains("CCW at 0x00010008"), "{error}");
+        assert_eq!(machine.guest.iommu.pins(), 0);
+    }
+}

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! No host address reaches the guest.
+
+use ccwchain::{
+    ccw::Flags,
+    host_orb::HostOrb,
+    irb::Irb,
+    scsw::Scsw, //
+};
+
+use crate::machine::{
+    ccw,
+    tic,
+    Machine, //
+};
+
+const LOGOUT: u32 = 0x0400_0000;
+
+fn machine() -> (Machine, HostOrb) {
+    let mut machine = Machine::new();
+    machine.program(
+        ccwchain::ccw::Format::One,
+        0x13000,
+        &[ccw(0x03, Flags::empty(), 1, 0)],
+    );
+    let host = machine.translate1(&[ccw(0x02, Flags::CC, 80, 0x12040), tic(0x13000)]);
+    (machine, host)
+}
+
+fn logout(failing: Option<u64>, secondary: Option<u32>) -> Irb {
+    let mut irb = Irb::default();
+    irb.set_scsw(Scsw::from_words([LOGOUT, 0, 0]));
+    irb.set_failing_storage_address(failing);
+    irb.set_secondary_ccw_address(secondary);
+    irb
+}
+
+#[test]
+fn a_cpa_becomes_that_of_the_guests_ccw() {
+    let (machine, host) = machine();
+    let first = host.orb().cpa();
+    for (host_cpa, guest) in [
+        (first, 0x10000),
+        (first + 8, 0x10008),
+        (first + 16, 0x10010),
+        (first + 24, 0x10018),
+        (first + 32, 0x10020),
+        (first + 40, 0x10028),
+        (first + 48, 0x13000),
+        (first + 56, 0x13008),
+        (first + 72, 0x13018),
+    ] {
+        assert_eq!(machine.guest_cpa(host_cpa), guest, "{host_cpa:#x}");
+    }
+}
+
+#[test]
+fn a_cpa_that_is_not_in_the_program_becomes_zero() {
+    let (mut machine, host) = machine();
+    let first = host.orb().cpa();
+    for cpa in [
+        0,
+        8,
+        first - 8,
+        first + 4,
+        first + 80,
+        0x7fff_fff8,
+        0xffff_ffff,
+    ] {
+        assert_eq!(machine.guest_cpa(cpa), 0, "{cpa:#x}");
+    }
+    machine.release();
+    assert_eq!(machine.guest_cpa(first), 0);
+}
+
+#[test]
+fn the_rest_of_the_status_is_left_as_it_is() {
+    let (machine, host) = machine();
+    let mut irb = Irb::from_bytes(&[0xa5; 64]);
+    let scsw = irb.scsw().with_cpa(host.orb().cpa() + 8);
+    irb.set_scsw(scsw);
+    let before = irb;
+    machine.translator.write_back(&mut irb);
+    assert_eq!(irb.scsw(), scsw.with_cpa(0x10008));
+    assert_eq!(irb.as_bytes()[12..16], before.as_bytes()[12..16]);
+    assert_eq!(irb.as_bytes()[32..], before.as_bytes()[32..]);
+}
+
+#[test]
+fn a_failing_storage_address_becomes_the_guests() {
+    let (machine, host) = machine();
+    let ccw = machine.host_ccw(&host, 0);
+    let [data] = machine.host_idaws(&host, &ccw)[..] else {
+        panic!("{ccw}");
+    };
+    for (failing, guest) in [
+        (data + 7, Some(0x12047)),
+        (u64::from(host.orb().cpa()), Some(0x10000)),
+        (u64::from(ccw.address), None),
+        (u64::from(machine.arena.address), None),
+        (0x1234_5678_9000, None),
+        (0, None),
+    ] {
+        let mut irb = logout(Some(failing), None);
+        machine.translator.write_back(&mut irb);
+        assert_eq!(irb, logout(guest, None), "{failing:#x}");
+        assert_eq!(irb.failing_storage_address(), guest);
+    }
+}
+
+#[test]
+fn an_address_of_the_program_before_stands_for_nothing() {
+    let (mut machine, host) = machine();
+    let ccw = machine.host_ccw(&host, 0);
+    let [data] = machine.host_idaws(&host, &ccw)[..] else {
+        panic!("{ccw}");
+    };
+    machine.translate1(&[self::ccw(0x02, Flags::empty(), 80, 0x90000)]);
+    let mut irb = logout(Some(data), None);
+    machine.translator.write_back(&mut irb);
+    assert_eq!(irb.failing_storage_address(), None);
+}
+
+#[test]
+fn a_secondary_ccw_address_becomes_the_guests() {
+    let (machine, host) = machine();
+    for (secondary, guest) in [(host.orb().cpa() + 8, Some(0x10008)), (0x1238, None)] {
+        let mut irb = logout(None, Some(secondary));
+        machine.translator.write_back(&mut irb);
+        assert_eq!(irb.secondary_ccw_address(), guest);
+        assert_eq!(irb, logout(None, guest));
+    }
+}
+
+#[test]
+fn fields_that_are_not_valid_say_nothing_either() {
+    let (machine, host) = machine();
+    let mut bytes = [0; 64];
+    bytes[20..24].copy_from_slice(&host.orb().cpa().to_be_bytes());
+    bytes[28..32].copy_from_slice(&host.orb().cpa().to_be_bytes());
+    let mut irb = Irb::from_bytes(&bytes);
+    machine.translator.write_back(&mut irb);
+    assert_eq!(irb, Irb::default());
+}
