@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The driver of I/O subchannels, each of which becomes the parent of one mediated device.
+
+use crate::{
+    context::Context,
+    device::Device,
+    quiesce::quiesce,
+    subchannel::{
+        self,
+        SubchannelState, //
+    },
+};
+use kernel::{
+    device::{
+        Bound,
+        Core, //
+    },
+    prelude::*,
+    sync::{
+        aref::ARef,
+        Arc, //
+    },
+};
+use mdev::{
+    css::{
+        self,
+        Locked,
+        Subchannel,
+        IRB_LEN, //
+    },
+    mediated,
+    vfio, //
+};
+
+mdev::css_device_table!(ID_TABLE, [css::DeviceId::IO]);
+
+/// The driver of I/O subchannels.
+pub(crate) struct CssDriver {
+    context: Arc<Context>,
+    mdev_driver: Arc<mediated::Registration<MdevDriver>>,
+}
+
+impl CssDriver {
+    pub(crate) fn new(
+        context: Arc<Context>,
+        mdev_driver: Arc<mediated::Registration<MdevDriver>>,
+    ) -> Self {
+        Self {
+            context,
+            mdev_driver,
+        }
+    }
+}
+
+impl css::Driver for CssDriver {
+    type State = SubchannelState;
+    type Data = Pin<KBox<mediated::Parent<MdevDriver>>>;
+
+    const ID_TABLE: css::IdTable = &ID_TABLE;
+
+    fn state(&self) -> SubchannelState {
+        SubchannelState::new(self.context.clone())
+    }
+
+    fn probe(
+        &self,
+        dev: &css::Device<Core<'_>>,
+        sch: &Arc<Subchannel<SubchannelState>>,
+    ) -> Result<Self::Data> {
+        if dev.is_qdio() {
+            dev_warn!(dev.as_ref(), "QDIO subchannels cannot be passed through\n");
+            return Err(ENODEV);
+        }
+
+        let parent = ParentData {
+            context: self.context.clone(),
+            sch: sch.clone(),
+        };
+        mediated::Parent::new(dev.as_ref(), self.mdev_driver.clone(), parent)
+    }
+
+    fn irq(sch: &mut Locked<'_, SubchannelState>, irb: &[u8; IRB_LEN]) {
+        subchannel::irq(sch, irb);
+    }
+
+    fn event(sch: &mut Locked<'_, SubchannelState>) {
+        subchannel::event(sch);
+    }
+
+    fn shutdown(sch: &Subchannel<SubchannelState>) {
+        // It is refused if nobody has the device open, and then there is nothing to end.
+        let _ = quiesce(sch);
+    }
+}
+
+/// What a subchannel has for its mediated device.
+pub(crate) struct ParentData {
+    context: Arc<Context>,
+    sch: Arc<Subchannel<SubchannelState>>,
+}
+
+/// The driver of the mediated devices.
+pub(crate) struct MdevDriver;
+
+impl mediated::Driver for MdevDriver {
+    type Parent = ParentData;
+    type Device = Device;
+
+    const DEVICE_API: &'static CStr = c"vfio-ccw";
+    const TYPE_NAME: &'static CStr = c"io";
+    const PRETTY_NAME: &'static CStr = c"I/O subchannel (Non-QDIO)";
+    const MAX_INSTANCES: u32 = 1;
+
+    fn probe(
+        dev: &kernel::device::Device<Bound>,
+        parent: &ParentData,
+    ) -> Result<ARef<vfio::Device<Device>>> {
+        vfio::Device::new(dev, Device::new(parent.context.clone(), parent.sch.clone()))
+    }
+}

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The VFIO device that a user opens.
+//!
+//! Locks, in the order that they are taken: `io`, `quiescing`, the subchannel lock. `io` is held
+//! while a program is translated, for as long as the user's memory takes; so nobody waits for it
+//! but reads of the same device and the unmapping of memory. No lock is held while memory is copied
+//! from or to the caller of read or write.
+
+use crate::{
+    context::Context,
+    fsm::Event,
+    program::{
+        KernelStorage,
+        ProgramArea,
+        UserMemory, //
+    },
+    quiesce::{
+        quiesce,
+        resume, //
+    },
+    regions::{
+        io::IoRegion,
+        Region, //
+    },
+    subchannel::SubchannelState,
+};
+use ccwchain::translator::{
+    Sizes,
+    Translator, //
+};
+use kernel::{
+    new_mutex,
+    prelude::*,
+    sync::{
+        Arc,
+        Mutex, //
+    },
+    uaccess::{
+        UserSliceReader,
+        UserSliceWriter, //
+    },
+};
+use mdev::{
+    css::Subchannel,
+    dma, random,
+    vfio::{
+        self,
+        Open,
+        Operations,
+        Trigger, //
+    },
+};
+
+/// `VFIO_DEVICE_FLAGS_CCW`: a device of the channel subsystem.
+const DEVICE_FLAGS_CCW: u32 = 1 << 4;
+
+/// The device's only interrupt: status can be taken from region 0.
+const IO_IRQ: u32 = 0;
+
+/// What there is while a user has the device open.
+pub(crate) struct Io {
+    pub(crate) region: IoRegion,
+    /// Whether the user has got the status that the region shows.
+    pub(crate) delivered: bool,
+    pub(crate) translator: Translator<KernelStorage>,
+    pub(crate) area: ProgramArea,
+    /// The start function that the translator's program is of.
+    pub(crate) generation: u64,
+}
+
+/// The driver's part of the VFIO device.
+#[pin_data]
+pub(crate) struct Device {
+    pub(crate) context: Arc<Context>,
+    pub(crate) sch: Arc<Subchannel<SubchannelState>>,
+    #[pin]
+    pub(crate) io: Mutex<Option<Io>>,
+    #[pin]
+    quiescing: Mutex<()>,
+}
+
+impl Device {
+    pub(crate) fn new(
+        context: Arc<Context>,
+        sch: Arc<Subchannel<SubchannelState>>,
+    ) -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
+            context,
+            sch,
+            io <- new_mutex!(None, "vfio_ccw::io"),
+            quiescing <- new_mutex!((), "vfio_ccw::quiescing"),
+        })
+    }
+
+    /// Ends the life of the last program: the addresses in status that the user has not taken yet
+    /// become the guest's, and the pages are unpinned.
+    ///
+    /// The channel must be done with the program.
+    pub(crate) fn retire(&self, dev: &Open<'_, Self>, io: &mut Io) {
+        if let Ok(mut sch) = self.sch.lock() {
+            sch.irbs().for_each(|entry| {
+                if core::mem::take(&mut entry.host) {
+                    io.translator.write_back(&mut entry.irb);
+                }
+            });
+        }
+        io.translator.release(&mut UserMemory(dev));
+    }
+
+    fn enable(&self) -> Result {
+        let mut sch = self.sch.lock()?;
+
+        sch.store()?;
+        sch.enable(&self.context.isc)?;
+        sch.fire(Event::Open).map_err(|_| EINVAL)
+    }
+}
+
+impl Operations for Device {
+    const NAME: &'static CStr = c"vfio_ccw";
+    const FLAGS: u32 = DEVICE_FLAGS_CCW;
+    const REGIONS: u32 = Region::COUNT;
+    const IRQS: u32 = 1;
+
+    fn open(dev: &Open<'_, Self>) -> Result {
+        let area = dma::Area::new(dev.sch.device(), Sizes::DEFAULT_ARENA)?;
+        *dev.io.lock() = Some(Io {
+            region: IoRegion::new(),
+            delivered: true,
+            translator: Translator::new(Sizes::DEFAULT, random::number())?,
+            area: ProgramArea(area),
+            generation: 0,
+        });
+
+        dev.enable().map_err(|e| {
+            dev_warn!(
+                dev.sch.device().as_ref(),
+                "cannot enable the subchannel: {e:?}\n"
+            );
+            *dev.io.lock() = None;
+            EINVAL
+        })
+    }
+
+    fn close(dev: &Open<'_, Self>) {
+        let mut guard = dev.io.lock();
+        let ended = {
+            let _one = dev.quiescing.lock();
+            quiesce(&dev.sch)
+        };
+
+        if let Some(mut io) = guard.take() {
+            dev.retire(dev, &mut io);
+            if ended == Err(EIO) {
+                // The channel may still fetch from the area; it must never be used again.
+                core::mem::forget(io.area);
+            }
+        }
+
+        let trigger = match dev.sch.lock() {
+            Ok(mut sch) => sch.close(),
+            Err(_) => None,
+        };
+        drop(trigger);
+    }
+
+    fn read(dev: &Open<'_, Self>, position: u64, to: UserSliceWriter) -> Result<usize> {
+        let (region, range) = Region::locate(position, to.len())?;
+
+        match region {
+            Region::Io => dev.read_io(dev, range, to),
+        }
+    }
+
+    fn write(dev: &Open<'_, Self>, position: u64, from: UserSliceReader) -> Result<usize> {
+        let (region, range) = Region::locate(position, from.len())?;
+
+        match region {
+            Region::Io => dev.write_io(dev, range, from),
+        }
+    }
+
+    fn region(index: u32) -> Option<vfio::Region> {
+        let region = Region::of_index(index)?;
+
+        Some(vfio::Region {
+            offset: region.offset(),
+            size: u64::try_from(region.size()).ok()?,
+            writable: true,
+        })
+    }
+
+    fn set_irq(dev: &Open<'_, Self>, index: u32, trigger: Trigger) -> Result {
+        if index != IO_IRQ {
+            return Err(EINVAL);
+        }
+
+        let old = dev.sch.lock()?.set_trigger(trigger);
+        drop(old);
+        Ok(())
+    }
+
+    fn reset(dev: &Open<'_, Self>) -> Result {
+        // If a program is being translated, the translation finds out by itself that its request
+        // has become void, and unpins what it has pinned.
+        let mut io = dev.io.try_lock();
+        let _one = dev.quiescing.lock();
+
+        quiesce(&dev.sch).map_err(|_| EINVAL)?;
+        if let Some(io) = io.as_deref_mut().and_then(Option::as_mut) {
+            dev.retire(dev, io);
+        }
+        resume(&dev.sch, &dev.context.isc).map_err(|_| EINVAL)
+    }
+
+    fn dma_unmap(dev: &Open<'_, Self>, iova: u64, len: u64) {
+        let mut guard = dev.io.lock();
+        let Some(io) = Option::as_mut(&mut guard) else {
+            return;
+        };
+        if !io.translator.has_pinned(iova, len) {
+            return;
+        }
+
+        let _one = dev.quiescing.lock();
+        let running = dev.sch.lock().is_ok_and(|sch| sch.is_running());
+        let ended = if running { quiesce(&dev.sch) } else { Ok(()) };
+        dev.retire(dev, io);
+        if running && ended.is_ok() && resume(&dev.sch, &dev.context.isc).is_err() {
+            dev_warn!(
+                dev.sch.device().as_ref(),
+                "the device is gone after memory of a running program was unmapped\n"
+            );
+        }
+    }
+
+    fn request(dev: &vfio::Device<Self>, count: u32) {
+        if count == 0 {
+            dev_notice!(
+                dev.sch.device().as_ref(),
+                "No device request channel registered, blocked until released by user\n"
+            );
+        }
+    }
+}

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The state machine of a subchannel: which event may happen in which state, and what follows.
+//!
+//! It is a pure table. Who fires an event holds the subchannel lock, and does what the new state
+//! asks for before giving the lock up.
+
+use kernel::prelude::*;
+
+/// Where a subchannel is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum State {
+    /// No user has the device open; the subchannel is disabled.
+    #[default]
+    Closed,
+    /// The subchannel is enabled and no start function is in progress.
+    Idle,
+    /// A program is being translated.
+    Translating,
+    /// The channel has a program: a start function is in progress.
+    Running,
+    /// Whatever the subchannel is doing is being ended; no function may be started.
+    Quiescing,
+    /// The device is gone. Only closing leads out of here.
+    NotOperational,
+}
+
+/// What happens to a subchannel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Event {
+    /// A user opens the device; the subchannel is enabled.
+    Open,
+    /// The user asks for a start function.
+    Request,
+    /// START SUBCHANNEL has accepted the translated program.
+    Started,
+    /// The program is not to be started after all.
+    Abandoned,
+    /// Status came that ends the start function.
+    Ended,
+    /// The device is to be reset, closed, or to let go of memory.
+    Quiesce,
+    /// The subchannel is idle, and enabled again.
+    Enabled,
+    /// The subchannel is idle and disabled, and no user has the device open.
+    Disabled,
+    /// The subchannel or its device is gone.
+    Gone,
+}
+
+/// Why an event may not happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// It may shortly.
+    Again,
+    /// It may when the start function in progress has ended.
+    Busy,
+    /// It may not: the device is not open or not operational.
+    Unusable,
+}
+
+impl State {
+    /// Returns the state after `event`.
+    pub(crate) const fn next(self, event: Event) -> core::result::Result<Self, Refusal> {
+        use Event::*;
+        use State::*;
+
+        match (self, event) {
+            (_, Gone) => Ok(NotOperational),
+
+            (Closed, Open) => Ok(Idle),
+            (_, Open) => Err(Refusal::Unusable),
+
+            (Idle, Request) => Ok(Translating),
+            (Translating | Quiescing, Request) => Err(Refusal::Again),
+            (Running, Request) => Err(Refusal::Busy),
+            (Closed | NotOperational, Request) => Err(Refusal::Unusable),
+
+            (Translating, Started) => Ok(Running),
+            (Translating, Abandoned) => Ok(Idle),
+            (_, Started | Abandoned) => Err(Refusal::Again),
+
+            (Running, Ended) => Ok(Idle),
+            (other, Ended) => Ok(other),
+
+            (Idle | Translating | Running, Quiesce) => Ok(Quiescing),
+            (Quiescing, Quiesce) => Err(Refusal::Again),
+            (Closed | NotOperational, Quiesce) => Err(Refusal::Unusable),
+
+            (Quiescing, Enabled) => Ok(Idle),
+            (_, Enabled) => Err(Refusal::Unusable),
+
+            (Quiescing | NotOperational | Closed, Disabled) => Ok(Closed),
+            (Idle | Translating | Running, Disabled) => Err(Refusal::Busy),
+        }
+    }
+}
+
+#[kunit_tests(vfio_ccw_fsm)]
+mod tests {
+    use super::{
+        Event,
+        Refusal,
+        State, //
+    };
+
+    const EVENTS: [Event; 9] = [
+        Event::Open,
+        Event::Request,
+        Event::Started,
+        Event::Abandoned,
+        Event::Ended,
+        Event::Quiesce,
+        Event::Enabled,
+        Event::Disabled,
+        Event::Gone,
+    ];
+
+    const CLOSED: Result<State, Refusal> = Ok(State::Closed);
+    const IDLE: Result<State, Refusal> = Ok(State::Idle);
+    const TRANSLATING: Result<State, Refusal> = Ok(State::Translating);
+    const RUNNING: Result<State, Refusal> = Ok(State::Running);
+    const QUIESCING: Result<State, Refusal> = Ok(State::Quiescing);
+    const GONE: Result<State, Refusal> = Ok(State::NotOperational);
+    const AGAIN: Result<State, Refusal> = Err(Refusal::Again);
+    const BUSY: Result<State, Refusal> = Err(Refusal::Busy);
+    const NO: Result<State, Refusal> = Err(Refusal::Unusable);
+
+    /// What each state makes of each of [`EVENTS`].
+    #[rustfmt::skip]
+    const TABLE: [(State, [Result<State, Refusal>; 9]); 6] = [
+        (State::Closed,
+         [IDLE, NO,          AGAIN,   AGAIN, CLOSED,      NO,        NO,   CLOSED, GONE]),
+        (State::Idle,
+         [NO,   TRANSLATING, AGAIN,   AGAIN, IDLE,        QUIESCING, NO,   BUSY,   GONE]),
+        (State::Translating,
+         [NO,   AGAIN,       RUNNING, IDLE,  TRANSLATING, QUIESCING, NO,   BUSY,   GONE]),
+        (State::Running,
+         [NO,   BUSY,        AGAIN,   AGAIN, IDLE,        QUIESCING, NO,   BUSY,   GONE]),
+        (State::Quiescing,
+         [NO,   AGAIN,       AGAIN,   AGAIN, QUIESCING,   AGAIN,     IDLE, CLOSED, GONE]),
+        (State::NotOperational,
+         [NO,   NO,          AGAIN,   AGAIN, GONE,        NO,        NO,   CLOSED, GONE]),
+    ];
+
+    #[test]
+    fn every_event_in_every_state_does_what_the_table_says() {
+        for (state, row) in TABLE {
+            for (event, expected) in EVENTS.iter().zip(row) {
+                assert!(state.next(*event) == expected);
+            }
+        }
+    }
+
+    #[test]
+    fn a_second_start_is_refused_until_the_first_has_ended() {
+        for event in EVENTS {
+            let next = State::Running.next(event);
+            let accepts = next.is_ok_and(|state| state.next(Event::Request).is_ok());
+            assert!(accepts == (event == Event::Ended));
+        }
+    }
+
+    #[test]
+    fn closing_leads_out_of_every_state_once_it_is_quiet() {
+        for (state, _) in TABLE {
+            let quiet = state.next(Event::Quiesce).unwrap_or(state);
+            assert!(quiet.next(Event::Disabled) == CLOSED);
+        }
+    }
+}

@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the translator of channel programs needs of the kernel: the user's memory, an arena for the
+//! host's program, and room to work in.
+
+use ccwchain::{
+    error::Error as TranslationError,
+    memory::{
+        Access,
+        Arena,
+        GuestMemory,
+        MemoryError,
+        Storage,
+        PAGE_SIZE, //
+    },
+};
+use kernel::{
+    alloc::AllocError,
+    prelude::*, //
+};
+use mdev::{
+    dma,
+    vfio::{
+        Open,
+        Operations,
+        Protection, //
+    },
+};
+
+/// Arrays on the kernel's heap.
+pub(crate) enum KernelStorage {}
+
+impl Storage for KernelStorage {
+    type Of<T> = KVVec<T>;
+    type Error = AllocError;
+
+    fn allocate<T: Clone + Default>(len: usize) -> Result<Self::Of<T>, Self::Error> {
+        KVVec::from_elem(T::default(), len, GFP_KERNEL)
+    }
+}
+
+/// The memory that a user has mapped for the device.
+pub(crate) struct UserMemory<'a, 'b, T: Operations>(pub(crate) &'a Open<'b, T>);
+
+impl<T: Operations> GuestMemory for UserMemory<'_, '_, T> {
+    type Error = Error;
+
+    fn read(&mut self, address: u64, buffer: &mut [u8]) -> Result<(), MemoryError<Error>> {
+        self.0.dma_read(address, buffer).map_err(blame)
+    }
+
+    fn pin(
+        &mut self,
+        first: u64,
+        access: Access,
+        frames: &mut [u64],
+    ) -> Result<(), MemoryError<Error>> {
+        let iova = first.checked_mul(PAGE_SIZE).ok_or(MemoryError::Guest)?;
+        let protection = match access {
+            Access::Read => Protection::Read,
+            Access::Write => Protection::ReadWrite,
+        };
+
+        self.0.pin_pages(iova, protection, frames).map_err(blame)
+    }
+
+    fn unpin(&mut self, first: u64, count: usize) {
+        self.0.unpin_pages(first * PAGE_SIZE, count);
+    }
+}
+
+/// Tells the guest's faults, which are for the channel program to meet, from the host's shortages.
+fn blame(error: Error) -> MemoryError<Error> {
+    // What the VFIO back ends say of memory that is not mapped, not with that right, or not there.
+    if [EINVAL, ENOENT, EPERM, EFAULT].contains(&error) {
+        MemoryError::Guest
+    } else {
+        MemoryError::Host(error)
+    }
+}
+
+/// The memory that the channel fetches the host's program from.
+pub(crate) struct ProgramArea(pub(crate) dma::Area);
+
+impl Arena for ProgramArea {
+    fn address(&self) -> u32 {
+        self.0.address()
+    }
+
+    fn size(&self) -> usize {
+        self.0.size()
+    }
+
+    fn write(&mut self, offset: usize, bytes: &[u8]) {
+        // The translator stays within `size`, and a write beyond it is not done.
+        let _ = self.0.write(offset, bytes);
+    }
+}
+
+/// Returns the errno of a program that is not translated.
+pub(crate) fn errno(error: TranslationError<Error>) -> Error {
+    match error {
+        TranslationError::TransportMode | TranslationError::Unsupported(..) => EOPNOTSUPP,
+        TranslationError::ReservedOrbBits { .. } | TranslationError::TooLarge(_) => EINVAL,
+        TranslationError::Memory(error) => error,
+    }
+}
+
+#[kunit_tests(vfio_ccw_program)]
+mod tests {
+    use super::*;
+    use ccwchain::{
+        irb::Irb,
+        orb::{
+            Flags,
+            Orb, //
+        },
+        scsw::Scsw,
+        translator::{
+            Sizes,
+            Translator, //
+        },
+    };
+    use iommu_type1_stub::{
+        Access as Rights,
+        Error as StubError,
+        Page,
+        Type1, //
+    };
+
+    const ARENA: u32 = 0x7fe0_0000;
+    const POISON: [u8; 8] = [0, 0, 0, 0, 0x80, 0, 0, 0];
+
+    struct Stub(Type1<KVVec<Page>>);
+
+    fn whose<T>(result: Result<T, StubError>) -> Result<T, MemoryError<Error>> {
+        result.map_err(|error| match error {
+            StubError::Unmapped | StubError::Permission => MemoryError::Guest,
+            _ => MemoryError::Host(ENOMEM),
+        })
+    }
+
+    impl GuestMemory for Stub {
+        type Error = Error;
+
+        fn read(&mut self, address: u64, buffer: &mut [u8]) -> Result<(), MemoryError<Error>> {
+            whose(self.0.read(address, buffer))
+        }
+
+        fn pin(
+            &mut self,
+            first: u64,
+            access: Access,
+            frames: &mut [u64],
+        ) -> Result<(), MemoryError<Error>> {
+            let rights = match access {
+                Access::Read => Rights::Read,
+                Access::Write => Rights::Write,
+            };
+            whose(self.0.pin(first, rights, frames))
+        }
+
+        fn unpin(&mut self, first: u64, count: usize) {
+            self.0.unpin(first, count);
+        }
+    }
+
+    struct TestArena(KVVec<u8>);
+
+    impl TestArena {
+        fn at(&self, address: u32) -> [u8; 8] {
+            let mut bytes = [0; 8];
+            let from = usize::try_from(address - ARENA).unwrap_or(usize::MAX);
+            for (to, from) in bytes.iter_mut().zip(self.0.iter().skip(from)) {
+                *to = *from;
+            }
+            bytes
+        }
+    }
+
+    impl Arena for TestArena {
+        fn address(&self) -> u32 {
+            ARENA
+        }
+
+        fn size(&self) -> usize {
+            self.0.len()
+        }
+
+        fn write(&mut self, offset: usize, bytes: &[u8]) {
+            for (to, from) in self.0.iter_mut().skip(offset).zip(bytes) {
+                *to = *from;
+            }
+        }
+    }
+
+    /// A guest with pages at 0x10000 (its program), 0x20000 and 0x21000 (data), and all the rest.
+    struct Machine {
+        guest: Stub,
+        arena: TestArena,
+        translator: Translator<KernelStorage>,
+    }
+
+    impl Machine {
+        fn new(program: &[[u8; 8]]) -> Result<Self> {
+            let pages = KVVec::from_elem(Page::default(), 4, GFP_KERNEL)?;
+            let mut guest = Stub(Type1::new(pages));
+            guest
+                .0
+                .map(0x10000, 0x1000, Rights::Read)
+                .map_err(|_| ENOMEM)?;
+            guest
+                .0
+                .map(0x20000, 0x2000, Rights::Write)
+                .map_err(|_| ENOMEM)?;
+            guest
+                .0
+                .store(0x10000, program.as_flattened())
+                .map_err(|_| ENOMEM)?;
+
+            let sizes = Sizes {
+                ccws: 16,
+                idaws: 64,
+            };
+            Ok(Self {
+                guest,
+                arena: TestArena(KVVec::from_elem(0, 3 * 4096, GFP_KERNEL)?),
+                translator: Translator::new(sizes, 1)?,
+            })
+        }
+
+        /// Translates the program at 0x10000; returns the address of the host's.
+        fn translate(&mut self, flags: Flags) -> Result<u32> {
+            let orb = Orb::default().with_flags(flags).with_cpa(0x10000);
+            let host = self
+                .translator
+                .translate(&orb, &mut self.guest, &mut self.arena)
+                .map_err(errno)?;
+            let [_, _, cpa, ..] = host.words();
+            Ok(cpa)
+        }
+    }
+
+    const FORMAT_1: Flags = Flags::FORMAT_1.union(Flags::IDAW_64);
+
+    #[test]
+    fn the_vectors_of_the_host_tests_hold_on_this_machine() {
+        assert!(ccwchain::vectors::replay::<KernelStorage>() == Ok(()));
+    }
+
+    #[test]
+    fn data_goes_to_pinned_pages_by_way_of_a_list() -> Result {
+        // READ of 0x1000 bytes to 0x20900, a no-operation.
+        let mut m = Machine::new(&[
+            [0x02, 0x40, 0x10, 0, 0, 0x02, 0x09, 0],
+            [0x03, 0, 0, 0, 0, 0, 0, 0],
+        ])?;
+        let cpa = m.translate(FORMAT_1)?;
+
+        let [command, flags, c1, c0, a @ ..] = m.arena.at(cpa);
+        assert_eq!([command, flags, c1, c0], [0x02, 0x44, 0x10, 0]);
+        let list = u32::from_be_bytes(a);
+        let first = u64::from_be_bytes(m.arena.at(list));
+        let second = u64::from_be_bytes(m.arena.at(list + 8));
+        assert!(m.guest.0.iova(first) == Some(0x20900));
+        assert!(m.guest.0.iova(second) == Some(0x21000));
+        assert!(m.guest.0.pinned_for(first) == Some(Rights::Write));
+        assert!(m.guest.0.pins() == 2);
+
+        m.translator.release(&mut m.guest);
+        assert!(m.guest.0.pins() == 0);
+        Ok(())
+    }
+
+    #[test]
+    fn formats_0_and_1_give_the_same_program() -> Result {
+        let mut zero = Machine::new(&[[0x02, 0x02, 0x00, 0, 0, 0, 0, 8]])?;
+        let mut one = Machine::new(&[[0x02, 0, 0, 8, 0, 0x02, 0, 0]])?;
+
+        let a = zero.translate(Flags::IDAW_64)?;
+        let b = one.translate(FORMAT_1)?;
+        assert!(a == b);
+        assert_eq!(zero.arena.at(a), one.arena.at(b));
+        Ok(())
+    }
+
+    #[test]
+    fn idaws_of_31_bits_become_ones_of_64() -> Result {
+        // WRITE of 8 bytes by the list at 0x10008: 0x20ffc, in 2 KiB blocks.
+        let mut m = Machine::new(&[
+            [0x01, 0x04, 0, 8, 0, 0x01, 0, 8],
+            [0, 0x02, 0x0f, 0xfc, 0, 0x02, 0x10, 0],
+        ])?;
+        let cpa = m.translate(Flags::FORMAT_1)?;
+
+        let [_, _, _, _, a @ ..] = m.arena.at(cpa);
+        let list = u32::from_be_bytes(a);
+        assert!(m.guest.0.iova(u64::from_be_bytes(m.arena.at(list))) == Some(0x20ffc));
+        assert!(m.guest.0.iova(u64::from_be_bytes(m.arena.at(list + 8))) == Some(0x21000));
+        Ok(())
+    }
+
+    #[test]
+    fn a_fault_of_the_guests_is_a_program_check_in_its_place() -> Result {
+        // A no-operation, then a read to where there is nothing.
+        let mut m = Machine::new(&[
+            [0x03, 0x40, 0, 0, 0, 0, 0, 0],
+            [0x02, 0, 0, 1, 0, 0x30, 0, 0],
+        ])?;
+        let cpa = m.translate(FORMAT_1)?;
+
+        assert!(m.arena.at(cpa) != POISON);
+        assert_eq!(m.arena.at(cpa + 8), POISON);
+        assert!(m.guest.0.pins() == 0);
+        Ok(())
+    }
+
+    #[test]
+    fn a_shortage_of_the_hosts_undoes_everything() -> Result {
+        let mut m = Machine::new(&[[0x02, 0, 0x10, 0, 0, 0x02, 0x09, 0]])?;
+        m.guest.0.set_limit(1);
+
+        assert!(m.translate(FORMAT_1) == Err(ENOMEM));
+        assert!(m.guest.0.pins() == 0);
+        Ok(())
+    }
+
+    #[test]
+    fn status_has_the_guests_addresses() -> Result {
+        let mut m = Machine::new(&[[0x03, 0, 0, 0, 0, 0, 0, 0]])?;
+        let cpa = m.translate(FORMAT_1)?;
+
+        let mut irb = Irb::from_bytes(&[0; ccwchain::irb::SIZE]);
+        irb.set_scsw(Scsw::default().with_cpa(cpa + 8));
+        m.translator.write_back(&mut irb);
+        assert!(irb.scsw().cpa() == 0x10008);
+
+        irb.set_scsw(Scsw::default().with_cpa(0x1234_5678));
+        m.translator.write_back(&mut irb);
+        assert!(irb.scsw().cpa() == 0);
+        Ok(())
+    }
+}

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The way of one I/O: a request written to region 0 becomes a start function, and its status is
+//! read from there.
+
+use crate::{
+    device::{
+        Device,
+        Io, //
+    },
+    fsm::Event,
+    program::{
+        errno,
+        UserMemory, //
+    },
+    regions::io::{
+        self,
+        IoRegion,
+        Request, //
+    },
+};
+use ccwchain::{
+    host_orb::HostOrb,
+    orb::Orb, //
+};
+use core::ops::Range;
+use kernel::{
+    prelude::*,
+    uaccess::{
+        UserSliceReader,
+        UserSliceWriter, //
+    },
+};
+use mdev::{
+    css::ConditionCode,
+    vfio::Open, //
+};
+
+impl Device {
+    /// Writes the bytes `range` of region 0, and does what the region then asks for.
+    ///
+    /// Returns `EAGAIN` while another write is being worked on.
+    pub(crate) fn write_io(
+        &self,
+        dev: &Open<'_, Self>,
+        range: Range<usize>,
+        mut from: UserSliceReader,
+    ) -> Result<usize> {
+        let mut bytes = [0; io::SIZE];
+        let bytes = bytes.get_mut(..range.len()).ok_or(EINVAL)?;
+        from.read_slice(bytes)?;
+
+        let mut guard = self.io.try_lock().ok_or(EAGAIN)?;
+        let io = Option::as_mut(&mut guard).ok_or(EIO)?;
+        io.region.update(range.start, bytes);
+
+        let result = match io.region.request() {
+            Request::Start(orb) => self.start(dev, io, &orb),
+            Request::HaltOrClear => Err(EOPNOTSUPP),
+            Request::None => Ok(()),
+        };
+        io.region.set_result(result);
+        result.map(|()| range.len())
+    }
+
+    /// Reads the bytes `range` of region 0, and takes the oldest status first if it is in them.
+    pub(crate) fn read_io(
+        &self,
+        dev: &Open<'_, Self>,
+        range: Range<usize>,
+        mut to: UserSliceWriter,
+    ) -> Result<usize> {
+        let takes_status = IoRegion::takes_status(&range);
+
+        let bytes = {
+            let mut guard = self.io.lock();
+            let io = Option::as_mut(&mut guard).ok_or(EIO)?;
+            if takes_status && io.delivered {
+                self.take_status(dev, io)?;
+            }
+            *io.region.bytes()
+        };
+
+        to.write_slice(bytes.get(range.clone()).ok_or(EINVAL)?)?;
+
+        if takes_status {
+            // Only now is the status the user's; had the copy failed, it would be shown again.
+            if let Some(io) = Option::as_mut(&mut self.io.lock()) {
+                io.delivered = true;
+            }
+            self.sch.lock()?.announce();
+        }
+        Ok(range.len())
+    }
+
+    /// Moves the oldest status into the region. The pages of a program that is over with it are
+    /// unpinned.
+    fn take_status(&self, dev: &Open<'_, Self>, io: &mut Io) -> Result {
+        let Some(mut entry) = self.sch.lock()?.take_irb() else {
+            return Ok(());
+        };
+
+        if entry.host {
+            io.translator.write_back(&mut entry.irb);
+        }
+        if entry.ends && entry.generation == Some(io.generation) {
+            self.retire(dev, io);
+        }
+        io.region.set_irb(&entry.irb);
+        io.delivered = false;
+        Ok(())
+    }
+
+    /// Starts the program of `orb`.
+    ///
+    /// The errno tells why not: `EIO` when the device is not operational, `EAGAIN` when another
+    /// request is being worked on, or a reset has made this one void, `EBUSY` when a start function
+    /// is in progress or status is to be taken first, `EACCES` and `ENODEV` when there is no path,
+    /// and those of [`errno`].
+    fn start(&self, dev: &Open<'_, Self>, io: &mut Io, orb: &Orb) -> Result {
+        let generation = self.sch.lock()?.request()?;
+
+        self.retire(dev, io);
+        let result = self
+            .translate(dev, io, orb)
+            .and_then(|host| self.start_translated(generation, host, orb.lpm()));
+        match result {
+            Ok(()) => io.generation = generation,
+            Err(_) => {
+                self.sch.lock()?.abandon(generation);
+                io.translator.release(&mut UserMemory(dev));
+            }
+        }
+        result
+    }
+
+    fn translate(&self, dev: &Open<'_, Self>, io: &mut Io, orb: &Orb) -> Result<HostOrb> {
+        io.translator
+            .translate(orb, &mut UserMemory(dev), &mut io.area)
+            .map_err(|error| {
+                self.context
+                    .log
+                    .event(2, format_args!("program not translated: {error}"));
+                errno(error)
+            })
+    }
+
+    /// START SUBCHANNEL, unless the request of `generation` has become void.
+    fn start_translated(&self, generation: u64, host: HostOrb, lpm: u8) -> Result {
+        let mut sch = self.sch.lock()?;
+        sch.check(generation)?;
+
+        let lpm = if lpm == 0 { sch.paths() } else { lpm };
+        let orb = host
+            .with_intparm(sch.interruption_parameter())
+            .with_lpm(lpm);
+
+        match sch.start(&orb.words()) {
+            ConditionCode::Initiated => sch.fire(Event::Started).map_err(|_| EAGAIN),
+            ConditionCode::StatusPending | ConditionCode::Busy => Err(EBUSY),
+            ConditionCode::NotOperational => {
+                sch.store().map_err(|_| ENODEV)?;
+                Err(if sch.paths() & !lpm == 0 {
+                    ENODEV
+                } else {
+                    EACCES
+                })
+            }
+        }
+    }
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! vfio-ccw: lets a user drive an I/O subchannel through VFIO.
+//!
+//! The way of one I/O: a write to region 0 ([`regions::io`]) is a request; the state machine
+//! ([`fsm`]) says whether it may be; the guest's channel program is translated (crate `ccwchain`,
+//! [`program`]) and started ([`start`]). The interrupt ([`subchannel`]) queues the status
+//! ([`irb_queue`]) and tells the user, who reads it from region 0.
+
+#![deny(unsafe_code)]
+
+mod context;
+mod css_driver;
+mod device;
+mod fsm;
+mod irb_queue;
+mod program;
+mod quiesce;
+mod regions;
+mod start;
+mod subchannel;
+
+use crate::{
+    context::Context,
+    css_driver::CssDriver, //
+};
+use kernel::{
+    prelude::*,
+    sync::Arc,
+    InPlaceModule,
+    ThisModule, //
+};
+use mdev::{
+    css,
+    mediated, //
+};
+
+/// The module: as long as it is loaded, its driver is registered.
+#[pin_data]
+struct VfioCcw {
+    #[pin]
+    _driver: css::Registration<CssDriver>,
+}
+
+impl InPlaceModule for VfioCcw {
+    fn init(module: &'static ThisModule) -> impl PinInit<Self, Error> {
+        pin_init::pin_init_scope(move || {
+            let context = Arc::new(Context::new()?, GFP_KERNEL)?;
+            let mdev_driver = mediated::Registration::new(c"vfio_ccw_mdev", module)?;
+
+            Ok(try_pin_init!(Self {
+                _driver <- css::Registration::new(
+                    c"vfio_ccw",
+                    module,
+                    CssDriver::new(context, mdev_driver),
+                ),
+            }? Error))
+        })
+    }
+}
+
+module! {
+    type: VfioCcw,
+    name: "vfio_ccw",
+    authors: ["The vfio-ccw in Rust developers"],
+    description: "VFIO based subchannel device driver",
+    license: "GPL",
+}

@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Subchannels at work: their lock, what is kept under it, and I/O instructions.
+
+use super::Device;
+use crate::bindings;
+use core::{
+    cell::UnsafeCell,
+    ops::{
+        Deref,
+        DerefMut, //
+    },
+};
+use kernel::{
+    device,
+    error::to_result,
+    prelude::*,
+    sync::{
+        aref::ARef,
+        Arc, //
+    },
+    types::{
+        NotThreadSafe,
+        Opaque, //
+    },
+};
+
+/// A subchannel with the state that its driver keeps for it.
+///
+/// # Invariants
+///
+/// `state` and `bound` are only accessed under the subchannel lock; `bound` is true from before
+/// the driver's probe until after its data is dropped.
+#[pin_data]
+pub struct Subchannel<S> {
+    dev: ARef<Device>,
+    bound: UnsafeCell<bool>,
+    state: UnsafeCell<S>,
+    #[pin]
+    interrupt: Opaque<bindings::completion>,
+}
+
+// SAFETY: `state` and `bound` are only accessed under the subchannel lock.
+unsafe impl<S: Send> Sync for Subchannel<S> {}
+
+// SAFETY: As above, and nothing in it belongs to a thread.
+unsafe impl<S: Send> Send for Subchannel<S> {}
+
+impl<S> Subchannel<S> {
+    pub(super) fn new(dev: &Device<device::CoreInternal<'_>>, state: S) -> Result<Arc<Self>> {
+        let dev: &Device = dev;
+
+        Arc::pin_init(
+            try_pin_init!(Self {
+                dev: dev.into(),
+                bound: UnsafeCell::new(true),
+                state: UnsafeCell::new(state),
+                interrupt <- Opaque::ffi_init(|x| {
+                    // SAFETY: `x` is valid for writing.
+                    unsafe { bindings::init_completion(x) }
+                }),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    /// No lock is given out any more.
+    ///
+    /// # Safety
+    ///
+    /// The subchannel lock must be held.
+    pub(super) unsafe fn unbind(&self) {
+        // SAFETY: By the function's requirement.
+        unsafe { *self.bound.get() = false };
+    }
+
+    /// Returns the proof that the lock is held, without taking it.
+    ///
+    /// # Safety
+    ///
+    /// The subchannel lock must be held while the result lives, and there must be no other proof of
+    /// it in use.
+    pub(super) unsafe fn assume_locked(&self) -> Locked<'_, S> {
+        Locked {
+            sch: self,
+            release: None,
+            _not_send: NotThreadSafe,
+        }
+    }
+
+    /// Returns the device.
+    pub fn device(&self) -> &Device {
+        &self.dev
+    }
+
+    /// Takes the subchannel lock, with interrupts off.
+    ///
+    /// Returns `ENODEV` when the driver has let go of the subchannel.
+    pub fn lock(&self) -> Result<Locked<'_, S>> {
+        // SAFETY: `dev` is a valid subchannel.
+        let flags = unsafe { bindings::mdev_sch_lock(self.dev.as_raw()) };
+        let locked = Locked {
+            sch: self,
+            release: Some(flags),
+            _not_send: NotThreadSafe,
+        };
+
+        // SAFETY: The lock is held.
+        if unsafe { *self.bound.get() } {
+            Ok(locked)
+        } else {
+            Err(ENODEV)
+        }
+    }
+}
+
+/// The answer of an I/O instruction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConditionCode {
+    /// 0: the function is initiated.
+    Initiated,
+    /// 1: status is pending.
+    StatusPending,
+    /// 2: a function is in progress.
+    Busy,
+    /// 3: not operational.
+    NotOperational,
+}
+
+/// A subchannel whose lock is held.
+///
+/// # Invariants
+///
+/// The lock is held; `release` has the interrupt state to go back to if it was taken here.
+pub struct Locked<'a, S> {
+    sch: &'a Subchannel<S>,
+    release: Option<c_ulong>,
+    _not_send: NotThreadSafe,
+}
+
+impl<S> Locked<'_, S> {
+    fn as_raw(&self) -> *mut bindings::subchannel {
+        self.sch.dev.as_raw()
+    }
+
+    /// Wakes up who waits for an interrupt.
+    pub(super) fn complete(&self) {
+        // SAFETY: The completion is initialised.
+        unsafe { bindings::complete_all(self.sch.interrupt.get()) };
+    }
+
+    /// Returns the interruption parameter that interrupts of this subchannel must carry.
+    pub fn interruption_parameter(&self) -> u32 {
+        // SAFETY: `self` is a valid subchannel.
+        unsafe { bindings::mdev_sch_intparm(self.as_raw()) }
+    }
+
+    /// Returns the mask of paths that are installed, available and operational, as last stored.
+    pub fn paths(&self) -> u8 {
+        // SAFETY: `self` is a valid subchannel whose lock is held.
+        unsafe { bindings::mdev_sch_paths(self.as_raw()) }
+    }
+
+    /// STORE SUBCHANNEL.
+    ///
+    /// Returns `ENODEV` or `EACCES` when there is no subchannel, or no device at it, any more.
+    pub fn store(&mut self) -> Result {
+        // SAFETY: `self` is a valid subchannel whose lock is held.
+        to_result(unsafe { bindings::cio_update_schib(self.as_raw()) })
+    }
+
+    /// Enables the subchannel, with interrupts of the class `isc` and with concurrent sense where
+    /// the device has it, whatever another driver has set before.
+    pub fn enable(&mut self, isc: &Isc) -> Result {
+        // SAFETY: `self` is a valid subchannel whose lock is held.
+        to_result(unsafe {
+            bindings::mdev_sch_configure(self.as_raw(), isc.0);
+            bindings::cio_enable_subchannel(self.as_raw(), self.interruption_parameter())
+        })
+    }
+
+    /// Disables the subchannel.
+    ///
+    /// Returns `EBUSY` while a function is in progress or status is pending.
+    pub fn disable(&mut self) -> Result {
+        // SAFETY: `self` is a valid subchannel whose lock is held.
+        to_result(unsafe { bindings::cio_disable_subchannel(self.as_raw()) })
+    }
+
+    /// START SUBCHANNEL with the operation-request block `orb`.
+    ///
+    /// The caller answers for the channel program: the channel reads and writes wherever that says.
+    pub fn start(&mut self, orb: &[u32; 8]) -> ConditionCode {
+        // SAFETY: `self` is a valid subchannel whose lock is held, `orb` is as long as an ORB.
+        let cc = unsafe { bindings::mdev_ssch(self.as_raw(), orb.as_ptr().cast()) };
+
+        match cc {
+            0 => ConditionCode::Initiated,
+            1 => ConditionCode::StatusPending,
+            2 => ConditionCode::Busy,
+            _ => ConditionCode::NotOperational,
+        }
+    }
+
+    /// Has the channel subsystem look at the subchannel again and take it away if it is gone.
+    pub fn unregister_later(&mut self) {
+        // SAFETY: `self` is a valid subchannel whose lock is held.
+        unsafe {
+            bindings::css_sched_sch_todo(self.as_raw(), bindings::sch_todo_SCH_TODO_UNREG);
+        }
+    }
+
+    /// Takes one more step to end whatever the subchannel is doing: CANCEL SUBCHANNEL, then HALT
+    /// SUBCHANNEL, then CLEAR SUBCHANNEL, as often as `tries` allows.
+    ///
+    /// Returns `EBUSY` when an interrupt is to be waited for before the next step, `EIO` when
+    /// there are no tries left.
+    pub fn cancel_halt_clear(&mut self, tries: &mut c_int) -> Result {
+        // SAFETY: `self` is a valid subchannel whose lock is held.
+        to_result(unsafe { bindings::cio_cancel_halt_clear(self.as_raw(), tries) })
+    }
+
+    /// Gives up the lock, waits for an interrupt for at most `timeout` jiffies, and takes the lock
+    /// again.
+    ///
+    /// An interrupt counts that comes after the call, not one before. Returns `ENODEV` when the
+    /// driver has let go of the subchannel meanwhile.
+    pub fn wait_for_interrupt(self, timeout: c_ulong) -> Result<Self> {
+        let sch = self.sch;
+
+        // SAFETY: The completion is initialised; the lock keeps interrupts from it until the drop.
+        unsafe { bindings::mdev_reinit_completion(sch.interrupt.get()) };
+        drop(self);
+
+        // SAFETY: The completion is initialised and lives as long as `sch`.
+        unsafe { bindings::wait_for_completion_timeout(sch.interrupt.get(), timeout) };
+        sch.lock()
+    }
+}
+
+impl<S> Deref for Locked<'_, S> {
+    type Target = S;
+
+    fn deref(&self) -> &S {
+        // SAFETY: The lock is held, and `self` is the only proof of it.
+        unsafe { &*self.sch.state.get() }
+    }
+}
+
+impl<S> DerefMut for Locked<'_, S> {
+    fn deref_mut(&mut self) -> &mut S {
+        // SAFETY: As above; `self` is borrowed exclusively.
+        unsafe { &mut *self.sch.state.get() }
+    }
+}
+
+impl<S> Drop for Locked<'_, S> {
+    fn drop(&mut self) {
+        if let Some(flags) = self.release {
+            // SAFETY: The lock was taken in `Subchannel::lock` with these flags.
+            unsafe { bindings::mdev_sch_unlock(self.as_raw(), flags) };
+        }
+    }
+}
+
+/// An interruption subclass that is enabled on all CPUs while the value lives.
+pub struct Isc(c_uint);
+
+impl Isc {
+    /// The subclass of I/O subchannels that are passed through.
+    pub fn vfio_ccw() -> Self {
+        let isc = bindings::VFIO_CCW_ISC;
+
+        // SAFETY: `isc` is in range.
+        unsafe { bindings::isc_register(isc) };
+        Self(isc)
+    }
+}
+
+impl Drop for Isc {
+    fn drop(&mut self) {
+        // SAFETY: It was registered when the value was made.
+        unsafe { bindings::isc_unregister(self.0) };
+    }
+}

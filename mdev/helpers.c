@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0
+
+#include <linux/completion.h>
+#include <linux/eventfd.h>
+#include <linux/io.h>
+#include <linux/kernel_stat.h>
+#include <linux/spinlock.h>
+#include <linux/vfio.h>
+#include <linux/workqueue.h>
+#include <asm/debug.h>
+#include <asm/irq.h>
+
+#include "css.h"
+#include "ioasm.h"
+#include "orb.h"
+
+#include "helpers.h"
+
+unsigned long mdev_sch_lock(struct subchannel *sch)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&sch->lock, flags);
+	return flags;
+}
+
+void mdev_sch_unlock(struct subchannel *sch, unsigned long flags)
+{
+	spin_unlock_irqrestore(&sch->lock, flags);
+}
+
+bool mdev_sch_qdio(const struct subchannel *sch)
+{
+	return sch->schib.pmcw.qf;
+}
+
+/* The paths that are installed, operational and available. */
+u8 mdev_sch_paths(const struct subchannel *sch)
+{
+	const struct pmcw *pmcw = &sch->schib.pmcw;
+
+	return pmcw->pim & pmcw->pam & pmcw->pom;
+}
+
+void mdev_sch_configure(struct subchannel *sch, unsigned int isc)
+{
+	memset(&sch->config, 0, sizeof(sch->config));
+	sch->config.csense = 1;
+	sch->isc = isc;
+}
+
+/* Returns the condition code. */
+int mdev_ssch(struct subchannel *sch, const void *orb)
+{
+	return ssch(sch->schid, (union orb *)orb);
+}
+
+/* The status that the I/O interrupt handler has just stored on this CPU. */
+void mdev_cio_irb(void *irb, size_t len)
+{
+	inc_irq_stat(IRQIO_CIO);
+	memcpy(irb, this_cpu_ptr(&cio_irb), min(len, sizeof(struct irb)));
+}
+
+/* What the I/O interrupt handler takes for the subchannel's address. */
+u32 mdev_sch_intparm(struct subchannel *sch)
+{
+	return (u32)virt_to_phys(sch);
+}
+
+u64 mdev_page_to_phys(struct page *page)
+{
+	return page_to_phys(page);
+}
+
+void mdev_eventfd_signal(struct eventfd_ctx *ctx)
+{
+	eventfd_signal(ctx);
+}
+
+void mdev_vfio_get_device(struct vfio_device *vdev)
+{
+	get_device(&vdev->device);
+}
+
+void mdev_vfio_put_device(struct vfio_device *vdev)
+{
+	vfio_put_device(vdev);
+}
+
+void mdev_init_work(struct work_struct *work, work_func_t func)
+{
+	INIT_WORK(work, func);
+}
+
+void mdev_queue_work(struct work_struct *work)
+{
+	queue_work(system_dfl_wq, work);
+}
+
+void mdev_reinit_completion(struct completion *x)
+{
+	reinit_completion(x);
+}
+
+/* Entries are text, padded with zeros. */
+static int mdev_debug_format(debug_info_t *id, struct debug_view *view,
+			     char *out, size_t size, const char *entry)
+{
+	return scnprintf(out, size, "%.*s\n", id->buf_size, entry);
+}
+
+static struct debug_view mdev_debug_view = {
+	.name = "sprintf",
+	.header_proc = debug_dflt_header_fn,
+	.format_proc = mdev_debug_format,
+};
+
+void *mdev_debug_register(const char *name, int pages, int len, int level)
+{
+	debug_info_t *log = debug_register(name, pages, 1, len);
+
+	if (log && debug_register_view(log, &mdev_debug_view)) {
+		debug_unregister(log);
+		log = NULL;
+	}
+	if (log)
+		debug_set_level(log, level);
+	return log;
+}
+
+void mdev_debug_unregister(void *log)
+{
+	debug_unregister(log);
+}
+
+bool mdev_debug_enabled(void *log, int level)
+{
+	return debug_level_enabled((debug_info_t *)log, level);
+}
+
+void mdev_debug_event(void *log, int level, const void *text, int len)
+{
+	debug_event(log, level, (void *)text, len);
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Functions for what Rust cannot call or name: static inlines, macros, per-CPU
+ * data, and instructions that take a structure by value.
+ */
+#ifndef MDEV_HELPERS_H
+#define MDEV_HELPERS_H
+
+#include <linux/completion.h>
+#include <linux/eventfd.h>
+#include <linux/mm_types.h>
+#include <linux/vfio.h>
+#include <linux/workqueue.h>
+
+#include "css.h"
+
+unsigned long mdev_sch_lock(struct subchannel *sch);
+void mdev_sch_unlock(struct subchannel *sch, unsigned long flags);
+bool mdev_sch_qdio(const struct subchannel *sch);
+u8 mdev_sch_paths(const struct subchannel *sch);
+void mdev_sch_configure(struct subchannel *sch, unsigned int isc);
+int mdev_ssch(struct subchannel *sch, const void *orb);
+void mdev_cio_irb(void *irb, size_t len);
+u32 mdev_sch_intparm(struct subchannel *sch);
+u64 mdev_page_to_phys(struct page *page);
+void mdev_eventfd_signal(struct eventfd_ctx *ctx);
+void mdev_vfio_put_device(struct vfio_device *vdev);
+void mdev_vfio_get_device(struct vfio_device *vdev);
+void mdev_reinit_completion(struct completion *x);
+void mdev_init_work(struct work_struct *work, work_func_t func);
+void mdev_queue_work(struct work_struct *work);
+void *mdev_debug_register(const char *name, int pages, int len, int level);
+void mdev_debug_unregister(void *log);
+bool mdev_debug_enabled(void *log, int level);
+void mdev_debug_event(void *log, int level, const void *text, int len);
+
+#endif /* MDEV_HELPERS_H */

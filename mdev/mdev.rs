@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Safe abstractions that the kernel crate does not have yet: the channel subsystem, mediated
+//! devices, VFIO devices, and what goes with them.
+//!
+//! All unsafe code of the module is in this crate.
+
+/// The prefix of this crate's messages, see `pr_info!` and the like.
+const __LOG_PREFIX: &[u8] = b"vfio_ccw\0";
+
+mod bindings;
+pub mod css;
+pub mod debug;
+pub mod dma;
+pub mod eventfd;
+pub mod mediated;
+pub mod random;
+pub mod vfio;

@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Abstractions for VFIO devices without an IOMMU of their own.
+//!
+//! The driver's part is the trait [`Operations`]; its implementor is the data of the device. While
+//! a user has the device open, the callbacks get an [`Open`], through which the memory that the
+//! user has mapped for the device can be read and pinned.
+//!
+//! C header: [`include/linux/vfio.h`](srctree/include/linux/vfio.h)
+
+mod callbacks;
+mod unmap;
+
+use crate::{
+    bindings,
+    eventfd::EventFd, //
+};
+use core::{
+    mem::MaybeUninit,
+    ops::Deref,
+    ptr::NonNull, //
+};
+use kernel::{
+    device,
+    error::{
+        from_err_ptr,
+        to_result, //
+    },
+    prelude::*,
+    sync::aref::{
+        ARef,
+        AlwaysRefCounted, //
+    },
+    types::Opaque,
+    uaccess::{
+        UserSliceReader,
+        UserSliceWriter, //
+    },
+};
+use unmap::Unmap;
+
+/// The most pages that one call can pin.
+pub const PIN_PAGES_MAX: usize = kernel::page::PAGE_SIZE / core::mem::size_of::<c_ulong>();
+
+/// A region of a device, as `VFIO_DEVICE_GET_REGION_INFO` tells of it.
+pub struct Region {
+    /// Where it begins in the device's file.
+    pub offset: u64,
+    /// Its length in bytes.
+    pub size: u64,
+    /// Whether it can be written. Every region can be read.
+    pub writable: bool,
+}
+
+/// What a user wants of an interrupt, as `VFIO_DEVICE_SET_IRQS` says it.
+pub enum Trigger {
+    /// Signal it now.
+    Signal,
+    /// Do nothing.
+    Nothing,
+    /// Signal it through this event from now on, or not at all.
+    Set(Option<EventFd>),
+}
+
+/// What the pages that are pinned are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protection {
+    /// The device only reads them.
+    Read,
+    /// The device writes them, and may read them.
+    ReadWrite,
+}
+
+impl Protection {
+    fn bits(self) -> c_int {
+        let bits = match self {
+            Self::Read => bindings::IOMMU_READ,
+            Self::ReadWrite => bindings::IOMMU_READ | bindings::IOMMU_WRITE,
+        };
+
+        // CAST: The two lowest bits.
+        bits as c_int
+    }
+}
+
+/// The operations of a VFIO device.
+///
+/// The value of the type is the driver's data of the device.
+pub trait Operations: Sized + Send + Sync + 'static {
+    /// The name of the device's driver, as VFIO knows it.
+    const NAME: &'static CStr;
+
+    /// `VFIO_DEVICE_FLAGS_*`, which tell what kind of device it is. Every device can be reset.
+    const FLAGS: u32;
+
+    /// How many regions it has.
+    const REGIONS: u32;
+
+    /// How many interrupts it has. Each can be signalled by one event.
+    const IRQS: u32;
+
+    /// Called when the first user opens the device.
+    fn open(dev: &Open<'_, Self>) -> Result;
+
+    /// Called when the last user has closed it.
+    fn close(dev: &Open<'_, Self>);
+
+    /// Reads from `position` of the device's file; returns how many bytes.
+    fn read(dev: &Open<'_, Self>, position: u64, to: UserSliceWriter) -> Result<usize>;
+
+    /// Writes to `position` of the device's file; returns how many bytes.
+    fn write(dev: &Open<'_, Self>, position: u64, from: UserSliceReader) -> Result<usize>;
+
+    /// Returns what region `index` is; it is less than [`Operations::REGIONS`].
+    fn region(index: u32) -> Option<Region>;
+
+    /// Sets how interrupt `index` is signalled; it is less than [`Operations::IRQS`].
+    fn set_irq(dev: &Open<'_, Self>, index: u32, trigger: Trigger) -> Result;
+
+    /// Resets the device.
+    fn reset(dev: &Open<'_, Self>) -> Result;
+
+    /// Called, in a context of its own, when the user unmaps `len` bytes from `iova` on.
+    ///
+    /// No page of that range may be pinned any more when this returns. Until then
+    /// [`Open::dma_read`] and [`Open::pin_pages`] return `EAGAIN`, so that whoever is at that gives
+    /// up soon.
+    fn dma_unmap(dev: &Open<'_, Self>, iova: u64, len: u64);
+
+    /// Called again and again while somebody wants the device back from its user.
+    fn request(dev: &Device<Self>, count: u32) {
+        let _ = (dev, count);
+    }
+}
+
+/// A VFIO device.
+///
+/// # Invariants
+///
+/// `vdev` is initialised by the VFIO core, which counts references to it and owns the memory.
+/// `unmap` and `data` are initialised if `ready` is true.
+#[repr(C)]
+pub struct Device<T: Operations> {
+    vdev: Opaque<bindings::vfio_device>,
+    ready: bool,
+    unmap: MaybeUninit<Unmap>,
+    data: MaybeUninit<T>,
+}
+
+impl<T: Operations> Device<T> {
+    /// Makes a device for `parent`, which is not registered yet.
+    pub fn new(
+        parent: &device::Device<device::Bound>,
+        data: impl PinInit<T, Error>,
+    ) -> Result<ARef<Self>> {
+        const {
+            assert!(
+                core::mem::offset_of!(Self, vdev) == 0,
+                "struct vfio_device must be at offset 0"
+            );
+        }
+        let layout = core::alloc::Layout::new::<Self>().pad_to_align();
+
+        // SAFETY: `VTABLE` is static and `parent` is valid. The core allocates the bytes zeroed, and
+        // aligned for a size that is a multiple of the alignment.
+        let raw = from_err_ptr(unsafe {
+            bindings::_vfio_alloc_device(
+                layout.size(),
+                core::ptr::from_ref(parent).cast_mut().cast(),
+                &Self::VTABLE,
+            )
+        })?;
+        let this = NonNull::new(raw.cast::<Self>()).ok_or(ENOMEM)?;
+
+        // SAFETY: The core has returned a reference. `ready` is zero, that is false, so that `data`
+        // is not dropped with it.
+        let dev = unsafe { ARef::from_raw(this) };
+
+        // INVARIANT: `ready` is only set after `data` is initialised.
+        // SAFETY: `this` is ours alone, and never moves.
+        unsafe {
+            let this = this.as_ptr();
+            pin_init::raw_try_init((&raw mut (*this).unmap).cast(), Unmap::new::<T>())?;
+            pin_init::raw_try_init((&raw mut (*this).data).cast::<T>(), data)?;
+            (*this).ready = true;
+        }
+        Ok(dev)
+    }
+
+    fn as_raw(&self) -> *mut bindings::vfio_device {
+        self.vdev.get()
+    }
+
+    /// # Safety
+    ///
+    /// `raw` must be a valid `vfio_device` made by [`Device::new`].
+    unsafe fn from_raw<'a>(raw: *mut bindings::vfio_device) -> &'a Self {
+        // SAFETY: By the function's requirement, and as `vdev` is at offset 0.
+        unsafe { &*raw.cast() }
+    }
+
+    /// Makes the device known to users.
+    pub(crate) fn register(&self) -> Result {
+        // SAFETY: `self` is valid.
+        to_result(unsafe { bindings::vfio_register_emulated_iommu_dev(self.as_raw()) })
+    }
+
+    /// Takes the device from users, waiting until they have closed it.
+    ///
+    /// # Safety
+    ///
+    /// The device must be registered.
+    pub(crate) unsafe fn unregister(&self) {
+        // SAFETY: By the function's requirement.
+        unsafe { bindings::vfio_unregister_group_dev(self.as_raw()) };
+        self.wait_for_unmap();
+    }
+}
+
+impl<T: Operations> Deref for Device<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        // SAFETY: A `Device` is only seen after `new`, where `data` was initialised.
+        unsafe { self.data.assume_init_ref() }
+    }
+}
+
+// SAFETY: The VFIO core counts references in the embedded `struct device`.
+unsafe impl<T: Operations> AlwaysRefCounted for Device<T> {
+    fn inc_ref(&self) {
+        // SAFETY: The reference shows that the count is not zero.
+        unsafe { bindings::mdev_vfio_get_device(self.as_raw()) };
+    }
+
+    unsafe fn dec_ref(obj: NonNull<Self>) {
+        // SAFETY: The caller owns a count.
+        unsafe { bindings::mdev_vfio_put_device(obj.cast().as_ptr()) };
+    }
+}
+
+// SAFETY: The device may be released from any thread; `T` is `Send`.
+unsafe impl<T: Operations> Send for Device<T> {}
+
+// SAFETY: The VFIO core has its own locks; `T` is `Sync`.
+unsafe impl<T: Operations> Sync for Device<T> {}
+
+/// A device that a user has open.
+///
+/// # Invariants
+///
+/// The device stays open while the value lives.
+pub struct Open<'a, T: Operations>(&'a Device<T>);
+
+impl<T: Operations> Open<'_, T> {
+    /// Reads the memory that the user has mapped at `iova`, all of `buffer` or nothing.
+    ///
+    /// Returns `EINVAL`, `ENOENT`, `EPERM` or `EFAULT` when the user has no such memory, and `EAGAIN`
+    /// while memory is being unmapped.
+    pub fn dma_read(&self, iova: u64, buffer: &mut [u8]) -> Result {
+        self.0.check_no_unmap()?;
+
+        // SAFETY: The device is open, and `buffer` is valid for its length.
+        to_result(unsafe {
+            bindings::vfio_dma_rw(
+                self.0.as_raw(),
+                iova,
+                buffer.as_mut_ptr().cast(),
+                buffer.len(),
+                false,
+            )
+        })
+    }
+
+    /// Pins the pages that the user has mapped from `iova` on, all or none, and puts their absolute
+    /// addresses into `frames`.
+    ///
+    /// `iova` must be the beginning of a page; at most [`PIN_PAGES_MAX`] can be pinned at once.
+    /// Returns `EINVAL`, `ENOENT`, `EPERM` or `EFAULT` when the user has no such memory, and `EAGAIN`
+    /// while memory is being unmapped.
+    pub fn pin_pages(&self, iova: u64, protection: Protection, frames: &mut [u64]) -> Result {
+        const { assert!(core::mem::size_of::<u64>() == core::mem::size_of::<*mut bindings::page>()) };
+
+        self.0.check_no_unmap()?;
+        let count = c_int::try_from(frames.len())?;
+
+        // SAFETY: The device is open. `frames` has room for as many pointers, which are integers
+        // of the same size to whoever reads it afterwards.
+        let pinned = unsafe {
+            bindings::vfio_pin_pages(
+                self.0.as_raw(),
+                iova,
+                count,
+                protection.bits(),
+                frames.as_mut_ptr().cast(),
+            )
+        };
+        to_result(pinned)?;
+        if pinned != count {
+            // SAFETY: These pages have just been pinned.
+            unsafe { bindings::vfio_unpin_pages(self.0.as_raw(), iova, pinned) };
+            return Err(EINVAL);
+        }
+
+        for frame in frames {
+            let page = core::ptr::with_exposed_provenance_mut(*frame as usize);
+
+            // SAFETY: The call above has stored a pointer to a page here.
+            *frame = unsafe { bindings::mdev_page_to_phys(page) };
+        }
+        Ok(())
+    }
+
+    /// Unpins `count` pages from `iova` on, just as one call has pinned them.
+    pub fn unpin_pages(&self, iova: u64, count: usize) {
+        let Ok(count) = c_int::try_from(count) else {
+            return;
+        };
+
+        // SAFETY: The device is open. VFIO refuses what is not pinned.
+        unsafe { bindings::vfio_unpin_pages(self.0.as_raw(), iova, count) };
+    }
+}
+
+impl<T: Operations> Deref for Open<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.0
+    }
+}
