@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The commands of `ccw`.
+
+pub(crate) mod bind;
+pub(crate) mod decode;
+pub(crate) mod run;

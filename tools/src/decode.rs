@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Programs and status for a person.
+
+use std::fmt::Write;
+
+use ccwchain::{
+    ccw::{
+        Ccw,
+        Format, //
+    },
+    irb::Irb,
+    orb::Orb,
+    scsw::{
+        DeviceStatus,
+        Scsw, //
+    }, //
+};
+
+use crate::program::{
+    PlacedCcw,
+    Program, //
+};
+
+/// How many IDAWs of a list are shown.
+const IDAWS_SHOWN: usize = 3;
+
+/// Whether text is coloured, as a terminal shows it.
+#[derive(Clone, Copy, Debug)]
+pub struct Style {
+    /// Colours are wanted.
+    pub colour: bool,
+}
+
+impl Style {
+    fn paint(self, code: &str, text: &str) -> String {
+        if self.colour {
+            format!("\x1b[{code}m{text}\x1b[0m")
+        } else {
+            text.to_owned()
+        }
+    }
+
+    /// Text that is good news.
+    pub fn good(self, text: &str) -> String {
+        self.paint("32", text)
+    }
+
+    /// Text that is bad news.
+    pub fn bad(self, text: &str) -> String {
+        self.paint("31", text)
+    }
+
+    /// Text that begins something.
+    pub fn heading(self, text: &str) -> String {
+        self.paint("1", text)
+    }
+}
+
+/// An ORB, in a line.
+pub fn orb(orb: Orb) -> String {
+    let [_, control, _] = orb.words();
+    format!(
+        "intparm {:08x}  control {control:08x}  cpa {:08x}  key {}  lpm {:02x}  {}",
+        orb.intparm(),
+        orb.cpa(),
+        orb.key(),
+        orb.lpm(),
+        orb.flags()
+    )
+}
+
+/// A CCW: its eight bytes, and what they mean.
+pub fn ccw(ccw: &Ccw, format: Format) -> String {
+    let [high, low] = {
+        let [a, b, c, d, e, f, g, h] = ccw.to_bytes(format);
+        [
+            u32::from_be_bytes([a, b, c, d]),
+            u32::from_be_bytes([e, f, g, h]),
+        ]
+    };
+    let meaning = match ccw.command {
+        _ if ccw.is_tic(format) => "transfer in channel".to_owned(),
+        0x03 => "no-operation".to_owned(),
+        0x04 => "sense".to_owned(),
+        0xe4 => "sense ID".to_owned(),
+        command => format!("{} {command:02x}", ccw.direction()),
+    };
+    let count = match ccw.is_tic(format) {
+        true => String::new(),
+        false => format!("count {}", ccw.count),
+    };
+    format!(
+        "{high:08x} {low:08x}  {meaning:19}  {:10}  {count}",
+        ccw.flags.to_string()
+    )
+    .trim_end()
+    .to_owned()
+}
+
+/// A program: ORB, CCWs, lists of IDAWs.
+pub fn program(program: &Program) -> String {
+    let format = match program.orb.format1() {
+        true => Format::One,
+        false => Format::Zero,
+    };
+    let mut text = format!("  ORB   {}\n", orb(program.orb));
+    let labels = program.ccws.iter().filter_map(|ccw| ccw.label.as_deref());
+    let label_width = labels.map(str::len).max().unwrap_or(0);
+    for placed in &program.ccws {
+        let label = placed.label.as_deref().unwrap_or("");
+        let line = format!(
+            "  CCW   {:08x}  {label:label_width$}  {:62}  {}",
+            placed.address,
+            ccw(&placed.ccw, format),
+            placed.operand
+        );
+        text.push_str(line.trim_end());
+        text.push('\n');
+        if !placed.idaws.is_empty() {
+            text.push_str(&idal(placed));
+        }
+    }
+    text
+}
+
+fn idal(ccw: &PlacedCcw) -> String {
+    let shown: Vec<_> = ccw
+        .idaws
+        .iter()
+        .take(IDAWS_SHOWN)
+        .map(|idaw| format!("{idaw:08x}"))
+        .collect();
+    let more = match ccw.idaws.len().checked_sub(IDAWS_SHOWN) {
+        None | Some(0) => String::new(),
+        Some(more) => format!(" and {more} more"),
+    };
+    format!(
+        "  IDAL  {:08x}  {}{more}\n",
+        ccw.ccw.address,
+        shown.join(" ")
+    )
+}
+
+/// An SCSW, in two lines; `place` tells what is at the channel-program address.
+pub fn scsw(scsw: Scsw, place: &str) -> String {
+    let [a, b, c] = scsw.words();
+    format!(
+        "  SCSW  {a:08x} {b:08x} {c:08x}  fctl {}  actl {}  stctl {}  cc {}\n        \
+         device: {}  subchannel: {}  residual count {}  cpa {:08x}{place}\n",
+        scsw.fctl(),
+        scsw.actl(),
+        scsw.stctl(),
+        scsw.cc(),
+        scsw.device_status(),
+        scsw.subchannel_status(),
+        scsw.count(),
+        scsw.cpa(),
+    )
+}
+
+/// An IRB: its SCSW, and sense bytes if it has some.
+pub fn irb(irb: &Irb, place: &str) -> String {
+    let mut text = scsw(irb.scsw(), place);
+    if let Some(sense) = irb.sense() {
+        text.push_str(&self::sense(sense));
+    }
+    if let Some(address) = irb.failing_storage_address() {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "  ESW   failing storage address {address:08x}");
+    }
+    text
+}
+
+/// Sense bytes, and the names of the bits of the first one.
+pub fn sense(bytes: &[u8]) -> String {
+    const BITS: [(u8, &str); 8] = [
+        (0x80, "command reject"),
+        (0x40, "intervention required"),
+        (0x20, "bus-out check"),
+        (0x10, "equipment check"),
+        (0x08, "data check"),
+        (0x04, "overrun"),
+        (0x02, "bit 6"),
+        (0x01, "bit 7"),
+    ];
+    let first = bytes.first().copied().unwrap_or(0);
+    let names: Vec<_> = BITS
+        .iter()
+        .filter(|(bit, _)| first & bit != 0)
+        .map(|&(_, name)| name)
+        .collect();
+    let used = bytes
+        .iter()
+        .rposition(|&byte| byte != 0)
+        .map_or(1, |i| i + 1);
+    let shown: Vec<_> = bytes
+        .iter()
+        .take(used)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let line = format!("  sense {}  {}", shown.join(" "), names.join(", "));
+    format!("{}\n", line.trim_end())
+}
+
+/// What is at a channel-program address: the CCW before it was the last one in effect.
+pub fn place(program: &Program, cpa: u32) -> String {
+    let last = program
+        .ccws
+        .iter()
+        .find(|ccw| ccw.address.checked_add(8) == Some(cpa));
+    match last {
+        Some(PlacedCcw {
+            label: Some(label),
+            line,
+            ..
+        }) => format!(", behind {label} (line {line})"),
+        Some(PlacedCcw { line, .. }) => format!(", behind line {line}"),
+        None => ", not behind a CCW of the program".to_owned(),
+    }
+}
+
+/// The outcome in a few words, for a table.
+pub fn summary(irb: &Irb) -> String {
+    let scsw = irb.scsw();
+    let mut words = Vec::new();
+    if scsw.cc() != 0 {
+        words.push(format!("deferred condition code {}", scsw.cc()));
+    }
+    if !scsw.device_status().is_empty() {
+        words.push(scsw.device_status().to_string());
+    }
+    if !scsw.subchannel_status().is_empty() {
+        words.push(scsw.subchannel_status().to_string());
+    }
+    if scsw.device_status().contains(DeviceStatus::UNIT_CHECK) {
+        if let Some(sense) = irb.sense().and_then(<[u8]>::first) {
+            words.push(format!("sense {sense:02x}"));
+        }
+    }
+    words.join(", ")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Channel programs through vfio-ccw, without a virtual machine.
+//!
+//! A program is read from its text form ([`program`]), laid out in memory that the device may use
+//! ([`guest`]), started and waited for ([`run`]), and shown with its outcome ([`decode`]).
+
+#![deny(unsafe_code)]
+
+pub mod channel;
+pub mod decode;
+pub mod error;
+pub mod guest;
+pub mod outcome;
+pub mod program;
+pub mod run;
+#[expect(unsafe_code)]
+pub mod sys;
+pub mod sysfs;
+pub mod text;
+pub mod vfio;

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The names that stand for numbers in programs.
+
+use ccwchain::{
+    ccw::Flags,
+    scsw::{
+        DeviceStatus,
+        SubchannelStatus, //
+    }, //
+};
+
+/// Names and what they stand for.
+pub(super) struct Names<T: 'static> {
+    /// What the names are names of.
+    pub(super) what: &'static str,
+    names: &'static [(&'static str, T)],
+}
+
+impl<T: Copy> Names<T> {
+    /// What a name stands for, in capitals or not.
+    pub(super) fn get(&self, name: &str) -> Option<T> {
+        self.names
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|&(_, value)| value)
+    }
+
+    /// The names, for a person.
+    pub(super) fn list(&self) -> String {
+        let names: Vec<_> = self.names.iter().map(|&(name, _)| name).collect();
+        names.join(" ")
+    }
+}
+
+/// Command codes: those of all devices, then those of a 3270.
+pub(super) const COMMANDS: Names<u8> = Names {
+    what: "command",
+    names: &[
+        ("write", 0x01),
+        ("read", 0x02),
+        ("nop", 0x03),
+        ("sense", 0x04),
+        ("tic", 0x08),
+        ("readback", 0x0c),
+        ("senseid", 0xe4),
+        ("w", 0x01),
+        ("ew", 0x05),
+        ("ewa", 0x0d),
+        ("wsf", 0x11),
+        ("rb", 0x02),
+        ("rm", 0x06),
+    ],
+};
+
+/// Flags of a CCW.
+pub(super) const FLAGS: Names<u8> = Names {
+    what: "flag",
+    names: &[
+        ("cd", Flags::CD.bits()),
+        ("cc", Flags::CC.bits()),
+        ("sli", Flags::SLI.bits()),
+        ("skip", Flags::SKIP.bits()),
+        ("pci", Flags::PCI.bits()),
+        ("ida", Flags::IDA.bits()),
+        ("suspend", Flags::SUSPEND.bits()),
+        ("mida", Flags::MIDA.bits()),
+    ],
+};
+
+/// Device status.
+pub(super) const DEVICE_STATUS: Names<u8> = Names {
+    what: "device status",
+    names: &[
+        ("attention", DeviceStatus::ATTENTION.bits()),
+        ("sm", DeviceStatus::STATUS_MODIFIER.bits()),
+        ("cue", DeviceStatus::CONTROL_UNIT_END.bits()),
+        ("busy", DeviceStatus::BUSY.bits()),
+        ("ce", DeviceStatus::CHANNEL_END.bits()),
+        ("de", DeviceStatus::DEVICE_END.bits()),
+        ("uc", DeviceStatus::UNIT_CHECK.bits()),
+        ("ux", DeviceStatus::UNIT_EXCEPTION.bits()),
+    ],
+};
+
+/// Subchannel status.
+pub(super) const SUBCHANNEL_STATUS: Names<u8> = Names {
+    what: "subchannel status",
+    names: &[
+        ("pci", SubchannelStatus::PCI.bits()),
+        ("il", SubchannelStatus::INCORRECT_LENGTH.bits()),
+        ("prog", SubchannelStatus::PROGRAM_CHECK.bits()),
+        ("prot", SubchannelStatus::PROTECTION_CHECK.bits()),
+        ("cdc", SubchannelStatus::CHANNEL_DATA_CHECK.bits()),
+        ("ccc", SubchannelStatus::CHANNEL_CONTROL_CHECK.bits()),
+        ("ifcc", SubchannelStatus::INTERFACE_CONTROL_CHECK.bits()),
+        ("chain", SubchannelStatus::CHAINING_CHECK.bits()),
+    ],
+};
+
+/// Error numbers that the driver gives.
+pub(super) const ERRNOS: Names<i32> = Names {
+    what: "error number",
+    names: &[
+        ("EPERM", libc::EPERM),
+        ("ENOENT", libc::ENOENT),
+        ("EIO", libc::EIO),
+        ("E2BIG", libc::E2BIG),
+        ("EBADF", libc::EBADF),
+        ("EAGAIN", libc::EAGAIN),
+        ("ENOMEM", libc::ENOMEM),
+        ("EACCES", libc::EACCES),
+        ("EFAULT", libc::EFAULT),
+        ("EBUSY", libc::EBUSY),
+        ("ENODEV", libc::ENODEV),
+        ("EINVAL", libc::EINVAL),
+        ("ENOTTY", libc::ENOTTY),
+        ("EOVERFLOW", libc::EOVERFLOW),
+        ("EOPNOTSUPP", libc::EOPNOTSUPP),
+    ],
+};
+
+/// The name of an error number.
+pub(super) fn errno_name(errno: i32) -> Option<&'static str> {
+    let names = ERRNOS.names.iter();
+    names
+        .copied()
+        .find_map(|(name, known)| (known == errno).then_some(name))
+}

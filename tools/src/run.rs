@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Running a program, and showing what comes of it.
+
+use std::{
+    fs,
+    io::{
+        self,
+        Write, //
+    },
+    time::Duration, //
+};
+
+use ccwchain::irb::Irb;
+
+use crate::{
+    channel::Channel,
+    decode,
+    error::{
+        Error,
+        Result, //
+    },
+    guest::GuestMemory,
+    outcome::{
+        data_faults,
+        Outcome, //
+    },
+    program::{
+        Part,
+        Program,
+        Step, //
+    },
+    text::Dump, //
+};
+
+/// What came of a program.
+#[derive(Debug)]
+pub struct Report {
+    /// In a few words.
+    pub summary: String,
+    /// What was not as expected; none means success.
+    pub faults: Vec<String>,
+}
+
+struct Run<'a> {
+    channel: &'a mut Channel,
+    program: &'a Program,
+    guest: &'a GuestMemory,
+    timeout: Duration,
+    out: &'a mut dyn Write,
+    report: Report,
+}
+
+/// Runs a program and shows it on `out`. An interrupt is waited for as long as `timeout`.
+///
+/// An error means that it could not be run at all; what came of it is in the report.
+pub fn run(
+    channel: &mut Channel,
+    program: &Program,
+    timeout: Duration,
+    out: &mut dyn Write,
+) -> Result<Report> {
+    let guest = GuestMemory::map(channel.device_mut(), &program.chunks)
+        .map_err(|source| Error::io("cannot map the program's memory for the device", source))?;
+    let mut run = Run {
+        channel,
+        program,
+        guest: &guest,
+        timeout,
+        out,
+        report: Report {
+            summary: "not started".to_owned(),
+            faults: Vec::new(),
+        },
+    };
+    let result = run.steps();
+    let report = run.report;
+    guest
+        .unmap(channel.device_mut())
+        .map_err(|source| Error::io("cannot take the program's memory back", source))?;
+    result.map(|()| report)
+}
+
+/// Starts a program and waits for its end; status on the way goes to `others`.
+pub fn start(
+    channel: &mut Channel,
+    program: &Program,
+    timeout: Duration,
+    others: &mut Vec<Irb>,
+) -> io::Result<Outcome> {
+    if let Err(error) = channel.start(program.orb) {
+        return error.raw_os_error().map(Outcome::Refused).ok_or(error);
+    }
+    Ok(match channel.wait_end(timeout, others)? {
+        Some(irb) => Outcome::Ended(irb),
+        None => Outcome::Nothing,
+    })
+}
+
+fn waiting(source: io::Error) -> Error {
+    Error::io("cannot wait for an interrupt", source)
+}
+
+impl Run<'_> {
+    fn print(&mut self, text: &str) -> Result<()> {
+        let written = self.out.write_all(text.as_bytes());
+        written
+            .and_then(|()| self.out.flush())
+            .map_err(|source| Error::io("cannot write the output", source))
+    }
+
+    fn steps(&mut self) -> Result<()> {
+        self.print(&decode::program(self.program))?;
+        for step in &self.program.steps {
+            match step {
+                Step::Host(text) => self.print(&format!("@host {text}\n"))?,
+                Step::Wait(status) => {
+                    let mut others = Vec::new();
+                    let irb = self
+                        .channel
+                        .wait_unsolicited(self.timeout, *status, &mut others)
+                        .map_err(waiting)?;
+                    others.extend(irb);
+                    self.print_unsolicited(&others)?;
+                    if irb.is_none() {
+                        let fault = format!("the device did not give {status}");
+                        self.report.faults.push(fault);
+                    }
+                }
+                Step::Start => self.start()?,
+                Step::Show(part) => self.show(part)?,
+                Step::Save(part, file) => {
+                    let bytes = self.guest.read(part.address, part.len);
+                    fs::write(file, bytes)
+                        .map_err(|source| Error::io(format!("cannot write {file}"), source))?;
+                    let Part { name, len, .. } = part;
+                    self.print(&format!("  saved {len} bytes of {name} to {file}\n"))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn show(&mut self, part: &Part) -> Result<()> {
+        let bytes = self.guest.read(part.address, part.len);
+        let dump = Dump {
+            address: part.address,
+            bytes: &bytes,
+            indent: "        ",
+        };
+        self.print(&format!("  {}\n{dump}", part.name))
+    }
+
+    fn print_unsolicited(&mut self, irbs: &[Irb]) -> Result<()> {
+        for irb in irbs {
+            let status = irb.scsw().device_status();
+            self.print(&format!("  unsolicited interrupt: {status}\n"))?;
+        }
+        Ok(())
+    }
+
+    fn start(&mut self) -> Result<()> {
+        // What came before the start does not answer it.
+        let mut others = Vec::new();
+        while let Some(irb) = self.channel.wait(Duration::ZERO).map_err(waiting)? {
+            others.push(irb);
+        }
+        let outcome = start(self.channel, self.program, self.timeout, &mut others)
+            .map_err(|source| Error::io("cannot start the program", source))?;
+        self.print_unsolicited(&others)?;
+
+        match &outcome {
+            Outcome::Ended(irb) => {
+                let place = decode::place(self.program, irb.scsw().cpa());
+                self.print(&decode::irb(irb, &place))?;
+            }
+            Outcome::Refused(_) => self.print(&format!("  {}\n", outcome.summary()))?,
+            Outcome::Nothing => {
+                let seconds = self.timeout.as_secs();
+                self.print(&format!(
+                    "  no status within {seconds} s: resetting the device\n"
+                ))?;
+                self.channel
+                    .device()
+                    .reset()
+                    .map_err(|source| Error::io("cannot reset the device", source))?;
+            }
+        }
+        let expected = &self.program.expected;
+        self.report.summary = outcome.summary();
+        self.report.faults.extend(outcome.faults(&expected.ending));
+        let data_faults = data_faults(expected, self.guest);
+        if data_faults.is_empty() {
+            for (part, bytes) in &expected.data {
+                let len = bytes.len();
+                self.print(&format!("  {}: {len} bytes as expected\n", part.name))?;
+            }
+        }
+        self.report.faults.extend(data_faults);
+        Ok(())
+    }
+}

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the library asks of Linux beyond the standard library: the only unsafe code here.
+
+use std::{
+    ffi::c_int,
+    fs::File,
+    io,
+    mem,
+    os::fd::{
+        AsRawFd,
+        BorrowedFd,
+        FromRawFd,
+        OwnedFd, //
+    },
+    ptr::{
+        self,
+        NonNull, //
+    },
+    time::Duration, //
+};
+
+pub mod uapi;
+
+/// The size of a page on s390x and on the hosts that run the unit tests.
+pub const PAGE_SIZE: u64 = 4096;
+
+fn checked(result: c_int) -> io::Result<c_int> {
+    if result < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(result)
+    }
+}
+
+fn checked_size(result: isize) -> io::Result<usize> {
+    usize::try_from(result).map_err(|_| io::Error::last_os_error())
+}
+
+/// Anonymous memory that a device may be allowed to use.
+///
+/// The device stores into it when it likes, so no reference to the bytes is ever made; they are
+/// copied in and out.
+///
+/// # Invariants
+///
+/// `start` is the start of a private mapping of `size` bytes that only this object knows of.
+#[derive(Debug)]
+pub struct Memory {
+    start: NonNull<u8>,
+    size: usize,
+}
+
+// SAFETY: A mapping belongs to the process, not to a thread.
+unsafe impl Send for Memory {}
+
+// SAFETY: Without references to the bytes, threads meet as the device and a thread do: in copies
+// whose bytes may be old or new.
+unsafe impl Sync for Memory {}
+
+impl Memory {
+    /// Maps zeroed memory of `size` bytes, which must not be zero.
+    pub fn anonymous(size: usize) -> io::Result<Self> {
+        // SAFETY: A new mapping at an address of the kernel's choice touches nothing.
+        let start = unsafe {
+            libc::mmap(
+                ptr::null_mut(),
+                size,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+                -1,
+                0,
+            )
+        };
+        if start == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        let start = NonNull::new(start.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
+        // INVARIANT: This is the mapping just made.
+        Ok(Self { start, size })
+    }
+
+    /// The size in bytes.
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
+    pub(crate) fn address(&self) -> u64 {
+        self.start.as_ptr() as u64
+    }
+
+    /// Where `len` bytes at `offset` begin.
+    ///
+    /// # Panics
+    ///
+    /// When they are not all inside.
+    fn part(&self, offset: usize, len: usize) -> *mut u8 {
+        assert!(
+            offset <= self.size && len <= self.size - offset,
+            "{len} bytes at {offset} are beyond the {} of this memory",
+            self.size
+        );
+        self.start.as_ptr().wrapping_add(offset)
+    }
+
+    /// Copies `bytes` in at `offset`.
+    ///
+    /// # Panics
+    ///
+    /// When they do not all fit.
+    pub fn write(&self, offset: usize, bytes: &[u8]) {
+        let to = self.part(offset, bytes.len());
+        // SAFETY: `part` has checked the range, and the caller's slice cannot be inside it, since
+        // there are no references to this memory.
+        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), to, bytes.len()) };
+    }
+
+    /// Copies `bytes.len()` bytes out from `offset`.
+    ///
+    /// # Panics
+    ///
+    /// When there are not that many.
+    pub fn read(&self, offset: usize, bytes: &mut [u8]) {
+        let from = self.part(offset, bytes.len());
+        // SAFETY: As in `write`.
+        unsafe { ptr::copy_nonoverlapping(from, bytes.as_mut_ptr(), bytes.len()) };
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        // SAFETY: The mapping is this object's own, and nothing refers to it any more.
+        unsafe { libc::munmap(self.start.as_ptr().cast(), self.size) };
+    }
+}
+
+/// Makes an eventfd whose reads do not block.
+pub fn eventfd() -> io::Result<File> {
+    // SAFETY: No memory is involved.
+    let fd = checked(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) })?;
+    // SAFETY: The descriptor is new, so it has no other owner.
+    Ok(File::from(unsafe { OwnedFd::from_raw_fd(fd) }))
+}
+
+/// Waits until `fd` can be read; `false` when that takes longer than `timeout`.
+pub fn wait_readable(fd: BorrowedFd<'_>, timeout: Duration) -> io::Result<bool> {
+    let mut poll = libc::pollfd {
+        fd: fd.as_raw_fd(),
+        events: libc::POLLIN,
+        revents: 0,
+    };
+    let millis = c_int::try_from(timeout.as_millis()).unwrap_or(c_int::MAX);
+    // SAFETY: `poll` is one valid entry.
+    checked(unsafe { libc::poll(&mut poll, 1, millis) }).map(|ready| ready > 0)
+}
+
+/// Whether this is the superuser.
+pub fn is_root() -> bool {
+    // SAFETY: The call has no preconditions.
+    unsafe { libc::geteuid() == 0 }
+}
+
+/// An `ioctl` request whose argument is a `T` that the kernel reads and may fill in.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<T> {
+    number: libc::Ioctl,
+    argument: std::marker::PhantomData<fn(&mut T)>,
+}
+
+impl<T> Request<T> {
+    /// Makes a request from its number.
+    ///
+    /// # Safety
+    ///
+    /// The kernel must take that number with a pointer to a `T`, leave valid values in it, and
+    /// write nothing behind it.
+    const unsafe fn new(number: libc::Ioctl) -> Self {
+        Self {
+            number,
+            argument: std::marker::PhantomData,
+        }
+    }
+}
+
+/// An `ioctl` request whose argument is a number.
+#[derive(Clone, Copy, Debug)]
+pub struct NumberRequest(libc::Ioctl);
+
+impl NumberRequest {
+    /// Makes a request from its number.
+    ///
+    /// # Safety
+    ///
+    /// The kernel must not take the argument of that number for an address.
+    const unsafe fn new(number: libc::Ioctl) -> Self {
+        Self(number)
+    }
+}
+
+/// Sends a request with an argument; the result is what the kernel returned.
+pub fn ioctl<T>(fd: BorrowedFd<'_>, request: Request<T>, argument: &mut T) -> io::Result<c_int> {
+    // SAFETY: `Request::new` demands that the kernel uses the argument as the `T` it is.
+    checked(unsafe { libc::ioctl(fd.as_raw_fd(), request.number, ptr::from_mut(argument)) })
+}
+
+/// Sends a request whose argument is a number.
+pub fn ioctl_number(fd: BorrowedFd<'_>, request: NumberRequest, number: u32) -> io::Result<c_int> {
+    // SAFETY: `NumberRequest::new` demands that the number is not used as an address.
+    checked(unsafe { libc::ioctl(fd.as_raw_fd(), request.0, libc::c_ulong::from(number)) })
+}
+
+/// Sends a request with the null address as its argument, for tests.
+pub fn ioctl_null<T>(fd: BorrowedFd<'_>, request: Request<T>) -> io::Result<c_int> {
+    // SAFETY: Nothing is mapped at null, so the kernel can neither read nor write there.
+    checked(unsafe { libc::ioctl(fd.as_raw_fd(), request.number, ptr::null_mut::<T>()) })
+}
+
+/// Reads `len` bytes of a file to the null address, for tests.
+pub fn pread_null(fd: BorrowedFd<'_>, len: usize, offset: i64) -> io::Result<usize> {
+    // SAFETY: Nothing is mapped at null, so the kernel cannot write there.
+    checked_size(unsafe { libc::pread(fd.as_raw_fd(), ptr::null_mut(), len, offset) })
+}
+
+/// Writes `len` bytes from the null address to a file, for tests.
+pub fn pwrite_null(fd: BorrowedFd<'_>, len: usize, offset: i64) -> io::Result<usize> {
+    // SAFETY: Nothing is mapped at null, so the kernel cannot read there.
+    checked_size(unsafe { libc::pwrite(fd.as_raw_fd(), ptr::null(), len, offset) })
+}
+
+/// The descriptor that a request returned, which the caller owns from now on.
+fn owned(fd: c_int) -> File {
+    // SAFETY: The callers have just got it from a request that makes a new one.
+    File::from(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// The size of an argument, as the fields `argsz` and `size` want it.
+pub fn size_of<T>() -> u32 {
+    u32::try_from(mem::size_of::<T>()).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The requests of VFIO and iommufd that are used here, and their arguments.
+//!
+//! All numbers are in the byte order of the machine. `include/uapi/linux/vfio.h`,
+//! `include/uapi/linux/iommufd.h`.
+
+use std::{
+    fs::File,
+    io,
+    os::fd::BorrowedFd, //
+};
+
+use super::{
+    ioctl,
+    owned,
+    NumberRequest,
+    Request, //
+};
+
+/// Both interfaces use this letter, and numbers without direction or size.
+const fn number(nr: u8) -> libc::Ioctl {
+    ((b';' as libc::Ioctl) << 8) | nr as libc::Ioctl
+}
+
+/// Requests of VFIO count from here.
+const VFIO: u8 = 100;
+
+/// The kind of address space that vfio-ccw needs: type 1, version 2.
+pub(crate) const TYPE1V2_IOMMU: u32 = 3;
+
+/// The group may be used: all its devices belong to VFIO.
+pub(crate) const GROUP_VIABLE: u32 = 1 << 0;
+
+/// The device can be reset.
+pub const DEVICE_RESET_SUPPORTED: u32 = 1 << 0;
+
+/// The device is a channel device.
+pub const DEVICE_CCW: u32 = 1 << 4;
+
+/// The interrupt can be an eventfd.
+pub const IRQ_EVENTFD: u32 = 1 << 0;
+
+/// `SET_IRQS`: no data follow.
+pub const IRQ_DATA_NONE: u32 = 1 << 0;
+/// `SET_IRQS`: a byte follows, true or false.
+pub const IRQ_DATA_BOOL: u32 = 1 << 1;
+/// `SET_IRQS`: a descriptor of 4 bytes follows, -1 for none.
+pub const IRQ_DATA_EVENTFD: u32 = 1 << 2;
+/// `SET_IRQS`: mask the interrupt.
+pub const IRQ_ACTION_MASK: u32 = 1 << 3;
+/// `SET_IRQS`: unmask the interrupt.
+pub const IRQ_ACTION_UNMASK: u32 = 1 << 4;
+/// `SET_IRQS`: set the trigger, or fire it.
+pub const IRQ_ACTION_TRIGGER: u32 = 1 << 5;
+
+/// Argument of [`GROUP_GET_STATUS`].
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct GroupStatus {
+    pub(crate) argsz: u32,
+    pub(crate) flags: u32,
+}
+
+/// Argument of [`DEVICE_GET_INFO`].
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DeviceInfo {
+    /// The size of this structure.
+    pub argsz: u32,
+    /// [`DEVICE_CCW`] and others.
+    pub flags: u32,
+    /// The number of regions.
+    pub num_regions: u32,
+    /// The number of interrupts.
+    pub num_irqs: u32,
+    /// Where the capabilities begin.
+    pub cap_offset: u32,
+    /// Nothing.
+    pub pad: u32,
+}
+
+/// Argument of [`DEVICE_GET_REGION_INFO`].
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RegionInfo {
+    /// The size of this structure and of the room behind it.
+    pub argsz: u32,
+    /// 1: can be read; 2: can be written; 8: has capabilities.
+    pub flags: u32,
+    /// Which region.
+    pub index: u32,
+    /// Where the capabilities begin.
+    pub cap_offset: u32,
+    /// The size of the region in bytes.
+    pub size: u64,
+    /// Where it begins in the device's file.
+    pub offset: u64,
+    /// Room for one capability.
+    pub capability: [u32; 4],
+}
+
+/// Argument of [`DEVICE_GET_IRQ_INFO`].
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct IrqInfo {
+    /// The size of this structure.
+    pub argsz: u32,
+    /// [`IRQ_EVENTFD`] and others.
+    pub flags: u32,
+    /// Which interrupt.
+    pub index: u32,
+    /// How many of them there are.
+    pub count: u32,
+}
+
+/// Argument of [`DEVICE_SET_IRQS`].
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct IrqSet {
+    /// The size of this structure, 20, and of its data.
+    pub argsz: u32,
+    /// One of the data bits, one of the action bits.
+    pub flags: u32,
+    /// Which interrupt.
+    pub index: u32,
+    /// The first one of that index.
+    pub start: u32,
+    /// How many.
+    pub count: u32,
+    /// The data: a descriptor, or a byte of truth at the start.
+    pub data: [u8; 4],
+}
+
+/// Argument of [`DEVICE_BIND_IOMMUFD`].
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct BindIommufd {
+    pub(crate) argsz: u32,
+    pub(crate) flags: u32,
+    pub(crate) iommufd: i32,
+    pub(crate) out_devid: u32,
+    pub(crate) token_uuid_ptr: u64,
+}
+
+/// Argument of [`DEVICE_ATTACH_IOMMUFD_PT`].
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct AttachIommufd {
+    pub(crate) argsz: u32,
+    pub(crate) flags: u32,
+    pub(crate) pt_id: u32,
+    pub(crate) pasid: u32,
+}
+
+/// Argument of [`IOMMU_MAP_DMA`].
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct DmaMap {
+    pub(crate) argsz: u32,
+    /// 1: the device may read; 2: it may write.
+    pub(crate) flags: u32,
+    pub(crate) vaddr: u64,
+    pub(crate) iova: u64,
+    pub(crate) size: u64,
+}
+
+/// Argument of [`IOMMU_UNMAP_DMA`].
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct DmaUnmap {
+    pub(crate) argsz: u32,
+    pub(crate) flags: u32,
+    pub(crate) iova: u64,
+    pub(crate) size: u64,
+}
+
+/// Argument of [`IOAS_ALLOC`].
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct IoasAlloc {
+    pub(crate) size: u32,
+    pub(crate) flags: u32,
+    pub(crate) out_ioas_id: u32,
+}
+
+/// Argument of [`IOAS_MAP`].
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct IoasMap {
+    pub(crate) size: u32,
+    /// 1: at this iova; 2: the device may write; 4: it may read.
+    pub(crate) flags: u32,
+    pub(crate) ioas_id: u32,
+    pub(crate) reserved: u32,
+    pub(crate) user_va: u64,
+    pub(crate) length: u64,
+    pub(crate) iova: u64,
+}
+
+/// Argument of [`IOAS_UNMAP`].
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct IoasUnmap {
+    pub(crate) size: u32,
+    pub(crate) ioas_id: u32,
+    pub(crate) iova: u64,
+    pub(crate) length: u64,
+}
+
+macro_rules! requests {
+    ($($(#[$doc:meta])* $vis:vis $name:ident: $argument:ty = $nr:expr;)*) => {
+        $(
+            $(#[$doc])*
+            // SAFETY: For each of these the kernel's header names the structure that the type
+            // repeats, made of numbers only; the kernel writes that and, as far as `argsz` tells of
+            // room, capabilities, of which a channel device has one of 16 bytes per region.
+            $vis const $name: Request<$argument> = unsafe { Request::new(number($nr)) };
+        )*
+    };
+}
+
+requests! {
+    GROUP_GET_DEVICE_FD: DeviceName = VFIO + 6;
+    pub(crate) GROUP_GET_STATUS: GroupStatus = VFIO + 3;
+    pub(crate) GROUP_SET_CONTAINER: i32 = VFIO + 4;
+    /// Number and kind of a device's regions and interrupts.
+    pub DEVICE_GET_INFO: DeviceInfo = VFIO + 7;
+    /// Place and size of a region.
+    pub DEVICE_GET_REGION_INFO: RegionInfo = VFIO + 8;
+    /// Abilities of an interrupt.
+    pub DEVICE_GET_IRQ_INFO: IrqInfo = VFIO + 9;
+    /// Sets or fires an interrupt.
+    pub DEVICE_SET_IRQS: IrqSet = VFIO + 10;
+    pub(crate) IOMMU_MAP_DMA: DmaMap = VFIO + 13;
+    pub(crate) IOMMU_UNMAP_DMA: DmaUnmap = VFIO + 14;
+    pub(crate) DEVICE_BIND_IOMMUFD: BindIommufd = VFIO + 18;
+    pub(crate) DEVICE_ATTACH_IOMMUFD_PT: AttachIommufd = VFIO + 19;
+    pub(crate) IOAS_ALLOC: IoasAlloc = 0x81;
+    pub(crate) IOAS_MAP: IoasMap = 0x85;
+    pub(crate) IOAS_UNMAP: IoasUnmap = 0x86;
+}
+
+macro_rules! number_requests {
+    ($($(#[$doc:meta])* $vis:vis $name:ident = $nr:expr;)*) => {
+        $(
+            $(#[$doc])*
+            // SAFETY: By the kernel's header these take a number or nothing.
+            $vis const $name: NumberRequest = unsafe { NumberRequest::new(number($nr)) };
+        )*
+    };
+}
+
+number_requests! {
+    pub(crate) CHECK_EXTENSION = VFIO + 1;
+    pub(crate) SET_IOMMU = VFIO + 2;
+    /// Resets the device.
+    pub DEVICE_RESET = VFIO + 11;
+    /// A number that no request has, for tests.
+    pub DEVICE_NOTHING = VFIO + 100;
+}
+
+/// A name, with a zero byte behind it.
+type DeviceName = [u8; 64];
+
+/// Gets a group's device of that name.
+pub(crate) fn group_get_device(group: BorrowedFd<'_>, name: &str) -> io::Result<File> {
+    let mut argument: DeviceName = [0; 64];
+    let room = argument.len() - 1;
+    argument[..room]
+        .get_mut(..name.len())
+        .ok_or(io::ErrorKind::InvalidInput)?
+        .copy_from_slice(name.as_bytes());
+    ioctl(group, GROUP_GET_DEVICE_FD, &mut argument).map(owned)
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The older interface: a container holds the address space, and groups join it.
+
+use std::{
+    fs::File,
+    io,
+    os::fd::{
+        AsFd,
+        AsRawFd, //
+    }, //
+};
+
+use super::{
+    Access,
+    AddressSpace, //
+};
+use crate::{
+    error::{
+        Error,
+        Result, //
+    },
+    sys::{
+        self,
+        uapi, //
+    },
+    sysfs::Mdev, //
+};
+
+struct Container {
+    container: File,
+    // Leaves the container when it is closed.
+    _group: File,
+}
+
+pub(super) fn open(mdev: &Mdev) -> Result<(File, Box<dyn AddressSpace>)> {
+    let container = super::open("/dev/vfio/vfio")?;
+    let offered = sys::ioctl_number(
+        container.as_fd(),
+        uapi::CHECK_EXTENSION,
+        uapi::TYPE1V2_IOMMU,
+    );
+    if !offered.is_ok_and(|offered| offered > 0) {
+        return Err(Error::new("this kernel has no type1v2 address spaces")
+            .help("load vfio_iommu_type1 (modprobe vfio_iommu_type1), or use --iommufd"));
+    }
+
+    let path = format!("/dev/vfio/{}", mdev.group()?);
+    let group = super::open(&path)?;
+    let mut status = uapi::GroupStatus {
+        argsz: sys::size_of::<uapi::GroupStatus>(),
+        ..Default::default()
+    };
+    sys::ioctl(group.as_fd(), uapi::GROUP_GET_STATUS, &mut status)
+        .map_err(|source| Error::io(format!("cannot ask {path} for its state"), source))?;
+    if status.flags & uapi::GROUP_VIABLE == 0 {
+        return Err(Error::new(format!("{path} cannot be used"))
+            .help("a device of the group is bound to a driver that is not one of VFIO"));
+    }
+    sys::ioctl(
+        group.as_fd(),
+        uapi::GROUP_SET_CONTAINER,
+        &mut container.as_raw_fd(),
+    )
+    .map_err(|source| Error::io(format!("cannot put {path} into a container"), source))?;
+    // Plain type 1 would take the device too, and then refuse to pin pages for it.
+    sys::ioctl_number(container.as_fd(), uapi::SET_IOMMU, uapi::TYPE1V2_IOMMU)
+        .map_err(|source| Error::io("cannot make a type1v2 address space", source))?;
+    let device = uapi::group_get_device(group.as_fd(), mdev.uuid())
+        .map_err(|source| Error::io(format!("cannot open device {}", mdev.uuid()), source))?;
+    Ok((
+        device,
+        Box::new(Container {
+            container,
+            _group: group,
+        }),
+    ))
+}
+
+impl AddressSpace for Container {
+    fn map(&self, iova: u64, address: u64, size: u64, access: Access) -> io::Result<()> {
+        let mut argument = uapi::DmaMap {
+            argsz: sys::size_of::<uapi::DmaMap>(),
+            flags: match access {
+                Access::Read => 1,
+                Access::ReadWrite => 1 | 2,
+            },
+            vaddr: address,
+            iova,
+            size,
+        };
+        sys::ioctl(self.container.as_fd(), uapi::IOMMU_MAP_DMA, &mut argument).map(|_| ())
+    }
+
+    fn unmap(&self, iova: u64, size: u64) -> io::Result<()> {
+        let mut argument = uapi::DmaUnmap {
+            argsz: sys::size_of::<uapi::DmaUnmap>(),
+            flags: 0,
+            iova,
+            size,
+        };
+        sys::ioctl(self.container.as_fd(), uapi::IOMMU_UNMAP_DMA, &mut argument).map(|_| ())
+    }
+}
