@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: GPL-2.0
+# For people.  The kernel's make reads Kbuild.
+
+.PHONY: help demo test module install clean
+
+help:
+	@echo 'make demo      build all that is needed, boot an s390x Linux in QEMU and run channel'
+	@echo '               programs on its subchannels through vfio_ccw; DRIVER=c takes the'
+	@echo '               C driver of the kernel tree instead, to compare'
+	@echo 'make test      formatting, lints, host tests, KUnit and the tests in the booted Linux'
+	@echo 'make module    build vfio_ccw.ko for the kernel of the tests;'
+	@echo '               KDIR=/path builds it against a kernel tree of your own'
+	@echo 'make install   KDIR=/path: install it for that kernel, in front of the C driver'
+	@echo 'make clean     remove what was built here (not the cache outside of the clone)'
+	@echo
+	@echo 'Settings: VFIO_CCW_CACHE (directory for build root, kernel and downloads; default'
+	@echo '~/.cache/vfio-ccw-rs), VFIO_CCW_MIRROR (Debian mirror), JOBS,'
+	@echo 'KERNEL_SOURCE or KERNEL_DEB (a kernel tree or linux-source package of your own).'
+
+demo:
+	@scripts/demo
+
+test:
+	@scripts/test
+
+module:
+	@scripts/module
+
+install:
+	@scripts/module install
+
+clean:
+	rm -rf build

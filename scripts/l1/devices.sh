@@ -1,0 +1,33 @@
+# Loading vfio_ccw in L1 and handing it the two devices.
+# shellcheck shell=sh
+
+# load_driver rust|c: ours as a user gets it, or the kernel tree's own by its path.
+load_driver() {
+    modprobe -a mdev vfio vfio_iommu_type1 iommufd || return
+    if [ "$1" = c ]; then
+        insmod /lib/modules/*/kernel/drivers/s390/cio/vfio_ccw.ko || return
+        echo "vfio_ccw: the C driver, kernel/drivers/s390/cio/vfio_ccw.ko"
+    else
+        modprobe vfio_ccw || return
+        # The kernel marks what does not come from its own tree.
+        if ! grep -q O /sys/module/vfio_ccw/taint; then
+            echo "error: modprobe took the kernel's own vfio_ccw, not updates/vfio_ccw.ko"
+            return 1
+        fi
+        echo "vfio_ccw: ours, $(sed -n 's,^\(.*/vfio_ccw.ko\):.*,\1,p' /lib/modules/*/modules.dep)"
+    fi
+}
+
+# The subchannel of a device number.
+subchannel_of() { basename "$(dirname "$(readlink -f "/sys/bus/ccw/devices/$1")")"; }
+
+bind_devices() {
+    terminal=$(subchannel_of 0.0.000a)
+    rng=$(subchannel_of 0.0.0042)
+    ccw bind "$terminal" && ccw bind "$rng"
+}
+
+# Nothing may be left that holds the module.
+release_devices() {
+    ccw release "$terminal" && ccw release "$rng" && rmmod vfio_ccw
+}

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What tests are made of: open devices, programs, and checks.
+
+use std::{
+    fmt,
+    fs,
+    io,
+    time::Duration, //
+};
+
+use ccw::{
+    channel::Channel,
+    decode,
+    error::Error,
+    guest::GuestMemory,
+    outcome::{
+        data_faults,
+        Outcome, //
+    },
+    program::{
+        self,
+        Program, //
+    },
+    run,
+    sysfs::Mdev,
+    vfio::{
+        Backend,
+        Device, //
+    }, //
+};
+
+/// How long an interrupt may take.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long is waited for an interrupt that must not come.
+pub(crate) const SILENCE: Duration = Duration::from_millis(50);
+
+/// Why a test failed.
+#[derive(Debug)]
+pub(crate) struct Failure(String);
+
+pub(crate) type TestResult<T = ()> = Result<T, Failure>;
+
+/// A test, and the name that it has within its group.
+pub(crate) type Case = (&'static str, fn(&Devices) -> TestResult);
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<String> for Failure {
+    fn from(what: String) -> Self {
+        Self(what)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// Fails with `what` unless the condition holds.
+pub(crate) fn check(condition: bool, what: impl Into<String>) -> TestResult {
+    if condition {
+        Ok(())
+    } else {
+        Err(Failure(what.into()))
+    }
+}
+
+/// Checks that a value is the one expected.
+pub(crate) fn check_eq<T: PartialEq + fmt::Debug>(what: &str, is: T, expected: T) -> TestResult {
+    let text = format!("{what}: expected {expected:?}, is {is:?}");
+    check(is == expected, text)
+}
+
+/// Checks that a call fails with this error number.
+pub(crate) fn check_errno<T: fmt::Debug>(
+    what: &str,
+    result: io::Result<T>,
+    errno: i32,
+) -> TestResult {
+    let name = |errno: Option<i32>| match errno {
+        Some(errno) => program::errno_name(errno).map_or(errno.to_string(), str::to_owned),
+        None => "no error".to_owned(),
+    };
+    let is = result.err().map(|error| error.raw_os_error().unwrap_or(0));
+    check(
+        is == Some(errno),
+        format!("{what}: expected {}, is {}", name(Some(errno)), name(is)),
+    )
+}
+
+/// How much memory is pinned for devices, in KiB.
+///
+/// Containers count it as locked, iommufd as pinned.
+pub(crate) fn pinned() -> TestResult<u64> {
+    let status = fs::read_to_string("/proc/self/status")?;
+    let field = |name: &str| -> u64 {
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        line.and_then(|line| line.split_whitespace().next()?.parse().ok())
+            .unwrap_or(0)
+    };
+    Ok(field("VmLck:") + field("VmPin:"))
+}
+
+/// The devices that tests run on.
+pub(crate) struct Devices {
+    rng: Mdev,
+    terminal: Mdev,
+    backend: Backend,
+}
+
+impl Devices {
+    pub(crate) fn new(rng: Mdev, terminal: Mdev, backend: Backend) -> Self {
+        Self {
+            rng,
+            terminal,
+            backend,
+        }
+    }
+
+    pub(crate) fn rng(&self) -> &Mdev {
+        &self.rng
+    }
+
+    pub(crate) fn backend(&self) -> Backend {
+        self.backend
+    }
+
+    /// Opens the virtio-rng.
+    pub(crate) fn open(&self) -> TestResult<Channel> {
+        open(&self.rng, self.backend)
+    }
+
+    /// Opens the 3270.
+    pub(crate) fn open_terminal(&self) -> TestResult<Channel> {
+        open(&self.terminal, self.backend)
+    }
+
+    /// Runs a program on the virtio-rng, which must then still be of use.
+    pub(crate) fn run_program(&self, program: &Program) -> TestResult {
+        let mut channel = self.open()?;
+        run_checked(&mut channel, program)?;
+        check_usable(&mut channel)
+    }
+}
+
+/// Opens a device, and listens to it.
+pub(crate) fn open(mdev: &Mdev, backend: Backend) -> TestResult<Channel> {
+    Ok(Channel::new(Device::open(mdev, backend)?)?)
+}
+
+/// Reads a program that a test has in it.
+pub(crate) fn program(text: &str) -> TestResult<Program> {
+    let text = format!("program test\n{text}");
+    let no_files = |_: &str| Err(io::ErrorKind::NotFound.into());
+    let mut programs =
+        program::read("test", &text, &no_files).map_err(|error| error.to_string())?;
+    programs
+        .pop()
+        .ok_or_else(|| Failure("no program".to_owned()))
+}
+
+/// Maps a program's memory.
+pub(crate) fn map(channel: &mut Channel, program: &Program) -> TestResult<GuestMemory> {
+    Ok(GuestMemory::map(channel.device_mut(), &program.chunks)?)
+}
+
+/// Runs a program, and checks that it does what it says, with no page pinned when it is over.
+pub(crate) fn run_checked(channel: &mut Channel, program: &Program) -> TestResult {
+    let guest = map(channel, program)?;
+    let before = pinned()?;
+    let mut others = Vec::new();
+    let outcome = run::start(channel, program, TIMEOUT, &mut others)?;
+    let after = pinned()?;
+
+    let mut faults = outcome.faults(&program.expected.ending);
+    faults.extend(data_faults(&program.expected, &guest));
+    if !others.is_empty() {
+        faults.push(format!("{} other interrupts came", others.len()));
+    }
+    if let Outcome::Nothing = outcome {
+        channel.device().reset()?;
+    } else if before != after {
+        faults.push(format!(
+            "{before} KiB were pinned before the start, {after} KiB after its end"
+        ));
+    }
+    guest.unmap(channel.device_mut())?;
+    if faults.is_empty() {
+        return Ok(());
+    }
+    faults.extend(decode::program(program).lines().take(24).map(str::to_owned));
+    if let Outcome::Ended(irb) = outcome {
+        faults.push(decode::irb(&irb, ""));
+    }
+    Err(Failure(faults.join("\n")))
+}
+
+/// Runs a program in text form, as [`run_checked`] does.
+pub(crate) fn run_text(channel: &mut Channel, text: &str) -> TestResult {
+    run_checked(channel, &program(text)?)
+}
+
+/// Checks that a program can be run.
+pub(crate) fn check_usable(channel: &mut Channel) -> TestResult {
+    let sense_id = "area id at 0x20000 size 256\n\
+                    ccw senseid,id,sli\n\
+                    expect data id X'FF'";
+    run_text(channel, sense_id)
+        .map_err(|failure| Failure(format!("the device is of no use any more:\n{failure}")))
+}
+
+/// A program that suspends itself before its second CCW.
+pub(crate) const SUSPENDED: &str = "\
+orb  suspend=yes
+area sense at 0x20000 size 32
+area other at 0x40000 size 8
+     ccw  nop,,cc
+     ccw  sense,sense,suspend";
+
+/// Starts a program that stays in flight: it suspends itself.
+pub(crate) fn start_suspended(channel: &mut Channel) -> TestResult<(Program, GuestMemory)> {
+    let program = program(SUSPENDED)?;
+    let guest = map(channel, &program)?;
+    let before = pinned()?;
+    channel.start(program.orb)?;
+    check(
+        pinned()? > before,
+        "no page is pinned while a program is in flight",
+    )?;
+    Ok((program, guest))
+}

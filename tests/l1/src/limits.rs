@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The bounds of programs, from both sides.
+
+use crate::bench::{
+    check_usable,
+    run_text,
+    Case,
+    Devices,
+    TestResult, //
+};
+
+pub(crate) const TESTS: &[Case] = &[
+    ("256 CCWs in a row", |devices| accepted(devices, 256)),
+    ("257 CCWs in a row", |devices| accepted(devices, 257)),
+    ("4096 CCWs are a program", |devices| accepted(devices, 4096)),
+    ("4097 CCWs are EINVAL", |devices| refused(devices, 4097)),
+    ("100000 CCWs are EINVAL", |devices| {
+        refused(devices, 100_000)
+    }),
+    ("200 segments", segments),
+    ("data in 1000 pages", pages),
+];
+
+/// A chain of so many commands. They have data, since QEMU takes only 255 CCWs without an address.
+fn chain(count: usize) -> String {
+    let mut text = "area data at 0x8 size 8\norg 0x100000\n".to_owned();
+    text.push_str(&"ccw senseid,data,cc|sli\n".repeat(count - 1));
+    text.push_str("last: ccw senseid,data,sli\n");
+    text
+}
+
+fn accepted(devices: &Devices, count: usize) -> TestResult {
+    let text = chain(count) + "expect at=last";
+    run_text(&mut devices.open()?, &text)
+}
+
+fn refused(devices: &Devices, count: usize) -> TestResult {
+    let mut channel = devices.open()?;
+    run_text(&mut channel, &(chain(count) + "expect errno=EINVAL"))?;
+    check_usable(&mut channel)
+}
+
+/// A command and a TIC to the next page, again and again.
+fn segments(devices: &Devices) -> TestResult {
+    let mut text = "area data at 0x8 size 8\n".to_owned();
+    for i in 0..200 {
+        let next = i + 1;
+        text.push_str(&format!(
+            "org {}\ns{i}: ccw senseid,data,cc|sli\nccw tic,s{next}\n",
+            0x10_0000 + i * 0x1000
+        ));
+    }
+    text.push_str("org 0x800000\ns200: ccw nop\nexpect at=s200");
+    run_text(&mut devices.open()?, &text)
+}
+
+/// A few bytes in each of many pages, in no order.
+fn pages(devices: &Devices) -> TestResult {
+    const PAGES: u32 = 1000;
+    // It has no factor in common with the number of pages, so that each comes up once.
+    const STEP: u32 = 387;
+    let mut text = format!("area data at 0x1000000 size {}\n", PAGES * 4096);
+    for i in 0..PAGES {
+        let offset = i * STEP % PAGES * 4096;
+        text.push_str(&format!("ccw senseid,data+{offset},cc|sli,4\n"));
+    }
+    text.push_str("last: ccw nop\nexpect at=last\n");
+    for page in [0, 1, PAGES / 2, PAGES - 1] {
+        text.push_str(&format!("expect data data+{} X'FF3832'\n", page * 4096));
+    }
+    run_text(&mut devices.open()?, &text)
+}
