@@ -138,9 +138,10 @@ impl Device {
         io.translator
             .translate(orb, &mut UserMemory(dev), &mut io.area)
             .map_err(|error| {
+                let id = self.sch.device().id();
                 self.context
                     .log
-                    .event(2, format_args!("program not translated: {error}"));
+                    .event(2, format_args!("{id}: program not translated: {error}"));
                 errno(error)
             })
     }

@@ -15,6 +15,7 @@ use crate::{
     },
 };
 use ccwchain::irb::Irb;
+use core::fmt;
 use kernel::{
     prelude::*,
     sync::Arc, //
@@ -141,8 +142,10 @@ impl SubchannelState {
         }
     }
 
-    /// Queues the status that the subchannel has presented, and tells the user.
-    fn interrupt(&mut self, irb: Irb) {
+    /// Queues the status that the subchannel has presented, and tells the user. Returns false if
+    /// there is no room for it.
+    #[must_use]
+    fn interrupt(&mut self, irb: Irb) -> bool {
         let scsw = irb.scsw();
         let answers = self.is_running() && scsw.is_solicited();
         let ends = answers && scsw.ends_start();
@@ -155,37 +158,35 @@ impl SubchannelState {
 
         if self.fsm == State::Quiescing && scsw.is_solicited() {
             // It answers what the user has taken back.
-            return;
+            return true;
         }
 
         let first = self.irbs.is_empty();
-        if !self.irbs.push(entry) {
-            self.context.log.event(
-                2,
-                format_args!("status lost: the user takes none, {scsw:?}"),
-            );
-        } else if first {
+        let queued = self.irbs.push(entry);
+        if queued && first {
             self.signal();
         }
         if ends {
             // The table ends a start function in progress without fail.
             let _ = self.fire(Event::Ended);
         }
+        queued
     }
 }
 
 /// An interrupt has come with `irb`.
 pub(crate) fn irq(sch: &mut Locked<'_, SubchannelState>, irb: &[u8; IRB_LEN]) {
-    match sch.fsm {
-        State::Closed | State::NotOperational => {
-            // Nobody waits for it: whoever left the subchannel enabled is gone.
-            let _ = sch.disable();
-            sch.context.log.event(
-                2,
-                format_args!("unexpected interrupt in state {:?}", sch.fsm),
-            );
-        }
-        _ => sch.interrupt(Irb::from_bytes(irb)),
+    let irb = Irb::from_bytes(irb);
+
+    if matches!(sch.fsm, State::Closed | State::NotOperational) {
+        // Nobody waits for it: whoever left the subchannel enabled is gone.
+        let _ = sch.disable();
+        log(sch, format_args!("unexpected interrupt, {:?}", irb.scsw()));
+    } else if !sch.interrupt(irb) {
+        log(
+            sch,
+            format_args!("status lost, as the user takes none: {:?}", irb.scsw()),
+        );
     }
 }
 
@@ -194,9 +195,13 @@ pub(crate) fn event(sch: &mut Locked<'_, SubchannelState>) {
     if sch.store().is_err() {
         // The table lets a device go in every state.
         let _ = sch.fire(Event::Gone);
-        sch.context
-            .log
-            .event(2, format_args!("subchannel not operational"));
+        log(sch, format_args!("not operational"));
         sch.unregister_later();
     }
+}
+
+fn log(sch: &Locked<'_, SubchannelState>, what: fmt::Arguments<'_>) {
+    sch.context
+        .log
+        .event(2, format_args!("{}: {what}", sch.device().id()));
 }

@@ -21,6 +21,7 @@ pub use subchannel::{
 
 use crate::bindings;
 use core::{
+    fmt,
     marker::PhantomData,
     ptr::NonNull, //
 };
@@ -80,6 +81,16 @@ macro_rules! css_device_table {
     };
 }
 
+/// The identification of a subchannel. It is shown as the bus shows it: 0.0.0042.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SubchannelId(u32);
+
+impl fmt::Display for SubchannelId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "0.{:x}.{:04x}", self.0 >> 16, self.0 & 0xffff)
+    }
+}
+
 /// A subchannel, as the driver core knows it.
 ///
 /// # Invariants
@@ -94,6 +105,12 @@ pub struct Device<Ctx: device::DeviceContext = device::Normal>(
 impl<Ctx: device::DeviceContext> Device<Ctx> {
     pub(crate) fn as_raw(&self) -> *mut bindings::subchannel {
         self.0.get()
+    }
+
+    /// Returns the identification of the subchannel.
+    pub fn id(&self) -> SubchannelId {
+        // SAFETY: `self` is a valid subchannel; its identification never changes.
+        SubchannelId(unsafe { bindings::mdev_sch_id(self.as_raw()) })
     }
 
     /// Returns whether the subchannel is for QDIO (queued direct I/O).

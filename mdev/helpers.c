@@ -29,6 +29,12 @@ void mdev_sch_unlock(struct subchannel *sch, unsigned long flags)
 	spin_unlock_irqrestore(&sch->lock, flags);
 }
 
+/* The subchannel-set identifier, and in the lower half the number. */
+u32 mdev_sch_id(const struct subchannel *sch)
+{
+	return sch->schid.ssid << 16 | sch->schid.sch_no;
+}
+
 bool mdev_sch_qdio(const struct subchannel *sch)
 {
 	return sch->schib.pmcw.qf;

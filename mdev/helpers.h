@@ -16,6 +16,7 @@
 
 unsigned long mdev_sch_lock(struct subchannel *sch);
 void mdev_sch_unlock(struct subchannel *sch, unsigned long flags);
+u32 mdev_sch_id(const struct subchannel *sch);
 bool mdev_sch_qdio(const struct subchannel *sch);
 u8 mdev_sch_paths(const struct subchannel *sch);
 void mdev_sch_configure(struct subchannel *sch, unsigned int isc);

@@ -143,6 +143,11 @@ impl<S> Locked<'_, S> {
         self.sch.dev.as_raw()
     }
 
+    /// Returns the device.
+    pub fn device(&self) -> &Device {
+        self.sch.device()
+    }
+
     /// Wakes up who waits for an interrupt.
     pub(super) fn complete(&self) {
         // SAFETY: The completion is initialised.

@@ -86,7 +86,10 @@ impl<T: Operations> Device<T> {
     /// Only for the VFIO core to call.
     unsafe extern "C" fn close_device_callback(vdev: *mut bindings::vfio_device) {
         // SAFETY: The core calls this for a valid device, which still counts as open.
-        T::close(&unsafe { Self::opened(vdev) });
+        let dev = unsafe { Self::opened(vdev) };
+
+        T::close(&dev);
+        dev.0.wait_for_unmap();
     }
 
     /// # Safety

@@ -10,6 +10,7 @@ use std::{
         Write, //
     },
     process::{
+        Child,
         Command,
         Stdio, //
     },
@@ -139,12 +140,16 @@ pub(crate) fn hold(backend: &str, uuid: &str) -> TestResult<bool> {
     Ok(false)
 }
 
-fn death(devices: &Devices) -> TestResult {
-    let backend = match devices.backend() {
-        Backend::Container => "container",
-        Backend::Iommufd => "iommufd",
-    };
-    for _ in 0..3 {
+/// Another process that has a suspended program in flight on the virtio-rng.
+pub(crate) struct User(Child);
+
+impl User {
+    /// Starts the process, and waits until it has started the program.
+    pub(crate) fn hold(devices: &Devices) -> TestResult<Self> {
+        let backend = match devices.backend() {
+            Backend::Container => "container",
+            Backend::Iommufd => "iommufd",
+        };
         let mut user = Command::new("/proc/self/exe")
             .args(["hold", backend, devices.rng().uuid()])
             .stdout(Stdio::piped())
@@ -153,9 +158,25 @@ fn death(devices: &Devices) -> TestResult {
         if let Some(out) = user.stdout.take() {
             BufReader::new(out).read_line(&mut line)?;
         }
-        user.kill()?;
-        user.wait()?;
-        check_eq("what the user said", line.trim(), "held")?;
+        let user = Self(user);
+        if line.trim() != "held" {
+            user.kill()?;
+            return Err(format!("the user said {line:?}").into());
+        }
+        Ok(user)
+    }
+
+    /// Kills the process, and waits until it is gone.
+    pub(crate) fn kill(mut self) -> TestResult {
+        self.0.kill()?;
+        self.0.wait()?;
+        Ok(())
+    }
+}
+
+fn death(devices: &Devices) -> TestResult {
+    for _ in 0..3 {
+        User::hold(devices)?.kill()?;
         check_usable(&mut devices.open()?)?;
     }
     Ok(())

@@ -33,6 +33,7 @@ use bench::{
 };
 
 mod bench;
+mod host;
 mod information;
 mod interrupts;
 mod lifecycle;
@@ -82,6 +83,7 @@ fn tests() -> Vec<Test> {
         ("status", status::TESTS),
         ("limit", limits::TESTS),
         ("lifecycle", lifecycle::TESTS),
+        ("host", host::TESTS),
     ];
     let mut tests: Vec<Test> = functions
         .iter()

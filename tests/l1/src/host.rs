@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the host wants back: devices, the module, memory.
+
+use std::{
+    fs,
+    io,
+    process::Command,
+    sync::mpsc,
+    thread,
+    time::Duration, //
+};
+
+use ccw::sysfs::Subchannel;
+
+use crate::{
+    bench::{
+        check,
+        check_eq,
+        check_usable,
+        start_suspended,
+        Case,
+        Devices,
+        TestResult,
+        TIMEOUT, //
+    },
+    lifecycle::User, //
+};
+
+pub(crate) const TESTS: &[Case] = &[
+    (
+        "unbinding waits for the user, whose death ends a suspended program",
+        unbind,
+    ),
+    (
+        "removing the mediated device waits for the user, too",
+        remove,
+    ),
+    (
+        "the module stays while a program is in flight",
+        unload_in_use,
+    ),
+    ("closing leaves no memory behind", memory),
+];
+
+/// How long it takes to see that something does not happen.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+fn unbind(devices: &Devices) -> TestResult {
+    give_back(devices, |subchannel, _| {
+        fs::write("/sys/bus/css/drivers/vfio_ccw/unbind", subchannel)
+    })
+}
+
+fn remove(devices: &Devices) -> TestResult {
+    give_back(devices, |_, mdev| {
+        fs::write(format!("/sys/bus/mdev/devices/{mdev}/remove"), "1")
+    })
+}
+
+/// Takes the device away while its user has a suspended program in flight, and then takes it into
+/// use again.
+fn give_back(devices: &Devices, take: fn(&str, &str) -> io::Result<()>) -> TestResult {
+    let uuid = devices.rng().uuid().to_owned();
+    let subchannel = subchannel(&uuid)?;
+    let references = references()?;
+    let user = User::hold(devices)?;
+
+    let (done, taken) = mpsc::channel();
+    let names = (subchannel.bus_id().to_string(), uuid.clone());
+    thread::spawn(move || done.send(take(&names.0, &names.1)));
+    check(
+        taken.recv_timeout(PATIENCE).is_err(),
+        "the device was taken from its user",
+    )?;
+    user.kill()?;
+    taken
+        .recv_timeout(TIMEOUT)
+        .map_err(|_| "the device was not taken after its user's death".to_owned())??;
+
+    subchannel.bind(Some(&uuid), &mut |_| {})?;
+    check_usable(&mut devices.open()?)?;
+    check_eq("references to the module", self::references()?, references)
+}
+
+/// The subchannel that has this mediated device.
+fn subchannel(uuid: &str) -> TestResult<Subchannel> {
+    let found = Subchannel::all()?
+        .into_iter()
+        .find(|subchannel| subchannel.mdev().is_some_and(|mdev| mdev.uuid() == uuid));
+    Ok(found.ok_or_else(|| format!("no subchannel has {uuid}"))?)
+}
+
+/// How many references to the module there are.
+fn references() -> TestResult<u32> {
+    let text = fs::read_to_string("/sys/module/vfio_ccw/refcnt")?;
+    Ok(text
+        .trim()
+        .parse()
+        .map_err(|_| format!("refcnt is {text:?}"))?)
+}
+
+fn unload_in_use(devices: &Devices) -> TestResult {
+    let mut channel = devices.open()?;
+    let (_, guest) = start_suspended(&mut channel)?;
+    let unloaded = Command::new("rmmod").arg("vfio_ccw").output()?;
+    check(!unloaded.status.success(), "the module was unloaded")?;
+    channel.device().reset()?;
+    guest.unmap(channel.device_mut())?;
+    check_usable(&mut channel)
+}
+
+fn memory(devices: &Devices) -> TestResult {
+    const ROUNDS: u64 = 200;
+    const NOISE_KIB: u64 = 4096;
+
+    // The first rounds fill caches that stay.
+    let mut before = 0;
+    for round in 0..ROUNDS + 20 {
+        if round == 20 {
+            before = available_kib()?;
+        }
+        let mut channel = devices.open()?;
+        if round % 2 == 0 {
+            check_usable(&mut channel)?;
+        } else {
+            start_suspended(&mut channel)?;
+        }
+    }
+    let lost = before.saturating_sub(available_kib()?);
+    check(
+        lost < NOISE_KIB,
+        format!("{lost} KiB less memory after {ROUNDS} times open and close"),
+    )
+}
+
+/// How much memory the system could give, in KiB.
+fn available_kib() -> TestResult<u64> {
+    let text = fs::read_to_string("/proc/meminfo")?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemFree:"));
+    let kib = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+    Ok(kib.ok_or_else(|| "/proc/meminfo has no MemFree".to_owned())?)
+}
