@@ -113,7 +113,11 @@ impl Device {
 
         sch.store()?;
         sch.enable(&self.context.isc)?;
-        sch.fire(Event::Open).map_err(|_| EINVAL)
+        if sch.fire(Event::Open).is_err() {
+            sch.disable()?;
+            return Err(ENODEV);
+        }
+        Ok(())
     }
 }
 

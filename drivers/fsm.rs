@@ -21,7 +21,7 @@ pub(crate) enum State {
     Running,
     /// Whatever the subchannel is doing is being ended; no function may be started.
     Quiescing,
-    /// The device is gone. Only closing leads out of here.
+    /// The device is gone, or does not end its I/O. Only closing leads out of here.
     NotOperational,
 }
 
@@ -83,9 +83,10 @@ impl State {
             (Running, Ended) => Ok(Idle),
             (other, Ended) => Ok(other),
 
-            (Idle | Translating | Running, Quiesce) => Ok(Quiescing),
-            (Quiescing, Quiesce) => Err(Refusal::Again),
-            (Closed | NotOperational, Quiesce) => Err(Refusal::Unusable),
+            (Idle | Translating | Running | Quiescing, Quiesce) => Ok(Quiescing),
+            // The channel may yet have a program that it did not let go of.
+            (NotOperational, Quiesce) => Ok(NotOperational),
+            (Closed, Quiesce) => Err(Refusal::Unusable),
 
             (Quiescing, Enabled) => Ok(Idle),
             (_, Enabled) => Err(Refusal::Unusable),
@@ -138,9 +139,9 @@ mod tests {
         (State::Running,
          [NO,   BUSY,        AGAIN,   AGAIN, IDLE,        QUIESCING, NO,   BUSY,   GONE]),
         (State::Quiescing,
-         [NO,   AGAIN,       AGAIN,   AGAIN, QUIESCING,   AGAIN,     IDLE, CLOSED, GONE]),
+         [NO,   AGAIN,       AGAIN,   AGAIN, QUIESCING,   QUIESCING, IDLE, CLOSED, GONE]),
         (State::NotOperational,
-         [NO,   NO,          AGAIN,   AGAIN, GONE,        NO,        NO,   CLOSED, GONE]),
+         [NO,   NO,          AGAIN,   AGAIN, GONE,        GONE,      NO,   CLOSED, GONE]),
     ];
 
     #[test]

@@ -28,9 +28,8 @@ const TRIES: i32 = 255;
 /// Ends whatever the subchannel is doing and disables it.
 ///
 /// Answers of the start function that the user has not taken are dropped. Returns `ENODEV` when the
-/// device is gone, and `EIO` when the channel does not let go of the program; the state is then
-/// [`NotOperational`](crate::fsm::State::NotOperational), else
-/// [`Quiescing`](crate::fsm::State::Quiescing).
+/// device is gone, and `EIO` when the channel does not let go of the program, which must then stay
+/// in memory; the state is [`NotOperational`](crate::fsm::State::NotOperational) after both.
 pub(crate) fn quiesce(subchannel: &Subchannel<SubchannelState>) -> Result {
     let mut sch = subchannel.lock()?;
 
