@@ -59,10 +59,6 @@ impl css::Driver for CssDriver {
 
     const ID_TABLE: css::IdTable = &ID_TABLE;
 
-    fn state(&self) -> SubchannelState {
-        SubchannelState::new(self.context.clone())
-    }
-
     fn probe(
         &self,
         dev: &css::Device<Core<'_>>,
@@ -80,12 +76,12 @@ impl css::Driver for CssDriver {
         mediated::Parent::new(dev.as_ref(), self.mdev_driver.clone(), parent)
     }
 
-    fn irq(sch: &mut Locked<'_, SubchannelState>, irb: &[u8; IRB_LEN]) {
-        subchannel::irq(sch, irb);
+    fn irq(&self, sch: &mut Locked<'_, SubchannelState>, irb: &[u8; IRB_LEN]) {
+        subchannel::irq(&self.context.log, sch, irb);
     }
 
-    fn event(sch: &mut Locked<'_, SubchannelState>) {
-        subchannel::event(sch);
+    fn event(&self, sch: &mut Locked<'_, SubchannelState>) {
+        subchannel::event(&self.context.log, sch);
     }
 
     fn shutdown(sch: &Subchannel<SubchannelState>) {

@@ -3,7 +3,6 @@
 //! What is kept of a subchannel under its lock, and what interrupts and events do to it.
 
 use crate::{
-    context::Context,
     fsm::{
         Event,
         Refusal,
@@ -15,23 +14,20 @@ use crate::{
     },
 };
 use ccwchain::irb::Irb;
-use core::fmt;
-use kernel::{
-    prelude::*,
-    sync::Arc, //
-};
+use kernel::prelude::*;
 use mdev::{
     css::{
         Locked,
         IRB_LEN, //
     },
+    debug::Log,
     eventfd::EventFd,
     vfio::Trigger, //
 };
 
 /// What is kept of a subchannel under its lock.
+#[derive(Default)]
 pub(crate) struct SubchannelState {
-    context: Arc<Context>,
     fsm: State,
     /// Counts the requests for the start function, and what makes them void. A translated program
     /// may only be started if the number is still that of its request.
@@ -41,16 +37,6 @@ pub(crate) struct SubchannelState {
 }
 
 impl SubchannelState {
-    pub(crate) fn new(context: Arc<Context>) -> Self {
-        Self {
-            context,
-            fsm: State::Closed,
-            generation: 0,
-            irbs: IrbQueue::default(),
-            trigger: None,
-        }
-    }
-
     /// Makes the transition of `event`: the one place where the state changes.
     pub(crate) fn fire(&mut self, event: Event) -> Result<(), Refusal> {
         self.fsm = self.fsm.next(event)?;
@@ -175,33 +161,133 @@ impl SubchannelState {
 }
 
 /// An interrupt has come with `irb`.
-pub(crate) fn irq(sch: &mut Locked<'_, SubchannelState>, irb: &[u8; IRB_LEN]) {
+pub(crate) fn irq(log: &Log, sch: &mut Locked<'_, SubchannelState>, irb: &[u8; IRB_LEN]) {
     let irb = Irb::from_bytes(irb);
 
     if matches!(sch.fsm, State::Closed | State::NotOperational) {
         // Nobody waits for it: whoever left the subchannel enabled is gone.
         let _ = sch.disable();
-        log(sch, format_args!("unexpected interrupt, {:?}", irb.scsw()));
+        let (id, scsw) = (sch.device().id(), irb.scsw());
+        log.event(2, format_args!("{id}: unexpected interrupt, {scsw:?}"));
     } else if !sch.interrupt(irb) {
-        log(
-            sch,
-            format_args!("status lost, as the user takes none: {:?}", irb.scsw()),
+        let (id, scsw) = (sch.device().id(), irb.scsw());
+        log.event(
+            2,
+            format_args!("{id}: status lost, as the user takes none: {scsw:?}"),
         );
     }
 }
 
 /// Something may have happened to the subchannel.
-pub(crate) fn event(sch: &mut Locked<'_, SubchannelState>) {
+pub(crate) fn event(log: &Log, sch: &mut Locked<'_, SubchannelState>) {
     if sch.store().is_err() {
         // The table lets a device go in every state.
         let _ = sch.fire(Event::Gone);
-        log(sch, format_args!("not operational"));
+        log.event(2, format_args!("{}: not operational", sch.device().id()));
         sch.unregister_later();
     }
 }
 
-fn log(sch: &Locked<'_, SubchannelState>, what: fmt::Arguments<'_>) {
-    sch.context
-        .log
-        .event(2, format_args!("{}: {what}", sch.device().id()));
+#[kunit_tests(vfio_ccw_subchannel)]
+mod tests {
+    use super::*;
+    use ccwchain::scsw::Scsw;
+
+    /// Fetched by a start function: function control.
+    const START: u32 = 0x4000;
+    const SUSPENDED: u32 = 0x0020;
+    const ACTIVE: u32 = 0x00c0;
+    const ALERT: u32 = 0x10;
+    const INTERMEDIATE: u32 = 0x08;
+    const PRIMARY: u32 = 0x04;
+    const SECONDARY: u32 = 0x02;
+    const PENDING: u32 = 0x01;
+
+    fn irb(control: u32) -> Irb {
+        let mut irb = Irb::from_bytes(&[0; IRB_LEN]);
+        irb.set_scsw(Scsw::from_words([control | PENDING, 0, 0]));
+        irb
+    }
+
+    /// A subchannel with a start function in progress, and its generation.
+    fn running() -> Result<(SubchannelState, u64), Refusal> {
+        let mut sch = SubchannelState::default();
+        sch.fire(Event::Open)?;
+        let generation = sch.request().map_err(|_| Refusal::Busy)?;
+        sch.fire(Event::Started)?;
+        Ok((sch, generation))
+    }
+
+    #[test]
+    fn a_start_is_over_by_its_status_not_by_its_activity() -> Result<(), Refusal> {
+        for unfinished in [
+            START | SUSPENDED | INTERMEDIATE,
+            START | ACTIVE | INTERMEDIATE,
+            START | ACTIVE | PRIMARY,
+            START | SUSPENDED | ALERT | INTERMEDIATE,
+        ] {
+            let (mut sch, generation) = running()?;
+            assert!(sch.interrupt(irb(unfinished)));
+            assert!(sch.is_running());
+            assert!(sch.request() == Err(EBUSY));
+            let entry = sch.take_irb();
+            assert!(entry.is_some_and(|e| !e.ends && e.generation == Some(generation)));
+
+            assert!(sch.interrupt(irb(START | PRIMARY | SECONDARY)));
+            assert!(!sch.is_running());
+            assert!(sch.take_irb().is_some_and(|e| e.ends));
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn what_the_device_says_by_itself_ends_no_start() -> Result<(), Refusal> {
+        let (mut sch, _) = running()?;
+        assert!(sch.interrupt(irb(ALERT)));
+        assert!(sch.is_running());
+        assert!(sch
+            .take_irb()
+            .is_some_and(|e| !e.ends && e.generation.is_none()));
+        Ok(())
+    }
+
+    #[test]
+    fn status_is_tagged_with_the_start_that_it_answers() -> Result<(), Refusal> {
+        let (mut sch, first) = running()?;
+        assert!(sch.interrupt(irb(START | PRIMARY | SECONDARY)));
+        assert!(sch.request().is_ok_and(|second| second != first));
+        sch.fire(Event::Started)?;
+        assert!(sch.interrupt(irb(START | PRIMARY | SECONDARY)));
+
+        assert!(sch.take_irb().is_some_and(|e| e.generation == Some(first)));
+        assert!(sch.take_irb().is_some_and(|e| e.generation != Some(first)));
+        Ok(())
+    }
+
+    #[test]
+    fn a_reset_makes_a_request_void() -> Result<(), Refusal> {
+        let mut sch = SubchannelState::default();
+        sch.fire(Event::Open)?;
+        let generation = sch.request().map_err(|_| Refusal::Busy)?;
+
+        sch.fire(Event::Quiesce)?;
+        sch.fire(Event::Enabled)?;
+        let next = sch.request();
+        assert!(sch.check(generation) == Err(EAGAIN));
+        sch.abandon(generation);
+        assert!(next.is_ok_and(|next| sch.check(next).is_ok()));
+        assert!(sch.request() == Err(EAGAIN));
+        Ok(())
+    }
+
+    #[test]
+    fn answers_to_what_a_reset_has_ended_are_dropped() -> Result<(), Refusal> {
+        let (mut sch, _) = running()?;
+        sch.fire(Event::Quiesce)?;
+        assert!(sch.interrupt(irb(START | PRIMARY | SECONDARY)));
+        assert!(sch.take_irb().is_none());
+        assert!(sch.interrupt(irb(ALERT)));
+        assert!(sch.take_irb().is_some());
+        Ok(())
+    }
 }

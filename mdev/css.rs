@@ -159,7 +159,7 @@ unsafe impl Sync for Device {}
 /// The value of the type is the driver itself, for what all its subchannels share.
 pub trait Driver: Send + Sync + Sized + 'static {
     /// What the driver keeps for each subchannel under the subchannel lock.
-    type State: Send + 'static;
+    type State: Default + Send + 'static;
 
     /// What is to be dropped first when the subchannel is unbound, while interrupts and events
     /// still come in.
@@ -167,9 +167,6 @@ pub trait Driver: Send + Sync + Sized + 'static {
 
     /// The subchannels that the driver is for.
     const ID_TABLE: IdTable;
-
-    /// Returns the state of a subchannel that is about to be bound.
-    fn state(&self) -> Self::State;
 
     /// Called when a subchannel is to be bound.
     ///
@@ -181,10 +178,10 @@ pub trait Driver: Send + Sync + Sized + 'static {
     ) -> Result<Self::Data>;
 
     /// Called in interrupt context with the status that the subchannel has presented.
-    fn irq(sch: &mut Locked<'_, Self::State>, irb: &[u8; IRB_LEN]);
+    fn irq(&self, sch: &mut Locked<'_, Self::State>, irb: &[u8; IRB_LEN]);
 
     /// Called when something may have happened to the subchannel.
-    fn event(sch: &mut Locked<'_, Self::State>);
+    fn event(&self, sch: &mut Locked<'_, Self::State>);
 
     /// Called when the system goes down; no I/O may be running after it.
     fn shutdown(sch: &Subchannel<Self::State>);
@@ -264,7 +261,7 @@ impl<T: Driver> Registration<T> {
         };
 
         from_result(|| {
-            let sch = Subchannel::new(dev, driver.state())?;
+            let sch = Subchannel::new(dev, T::State::default())?;
             let bound = KBox::new(
                 Bound::<T> {
                     sch: sch.clone(),
@@ -345,7 +342,7 @@ impl<T: Driver> Registration<T> {
     /// `raw` must be a valid subchannel and its lock must be held.
     unsafe fn with_locked(
         raw: *mut bindings::subchannel,
-        f: impl FnOnce(&mut Locked<'_, T::State>),
+        f: impl FnOnce(&T, &mut Locked<'_, T::State>),
     ) {
         // SAFETY: By the function's requirement.
         let bound = unsafe { Self::bound(raw) };
@@ -356,8 +353,11 @@ impl<T: Driver> Registration<T> {
         // SAFETY: The driver data is valid while it is set, and is only unset under the lock.
         let sch: &Arc<Subchannel<T::State>> = unsafe { &(*bound).sch };
 
-        // SAFETY: By the function's requirement.
-        f(&mut unsafe { sch.assume_locked() });
+        // SAFETY: By the function's requirement; a subchannel with driver data is bound to us.
+        let (driver, mut locked) =
+            unsafe { (&Self::from_subchannel(raw).driver, sch.assume_locked()) };
+
+        f(driver, &mut locked);
     }
 
     /// # Safety
@@ -371,8 +371,8 @@ impl<T: Driver> Registration<T> {
 
         // SAFETY: The interrupt handler holds the lock of the valid subchannel that it passes.
         unsafe {
-            Self::with_locked(raw, |sch| {
-                T::irq(sch, &irb);
+            Self::with_locked(raw, |driver, sch| {
+                driver.irq(sch, &irb);
                 sch.complete();
             });
         }
