@@ -326,6 +326,16 @@ mod tests {
     }
 
     #[test]
+    fn what_the_guest_has_not_mapped_is_the_guests_fault_and_nothing_else_is() {
+        for error in [EINVAL, ENOENT, EPERM, EFAULT] {
+            assert!(blame(error) == MemoryError::Guest);
+        }
+        for error in [ENOMEM, EACCES, E2BIG, EAGAIN, EINTR, EOVERFLOW] {
+            assert!(blame(error) == MemoryError::Host(error));
+        }
+    }
+
+    #[test]
     fn status_has_the_guests_addresses() -> Result {
         let mut m = Machine::new(&[[0x03, 0, 0, 0, 0, 0, 0, 0]])?;
         let cpa = m.translate(FORMAT_1)?;
