@@ -1,0 +1,401 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Running a program ("Execution of I/O Operations").
+
+use crate::{
+    area::Area,
+    ccw::{
+        Ccw,
+        Direction,
+        Format, //
+    },
+    device::{
+        Device,
+        Step, //
+    },
+    memory::{
+        Fault,
+        Memory,
+        Use, //
+    },
+    request::Request,
+    status::{
+        device_status::{
+            CHANNEL_END,
+            DEVICE_END,
+            STATUS_MODIFIER, //
+        },
+        status_control::{
+            ALERT,
+            INTERMEDIATE,
+            PENDING,
+            PRIMARY,
+            SECONDARY, //
+        },
+        subchannel_status::{
+            INCORRECT_LENGTH,
+            PCI,
+            PROGRAM_CHECK,
+            PROTECTION_CHECK, //
+        },
+        Status,
+    },
+};
+
+/// Something that could be seen from outside while a program ran.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The device got a command, and took or gave these bytes.
+    Command {
+        /// The command code.
+        code: u8,
+        /// The bytes, in the order of their transfer, also those that were not stored.
+        data: Vec<u8>,
+        /// The CPA at the end of the command; zero if a check came before.
+        cpa: u32,
+    },
+    /// A program-controlled interruption.
+    Interruption(Status),
+}
+
+/// How a program ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// With this status.
+    Done(Status),
+    /// It is suspended, with this status, which is all zero if it is suppressed.
+    Suspended(Status),
+    /// Not within the number of CCWs that were allowed for.
+    Cut,
+}
+
+/// What came of a program, besides what is in memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// What happened on the way.
+    pub events: Vec<Event>,
+    /// The end.
+    pub ending: Ending,
+}
+
+/// Runs the program of `request`, and fetches no more than `limit` CCWs.
+pub fn run(
+    memory: &mut impl Memory,
+    device: &mut impl Device,
+    request: &Request,
+    limit: usize,
+) -> Run {
+    let mut channel = Channel {
+        memory,
+        device,
+        request,
+        left: limit,
+        events: Vec::new(),
+    };
+    let ending = channel.program();
+    Run {
+        events: channel.events,
+        ending,
+    }
+}
+
+/// How a CCW is come to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Start,
+    CommandChaining,
+    DataChaining,
+}
+
+/// The CCW that is current, and where it is.
+#[derive(Clone, Copy)]
+struct Current {
+    address: u32,
+    ccw: Ccw,
+}
+
+impl Current {
+    /// The address of the CCW behind it, which is the CPA while this one is current.
+    fn following(self) -> u32 {
+        self.address.wrapping_add(8)
+    }
+}
+
+/// What came of a command's data.
+struct Moved {
+    /// What is left of the count of the last CCW.
+    residual: u16,
+    /// Whether the device had more to move than the program has room for.
+    more: bool,
+}
+
+struct Channel<'a, M, D> {
+    memory: &'a mut M,
+    device: &'a mut D,
+    request: &'a Request,
+    left: usize,
+    events: Vec<Event>,
+}
+
+/// The end by a check, for which the CCW at `address` is to blame: the CPA is that plus 8
+/// ("Channel-Program Address"), the residual count unpredictable ("Count").
+fn check(fault: Fault, address: u32, device: u8) -> Ending {
+    Ending::Done(Status {
+        control: ALERT | PRIMARY | SECONDARY | PENDING,
+        device,
+        subchannel: match fault {
+            Fault::Addressing => PROGRAM_CHECK,
+            Fault::Protection => PROTECTION_CHECK,
+        },
+        cpa: cpa(address.wrapping_add(8)),
+        count: None,
+    })
+}
+
+/// An address as a channel-program address, which has 31 bits.
+fn cpa(address: u32) -> u32 {
+    address & 0x7fff_ffff
+}
+
+impl<M: Memory, D: Device> Channel<'_, M, D> {
+    /// Runs command after command until there is an ending ("Command Chaining").
+    fn program(&mut self) -> Ending {
+        let mut address = self.request.cpa;
+        let mut way = Way::Start;
+        loop {
+            match self.command(address, way) {
+                Ok(next) => address = next,
+                Err(ending) => return ending,
+            }
+            way = Way::CommandChaining;
+        }
+    }
+
+    /// Runs the command at `address`, and says where the chain goes on.
+    fn command(&mut self, address: u32, way: Way) -> Result<u32, Ending> {
+        let mut current = self.take_control(address, way)?;
+        let code = current.ccw.code;
+        let step = self.device.command(code);
+        self.events.push(Event::Command {
+            code,
+            data: Vec::new(),
+            cpa: 0,
+        });
+        let moved = if step.immediate {
+            Moved {
+                residual: current.ccw.count,
+                more: false,
+            }
+        } else {
+            self.transfer(&mut current, step.length)?
+        };
+        if let Some(Event::Command { cpa: end, .. }) = self.last_command() {
+            *end = cpa(current.following());
+        }
+        self.conclude(current, step, &moved)
+    }
+
+    /// Ends a command: chains to the next one, or ends the program.
+    ///
+    /// "Command Chaining" needs channel end and device end without anything unusual but status
+    /// modifier, which leads past a CCW, and no incorrect length.
+    fn conclude(&self, current: Current, step: Step, moved: &Moved) -> Result<u32, Ending> {
+        let incorrect_length = self.incorrect_length(current.ccw, step, moved);
+        let ended = step.status & !STATUS_MODIFIER == CHANNEL_END | DEVICE_END;
+        let chains = current.ccw.flags & (Ccw::CD | Ccw::CC) == Ccw::CC;
+        if chains && ended && !incorrect_length {
+            let past = if step.status & STATUS_MODIFIER != 0 {
+                8
+            } else {
+                0
+            };
+            return Ok(current.following().wrapping_add(past));
+        }
+        let usual = step.status == CHANNEL_END | DEVICE_END && !incorrect_length;
+        Err(Ending::Done(Status {
+            control: PRIMARY | SECONDARY | PENDING | if usual { 0 } else { ALERT },
+            device: step.status,
+            subchannel: if incorrect_length {
+                INCORRECT_LENGTH
+            } else {
+                0
+            },
+            cpa: cpa(current.following()),
+            count: Some(moved.residual),
+        }))
+    }
+
+    /// "Incorrect Length", and the figure on the effect of the flags on it.
+    fn incorrect_length(&self, ccw: Ccw, step: Step, moved: &Moved) -> bool {
+        let wrong = moved.residual != 0 || moved.more;
+        let suppressed = ccw.flags & (Ccw::CD | Ccw::SLI) == Ccw::SLI;
+        // Immediate operations have none in programs of format 0, nor where the ORB suppresses it,
+        // nor if the command was rejected.
+        let silent = step.immediate
+            && (self.request.format == Format::Zero
+                || self.request.suppress_length
+                || step.status & CHANNEL_END == 0);
+        wrong && !suppressed && !silent
+    }
+
+    /// Moves the data of a command, and goes on from CCW to CCW ("Data Chaining"): as soon as the
+    /// count of one is used up the next one takes control, whether or not there is more to move.
+    fn transfer(&mut self, current: &mut Current, length: usize) -> Result<Moved, Ending> {
+        let direction = Direction::of(current.ccw.code).expect("a command that was checked");
+        let mut left = length;
+        loop {
+            let count = current.ccw.count;
+            let amount = left.min(count.into());
+            self.move_data(current.ccw, direction, amount)
+                .map_err(|fault| check(fault, current.address, CHANNEL_END | DEVICE_END))?;
+            left -= amount;
+            if amount < count.into() || !current.ccw.has(Ccw::CD) {
+                return Ok(Moved {
+                    residual: count - amount as u16,
+                    more: left > 0,
+                });
+            }
+            *current = self.take_control(current.following(), Way::DataChaining)?;
+        }
+    }
+
+    /// Moves `amount` bytes to or from the area of a CCW.
+    fn move_data(&mut self, ccw: Ccw, direction: Direction, amount: usize) -> Result<(), Fault> {
+        let mut area = Area::new(self.request, ccw, direction);
+        let mut left = amount;
+        while left > 0 {
+            let piece = area.next(self.memory)?;
+            let mut bytes = vec![0; piece.len.min(left)];
+            left -= bytes.len();
+            match (direction, piece.first) {
+                (Direction::Output, Some(first)) => {
+                    self.memory.fetch(first, Use::Data, &mut bytes)?;
+                    self.note(&bytes);
+                }
+                (Direction::Output, None) => unreachable!("output is never skipped"),
+                (Direction::Input | Direction::InputBackward, first) => {
+                    bytes.fill_with(|| self.device.byte());
+                    self.note(&bytes);
+                    match first {
+                        None => {}
+                        Some(first) if direction == Direction::Input => {
+                            self.memory.store(first, &bytes)?;
+                        }
+                        Some(first) => {
+                            bytes.reverse();
+                            self.memory
+                                .store(first - (bytes.len() as u64 - 1), &bytes)?;
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes a CCW current, by way of a transfer in channel where there is one.
+    fn take_control(&mut self, address: u32, way: Way) -> Result<Current, Ending> {
+        // A device in a transfer is told to end it.
+        let device = match way {
+            Way::Start | Way::CommandChaining => 0,
+            Way::DataChaining => CHANNEL_END | DEVICE_END,
+        };
+        let check = |fault, address| check(fault, address, device);
+        let invalid = |address| check(Fault::Addressing, address);
+
+        let mut current = self
+            .fetch(address)?
+            .map_err(|fault| check(fault, address))?;
+        if current.ccw.is_tic(self.request.format) {
+            if way == Way::Start || !self.is_valid_tic(current.ccw) {
+                return Err(invalid(address));
+            }
+            // An invalid address in a transfer is the transfer's fault, but a second transfer is
+            // that one's ("Channel-Program Address").
+            let target = current.ccw.address;
+            current = self.fetch(target)?.map_err(|fault| check(fault, address))?;
+            if current.ccw.is_tic(self.request.format) {
+                return Err(invalid(target));
+            }
+        }
+        if !self.is_valid(current.ccw, way) {
+            return Err(invalid(current.address));
+        }
+        if current.ccw.has(Ccw::SUSPEND) {
+            return Err(self.suspend(current));
+        }
+        if current.ccw.has(Ccw::PCI) {
+            self.events.push(Event::Interruption(Status {
+                control: INTERMEDIATE | PENDING,
+                subchannel: PCI,
+                cpa: cpa(current.following()),
+                ..Status::default()
+            }));
+        }
+        Ok(current)
+    }
+
+    /// Fetches a CCW. The outer error is that enough were fetched.
+    fn fetch(&mut self, address: u32) -> Result<Result<Current, Fault>, Ending> {
+        self.left = self.left.checked_sub(1).ok_or(Ending::Cut)?;
+        if address % 8 != 0 || u64::from(address) >= self.request.format.limit() {
+            return Ok(Err(Fault::Addressing));
+        }
+        let mut bytes = [0; 8];
+        let fetched = self.memory.fetch(address.into(), Use::Ccw, &mut bytes);
+        Ok(fetched.map(|()| Current {
+            address,
+            ccw: Ccw::parse(self.request.format, bytes),
+        }))
+    }
+
+    /// "Transfer in Channel": only the address counts in format 0, and all else must be zero in
+    /// format 1.
+    fn is_valid_tic(&self, ccw: Ccw) -> bool {
+        match self.request.format {
+            Format::Zero => true,
+            Format::One => ccw.flags == 0 && ccw.count == 0,
+        }
+    }
+
+    /// "Program Check": what is wrong in a CCW that is not a transfer in channel.
+    fn is_valid(&self, ccw: Ccw, way: Way) -> bool {
+        let chained = way == Way::DataChaining;
+        let code = chained || Direction::of(ccw.code).is_some();
+        let count = match self.request.format {
+            Format::Zero => ccw.count != 0,
+            Format::One => ccw.count != 0 || !(chained || ccw.has(Ccw::CD)),
+        };
+        let address = u64::from(ccw.address) < self.request.format.limit();
+        let suspend = !ccw.has(Ccw::SUSPEND) || (self.request.suspend && !chained);
+        let midaws = !ccw.has(Ccw::MIDA)
+            || (self.request.midaws && !ccw.has(Ccw::IDA) && !ccw.has(Ccw::SKIP));
+        code && count && address && suspend && midaws
+    }
+
+    /// "Suspension of Channel-Program Execution": before the CCW with the flag does anything.
+    fn suspend(&self, current: Current) -> Ending {
+        Ending::Suspended(if self.request.suppress_suspended {
+            Status::default()
+        } else {
+            Status {
+                control: INTERMEDIATE | PENDING,
+                cpa: cpa(current.following()),
+                ..Status::default()
+            }
+        })
+    }
+
+    fn last_command(&mut self) -> Option<&mut Event> {
+        self.events
+            .iter_mut()
+            .rfind(|event| matches!(event, Event::Command { .. }))
+    }
+
+    /// Notes data of the last command.
+    fn note(&mut self, bytes: &[u8]) {
+        if let Some(Event::Command { data, .. }) = self.last_command() {
+            data.extend_from_slice(bytes);
+        }
+    }
+}
