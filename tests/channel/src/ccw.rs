@@ -85,12 +85,9 @@ impl Ccw {
         self.flags & flag != 0
     }
 
-    /// Whether this is a transfer in channel ("Transfer in Channel").
-    pub const fn is_tic(self, format: Format) -> bool {
-        match format {
-            Format::Zero => self.code & 0x0f == 0x08,
-            Format::One => self.code == 0x08,
-        }
+    /// Whether this is a transfer in channel, valid or not ("Transfer in Channel").
+    pub const fn is_tic(self) -> bool {
+        self.code & 0x0f == 0x08
     }
 }
 

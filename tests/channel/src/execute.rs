@@ -306,7 +306,7 @@ impl<M: Memory, D: Device> Channel<'_, M, D> {
         let mut current = self
             .fetch(address)?
             .map_err(|fault| check(fault, address))?;
-        if current.ccw.is_tic(self.request.format) {
+        if current.ccw.is_tic() {
             if way == Way::Start || !self.is_valid_tic(current.ccw) {
                 return Err(invalid(address));
             }
@@ -314,7 +314,7 @@ impl<M: Memory, D: Device> Channel<'_, M, D> {
             // that one's ("Channel-Program Address").
             let target = current.ccw.address;
             current = self.fetch(target)?.map_err(|fault| check(fault, address))?;
-            if current.ccw.is_tic(self.request.format) {
+            if current.ccw.is_tic() {
                 return Err(invalid(target));
             }
         }
@@ -354,7 +354,7 @@ impl<M: Memory, D: Device> Channel<'_, M, D> {
     fn is_valid_tic(&self, ccw: Ccw) -> bool {
         match self.request.format {
             Format::Zero => true,
-            Format::One => ccw.flags == 0 && ccw.count == 0,
+            Format::One => ccw.code == 0x08 && ccw.flags == 0 && ccw.count == 0,
         }
     }
 

@@ -26,7 +26,7 @@ use crate::machine::{
 /// "Data Chaining": the command of the first CCW stays in effect, whatever the codes of the others.
 #[test]
 fn the_command_in_effect_is_that_of_the_first_ccw() {
-    for code in [0x00, 0x01, 0x0c, 0x02, 0x18] {
+    for code in [0x00, 0x01, 0x0c, 0x02, 0xff] {
         let mut machine =
             Machine::with(&[ccw(0x02, Ccw::CD, 4, DATA), ccw(code, 0, 4, DATA + 0x100)]);
         let run = machine.run(&[Step::moves(8)]);
@@ -81,6 +81,7 @@ fn an_error_in_the_next_ccw_counts_as_soon_as_it_takes_control() {
         ccw(0, 0, 4, 0x8000_0000),
         ccw(0, Ccw::SUSPEND, 4, DATA),
         ccw(0, Ccw::MIDA, 4, DATA),
+        ccw(0x18, 0, 4, DATA),
     ] {
         let mut machine = Machine::with(&[ccw(0x02, Ccw::CD, 4, DATA), bad])
             .request(|request| request.suspend = true);
