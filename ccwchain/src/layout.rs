@@ -2,9 +2,9 @@
 
 //! Where each CCW stands in the host's program.
 //!
-//! The host's program is an array of slots. CCWs that follow each other in the guest, a run of them,
-//! follow each other in the host. Behind each run stand [`GUARDS`] slots that give a program check:
-//! no chaining and no status modifier leads past them.
+//! The host's program is an array of slots. CCWs that the guest's program leads to one behind the
+//! other, a run of them, stand one behind the other in the host. Behind each run stand [`GUARDS`]
+//! slots that give a program check: no chaining and no status modifier leads past them.
 
 use crate::{
     ccw::{
@@ -28,15 +28,15 @@ impl<S: Storage> Program<S> {
         sort_by_key(entries, |entry| entry.address);
         let mut runs = 0;
         let mut slot = 0;
-        let mut follower = None;
+        let mut following = None;
         for entry in entries {
-            if follower != Some(entry.address) {
+            if following != Some(entry.address) {
                 slot += if runs == 0 { 0 } else { GUARDS };
                 runs += 1;
             }
             entry.slot = slot;
             slot += 1;
-            follower = entry.address.checked_add(ccw::SIZE);
+            following = entry.following().map(|(address, _)| address);
         }
         runs
     }

@@ -6,12 +6,16 @@
 //! 2. layout: each gets its slot in the host's program;
 //! 3. data: the blocks that each moves data to or from are listed;
 //! 4. pages: the pages of these blocks are pinned;
-//! 5. image: the host's CCWs and IDAWs are written into the arena.
+//! 5. image: the host's CCWs, IDAWs and MIDAWs are written into the arena.
 //!
-//! What is wrong in the guest's program gives a program check in the host's, at the same CCW.
+//! What is wrong in the guest's program gives a program check in the host's, at the same byte.
 
 use crate::{
-    data::BlockList,
+    ccw::Flags,
+    data::{
+        Block,
+        BlockList, //
+    },
     error::{
         Bound,
         Error, //
@@ -20,7 +24,9 @@ use crate::{
     image::{
         HostCcw,
         Image,
-        Slots, //
+        List,
+        Slots,
+        Target, //
     },
     irb::Irb,
     memory::{
@@ -46,7 +52,7 @@ use crate::{
 pub struct Sizes {
     /// The number of CCWs.
     pub ccws: usize,
-    /// The number of IDAWs, which is the number of blocks that all CCWs together move.
+    /// The number of IDAWs and MIDAWs, which is the number of blocks that all CCWs together move.
     pub idaws: usize,
 }
 
@@ -70,6 +76,10 @@ pub struct Stats {
     pub runs: usize,
     /// The IDAWs that were written.
     pub idaws: usize,
+    /// The MIDAWs that were written.
+    pub midaws: usize,
+    /// The CCWs that give a program check, themselves or somewhere in their data.
+    pub faults: usize,
     /// The pages that are pinned.
     pub pages: usize,
     /// The calls that pinned them, or tried to.
@@ -82,7 +92,7 @@ pub struct Translator<S: Storage> {
     blocks: BlockList<S>,
     pages: Pages<S>,
     slots: Slots,
-    runs: usize,
+    stats: Stats,
 }
 
 impl<S: Storage> Translator<S> {
@@ -93,7 +103,7 @@ impl<S: Storage> Translator<S> {
             blocks: BlockList::new(sizes.idaws)?,
             pages: Pages::new(sizes.idaws)?,
             slots: Slots::default(),
-            runs: 0,
+            stats: Stats::default(),
         })
     }
 
@@ -123,9 +133,12 @@ impl<S: Storage> Translator<S> {
     ) -> Result<HostOrb, Error<M::Error>> {
         check(orb)?;
         self.program.walk(orb, memory)?;
-        self.runs = self.program.lay_out();
+        self.stats.ccws = self.program.entries().len();
+        self.stats.runs = self.program.lay_out();
         self.collect(orb, memory)?;
         self.pages.pin(memory)?;
+        self.stats.pages = self.pages.pinned();
+        self.stats.pin_calls = self.pages.calls();
         Ok(self.emit(orb, arena)?)
     }
 
@@ -136,16 +149,14 @@ impl<S: Storage> Translator<S> {
         memory: &mut M,
     ) -> Result<(), Error<M::Error>> {
         for entry in self.program.entries_mut() {
-            let Step::Data(access) = entry.step else {
+            let transfers = entry.transfers();
+            let Some(access) = transfers.access() else {
                 continue;
             };
-            match self.blocks.add(&entry.ccw, orb, memory)? {
-                None => entry.step = Step::ProgramCheck,
-                Some(blocks) => {
-                    entry.blocks = blocks;
-                    for block in self.blocks.get(blocks) {
-                        self.pages.want(*block, access)?;
-                    }
+            entry.blocks = self.blocks.add(&entry.ccw, transfers, orb, memory)?;
+            for block in self.blocks.get(entry.blocks) {
+                if !transfers.skip(block) {
+                    self.pages.want(block.address, access)?;
                 }
             }
         }
@@ -157,35 +168,55 @@ impl<S: Storage> Translator<S> {
         let mut image = Image::new(arena, self.program.slots())?;
         self.slots = image.slots();
         for entry in self.program.entries() {
-            let ccw = self.host_ccw(entry, &mut image)?;
+            let ccw = match entry.step() {
+                Step::ProgramCheck => HostCcw::ProgramCheck,
+                Step::Transfer => {
+                    let target = self.program.slot(entry.ccw.address);
+                    HostCcw::Transfer(image.slot(target))
+                }
+                Step::Command => HostCcw::Command {
+                    command: entry.ccw.command,
+                    flags: entry.ccw.flags,
+                    count: entry.ccw.count,
+                    list: self.list(entry, &mut image)?,
+                },
+            };
             image.put(entry.slot, &ccw);
         }
+        let written = image.written();
         let cpa = image.slot(self.program.slot(orb.cpa()));
-        Ok(HostOrb::new(orb, cpa))
+        self.stats.idaws = written.idaws;
+        self.stats.midaws = written.midaws;
+        self.stats.faults = written.faults;
+        Ok(HostOrb::new(orb, cpa, written.midaws > 0))
     }
 
-    fn host_ccw<A: Arena>(
-        &self,
-        entry: &Entry,
-        image: &mut Image<'_, A>,
-    ) -> Result<HostCcw, Bound> {
-        let list = match entry.step {
-            Step::ProgramCheck => None,
-            Step::Transfer => {
-                let target = self.program.slot(entry.ccw.address);
-                return Ok(HostCcw::Transfer(image.slot(target)));
-            }
-            Step::NoData => Some(image.sink_list()),
-            Step::Data(access) => image.list(self.blocks.get(entry.blocks), |block| {
-                self.pages.block(block, access)
-            })?,
+    /// Writes the list of a command.
+    fn list<A: Arena>(&self, entry: &Entry, image: &mut Image<'_, A>) -> Result<List, Bound> {
+        let transfers = entry.transfers();
+        let Some(access) = transfers.access() else {
+            return Ok(image.sink_list());
         };
-        Ok(list.map_or(HostCcw::ProgramCheck, |list| HostCcw::Command {
-            command: entry.ccw.command,
-            flags: entry.ccw.flags,
-            count: entry.ccw.count,
-            list,
-        }))
+        let blocks = self.blocks.get(entry.blocks);
+        let target = |block: &Block| match self.pages.block(block.address, access) {
+            _ if transfers.skip(block) => Target::Sink,
+            Some(block) => Target::Block(block),
+            None => Target::Fault,
+        };
+        let fault = entry
+            .blocks
+            .fault
+            .then_some((Block::default(), Target::Fault));
+        let len = blocks.len() + usize::from(entry.blocks.fault);
+        let words = blocks
+            .iter()
+            .map(|block| (*block, target(block)))
+            .chain(fault);
+        if entry.ccw.flags.contains(Flags::MIDA) {
+            image.list_midaws(len, words)
+        } else {
+            image.list_idaws(len, words.map(|(_, target)| target))
+        }
     }
 
     /// Replaces the addresses of the host's in `irb` by those of the guest's that they stand for.
@@ -224,7 +255,7 @@ impl<S: Storage> Translator<S> {
         self.pages.release(memory);
         self.blocks.clear();
         self.program.clear();
-        self.runs = 0;
+        self.stats = Stats::default();
     }
 
     /// Whether a page in the `len` bytes of guest memory from `address` on is pinned.
@@ -240,13 +271,7 @@ impl<S: Storage> Translator<S> {
 
     /// What it took to translate the program, or nothing if there is none.
     pub fn stats(&self) -> Stats {
-        Stats {
-            ccws: self.program.entries().len(),
-            runs: self.runs,
-            idaws: self.blocks.len(),
-            pages: self.pages.pinned(),
-            pin_calls: self.pages.calls(),
-        }
+        self.stats
     }
 }
 

@@ -3,12 +3,10 @@
 //! The promises of the translator, on the type1 stand-in.
 
 mod bounds;
-mod channel;
 mod data;
 mod faults;
 mod machine;
 mod pages;
-mod random;
 mod requests;
 mod undo;
 mod walk;
