@@ -27,7 +27,7 @@ use crate::{
         Midaw, //
     },
     orb::Orb,
-    ways::Transfers, //
+    ways::Transfer, //
 };
 
 /// A block of storage within one page: a MIDAW, or the address that an IDAW is.
@@ -77,19 +77,18 @@ impl<S: Storage> BlockList<S> {
             .unwrap_or_default()
     }
 
-    /// Adds the blocks of a CCW that moves data. If it does so in several ways, they go as far as
-    /// all of these agree.
+    /// Adds the blocks of a CCW that moves data.
     pub(crate) fn add<M: GuestMemory>(
         &mut self,
         ccw: &Ccw,
-        transfers: Transfers,
+        transfer: Transfer,
         orb: &Orb,
         memory: &mut M,
     ) -> Result<Blocks, Error<M::Error>> {
         let area = Area {
             address: u64::from(ccw.address),
             count: ccw.count,
-            transfers,
+            transfer,
             limit: u64::from(Format::of(orb).max_address()) + 1,
             format: idaw::Format::of(orb),
         };
@@ -117,10 +116,10 @@ impl<S: Storage> BlockList<S> {
             };
             self.push_address(address)?;
             let start = address - address % area.format.block();
-            next = match (area.transfers.forward(), area.transfers.backward()) {
-                (true, false) => Some(start + area.format.block()),
-                (false, true) => start.checked_sub(1),
-                _ => None,
+            next = if area.transfer.backward() {
+                start.checked_sub(1)
+            } else {
+                Some(start + area.format.block())
             };
         }
         Ok(End::Complete)
@@ -222,7 +221,7 @@ struct Area {
     /// The number of bytes.
     count: u16,
     /// How it is used.
-    transfers: Transfers,
+    transfer: Transfer,
     /// The first address that a CCW cannot give.
     limit: u64,
     /// What its blocks are.
@@ -232,33 +231,30 @@ struct Area {
 impl Area {
     /// The number of blocks when `first` is the address of the first byte that is moved.
     fn needed(&self, first: u64) -> usize {
-        let forward = if self.transfers.forward() {
-            self.format.needed(first, self.count)
-        } else {
-            0
-        };
-        let backward = if self.transfers.backward() {
+        if self.transfer.backward() {
             self.format.needed_backward(first, self.count)
         } else {
-            0
-        };
-        forward.max(backward)
+            self.format.needed(first, self.count)
+        }
     }
 
-    /// Whether the channel can take this IDAW. Which of the two bytes it wants it sees itself.
+    /// Whether the channel takes this IDAW.
     fn accepts_idaw(&self, idaw: u64, is_first: bool) -> bool {
         self.format.in_range(idaw)
             && (is_first
-                || (self.transfers.forward() && self.format.is_first_byte(idaw))
-                || (self.transfers.backward() && self.format.is_last_byte(idaw)))
+                || if self.transfer.backward() {
+                    self.format.is_last_byte(idaw)
+                } else {
+                    self.format.is_first_byte(idaw)
+                })
     }
 
-    /// Whether the channel can take this MIDAW.
+    /// Whether the channel takes this MIDAW.
     fn accepts_midaw(&self, midaw: &Midaw) -> bool {
-        if self.transfers.skip(midaw) {
-            return midaw.count != 0;
+        if self.transfer.skips(midaw) {
+            midaw.count != 0
+        } else {
+            midaw.accepts(self.transfer.backward())
         }
-        (!self.transfers.forward() || midaw.accepts(false))
-            && (!self.transfers.backward() || midaw.accepts(true))
     }
 }

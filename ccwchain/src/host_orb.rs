@@ -37,6 +37,10 @@ impl HostOrb {
         if idaw::Format::of(guest).block() == idaw::Format::Two2K.block() {
             flags = flags.union(Flags::IDAW_2K);
         }
+        // Immediate operations have no incorrect length in programs of format 0.
+        if !guest.format1() {
+            flags = flags.union(Flags::LENGTH);
+        }
         if midaws {
             flags = flags.union(Flags::MIDAW);
         }

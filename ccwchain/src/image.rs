@@ -171,7 +171,7 @@ pub(crate) struct Written {
     pub(crate) idaws: usize,
     /// MIDAWs.
     pub(crate) midaws: usize,
-    /// CCWs that give a program check, themselves or at the end of their list.
+    /// Lists that end in a fault.
     pub(crate) faults: usize,
 }
 
@@ -243,7 +243,6 @@ impl<'a, A: Arena> Image<'a, A> {
     /// Writes a CCW into a slot.
     pub(crate) fn put(&mut self, slot: u32, ccw: &HostCcw) {
         let offset = self.slots.start + (slot * ccw::SIZE) as usize;
-        self.written.faults += usize::from(matches!(ccw, HostCcw::ProgramCheck));
         if offset < self.slots.end {
             self.arena.write(offset, &ccw.to_bytes());
         }

@@ -11,7 +11,10 @@
 //! What is wrong in the guest's program gives a program check in the host's, at the same byte.
 
 use crate::{
-    ccw::Flags,
+    ccw::{
+        Flags,
+        Format, //
+    },
     data::{
         Block,
         BlockList, //
@@ -29,6 +32,10 @@ use crate::{
         Target, //
     },
     irb::Irb,
+    layout::{
+        Instance,
+        Layout, //
+    },
     memory::{
         Arena,
         GuestMemory,
@@ -41,7 +48,6 @@ use crate::{
     },
     pages::Pages,
     walk::{
-        Entry,
         Program,
         Step, //
     },
@@ -89,9 +95,12 @@ pub struct Stats {
 /// A translator, and the program that it translated last.
 pub struct Translator<S: Storage> {
     program: Program<S>,
+    layout: Layout<S>,
     blocks: BlockList<S>,
     pages: Pages<S>,
     slots: Slots,
+    /// The format of the guest's CCWs.
+    format: Format,
     stats: Stats,
 }
 
@@ -100,9 +109,11 @@ impl<S: Storage> Translator<S> {
     pub fn new(sizes: Sizes, seed: u64) -> Result<Self, S::Error> {
         Ok(Self {
             program: Program::new(sizes.ccws, seed)?,
+            layout: Layout::new(sizes.ccws)?,
             blocks: BlockList::new(sizes.idaws)?,
             pages: Pages::new(sizes.idaws)?,
             slots: Slots::default(),
+            format: Format::One,
             stats: Stats::default(),
         })
     }
@@ -133,8 +144,8 @@ impl<S: Storage> Translator<S> {
     ) -> Result<HostOrb, Error<M::Error>> {
         check(orb)?;
         self.program.walk(orb, memory)?;
-        self.stats.ccws = self.program.entries().len();
-        self.stats.runs = self.program.lay_out();
+        self.stats.ccws = self.program.len();
+        self.stats.runs = self.layout.lay_out(&mut self.program)?;
         self.collect(orb, memory)?;
         self.pages.pin(memory)?;
         self.stats.pages = self.pages.pinned();
@@ -148,15 +159,14 @@ impl<S: Storage> Translator<S> {
         orb: &Orb,
         memory: &mut M,
     ) -> Result<(), Error<M::Error>> {
-        for entry in self.program.entries_mut() {
-            let transfers = entry.transfers();
-            let Some(access) = transfers.access() else {
+        for instance in self.layout.instances_mut() {
+            let Some(transfer) = instance.transfer() else {
                 continue;
             };
-            entry.blocks = self.blocks.add(&entry.ccw, transfers, orb, memory)?;
-            for block in self.blocks.get(entry.blocks) {
-                if !transfers.skip(block) {
-                    self.pages.want(block.address, access)?;
+            instance.blocks = self.blocks.add(&instance.ccw, transfer, orb, memory)?;
+            for block in self.blocks.get(instance.blocks) {
+                if !transfer.skips(block) {
+                    self.pages.want(block.address, transfer.access())?;
                 }
             }
         }
@@ -165,67 +175,94 @@ impl<S: Storage> Translator<S> {
 
     /// Writes the host's program.
     fn emit<A: Arena>(&mut self, orb: &Orb, arena: &mut A) -> Result<HostOrb, Bound> {
-        let mut image = Image::new(arena, self.program.slots())?;
+        let mut image = Image::new(arena, self.layout.slots())?;
         self.slots = image.slots();
-        for entry in self.program.entries() {
-            let ccw = match entry.step() {
-                Step::ProgramCheck => HostCcw::ProgramCheck,
-                Step::Transfer => {
-                    let target = self.program.slot(entry.ccw.address);
-                    HostCcw::Transfer(image.slot(target))
-                }
+        self.format = Format::of(orb);
+        for (index, instance) in self.layout.instances().iter().enumerate() {
+            let ccw = match instance.step {
                 Step::Command => HostCcw::Command {
-                    command: entry.ccw.command,
-                    flags: entry.ccw.flags,
-                    count: entry.ccw.count,
-                    list: self.list(entry, &mut image)?,
+                    command: instance.ccw.command,
+                    flags: instance.ccw.flags,
+                    count: instance.ccw.count,
+                    list: self.list(instance, &mut image)?,
                 },
+                _ => self.way_to(instance, &image),
             };
-            image.put(entry.slot, &ccw);
+            image.put(instance.slot, &ccw);
+            self.stats.faults += usize::from(matches!(ccw, HostCcw::ProgramCheck));
+            for (guard, elsewhere) in (1..).zip(self.layout.elsewhere(index)) {
+                if let Some(elsewhere) = elsewhere {
+                    image.put(instance.slot + guard, &self.way_to(elsewhere, &image));
+                }
+            }
         }
         let written = image.written();
-        let cpa = image.slot(self.program.slot(orb.cpa()));
         self.stats.idaws = written.idaws;
         self.stats.midaws = written.midaws;
-        self.stats.faults = written.faults;
+        self.stats.faults += written.faults;
+        let cpa = image.slot(self.layout.start(orb.cpa()));
         Ok(HostOrb::new(orb, cpa, written.midaws > 0))
     }
 
+    /// What leads to where a CCW leads. For a transfer, that is the same transfer again, as the
+    /// channel does not take two of them in a row.
+    fn way_to<A: Arena>(&self, instance: &Instance, image: &Image<'_, A>) -> HostCcw {
+        let slot = match instance.step {
+            Step::ProgramCheck => None,
+            Step::Command => Some(instance.slot),
+            // That there is no CCW is the fault of the transfer (Principles of Operation,
+            // "Channel-Program Address").
+            Step::Transfer => self.layout.target(instance),
+        };
+        slot.map_or(HostCcw::ProgramCheck, |slot| {
+            HostCcw::Transfer(image.slot(slot))
+        })
+    }
+
     /// Writes the list of a command.
-    fn list<A: Arena>(&self, entry: &Entry, image: &mut Image<'_, A>) -> Result<List, Bound> {
-        let transfers = entry.transfers();
-        let Some(access) = transfers.access() else {
+    fn list<A: Arena>(&self, instance: &Instance, image: &mut Image<'_, A>) -> Result<List, Bound> {
+        let Some(transfer) = instance.transfer() else {
             return Ok(image.sink_list());
         };
-        let blocks = self.blocks.get(entry.blocks);
-        let target = |block: &Block| match self.pages.block(block.address, access) {
-            _ if transfers.skip(block) => Target::Sink,
-            Some(block) => Target::Block(block),
-            None => Target::Fault,
+        let target = |block: &Block| {
+            if transfer.skips(block) {
+                return Target::Sink;
+            }
+            self.pages
+                .block(block.address, transfer.access())
+                .map_or(Target::Fault, Target::Block)
         };
-        let fault = entry
+        let blocks = self.blocks.get(instance.blocks);
+        let fault = instance
             .blocks
             .fault
-            .then_some((Block::default(), Target::Fault));
-        let len = blocks.len() + usize::from(entry.blocks.fault);
+            .then(|| (Block::default(), Target::Fault));
+        let len = blocks.len() + usize::from(instance.blocks.fault);
         let words = blocks
             .iter()
             .map(|block| (*block, target(block)))
             .chain(fault);
-        if entry.ccw.flags.contains(Flags::MIDA) {
+        if instance.ccw.flags.contains(Flags::MIDA) {
             image.list_midaws(len, words)
         } else {
             image.list_idaws(len, words.map(|(_, target)| target))
         }
     }
 
-    /// Replaces the addresses of the host's in `irb` by those of the guest's that they stand for.
+    /// Replaces the addresses of the host's in `irb` by those of the guest's that they stand for,
+    /// and the format of the CCWs by that of the guest's.
     ///
     /// What stands for nothing of the guest's becomes zero and, in the extended-status word, not
     /// valid.
     pub fn write_back(&self, irb: &mut Irb) {
         let scsw = irb.scsw();
-        irb.set_scsw(scsw.with_cpa(self.guest_ccw(scsw.cpa()).unwrap_or(0)));
+        let format = match scsw.format() {
+            Format::One => self.format,
+            // The status is not one of a program of ours.
+            Format::Zero => Format::Zero,
+        };
+        let cpa = self.guest_ccw(scsw.cpa()).unwrap_or(0);
+        irb.set_scsw(scsw.with_format(format).with_cpa(cpa));
         irb.set_failing_storage_address(
             irb.failing_storage_address()
                 .and_then(|host| self.guest_storage(host)),
@@ -239,7 +276,7 @@ impl<S: Storage> Translator<S> {
     /// The guest address of the CCW at an absolute address.
     fn guest_ccw(&self, host: u32) -> Option<u32> {
         let slot = self.slots.at(host)?;
-        self.program.guest_address(slot)
+        self.layout.guest_address(slot)
     }
 
     /// The guest address of the data or the CCW at an absolute address.
@@ -254,7 +291,9 @@ impl<S: Storage> Translator<S> {
     pub fn release<M: GuestMemory>(&mut self, memory: &mut M) {
         self.pages.release(memory);
         self.blocks.clear();
+        self.layout.clear();
         self.program.clear();
+        self.format = Format::One;
         self.stats = Stats::default();
     }
 

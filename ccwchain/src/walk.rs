@@ -2,9 +2,9 @@
 
 //! Finding all CCWs of a guest's program, and fetching each of them once.
 //!
-//! A CCW belongs to the program if chaining or a transfer leads to it, or status modifier past a CCW
-//! that leads on. Behind one that leads nowhere there may lie something that is no program at all:
-//! it is not looked at, and status modifier leads to a program check there.
+//! A CCW belongs to the program if chaining or a transfer leads to it, or status modifier past a
+//! transfer or a CCW that chains. Behind any other there may lie something that is no program at
+//! all: it is not looked at, and status modifier leads to a program check there.
 
 use crate::{
     ccw::{
@@ -14,7 +14,6 @@ use crate::{
         Flags,
         Format, //
     },
-    data::Blocks,
     error::{
         available,
         Bound,
@@ -28,10 +27,8 @@ use crate::{
         self,
         Orb, //
     },
-    ways::{
-        Transfers,
-        Ways, //
-    },
+    sort::sort_by_key,
+    ways::Ways, //
 };
 
 /// What becomes of a CCW.
@@ -51,66 +48,69 @@ pub(crate) enum Step {
 pub(crate) struct Entry {
     /// Where it is in the guest.
     pub(crate) address: u32,
-    /// Its slot in the host's program, once that is laid out.
-    pub(crate) slot: u32,
     /// The place of `address` in the hash table, during the walk.
     bucket: u32,
     /// The entry to follow after this one, during the walk.
     after: Option<u32>,
     /// Whether it is to be followed, during the walk.
     waiting: bool,
+    /// Whether it could be fetched.
+    pub(crate) fetched: bool,
     /// The CCW as it was fetched.
     pub(crate) ccw: Ccw,
     /// What becomes of it, by what it says itself.
-    judged: Step,
+    pub(crate) step: Step,
     /// The ways in which the channel can come to it.
-    pub(crate) ways: Ways,
-    /// The data that it moves.
-    pub(crate) blocks: Blocks,
+    ways: Ways,
 }
 
 impl Entry {
-    /// What becomes of it. A command must be valid in one of the ways in which it is come to.
-    pub(crate) fn step(&self) -> Step {
-        match self.judged {
-            Step::Command if self.ways.in_effect(&self.ccw).is_empty() => Step::ProgramCheck,
-            judged => judged,
+    /// The commands that can be in effect, or the ways in which a transfer can be come to.
+    fn effect(&self) -> Ways {
+        match self.step {
+            Step::ProgramCheck => Ways::default(),
+            Step::Transfer => self.ways.difference(Ways::STEPPED_OVER),
+            Step::Command => self.ways.in_effect(&self.ccw),
         }
     }
 
-    /// How it moves data.
-    pub(crate) fn transfers(&self) -> Transfers {
-        match self.judged {
-            Step::Command => self.ways.transfers(&self.ccw),
-            _ => Transfers::default(),
-        }
+    /// Each of these for itself, or the empty set if the channel refuses the CCW in any case.
+    pub(crate) fn effects(&self) -> impl Iterator<Item = Ways> {
+        let effect = self.effect();
+        let none = effect.is_empty().then(Ways::default);
+        none.into_iter().chain(effect.each())
+    }
+
+    /// Whether status modifier leads past this CCW.
+    pub(crate) fn is_stepped_over(&self) -> bool {
+        let chaining = Flags::CD.union(Flags::CC);
+        let leads_on = self.ccw.direction() == Direction::TransferInChannel
+            || self.ccw.flags.intersects(chaining);
+        leads_on && self.ways.contains(Ways::STEPPED_OVER)
     }
 
     /// The CCW that a transfer goes on at, and the ways in which that one is come to.
     fn target(&self) -> Option<(u32, Ways)> {
-        match self.judged {
-            Step::Transfer => Some((self.ccw.address, self.ways.difference(Ways::STEPPED_OVER))),
-            _ => None,
-        }
+        (self.step == Step::Transfer).then(|| (self.ccw.address, self.effect()))
     }
 
     /// The CCW behind this one, if the program leads there from here or from the CCW before, and
     /// the ways in which it is come to.
-    pub(crate) fn following(&self) -> Option<(u32, Ways)> {
-        let past = if self.ways.contains(Ways::STEPPED_OVER) {
+    fn following(&self) -> Option<(u32, Ways)> {
+        let past = if self.is_stepped_over() {
             Ways::COMMAND
         } else {
             Ways::default()
         };
-        let ways = match self.step() {
-            Step::Transfer => past,
-            Step::Command if self.ccw.flags.contains(Flags::CD) => {
-                past.union(self.ways.in_effect(&self.ccw))
-            }
-            Step::Command if self.ccw.flags.contains(Flags::CC) => {
-                Ways::COMMAND.union(Ways::STEPPED_OVER)
-            }
-            _ => Ways::default(),
+        let effect = self.effect();
+        let ways = if self.step != Step::Command || effect.is_empty() {
+            past
+        } else if self.ccw.flags.contains(Flags::CD) {
+            past.union(effect)
+        } else if self.ccw.flags.contains(Flags::CC) {
+            Ways::COMMAND.union(Ways::STEPPED_OVER)
+        } else {
+            Ways::default()
         };
         let address = self.address.checked_add(ccw::SIZE)?;
         (!ways.is_empty()).then_some((address, ways))
@@ -142,14 +142,21 @@ impl<S: Storage> Program<S> {
         })
     }
 
-    /// The CCWs: as they were found, and by ascending address once they are laid out.
-    pub(crate) fn entries(&self) -> &[Entry] {
+    /// The CCWs as they were found.
+    fn entries(&self) -> &[Entry] {
         self.entries.get(..self.len).unwrap_or_default()
     }
 
-    /// The CCWs, to be changed.
-    pub(crate) fn entries_mut(&mut self) -> &mut [Entry] {
-        self.entries.get_mut(..self.len).unwrap_or_default()
+    /// The CCWs by ascending address. This ends the walk.
+    pub(crate) fn sorted(&mut self) -> &[Entry] {
+        let entries = self.entries.get_mut(..self.len).unwrap_or_default();
+        sort_by_key(entries, |entry| entry.address);
+        entries
+    }
+
+    /// The number of CCWs.
+    pub(crate) fn len(&self) -> usize {
+        self.len
     }
 
     /// Forgets the program.
@@ -285,8 +292,9 @@ impl Rules {
         }
         let mut bytes = [0; 8];
         if available(memory.read(u64::from(address), &mut bytes))? {
+            entry.fetched = true;
             entry.ccw = Ccw::parse(self.format, bytes);
-            entry.judged = self.judge(&entry.ccw);
+            entry.step = self.judge(&entry.ccw);
         }
         Ok(())
     }

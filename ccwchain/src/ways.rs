@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The ways in which the channel can come to a CCW.
+//! The ways in which the channel can come to a CCW, and what is in effect then.
 //!
 //! When commands are chained, the command code of a CCW says what to do. When data is chained, it is
 //! ignored: the command of the first CCW of the data chain stays in effect, through transfers, up to
-//! the end of the chain (Principles of Operation, "Chaining"). A program can lead to one CCW in more
-//! than one way. The CCW of the host's is then one that is safe in all of them.
+//! the end of the chain (Principles of Operation, "Chaining").
 
 use crate::{
     ccw::{
@@ -28,16 +27,17 @@ pub(crate) struct Ways(u8);
 impl Ways {
     /// As a command.
     pub(crate) const COMMAND: Self = Self(0x01);
-    /// Right behind a CCW that chains commands: status modifier leads past this one.
-    pub(crate) const STEPPED_OVER: Self = Self(0x02);
+    /// By data chaining, with a command in effect that moves no data.
+    const NO_DATA: Self = Self(0x02);
     /// By data chaining, with a command in effect that fetches.
     const FETCH: Self = Self(0x04);
     /// By data chaining, with a command in effect that stores.
     const STORE: Self = Self(0x08);
     /// By data chaining, with a command in effect that stores backward.
     const STORE_BACKWARD: Self = Self(0x10);
-    /// By data chaining, with a command in effect that moves no data.
-    const NO_DATA: Self = Self(0x20);
+    /// Right behind a CCW that chains commands, so that status modifier leads past this one. This
+    /// goes with `COMMAND`.
+    pub(crate) const STEPPED_OVER: Self = Self(0x20);
 
     /// In none of these ways.
     pub(crate) const fn is_empty(self) -> bool {
@@ -59,19 +59,23 @@ impl Ways {
         Self(self.0 & !other.0)
     }
 
-    /// Those among these that are by data chaining.
-    const fn chained(self) -> Self {
-        self.difference(Self::COMMAND.union(Self::STEPPED_OVER))
+    /// Each of these for itself.
+    pub(crate) fn each(self) -> impl Iterator<Item = Self> {
+        (0..u8::BITS)
+            .map(|bit| Self(1 << bit))
+            .filter(move |way| self.contains(*way))
     }
 
-    /// What is in effect when the channel comes in these ways to a CCW that is no transfer: in each
-    /// of them the next CCW is come to if it chains data.
+    /// What is in effect when the channel comes in these ways to a CCW that is no transfer: the ways
+    /// in which it comes to the next one if data is chained.
+    ///
+    /// There is nothing if the channel refuses the CCW: for its command code, or for a count of zero
+    /// when data is chained.
     pub(crate) const fn in_effect(self, ccw: &Ccw) -> Self {
-        // A count of zero is wrong when data is chained.
         let chained = if ccw.count == 0 {
             Self(0)
         } else {
-            self.chained()
+            self.difference(Self::COMMAND.union(Self::STEPPED_OVER))
         };
         if self.contains(Self::COMMAND) {
             chained.union(Self::of_command(ccw))
@@ -90,47 +94,51 @@ impl Ways {
         }
     }
 
-    /// How a CCW moves data when it is come to in these ways.
-    pub(crate) const fn transfers(self, ccw: &Ccw) -> Transfers {
-        let moving = self.in_effect(ccw).difference(Self::NO_DATA);
-        Transfers(if ccw.count == 0 {
-            Self(0)
-        } else if ccw.flags.contains(Flags::SKIP) {
-            moving.difference(Self::STORE.union(Self::STORE_BACKWARD))
+    /// How a CCW moves data when this one is in effect, if it does.
+    pub(crate) const fn transfer(self, ccw: &Ccw) -> Option<Transfer> {
+        let transfer = match self {
+            _ if ccw.count == 0 => return None,
+            Self::FETCH => return Some(Transfer::Fetch),
+            Self::STORE => Transfer::Store,
+            Self::STORE_BACKWARD => Transfer::StoreBackward,
+            _ => return None,
+        };
+        // To a command that fetches, the flag means nothing.
+        if ccw.flags.contains(Flags::SKIP) {
+            None
         } else {
-            moving
-        })
+            Some(transfer)
+        }
     }
 }
 
-/// How a CCW moves data: a set of directions.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Transfers(Ways);
+/// How a CCW moves data.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Transfer {
+    /// From memory.
+    Fetch,
+    /// To memory.
+    Store,
+    /// To memory, towards lower addresses.
+    StoreBackward,
+}
 
-impl Transfers {
-    /// The access to memory that this takes; none if no data is moved.
-    pub(crate) const fn access(self) -> Option<Access> {
-        if self.0.is_empty() {
-            None
-        } else if self.0.difference(Ways::FETCH).is_empty() {
-            Some(Access::Read)
-        } else {
-            Some(Access::Write)
+impl Transfer {
+    /// The access to memory that this takes.
+    pub(crate) const fn access(self) -> Access {
+        match self {
+            Self::Fetch => Access::Read,
+            Self::Store | Self::StoreBackward => Access::Write,
         }
     }
 
-    /// Whether a MIDAW has the data skipped. To a command that fetches, that flag means nothing.
-    pub(crate) const fn skip(self, midaw: &Midaw) -> bool {
-        midaw.flags.contains(midaw::Flags::SKIP) && !self.0.contains(Ways::FETCH)
-    }
-
-    /// Whether data is moved from an address upward.
-    pub(crate) const fn forward(self) -> bool {
-        !self.0.difference(Ways::STORE_BACKWARD).is_empty()
-    }
-
-    /// Whether data is moved from an address downward.
+    /// Whether addresses go down.
     pub(crate) const fn backward(self) -> bool {
-        self.0.contains(Ways::STORE_BACKWARD)
+        matches!(self, Self::StoreBackward)
+    }
+
+    /// Whether the data of a MIDAW is skipped: as with CCWs, only if it were to be stored.
+    pub(crate) const fn skips(self, midaw: &Midaw) -> bool {
+        midaw.flags.contains(midaw::Flags::SKIP) && !matches!(self, Self::Fetch)
     }
 }
