@@ -133,7 +133,7 @@ impl<'a> Area<'a> {
     /// Direct addressing: addresses that run over the end of what the format has bits for are
     /// invalid data addresses ("Program Check").
     fn direct(&self, first: u64) -> Result<Piece, Fault> {
-        if first < self.request.format.limit() {
+        if first < u64::from(self.request.format.limit()) {
             Ok(self.within(first, BLOCK))
         } else {
             Err(Fault::Addressing)
@@ -210,7 +210,7 @@ impl<'a> Area<'a> {
     /// The address of an IDAW or MIDAW of that size.
     fn list_word(&self, number: u64, size: u64) -> Result<u64, Fault> {
         let address = u64::from(self.ccw.address) + number * size;
-        if address % size == 0 && address < self.request.format.limit() {
+        if address % size == 0 && address < u64::from(self.request.format.limit()) {
             Ok(address)
         } else {
             Err(Fault::Addressing)

@@ -13,7 +13,7 @@ pub enum Format {
 
 impl Format {
     /// What addresses of CCWs and data in CCWs are below.
-    pub const fn limit(self) -> u64 {
+    pub const fn limit(self) -> u32 {
         match self {
             Self::Zero => 1 << 24,
             Self::One => 1 << 31,

@@ -49,10 +49,11 @@ pub enum Event {
     Command {
         /// The command code.
         code: u8,
-        /// The bytes, in the order of their transfer, also those that were not stored.
+        /// The bytes, in the order of their transfer: those that got to where they were to go, and
+        /// those that were skipped.
         data: Vec<u8>,
-        /// The CPA at the end of the command; zero if a check came before.
-        cpa: u32,
+        /// The CPA at the end of the command, unless a check came before.
+        cpa: Option<u32>,
     },
     /// A program-controlled interruption.
     Interruption(Status),
@@ -65,7 +66,7 @@ pub enum Ending {
     Done(Status),
     /// It is suspended, with this status, which is all zero if it is suppressed.
     Suspended(Status),
-    /// Not within the number of CCWs that were allowed for.
+    /// Not before as many CCWs had taken control as were allowed for.
     Cut,
 }
 
@@ -78,7 +79,8 @@ pub struct Run {
     pub ending: Ending,
 }
 
-/// Runs the program of `request`, and fetches no more than `limit` CCWs.
+/// Runs the program of `request`, in which no more than `limit` CCWs take control; a transfer in
+/// channel is none of them.
 pub fn run(
     memory: &mut impl Memory,
     device: &mut impl Device,
@@ -179,7 +181,7 @@ impl<M: Memory, D: Device> Channel<'_, M, D> {
         self.events.push(Event::Command {
             code,
             data: Vec::new(),
-            cpa: 0,
+            cpa: None,
         });
         let moved = if step.immediate {
             Moved {
@@ -190,7 +192,7 @@ impl<M: Memory, D: Device> Channel<'_, M, D> {
             self.transfer(&mut current, step.length)?
         };
         if let Some(Event::Command { cpa: end, .. }) = self.last_command() {
-            *end = cpa(current.following());
+            *end = Some(cpa(current.following()));
         }
         self.conclude(current, step, &moved)
     }
@@ -270,27 +272,29 @@ impl<M: Memory, D: Device> Channel<'_, M, D> {
             match (direction, piece.first) {
                 (Direction::Output, Some(first)) => {
                     self.memory.fetch(first, Use::Data, &mut bytes)?;
-                    self.note(&bytes);
                 }
                 (Direction::Output, None) => unreachable!("output is never skipped"),
                 (Direction::Input | Direction::InputBackward, first) => {
                     bytes.fill_with(|| self.device.byte());
-                    self.note(&bytes);
-                    match first {
-                        None => {}
-                        Some(first) if direction == Direction::Input => {
-                            self.memory.store(first, &bytes)?;
-                        }
-                        Some(first) => {
-                            bytes.reverse();
-                            self.memory
-                                .store(first - (bytes.len() as u64 - 1), &bytes)?;
-                        }
+                    if let Some(first) = first {
+                        self.store(direction, first, &bytes)?;
                     }
                 }
             }
+            self.note(&bytes);
         }
         Ok(())
+    }
+
+    /// Stores input, of which the first byte goes to `first`.
+    fn store(&mut self, direction: Direction, first: u64, bytes: &[u8]) -> Result<(), Fault> {
+        if direction == Direction::Input {
+            return self.memory.store(first, bytes);
+        }
+        let mut upward = bytes.to_vec();
+        upward.reverse();
+        let lowest = first - (bytes.len() as u64 - 1);
+        self.memory.store(lowest, &upward)
     }
 
     /// Makes a CCW current, by way of a transfer in channel where there is one.
@@ -303,24 +307,27 @@ impl<M: Memory, D: Device> Channel<'_, M, D> {
         let check = |fault, address| check(fault, address, device);
         let invalid = |address| check(Fault::Addressing, address);
 
-        let mut current = self
-            .fetch(address)?
-            .map_err(|fault| check(fault, address))?;
+        let mut current = self.fetch(address).map_err(|fault| check(fault, address))?;
         if current.ccw.is_tic() {
-            if way == Way::Start || !self.is_valid_tic(current.ccw) {
+            if way == Way::Start || !self.request.takes_transfer(current.ccw) {
                 return Err(invalid(address));
             }
             // An invalid address in a transfer is the transfer's fault, but a second transfer is
             // that one's ("Channel-Program Address").
             let target = current.ccw.address;
-            current = self.fetch(target)?.map_err(|fault| check(fault, address))?;
+            current = self.fetch(target).map_err(|fault| check(fault, address))?;
             if current.ccw.is_tic() {
                 return Err(invalid(target));
             }
         }
-        if !self.is_valid(current.ccw, way) {
+        let taken = match way {
+            Way::Start | Way::CommandChaining => self.request.takes_command(current.ccw),
+            Way::DataChaining => self.request.takes_chained(current.ccw),
+        };
+        if !taken {
             return Err(invalid(current.address));
         }
+        self.left = self.left.checked_sub(1).ok_or(Ending::Cut)?;
         if current.ccw.has(Ccw::SUSPEND) {
             return Err(self.suspend(current));
         }
@@ -335,42 +342,17 @@ impl<M: Memory, D: Device> Channel<'_, M, D> {
         Ok(current)
     }
 
-    /// Fetches a CCW. The outer error is that enough were fetched.
-    fn fetch(&mut self, address: u32) -> Result<Result<Current, Fault>, Ending> {
-        self.left = self.left.checked_sub(1).ok_or(Ending::Cut)?;
-        if address % 8 != 0 || u64::from(address) >= self.request.format.limit() {
-            return Ok(Err(Fault::Addressing));
+    /// Fetches a CCW.
+    fn fetch(&mut self, address: u32) -> Result<Current, Fault> {
+        if address % 8 != 0 || address >= self.request.format.limit() {
+            return Err(Fault::Addressing);
         }
         let mut bytes = [0; 8];
-        let fetched = self.memory.fetch(address.into(), Use::Ccw, &mut bytes);
-        Ok(fetched.map(|()| Current {
+        self.memory.fetch(address.into(), Use::Ccw, &mut bytes)?;
+        Ok(Current {
             address,
             ccw: Ccw::parse(self.request.format, bytes),
-        }))
-    }
-
-    /// "Transfer in Channel": only the address counts in format 0, and all else must be zero in
-    /// format 1.
-    fn is_valid_tic(&self, ccw: Ccw) -> bool {
-        match self.request.format {
-            Format::Zero => true,
-            Format::One => ccw.code == 0x08 && ccw.flags == 0 && ccw.count == 0,
-        }
-    }
-
-    /// "Program Check": what is wrong in a CCW that is not a transfer in channel.
-    fn is_valid(&self, ccw: Ccw, way: Way) -> bool {
-        let chained = way == Way::DataChaining;
-        let code = chained || Direction::of(ccw.code).is_some();
-        let count = match self.request.format {
-            Format::Zero => ccw.count != 0,
-            Format::One => ccw.count != 0 || !(chained || ccw.has(Ccw::CD)),
-        };
-        let address = u64::from(ccw.address) < self.request.format.limit();
-        let suspend = !ccw.has(Ccw::SUSPEND) || (self.request.suspend && !chained);
-        let midaws = !ccw.has(Ccw::MIDA)
-            || (self.request.midaws && !ccw.has(Ccw::IDA) && !ccw.has(Ccw::SKIP));
-        code && count && address && suspend && midaws
+        })
     }
 
     /// "Suspension of Channel-Program Execution": before the CCW with the flag does anything.

@@ -2,7 +2,11 @@
 
 //! The start function as it is asked for ("Operation-Request Block").
 
-use crate::ccw::Format;
+use crate::ccw::{
+    Ccw,
+    Direction,
+    Format, //
+};
 
 /// What IDAWs look like (ORB bits H and T).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,5 +94,34 @@ impl Request {
             suppress_suspended: bit(control, 12),
             suppress_length: bit(control, 24),
         }
+    }
+
+    /// Whether a transfer in channel is valid ("Transfer in Channel"): only the address counts in
+    /// format 0, and all else but the code must be zero in format 1.
+    pub const fn takes_transfer(&self, ccw: Ccw) -> bool {
+        match self.format {
+            Format::Zero => true,
+            Format::One => ccw.code == 0x08 && ccw.flags == 0 && ccw.count == 0,
+        }
+    }
+
+    /// Whether a CCW is valid as a command ("Program Check").
+    pub const fn takes_command(&self, ccw: Ccw) -> bool {
+        let count = match self.format {
+            Format::Zero => ccw.count != 0,
+            Format::One => ccw.count != 0 || !ccw.has(Ccw::CD),
+        };
+        let suspend = self.suspend || !ccw.has(Ccw::SUSPEND);
+        Direction::of(ccw.code).is_some() && count && suspend && self.takes_area(ccw)
+    }
+
+    /// Whether a CCW is valid where data is chained: there the command code does not count.
+    pub const fn takes_chained(&self, ccw: Ccw) -> bool {
+        ccw.count != 0 && !ccw.has(Ccw::SUSPEND) && self.takes_area(ccw)
+    }
+
+    const fn takes_area(&self, ccw: Ccw) -> bool {
+        let midaws = self.midaws && !ccw.has(Ccw::IDA) && !ccw.has(Ccw::SKIP);
+        ccw.address < self.format.limit() && (midaws || !ccw.has(Ccw::MIDA))
     }
 }

@@ -174,5 +174,5 @@ fn endless_programs_are_cut() {
     let mut machine = Machine::with(&[ccw(0x01, Ccw::CC, 4, DATA), tic(PROGRAM)]);
     let run = machine.run(&[Step::moves(4)]);
     assert_eq!(run.ending, Ending::Cut);
-    assert_eq!(codes(&run).len(), 50);
+    assert_eq!(codes(&run).len(), 100);
 }

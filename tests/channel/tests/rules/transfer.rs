@@ -134,7 +134,7 @@ fn commands_are_noted_with_data_and_cpa() {
     let event = |code, cpa| Event::Command {
         code,
         data: vec![1, 2],
-        cpa,
+        cpa: Some(cpa),
     };
     assert_eq!(
         run.events,
