@@ -16,6 +16,7 @@
 mod data;
 mod flags;
 mod image;
+mod index;
 mod layout;
 mod pages;
 mod sort;

@@ -111,7 +111,7 @@ impl<S: Storage> Translator<S> {
             program: Program::new(sizes.ccws, seed)?,
             layout: Layout::new(sizes.ccws)?,
             blocks: BlockList::new(sizes.idaws)?,
-            pages: Pages::new(sizes.idaws)?,
+            pages: Pages::new(sizes.idaws, seed)?,
             slots: Slots::default(),
             format: Format::One,
             stats: Stats::default(),

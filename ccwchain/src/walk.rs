@@ -19,6 +19,10 @@ use crate::{
         Bound,
         Error, //
     },
+    index::{
+        Index,
+        Keyed, //
+    },
     memory::{
         GuestMemory,
         Storage, //
@@ -62,6 +66,16 @@ pub(crate) struct Entry {
     pub(crate) step: Step,
     /// The ways in which the channel can come to it.
     ways: Ways,
+}
+
+impl Keyed for Entry {
+    fn key(&self) -> u64 {
+        self.address.into()
+    }
+
+    fn bucket(&self) -> u32 {
+        self.bucket
+    }
 }
 
 impl Entry {
@@ -123,11 +137,11 @@ pub(crate) struct Program<S: Storage> {
     len: usize,
     /// The first of the entries to be followed, during the walk.
     first: Option<u32>,
-    /// A hash table of the entries by address, with linear probing. A bucket is in use if the entry
-    /// that it names also names it, so that nothing need be cleared between programs.
-    buckets: S::Of<u32>,
-    /// Keeps a guest from choosing addresses that fall into the same bucket.
-    seed: u64,
+    /// Finds entries by address.
+    index: Index<S>,
+    /// The numbers of the entries by ascending address, after the walk.
+    sorted: S::Of<u32>,
+    scratch: S::Of<u32>,
 }
 
 impl<S: Storage> Program<S> {
@@ -137,8 +151,9 @@ impl<S: Storage> Program<S> {
             entries: S::allocate(ccws)?,
             len: 0,
             first: None,
-            buckets: S::allocate(ccws.saturating_mul(2))?,
-            seed: seed | 1,
+            index: Index::new(ccws, seed)?,
+            sorted: S::allocate(ccws)?,
+            scratch: S::allocate(ccws)?,
         })
     }
 
@@ -147,11 +162,18 @@ impl<S: Storage> Program<S> {
         self.entries.get(..self.len).unwrap_or_default()
     }
 
-    /// The CCWs by ascending address. This ends the walk.
-    pub(crate) fn sorted(&mut self) -> &[Entry] {
-        let entries = self.entries.get_mut(..self.len).unwrap_or_default();
-        sort_by_key(entries, |entry| entry.address);
-        entries
+    /// The CCWs by ascending address.
+    pub(crate) fn sorted(&mut self) -> impl Iterator<Item = &Entry> {
+        let entries = self.entries.get(..self.len).unwrap_or_default();
+        let sorted = self.sorted.get_mut(..self.len).unwrap_or_default();
+        let scratch = self.scratch.get_mut(..self.len).unwrap_or_default();
+        for (place, number) in sorted.iter_mut().zip(0..) {
+            *place = number;
+        }
+        sort_by_key(sorted, scratch, |number| {
+            u64::from(entries[*number as usize].address)
+        });
+        sorted.iter().map(|number| &entries[*number as usize])
     }
 
     /// The number of CCWs.
@@ -227,42 +249,21 @@ impl<S: Storage> Program<S> {
 
     /// Adds an entry for the CCW at `address`, which is to be in this bucket.
     fn insert(&mut self, address: u32, bucket: u32) -> Result<u32, Bound> {
-        let (Some(entry), Some(index)) = (
-            self.entries.get_mut(self.len),
-            self.buckets.get_mut(bucket as usize),
-        ) else {
-            return Err(Bound::Ccws);
-        };
-        *index = self.len as u32;
+        let index = self.len as u32;
+        let entry = self.entries.get_mut(self.len).ok_or(Bound::Ccws)?;
         *entry = Entry {
             address,
             bucket,
             ..Entry::default()
         };
         self.len += 1;
-        Ok(*index)
+        self.index.set(bucket, index);
+        Ok(index)
     }
 
-    /// Finds the entry of the CCW at `address`, or the bucket where it is to be. Not for programs
-    /// laid out.
+    /// Finds the entry of the CCW at `address`, or the bucket where it is to be.
     fn find(&self, address: u32) -> Result<u32, u32> {
-        let buckets = self.buckets.len();
-        // A product with a random odd number, of which the upper half is taken, is an almost
-        // universal hash: no choice of addresses is bad for many seeds.
-        let hash = (u64::from(address).wrapping_mul(self.seed) >> 32) as usize;
-        let mut bucket = hash.checked_rem(buckets).unwrap_or(0);
-        loop {
-            let found = self.buckets.get(bucket).and_then(|index| {
-                let entry = self.entries().get(*index as usize)?;
-                (entry.bucket as usize == bucket).then_some((*index, entry.address))
-            });
-            match found {
-                None => return Err(bucket as u32),
-                Some((index, found)) if found == address => return Ok(index),
-                // There are twice as many buckets as entries, so that this comes to an end.
-                Some(_) => bucket = (bucket + 1) % buckets,
-            }
-        }
+        self.index.find(address.into(), self.entries())
     }
 }
 
