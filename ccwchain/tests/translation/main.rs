@@ -2,10 +2,13 @@
 
 //! The promises of the translator, on the type1 stand-in.
 
+mod backward;
 mod bounds;
+mod chaining;
 mod data;
 mod faults;
 mod machine;
+mod midaws;
 mod pages;
 mod requests;
 mod undo;

@@ -189,3 +189,48 @@ fn runs_never_touch_each_other() {
     }
     assert_eq!(machine.host_ccw(&host, 1), tic(first + 48));
 }
+
+#[test]
+fn status_modifier_leads_past_what_leads_on_and_nothing_else() {
+    for (passed, ccws) in [
+        (tic(0x12000), 4),
+        (ccw(0x03, Flags::CC, 1, 0), 3),
+        (ccw(0x02, Flags::CD, 8, 0x12000), 3),
+        (ccw(0x02, Flags::CC.union(Flags::MIDA), 8, 0x12000), 3),
+        (ccw(0x03, NONE, 1, 0), 2),
+        (ccw(0x00, NONE, 1, 0), 2),
+    ] {
+        let mut machine = Machine::new();
+        machine.program(Format::One, 0x12000, &[ccw(0x03, NONE, 1, 0)]);
+        let host = machine.translate1(&[
+            ccw(0x07, Flags::CC, 6, 0x11000),
+            passed,
+            ccw(0x02, NONE, 8, 0x11000),
+        ]);
+        assert_eq!(machine.translator.stats().ccws, ccws, "{passed}");
+        let leads_on = machine.host_ccw(&host, 2).command == 0x02;
+        assert_eq!(leads_on, ccws > 2, "{passed}");
+    }
+}
+
+#[test]
+fn what_status_modifier_does_not_lead_to_is_not_next_in_line() {
+    // The third CCW is of the program, but the second one ends it.
+    let mut machine = Machine::new();
+    machine.program(
+        Format::One,
+        0x12000,
+        &[ccw(0x03, Flags::CC, 1, 0), tic(0x10018)],
+    );
+    let host = machine.translate1(&[
+        ccw(0x07, Flags::CC, 6, 0x11000),
+        tic(0x12000),
+        ccw(0x03, NONE, 1, 0),
+        ccw(0x02, NONE, 8, 0x11000),
+    ]);
+    assert_eq!(machine.host_ccw(&host, 2).command, 0x03);
+    for guard in 3..6 {
+        assert!(machine.is_program_check(&host, guard));
+    }
+    assert_eq!(machine.host_ccw(&host, 6).command, 0x02);
+}
