@@ -11,6 +11,7 @@ mod machine;
 mod midaws;
 mod pages;
 mod requests;
+mod table;
 mod undo;
 mod walk;
 mod write_back;
