@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0
 # For people.  The kernel's make reads Kbuild.
 
-.PHONY: help demo test module install clean
+.PHONY: help demo test fuzz coverage cost mutations module install clean
 
 help:
 	@echo 'make demo      build all that is needed, boot an s390x Linux in QEMU and run channel'
 	@echo '               programs on its subchannels through vfio_ccw; DRIVER=c takes the'
 	@echo '               C driver of the kernel tree instead, to compare'
 	@echo 'make test      formatting, lints, host tests, KUnit and the tests in the booted Linux'
+	@echo 'make fuzz      TARGET=translate SECONDS=60: fuzz a target of tests/fuzz for so long'
+	@echo 'make coverage  line coverage of ccwchain, and the lines that no test comes to'
+	@echo 'make cost      instructions per CCW and IDAW (needs valgrind)'
+	@echo 'make mutations break the translator in the ways listed in tests/mutations, one at a'
+	@echo '               time, and see that the tests notice'
 	@echo 'make module    build vfio_ccw.ko for the kernel of the tests;'
 	@echo '               KDIR=/path builds it against a kernel tree of your own'
 	@echo 'make install   KDIR=/path: install it for that kernel, in front of the C driver'
@@ -22,6 +27,18 @@ demo:
 
 test:
 	@scripts/test
+
+fuzz:
+	@scripts/fuzz run $(TARGET) $(SECONDS)
+
+coverage:
+	@scripts/coverage
+
+cost:
+	@scripts/cost
+
+mutations:
+	@scripts/mutations
 
 module:
 	@scripts/module

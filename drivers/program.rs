@@ -100,7 +100,7 @@ impl Arena for ProgramArea {
 /// Returns the errno of a program that is not translated.
 pub(crate) fn errno(error: TranslationError<Error>) -> Error {
     match error {
-        TranslationError::TransportMode | TranslationError::Unsupported(..) => EOPNOTSUPP,
+        TranslationError::TransportMode => EOPNOTSUPP,
         TranslationError::ReservedOrbBits { .. } | TranslationError::TooLarge(_) => EINVAL,
         TranslationError::Memory(error) => error,
     }

@@ -16,10 +16,12 @@
 mod data;
 mod flags;
 mod image;
+mod index;
 mod layout;
 mod pages;
 mod sort;
 mod walk;
+mod ways;
 
 pub mod ccw;
 pub mod error;
@@ -27,6 +29,7 @@ pub mod host_orb;
 pub mod idaw;
 pub mod irb;
 pub mod memory;
+pub mod midaw;
 pub mod orb;
 pub mod scsw;
 pub mod translator;

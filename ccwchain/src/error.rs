@@ -2,7 +2,7 @@
 
 //! Why a program is not translated at all.
 //!
-//! A fault within the program is none of these: it becomes a CCW that gives a program check.
+//! A fault within the program is none of these: it becomes a program check in the host's program.
 
 use core::fmt;
 
@@ -32,27 +32,6 @@ impl fmt::Display for Bound {
     }
 }
 
-/// What the architecture has and the translator does not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Feature {
-    /// A CCW with the chain-data flag.
-    DataChaining,
-    /// A CCW with the MIDA flag, in a program that may use it.
-    Midaw,
-    /// A read-backward command.
-    ReadBackward,
-}
-
-impl fmt::Display for Feature {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::DataChaining => "data chaining",
-            Self::Midaw => "modified indirect data addressing",
-            Self::ReadBackward => "read backward",
-        })
-    }
-}
-
 /// Why a program is not translated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Error<E> {
@@ -65,8 +44,6 @@ pub enum Error<E> {
         /// Those of the channel-program address.
         cpa: u32,
     },
-    /// The CCW at this guest address uses something that is not supported.
-    Unsupported(Feature, u32),
     /// The program has more than this bound allows.
     TooLarge(Bound),
     /// The host is short of something.
@@ -96,9 +73,6 @@ impl<E: fmt::Debug> fmt::Display for Error<E> {
                 f,
                 "the ORB has ones that must be zero: control bits {control}, CPA {cpa:#010x}"
             ),
-            Self::Unsupported(feature, address) => {
-                write!(f, "{feature} is not supported (CCW at {address:#010x})")
-            }
             Self::TooLarge(bound) => write!(f, "the program has too many {bound}"),
             Self::Memory(error) => write!(f, "the host is short of memory or pins: {error:?}"),
         }

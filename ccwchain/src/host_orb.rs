@@ -19,7 +19,10 @@ pub struct HostOrb(Orb);
 
 impl HostOrb {
     /// The request that runs at `cpa` what `guest` asks for.
-    pub(crate) fn new(guest: &Orb, cpa: ArenaAddress) -> Self {
+    ///
+    /// Modified indirect data addressing is asked for only where it is used: a machine without it
+    /// gives an operand exception.
+    pub(crate) fn new(guest: &Orb, cpa: ArenaAddress, midaws: bool) -> Self {
         const REPLACED: Flags = Flags::FORMAT_1
             .union(Flags::IDAW_64)
             .union(Flags::IDAW_2K)
@@ -33,6 +36,13 @@ impl HostOrb {
             .union(Flags::IDAW_64);
         if idaw::Format::of(guest).block() == idaw::Format::Two2K.block() {
             flags = flags.union(Flags::IDAW_2K);
+        }
+        // Immediate operations have no incorrect length in programs of format 0.
+        if !guest.format1() {
+            flags = flags.union(Flags::LENGTH);
+        }
+        if midaws {
+            flags = flags.union(Flags::MIDAW);
         }
         Self(guest.with_flags(flags).with_cpa(cpa.address()))
     }

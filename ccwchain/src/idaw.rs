@@ -2,7 +2,8 @@
 
 //! Indirect-data-address words: lists of the blocks of a storage area.
 //!
-//! Principles of Operation, "Indirect-Data-Address Word".
+//! The first IDAW of a list names any byte, the others the first byte of a block, or for a read
+//! backward the last byte of one. Principles of Operation, "Indirect-Data-Address Word".
 
 use crate::orb::Orb;
 
@@ -46,10 +47,16 @@ impl Format {
         }
     }
 
-    /// How many IDAWs it takes for `count` bytes when the first one is `first`.
+    /// How many IDAWs it takes for `count` bytes from the address `first` on, upward.
     pub fn needed(self, first: u64, count: u16) -> usize {
-        let offset = first % self.block();
-        (offset + u64::from(count)).div_ceil(self.block()) as usize
+        let skipped = first % self.block();
+        (skipped + u64::from(count)).div_ceil(self.block()) as usize
+    }
+
+    /// How many IDAWs it takes for `count` bytes from the address `first` on, downward.
+    pub fn needed_backward(self, first: u64, count: u16) -> usize {
+        let skipped = self.block() - 1 - first % self.block();
+        (skipped + u64::from(count)).div_ceil(self.block()) as usize
     }
 
     /// Reads the IDAW with this number from the bytes of a list.
@@ -64,12 +71,22 @@ impl Format {
         }
     }
 
-    /// Whether the channel accepts this IDAW; only the first of a list may point into a block.
-    pub const fn accepts(self, idaw: u64, is_first: bool) -> bool {
-        let in_range = match self {
+    /// Whether an IDAW is an address of this format.
+    pub const fn in_range(self, idaw: u64) -> bool {
+        match self {
             Self::One => idaw < 1 << 31,
             Self::Two2K | Self::Two4K => true,
-        };
-        in_range && (is_first || idaw % self.block() == 0)
+        }
+    }
+
+    /// Whether an IDAW names the first byte of a block, as all but the first of a list must.
+    pub const fn is_first_byte(self, idaw: u64) -> bool {
+        idaw % self.block() == 0
+    }
+
+    /// Whether an IDAW names the last byte of a block, as all but the first of a list must for a
+    /// read backward.
+    pub const fn is_last_byte(self, idaw: u64) -> bool {
+        idaw % self.block() == self.block() - 1
     }
 }

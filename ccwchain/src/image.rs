@@ -6,12 +6,12 @@
 //! the sink page      data that goes nowhere, 4 KiB
 //! the sink list      IDAWs that all name the sink page
 //! slots              CCWs of format 1
-//! lists              IDAWs of format 2
+//! lists              IDAWs of format 2, and MIDAWs
 //! ```
 //!
 //! A CCW of the host's can only be made of addresses that point into this image or into pages that
-//! are pinned for the program: there is no other way to make an [`ArenaAddress`] or a
-//! [`PinnedBlock`].
+//! are pinned for the program, and of [`FAULT`]: there is no other way to make an [`ArenaAddress`],
+//! a [`PinnedBlock`] or a [`Target`].
 
 use core::ops::Range;
 
@@ -27,6 +27,10 @@ use crate::{
         Arena,
         PAGE_SIZE, //
     },
+    midaw::{
+        self,
+        Midaw, //
+    },
     pages::PinnedBlock, //
 };
 
@@ -34,7 +38,13 @@ use crate::{
 const IDAW: usize = 8;
 
 /// What a list of IDAWs must not cross: an address that is a multiple of this.
-const LIST_BOUNDARY: usize = 2048;
+const IDAW_LIST_BOUNDARY: usize = 2048;
+
+/// An address that gives a program check if the channel gets there.
+///
+/// It lies in the last page of all, where no machine has storage. Nor is it the first or the last
+/// byte of a block, one of which each IDAW but the first of a list must name.
+const FAULT: u64 = 0xffff_ffff_ffff_f001;
 
 const SINK_PAGE: Range<usize> = 0..PAGE_SIZE as usize;
 
@@ -58,22 +68,49 @@ impl ArenaAddress {
     }
 }
 
+/// A MIDAW that gives a program check if the channel gets there, for its address and its count.
+const FAULT_MIDAW: Midaw = Midaw {
+    flags: midaw::Flags::LAST,
+    count: u16::MAX,
+    address: FAULT,
+};
+
+/// What a word of a list names.
+#[derive(Clone, Copy)]
+pub(crate) enum Target {
+    /// Data of the guest's.
+    Block(PinnedBlock),
+    /// The sink page, at the same offset as in the guest's page: a MIDAW that has data skipped.
+    Sink,
+    /// Nothing. There is a program check if the channel gets there, and not before.
+    Fault,
+}
+
+/// The list of a host's CCW.
+#[derive(Clone, Copy)]
+pub(crate) enum List {
+    /// It is one of IDAWs.
+    Idaws(ArenaAddress),
+    /// It is one of MIDAWs.
+    Midaws(ArenaAddress),
+}
+
 /// A CCW of the host's program.
 pub(crate) enum HostCcw {
     /// It gives a program check.
     ProgramCheck,
     /// It goes on at another CCW.
     Transfer(ArenaAddress),
-    /// It is a command whose data is given by a list of IDAWs.
+    /// It is a command, or a part of one, whose data is given by a list.
     Command {
         /// The command code.
         command: u8,
-        /// The flags; that there is a list goes without saying.
+        /// The flags; those that say what list there is are not looked at.
         flags: Flags,
         /// The number of bytes.
         count: u16,
         /// The list.
-        list: ArenaAddress,
+        list: List,
     },
 }
 
@@ -96,12 +133,18 @@ impl HostCcw {
                 flags,
                 count,
                 list,
-            } => Ccw {
-                command,
-                flags: flags.union(Flags::IDA),
-                count,
-                address: list.0,
-            },
+            } => {
+                let (flag, address) = match list {
+                    List::Idaws(address) => (Flags::IDA, address),
+                    List::Midaws(address) => (Flags::MIDA, address),
+                };
+                Ccw {
+                    command,
+                    flags: flags.difference(Flags::IDA.union(Flags::MIDA)).union(flag),
+                    count,
+                    address: address.0,
+                }
+            }
         }
         .to_bytes(Format::One)
     }
@@ -121,12 +164,24 @@ impl Slots {
     }
 }
 
+/// How much of what is in a program; the slots of no CCW and the sink list do not count.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Written {
+    /// IDAWs.
+    pub(crate) idaws: usize,
+    /// MIDAWs.
+    pub(crate) midaws: usize,
+    /// Lists that end in a fault.
+    pub(crate) faults: usize,
+}
+
 /// The host's program while it is written.
 pub(crate) struct Image<'a, A> {
     arena: &'a mut A,
     slots: Range<usize>,
     /// Where there is room for lists.
     free: Range<usize>,
+    written: Written,
 }
 
 impl<'a, A: Arena> Image<'a, A> {
@@ -152,6 +207,7 @@ impl<'a, A: Arena> Image<'a, A> {
             arena,
             free: slots.end..size,
             slots,
+            written: Written::default(),
         })
     }
 
@@ -167,6 +223,11 @@ impl<'a, A: Arena> Image<'a, A> {
         }
     }
 
+    /// What was written so far.
+    pub(crate) fn written(&self) -> Written {
+        self.written
+    }
+
     /// The address of a slot; for one that is beyond the last, that of the last.
     pub(crate) fn slot(&self, slot: u32) -> ArenaAddress {
         let offset = self.slots.start + (slot * ccw::SIZE) as usize;
@@ -175,8 +236,8 @@ impl<'a, A: Arena> Image<'a, A> {
     }
 
     /// The list for commands that move no data.
-    pub(crate) fn sink_list(&self) -> ArenaAddress {
-        self.address(SINK_LIST.start)
+    pub(crate) fn sink_list(&self) -> List {
+        List::Idaws(self.address(SINK_LIST.start))
     }
 
     /// Writes a CCW into a slot.
@@ -187,31 +248,80 @@ impl<'a, A: Arena> Image<'a, A> {
         }
     }
 
-    /// Writes a list of the blocks that are `found` for these guest addresses. There is no list if
-    /// one of them is not found.
-    pub(crate) fn list(
+    /// Writes a list of IDAWs, of `len` at most. It ends behind the first fault.
+    pub(crate) fn list_idaws(
         &mut self,
-        blocks: &[u64],
-        found: impl Fn(u64) -> Option<PinnedBlock>,
-    ) -> Result<Option<ArenaAddress>, Bound> {
-        let size = blocks.len() * IDAW;
-        let room = LIST_BOUNDARY - self.free.start % LIST_BOUNDARY;
-        let start = if size > room {
-            self.free.start + room
-        } else {
-            self.free.start
-        };
-        let list = start..start + size;
-        if list.end > self.free.end {
-            return Err(Bound::Arena);
-        }
-        for (offset, block) in list.clone().step_by(IDAW).zip(blocks) {
-            match found(*block) {
-                Some(block) => self.arena.write(offset, &block.address().to_be_bytes()),
-                None => return Ok(None),
+        len: usize,
+        targets: impl Iterator<Item = Target>,
+    ) -> Result<List, Bound> {
+        let start = self.make_room(len * IDAW, IDAW, IDAW_LIST_BOUNDARY)?;
+        for (_, target) in (0..len).zip(targets) {
+            let address = self.target(target, 0);
+            self.append(&address.to_be_bytes());
+            self.written.idaws += 1;
+            if matches!(target, Target::Fault) {
+                self.written.faults += 1;
+                break;
             }
         }
-        self.free.start = list.end;
-        Ok(Some(self.address(list.start)))
+        Ok(List::Idaws(start))
+    }
+
+    /// Writes a list of MIDAWs, of `len` at most. It ends behind the first fault.
+    pub(crate) fn list_midaws(
+        &mut self,
+        len: usize,
+        targets: impl Iterator<Item = (Midaw, Target)>,
+    ) -> Result<List, Bound> {
+        let start = self.make_room(len * midaw::SIZE, midaw::SIZE, midaw::LIST_BOUNDARY)?;
+        for (_, (midaw, target)) in (0..len).zip(targets) {
+            let word = match target {
+                Target::Fault => FAULT_MIDAW,
+                _ => Midaw {
+                    address: self.target(target, midaw.address),
+                    ..midaw
+                },
+            };
+            self.append(&word.to_bytes());
+            self.written.midaws += 1;
+            if matches!(target, Target::Fault) {
+                self.written.faults += 1;
+                break;
+            }
+        }
+        Ok(List::Midaws(start))
+    }
+
+    /// Moves what is free to where a list of this size can stand, and returns its address.
+    fn make_room(
+        &mut self,
+        size: usize,
+        alignment: usize,
+        boundary: usize,
+    ) -> Result<ArenaAddress, Bound> {
+        let mut start = self.free.start.next_multiple_of(alignment);
+        if start % boundary + size > boundary {
+            start = start.next_multiple_of(boundary);
+        }
+        if start + size > self.free.end {
+            return Err(Bound::Arena);
+        }
+        self.free.start = start;
+        Ok(self.address(start))
+    }
+
+    /// Writes a word of a list where there is room for it.
+    fn append(&mut self, word: &[u8]) {
+        self.arena.write(self.free.start, word);
+        self.free.start += word.len();
+    }
+
+    /// The absolute address of a target; `guest` is what the guest has for it.
+    fn target(&self, target: Target, guest: u64) -> u64 {
+        match target {
+            Target::Block(block) => block.address(),
+            Target::Sink => u64::from(self.arena.address()) + guest % PAGE_SIZE,
+            Target::Fault => FAULT,
+        }
     }
 }

@@ -2,18 +2,32 @@
 
 //! Where each CCW stands in the host's program.
 //!
-//! The host's program is an array of slots. CCWs that follow each other in the guest, a run of them,
-//! follow each other in the host. Behind each run stand [`GUARDS`] slots that give a program check:
-//! no chaining and no status modifier leads past them.
+//! The host's program is an array of slots. A CCW of the guest's has one for each command that can
+//! be in effect at it: what is right for one need not be right for the other. CCWs that the guest's
+//! program leads to one behind the other, a run of them, stand one behind the other in the host.
+//! Behind each run stand [`GUARDS`] slots that give a program check: no chaining and no status
+//! modifier leads past them. Where a run ends only because its next CCW has its slot in another run,
+//! the guards lead there instead.
 
 use crate::{
     ccw::{
         self,
+        Ccw,
+        Flags,
         Format, //
     },
+    data::Blocks,
+    error::Bound,
     memory::Storage,
-    sort::sort_by_key,
-    walk::Program, //
+    walk::{
+        Entry,
+        Program,
+        Step, //
+    },
+    ways::{
+        Transfer,
+        Ways, //
+    },
 };
 
 /// The slots behind a run: one that chaining can lead to, one that status modifier can, and one that
@@ -21,54 +35,236 @@ use crate::{
 /// it is not also the address of the first CCW of the next run.
 pub(crate) const GUARDS: u32 = 3;
 
-impl<S: Storage> Program<S> {
-    /// Sorts the CCWs by address and gives each its slot. Returns the number of runs.
-    pub(crate) fn lay_out(&mut self) -> usize {
-        let entries = self.entries_mut();
-        sort_by_key(entries, |entry| entry.address);
-        let mut runs = 0;
-        let mut slot = 0;
-        let mut follower = None;
-        for entry in entries {
-            if follower != Some(entry.address) {
-                slot += if runs == 0 { 0 } else { GUARDS };
-                runs += 1;
-            }
-            entry.slot = slot;
-            slot += 1;
-            follower = entry.address.checked_add(ccw::SIZE);
+/// The slot of what has none yet.
+const NOWHERE: u32 = u32::MAX;
+
+/// A CCW of the guest's with one command in effect.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Instance {
+    /// Where it is in the guest.
+    address: u32,
+    /// Its slot in the host's program.
+    pub(crate) slot: u32,
+    /// The CCW.
+    pub(crate) ccw: Ccw,
+    /// Whether it could be fetched.
+    fetched: bool,
+    /// What becomes of it.
+    pub(crate) step: Step,
+    /// The command in effect, or the way in which a transfer is come to.
+    effect: Ways,
+    /// Whether status modifier can lead from the CCW before to the one behind.
+    stepped_over: bool,
+    /// The data that it moves.
+    pub(crate) blocks: Blocks,
+}
+
+impl Instance {
+    fn new(entry: &Entry, effect: Ways) -> Self {
+        Self {
+            address: entry.address,
+            slot: NOWHERE,
+            ccw: entry.ccw,
+            fetched: entry.fetched,
+            step: match entry.step {
+                Step::Command if effect.is_empty() => Step::ProgramCheck,
+                step => step,
+            },
+            effect,
+            stepped_over: entry.is_stepped_over(),
+            blocks: Blocks::default(),
         }
-        runs
+    }
+
+    /// How it moves data, if it does.
+    pub(crate) fn transfer(&self) -> Option<Transfer> {
+        match self.step {
+            Step::Command => self.effect.transfer(&self.ccw),
+            _ => None,
+        }
+    }
+
+    /// Whether commands are chained, so that status modifier matters.
+    fn chains_commands(&self) -> bool {
+        self.step == Step::Command
+            && self.ccw.flags.contains(Flags::CC)
+            && !self.ccw.flags.contains(Flags::CD)
+    }
+}
+
+/// The CCWs of the host's program.
+pub(crate) struct Layout<S: Storage> {
+    /// By the addresses that they have in the guest.
+    instances: S::Of<Instance>,
+    len: usize,
+    slots: u32,
+}
+
+impl<S: Storage> Layout<S> {
+    /// Makes room for `ccws` CCWs.
+    pub(crate) fn new(ccws: usize) -> Result<Self, S::Error> {
+        Ok(Self {
+            instances: S::allocate(ccws)?,
+            len: 0,
+            slots: 0,
+        })
+    }
+
+    /// Forgets the program.
+    pub(crate) fn clear(&mut self) {
+        self.len = 0;
+        self.slots = 0;
+    }
+
+    /// The CCWs.
+    pub(crate) fn instances(&self) -> &[Instance] {
+        self.instances.get(..self.len).unwrap_or_default()
+    }
+
+    /// The CCWs, to be changed.
+    pub(crate) fn instances_mut(&mut self) -> &mut [Instance] {
+        self.instances.get_mut(..self.len).unwrap_or_default()
     }
 
     /// The number of slots.
     pub(crate) fn slots(&self) -> u32 {
-        self.entries()
-            .last()
-            .map_or(0, |entry| entry.slot + 1 + GUARDS)
+        self.slots
     }
 
-    /// The slot of the CCW at a guest address; for one that is not in the program, that of the last
-    /// guard.
-    pub(crate) fn slot(&self, address: u32) -> u32 {
-        let entries = self.entries();
-        let found = entries.binary_search_by_key(&address, |entry| entry.address);
-        match found.ok().and_then(|index| entries.get(index)) {
-            Some(entry) => entry.slot,
-            None => self.slots().saturating_sub(1),
+    /// Gives each CCW of a program its slots. Returns the number of runs.
+    pub(crate) fn lay_out(&mut self, program: &mut Program<S>) -> Result<usize, Bound> {
+        self.clear();
+        for entry in program.sorted() {
+            for effect in entry.effects() {
+                let place = self.instances.get_mut(self.len).ok_or(Bound::Ccws)?;
+                *place = Instance::new(entry, effect);
+                self.len += 1;
+            }
         }
+        let mut runs = 0;
+        for first in 0..self.len {
+            let mut next = Some(first).filter(|first| self.is_free(*first));
+            runs += usize::from(next.is_some());
+            while let Some(index) = next {
+                self.instances_mut()[index].slot = self.slots;
+                self.slots += 1;
+                next = self
+                    .behind(index)
+                    .filter(|behind| self.is_free(*behind) && self.joins(index, *behind));
+                if next.is_none() {
+                    self.slots += GUARDS;
+                }
+            }
+        }
+        Ok(runs)
+    }
+
+    fn is_free(&self, index: usize) -> bool {
+        self.instances()[index].slot == NOWHERE
+    }
+
+    /// Whether status modifier at the CCW with this index leads past the one behind to what that one
+    /// itself has behind.
+    fn joins(&self, index: usize, behind: usize) -> bool {
+        let past = self.past(index);
+        past.is_none() || past == self.behind(behind)
+    }
+
+    /// The CCW that is to stand right behind the one with this index.
+    fn behind(&self, index: usize) -> Option<usize> {
+        let instance = self.instances().get(index)?;
+        let way = match instance.step {
+            Step::Command if instance.ccw.flags.contains(Flags::CD) => instance.effect,
+            Step::Command if instance.ccw.flags.contains(Flags::CC) => Ways::COMMAND,
+            _ if instance.stepped_over => Ways::COMMAND,
+            _ => return None,
+        };
+        self.find_from(index, instance.address.checked_add(ccw::SIZE)?, way)
+    }
+
+    /// The CCW that status modifier at the one with this index leads to.
+    fn past(&self, index: usize) -> Option<usize> {
+        let instance = self.instances().get(index)?;
+        let next = self.behind(index)?;
+        if instance.chains_commands() && self.instances().get(next)?.stepped_over {
+            let address = instance.address.checked_add(2 * ccw::SIZE)?;
+            self.find_from(next, address, Ways::COMMAND)
+        } else {
+            None
+        }
+    }
+
+    /// Finds the CCW at an address that is not far behind the one with this index.
+    fn find_from(&self, index: usize, address: u32, way: Ways) -> Option<usize> {
+        let behind = self.instances().get(index..)?;
+        let skipped = behind
+            .iter()
+            .take_while(|instance| instance.address < address)
+            .count();
+        self.find_at(index + skipped, address, way)
+    }
+
+    /// Finds the CCW at an address.
+    fn find(&self, address: u32, way: Ways) -> Option<usize> {
+        let first = self
+            .instances()
+            .partition_point(|instance| instance.address < address);
+        self.find_at(first, address, way)
+    }
+
+    /// Finds the CCW at an address among those from the index `first` on.
+    fn find_at(&self, first: usize, address: u32, way: Ways) -> Option<usize> {
+        let ccws = self.instances().get(first..)?;
+        let effect = match ccws.first()? {
+            instance if instance.address != address => return None,
+            instance if instance.step == Step::Transfer => way,
+            instance => way.in_effect(&instance.ccw),
+        };
+        // What the channel refuses for its command code or its count it refuses in any slot.
+        let found = ccws
+            .iter()
+            .take_while(|instance| instance.address == address)
+            .position(|instance| instance.effect == effect);
+        Some(first + found.unwrap_or(0))
+    }
+
+    /// The slot of the first CCW of the program.
+    pub(crate) fn start(&self, address: u32) -> u32 {
+        self.find(address, Ways::COMMAND)
+            .and_then(|index| self.instances().get(index))
+            .map_or(0, |instance| instance.slot)
+    }
+
+    /// The slot that a transfer goes on at, if there is a CCW.
+    pub(crate) fn target(&self, transfer: &Instance) -> Option<u32> {
+        let index = self.find(transfer.ccw.address, transfer.effect)?;
+        let target = self.instances().get(index)?;
+        target.fetched.then_some(target.slot)
+    }
+
+    /// The CCWs that the two slots behind the one with this index are to lead to, because they have
+    /// their slots in other runs.
+    pub(crate) fn elsewhere(&self, index: usize) -> [Option<&Instance>; 2] {
+        let slot = |index: usize| self.instances().get(index).map(|instance| instance.slot);
+        let behind = self.behind(index);
+        if behind.and_then(slot) == slot(index).map(|slot| slot + 1) {
+            return [None, None];
+        }
+        [behind, self.past(index)].map(|index| self.instances().get(index?))
     }
 
     /// The guest address that a slot stands for: of its CCW, or of what would be there if the run
     /// went on.
     pub(crate) fn guest_address(&self, slot: u32) -> Option<u32> {
-        if slot >= self.slots() {
+        if slot >= self.slots {
             return None;
         }
-        let entries = self.entries();
-        let behind = entries.partition_point(|entry| entry.slot <= slot);
-        let entry = entries.get(behind.checked_sub(1)?)?;
-        let address = entry.address + ccw::SIZE * (slot - entry.slot);
+        let instance = self
+            .instances()
+            .iter()
+            .filter(|instance| instance.slot <= slot)
+            .max_by_key(|instance| instance.slot)?;
+        let address = instance.address + ccw::SIZE * (slot - instance.slot);
         Some(address & Format::One.max_address())
     }
 }

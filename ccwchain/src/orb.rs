@@ -38,7 +38,8 @@ flags! {
     IDAW_64 = bit(14), "64-bit-idaw";
     /// T: format-2 IDAWs stand for blocks of 2 KiB, not of 4 KiB (bit 15).
     IDAW_2K = bit(15), "2k-idaw";
-    /// L: a length that is wrong is not suppressed by immediate operations (bit 24).
+    /// L: immediate operations in programs of format 1 have no incorrect length, as they have none
+    /// in programs of format 0 (bit 24).
     LENGTH = bit(24), "length";
     /// D: CCWs may use modified indirect data addressing (bit 25).
     MIDAW = bit(25), "midaw";

@@ -2,13 +2,15 @@
 
 //! The guest's pages that a program uses: each pinned once, with the least access that will do.
 
-use core::cmp::Reverse;
-
 use crate::{
     error::{
         available,
         Bound,
         Error, //
+    },
+    index::{
+        Index,
+        Keyed, //
     },
     memory::{
         Access,
@@ -43,11 +45,25 @@ struct Page {
     access: Option<Access>,
     /// Whether it was pinned in one call with the page before. It must be unpinned so, too.
     joined: bool,
+    /// The place of its number in the index.
+    bucket: u32,
+}
+
+impl Keyed for Page {
+    fn key(&self) -> u64 {
+        self.number
+    }
+
+    fn bucket(&self) -> u32 {
+        self.bucket
+    }
 }
 
 /// The guest's pages that a program uses.
 pub(crate) struct Pages<S: Storage> {
     pages: S::Of<Page>,
+    scratch: S::Of<Page>,
+    index: Index<S>,
     /// The absolute address of each page in the host, if it is pinned.
     frames: S::Of<u64>,
     len: usize,
@@ -57,10 +73,12 @@ pub(crate) struct Pages<S: Storage> {
 }
 
 impl<S: Storage> Pages<S> {
-    /// Makes room for `pages` pages.
-    pub(crate) fn new(pages: usize) -> Result<Self, S::Error> {
+    /// Makes room for `pages` pages. `seed` is a random number.
+    pub(crate) fn new(pages: usize, seed: u64) -> Result<Self, S::Error> {
         Ok(Self {
             pages: S::allocate(pages)?,
+            scratch: S::allocate(pages)?,
+            index: Index::new(pages, seed)?,
             frames: S::allocate(pages)?,
             len: 0,
             tried: 0,
@@ -87,13 +105,24 @@ impl<S: Storage> Pages<S> {
 
     /// Notes that the page of a block is to be pinned.
     pub(crate) fn want(&mut self, block: u64, access: Access) -> Result<(), Bound> {
-        let page = Page {
-            number: block / PAGE_SIZE,
-            access: Some(access),
-            joined: false,
-        };
-        *self.pages.get_mut(self.len).ok_or(Bound::Idaws)? = page;
-        self.len += 1;
+        let number = block / PAGE_SIZE;
+        let pages = self.pages.get_mut(..self.len).unwrap_or_default();
+        match self.index.find(number, pages) {
+            Ok(known) => {
+                let page = &mut pages[known as usize];
+                page.access = page.access.max(Some(access));
+            }
+            Err(bucket) => {
+                *self.pages.get_mut(self.len).ok_or(Bound::Idaws)? = Page {
+                    number,
+                    access: Some(access),
+                    joined: false,
+                    bucket,
+                };
+                self.index.set(bucket, self.len as u32);
+                self.len += 1;
+            }
+        }
         Ok(())
     }
 
@@ -116,18 +145,14 @@ impl<S: Storage> Pages<S> {
         Ok(())
     }
 
-    /// Sorts the pages and merges those that are wanted more than once.
+    /// Sorts the pages.
     fn sort(&mut self) {
         let pages = self.pages.get_mut(..self.len).unwrap_or_default();
-        sort_by_key(pages, |page| (page.number, Reverse(page.access)));
-        let mut len = 0;
-        for index in 0..pages.len() {
-            if len == 0 || pages[len - 1].number != pages[index].number {
-                pages[len] = pages[index];
-                len += 1;
-            }
+        let scratch = self.scratch.get_mut(..self.len).unwrap_or_default();
+        sort_by_key(pages, scratch, |page| page.number);
+        for (number, page) in (0..).zip(pages) {
+            self.index.set(page.bucket, number);
         }
-        self.len = len;
     }
 
     /// How many pages, from the first that was not tried on, can be pinned in one call.
@@ -193,9 +218,7 @@ impl<S: Storage> Pages<S> {
     /// Where a block is in the host, if its page is pinned with this access or a greater one.
     pub(crate) fn block(&self, block: u64, access: Access) -> Option<PinnedBlock> {
         let tried = self.pages.get(..self.tried)?;
-        let index = tried
-            .binary_search_by_key(&(block / PAGE_SIZE), |page| page.number)
-            .ok()?;
+        let index = self.index.find(block / PAGE_SIZE, tried).ok()? as usize;
         let (page, frame) = (tried.get(index)?, self.frames.get(index)?);
         (page.access >= Some(access)).then_some(PinnedBlock(frame + block % PAGE_SIZE))
     }

@@ -163,6 +163,17 @@ impl Scsw {
         }
     }
 
+    /// The same status with this format of the CCWs.
+    #[must_use]
+    pub const fn with_format(self, format: Format) -> Self {
+        let [control, cpa, status] = self.0;
+        let control = match format {
+            Format::Zero => control & !0x0080_0000,
+            Format::One => control | 0x0080_0000,
+        };
+        Self([control, cpa, status])
+    }
+
     /// Whether the extended-control word holds something (E, bit 14).
     pub const fn extended_control(&self) -> bool {
         self.control() & 0x0002_0000 != 0

@@ -1,43 +1,48 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Sorting on a small stack.
+//! Sorting in linear time on a small stack.
 //!
-//! The sorts of `core` recurse, with kilobytes of buffers at each level: more than a kernel has.
+//! The sorts of `core` compare, which takes time n log n, and recurse, with kilobytes of buffers at
+//! each level: more than a kernel has.
 
-/// Sorts in place by what `key` says of each item, in time n log n whatever the order, and without
-/// recursion. What is sorted already, as most programs are, takes time n.
-pub(crate) fn sort_by_key<T, K: Ord>(items: &mut [T], key: impl Fn(&T) -> K) {
+/// The values of a digit.
+const DIGITS: usize = 256;
+
+/// Sorts by the number that `key` says of each item, and leaves the order of equals as it is.
+/// `scratch` is as long as `items`; what is in it does not matter.
+///
+/// It distributes the items by each byte in which their keys differ, from the lowest on. What is
+/// sorted already, as most programs are, is left as it is.
+pub(crate) fn sort_by_key<T: Copy>(items: &mut [T], scratch: &mut [T], key: impl Fn(&T) -> u64) {
     if items.is_sorted_by_key(&key) {
         return;
     }
-    for parent in (0..items.len() / 2).rev() {
-        sift_down(items, parent, &key);
-    }
-    for end in (1..items.len()).rev() {
-        items.swap(0, end);
-        sift_down(&mut items[..end], 0, &key);
+    let (some, all) = items.iter().fold((0, u64::MAX), |(some, all), item| {
+        (some | key(item), all & key(item))
+    });
+    for shift in (0..u64::BITS).step_by(8) {
+        let digit = |item: &T| (key(item) >> shift) as usize % DIGITS;
+        if ((some ^ all) >> shift) as usize % DIGITS != 0 {
+            distribute(items, scratch, digit);
+            items.copy_from_slice(scratch);
+        }
     }
 }
 
-/// Makes a heap of the items from `parent` on, of which all but the first are one.
-fn sift_down<T, K: Ord>(items: &mut [T], mut parent: usize, key: &impl Fn(&T) -> K) {
-    loop {
-        let left = 2 * parent + 1;
-        let Some(mut greatest) = items.get(left).map(key) else {
-            return;
-        };
-        let mut child = left;
-        if let Some(right) = items.get(left + 1).map(key) {
-            if right > greatest {
-                greatest = right;
-                child = left + 1;
-            }
-        }
-        if key(&items[parent]) >= greatest {
-            return;
-        }
-        items.swap(parent, child);
-        parent = child;
+/// Copies the items to `sorted`, those of a lesser digit first.
+fn distribute<T: Copy>(items: &[T], sorted: &mut [T], digit: impl Fn(&T) -> usize) {
+    let mut places = [0_u32; DIGITS];
+    for item in items {
+        places[digit(item)] += 1;
+    }
+    let mut place = 0;
+    for count in &mut places {
+        place += core::mem::replace(count, place);
+    }
+    for item in items {
+        let place = &mut places[digit(item)];
+        sorted[*place as usize] = *item;
+        *place += 1;
     }
 }
 
@@ -46,17 +51,18 @@ mod tests {
     use super::sort_by_key;
 
     #[test]
-    fn every_order_of_few_items_is_sorted() {
-        for code in 0..7_u32.pow(7) {
-            let mut items = [0; 7];
+    fn every_order_of_few_items_is_sorted_and_equals_stay_in_order() {
+        for code in 0..6_u32.pow(6) {
+            let mut items = [(0, 0); 6];
             let mut rest = code;
-            for item in &mut items {
-                *item = rest % 7;
-                rest /= 7;
+            for (number, item) in (0..).zip(&mut items) {
+                // Six keys, which differ in two of their bytes.
+                *item = (u64::from(rest / 3 % 2) << 40 | u64::from(rest % 3), number);
+                rest /= 6;
             }
             let mut expected = items;
             expected.sort_unstable();
-            sort_by_key(&mut items, |item| *item);
+            sort_by_key(&mut items, &mut [(0, 0); 6], |(key, _)| *key);
             assert_eq!(items, expected);
         }
     }

@@ -6,12 +6,19 @@
 //! 2. layout: each gets its slot in the host's program;
 //! 3. data: the blocks that each moves data to or from are listed;
 //! 4. pages: the pages of these blocks are pinned;
-//! 5. image: the host's CCWs and IDAWs are written into the arena.
+//! 5. image: the host's CCWs, IDAWs and MIDAWs are written into the arena.
 //!
-//! What is wrong in the guest's program gives a program check in the host's, at the same CCW.
+//! What is wrong in the guest's program gives a program check in the host's, at the same byte.
 
 use crate::{
-    data::BlockList,
+    ccw::{
+        Flags,
+        Format, //
+    },
+    data::{
+        Block,
+        BlockList, //
+    },
     error::{
         Bound,
         Error, //
@@ -20,9 +27,15 @@ use crate::{
     image::{
         HostCcw,
         Image,
-        Slots, //
+        List,
+        Slots,
+        Target, //
     },
     irb::Irb,
+    layout::{
+        Instance,
+        Layout, //
+    },
     memory::{
         Arena,
         GuestMemory,
@@ -35,7 +48,6 @@ use crate::{
     },
     pages::Pages,
     walk::{
-        Entry,
         Program,
         Step, //
     },
@@ -46,7 +58,7 @@ use crate::{
 pub struct Sizes {
     /// The number of CCWs.
     pub ccws: usize,
-    /// The number of IDAWs, which is the number of blocks that all CCWs together move.
+    /// The number of IDAWs and MIDAWs, which is the number of blocks that all CCWs together move.
     pub idaws: usize,
 }
 
@@ -70,6 +82,10 @@ pub struct Stats {
     pub runs: usize,
     /// The IDAWs that were written.
     pub idaws: usize,
+    /// The MIDAWs that were written.
+    pub midaws: usize,
+    /// The CCWs that give a program check, themselves or somewhere in their data.
+    pub faults: usize,
     /// The pages that are pinned.
     pub pages: usize,
     /// The calls that pinned them, or tried to.
@@ -79,10 +95,13 @@ pub struct Stats {
 /// A translator, and the program that it translated last.
 pub struct Translator<S: Storage> {
     program: Program<S>,
+    layout: Layout<S>,
     blocks: BlockList<S>,
     pages: Pages<S>,
     slots: Slots,
-    runs: usize,
+    /// The format of the guest's CCWs.
+    format: Format,
+    stats: Stats,
 }
 
 impl<S: Storage> Translator<S> {
@@ -90,10 +109,12 @@ impl<S: Storage> Translator<S> {
     pub fn new(sizes: Sizes, seed: u64) -> Result<Self, S::Error> {
         Ok(Self {
             program: Program::new(sizes.ccws, seed)?,
+            layout: Layout::new(sizes.ccws)?,
             blocks: BlockList::new(sizes.idaws)?,
-            pages: Pages::new(sizes.idaws)?,
+            pages: Pages::new(sizes.idaws, seed)?,
             slots: Slots::default(),
-            runs: 0,
+            format: Format::One,
+            stats: Stats::default(),
         })
     }
 
@@ -123,9 +144,12 @@ impl<S: Storage> Translator<S> {
     ) -> Result<HostOrb, Error<M::Error>> {
         check(orb)?;
         self.program.walk(orb, memory)?;
-        self.runs = self.program.lay_out();
+        self.stats.ccws = self.program.len();
+        self.stats.runs = self.layout.lay_out(&mut self.program)?;
         self.collect(orb, memory)?;
         self.pages.pin(memory)?;
+        self.stats.pages = self.pages.pinned();
+        self.stats.pin_calls = self.pages.calls();
         Ok(self.emit(orb, arena)?)
     }
 
@@ -135,17 +159,14 @@ impl<S: Storage> Translator<S> {
         orb: &Orb,
         memory: &mut M,
     ) -> Result<(), Error<M::Error>> {
-        for entry in self.program.entries_mut() {
-            let Step::Data(access) = entry.step else {
+        for instance in self.layout.instances_mut() {
+            let Some(transfer) = instance.transfer() else {
                 continue;
             };
-            match self.blocks.add(&entry.ccw, orb, memory)? {
-                None => entry.step = Step::ProgramCheck,
-                Some(blocks) => {
-                    entry.blocks = blocks;
-                    for block in self.blocks.get(blocks) {
-                        self.pages.want(*block, access)?;
-                    }
+            instance.blocks = self.blocks.add(&instance.ccw, transfer, orb, memory)?;
+            for block in self.blocks.get(instance.blocks) {
+                if !transfer.skips(block) {
+                    self.pages.want(block.address, transfer.access())?;
                 }
             }
         }
@@ -154,47 +175,94 @@ impl<S: Storage> Translator<S> {
 
     /// Writes the host's program.
     fn emit<A: Arena>(&mut self, orb: &Orb, arena: &mut A) -> Result<HostOrb, Bound> {
-        let mut image = Image::new(arena, self.program.slots())?;
+        let mut image = Image::new(arena, self.layout.slots())?;
         self.slots = image.slots();
-        for entry in self.program.entries() {
-            let ccw = self.host_ccw(entry, &mut image)?;
-            image.put(entry.slot, &ccw);
-        }
-        let cpa = image.slot(self.program.slot(orb.cpa()));
-        Ok(HostOrb::new(orb, cpa))
-    }
-
-    fn host_ccw<A: Arena>(
-        &self,
-        entry: &Entry,
-        image: &mut Image<'_, A>,
-    ) -> Result<HostCcw, Bound> {
-        let list = match entry.step {
-            Step::ProgramCheck => None,
-            Step::Transfer => {
-                let target = self.program.slot(entry.ccw.address);
-                return Ok(HostCcw::Transfer(image.slot(target)));
+        self.format = Format::of(orb);
+        for (index, instance) in self.layout.instances().iter().enumerate() {
+            let ccw = match instance.step {
+                Step::Command => HostCcw::Command {
+                    command: instance.ccw.command,
+                    flags: instance.ccw.flags,
+                    count: instance.ccw.count,
+                    list: self.list(instance, &mut image)?,
+                },
+                _ => self.way_to(instance, &image),
+            };
+            image.put(instance.slot, &ccw);
+            self.stats.faults += usize::from(matches!(ccw, HostCcw::ProgramCheck));
+            for (guard, elsewhere) in (1..).zip(self.layout.elsewhere(index)) {
+                if let Some(elsewhere) = elsewhere {
+                    image.put(instance.slot + guard, &self.way_to(elsewhere, &image));
+                }
             }
-            Step::NoData => Some(image.sink_list()),
-            Step::Data(access) => image.list(self.blocks.get(entry.blocks), |block| {
-                self.pages.block(block, access)
-            })?,
-        };
-        Ok(list.map_or(HostCcw::ProgramCheck, |list| HostCcw::Command {
-            command: entry.ccw.command,
-            flags: entry.ccw.flags,
-            count: entry.ccw.count,
-            list,
-        }))
+        }
+        let written = image.written();
+        self.stats.idaws = written.idaws;
+        self.stats.midaws = written.midaws;
+        self.stats.faults += written.faults;
+        let cpa = image.slot(self.layout.start(orb.cpa()));
+        Ok(HostOrb::new(orb, cpa, written.midaws > 0))
     }
 
-    /// Replaces the addresses of the host's in `irb` by those of the guest's that they stand for.
+    /// What leads to where a CCW leads. For a transfer, that is the same transfer again, as the
+    /// channel does not take two of them in a row.
+    fn way_to<A: Arena>(&self, instance: &Instance, image: &Image<'_, A>) -> HostCcw {
+        let slot = match instance.step {
+            Step::ProgramCheck => None,
+            Step::Command => Some(instance.slot),
+            // That there is no CCW is the fault of the transfer (Principles of Operation,
+            // "Channel-Program Address").
+            Step::Transfer => self.layout.target(instance),
+        };
+        slot.map_or(HostCcw::ProgramCheck, |slot| {
+            HostCcw::Transfer(image.slot(slot))
+        })
+    }
+
+    /// Writes the list of a command.
+    fn list<A: Arena>(&self, instance: &Instance, image: &mut Image<'_, A>) -> Result<List, Bound> {
+        let Some(transfer) = instance.transfer() else {
+            return Ok(image.sink_list());
+        };
+        let target = |block: &Block| {
+            if transfer.skips(block) {
+                return Target::Sink;
+            }
+            self.pages
+                .block(block.address, transfer.access())
+                .map_or(Target::Fault, Target::Block)
+        };
+        let blocks = self.blocks.get(instance.blocks);
+        let fault = instance
+            .blocks
+            .fault
+            .then(|| (Block::default(), Target::Fault));
+        let len = blocks.len() + usize::from(instance.blocks.fault);
+        let words = blocks
+            .iter()
+            .map(|block| (*block, target(block)))
+            .chain(fault);
+        if instance.ccw.flags.contains(Flags::MIDA) {
+            image.list_midaws(len, words)
+        } else {
+            image.list_idaws(len, words.map(|(_, target)| target))
+        }
+    }
+
+    /// Replaces the addresses of the host's in `irb` by those of the guest's that they stand for,
+    /// and the format of the CCWs by that of the guest's.
     ///
     /// What stands for nothing of the guest's becomes zero and, in the extended-status word, not
     /// valid.
     pub fn write_back(&self, irb: &mut Irb) {
         let scsw = irb.scsw();
-        irb.set_scsw(scsw.with_cpa(self.guest_ccw(scsw.cpa()).unwrap_or(0)));
+        let format = match scsw.format() {
+            Format::One => self.format,
+            // The status is not one of a program of ours.
+            Format::Zero => Format::Zero,
+        };
+        let cpa = self.guest_ccw(scsw.cpa()).unwrap_or(0);
+        irb.set_scsw(scsw.with_format(format).with_cpa(cpa));
         irb.set_failing_storage_address(
             irb.failing_storage_address()
                 .and_then(|host| self.guest_storage(host)),
@@ -208,7 +276,7 @@ impl<S: Storage> Translator<S> {
     /// The guest address of the CCW at an absolute address.
     fn guest_ccw(&self, host: u32) -> Option<u32> {
         let slot = self.slots.at(host)?;
-        self.program.guest_address(slot)
+        self.layout.guest_address(slot)
     }
 
     /// The guest address of the data or the CCW at an absolute address.
@@ -223,8 +291,10 @@ impl<S: Storage> Translator<S> {
     pub fn release<M: GuestMemory>(&mut self, memory: &mut M) {
         self.pages.release(memory);
         self.blocks.clear();
+        self.layout.clear();
         self.program.clear();
-        self.runs = 0;
+        self.format = Format::One;
+        self.stats = Stats::default();
     }
 
     /// Whether a page in the `len` bytes of guest memory from `address` on is pinned.
@@ -240,13 +310,7 @@ impl<S: Storage> Translator<S> {
 
     /// What it took to translate the program, or nothing if there is none.
     pub fn stats(&self) -> Stats {
-        Stats {
-            ccws: self.program.entries().len(),
-            runs: self.runs,
-            idaws: self.blocks.len(),
-            pages: self.pages.pinned(),
-            pin_calls: self.pages.calls(),
-        }
+        self.stats
     }
 }
 

@@ -134,3 +134,81 @@ fn a_translator_has_the_same_room_for_every_program() {
         assert_eq!(machine.guest.reads.len(), program.len());
     }
 }
+
+/// A program whose data chains, of four commands, all go through two CCWs at 0x11000.
+fn meeting_chains(machine: &mut Machine) {
+    let program: Vec<_> = [0x01, 0x02, 0x0c, 0x03]
+        .into_iter()
+        .flat_map(|command| [ccw(command, Flags::CD, 1, 0x12000), tic(0x11000)])
+        .collect();
+    machine.program(Format::One, 0x10000, &program);
+    machine.program(
+        Format::One,
+        0x11000,
+        &[
+            ccw(0x00, Flags::CD, 1, 0x12000),
+            ccw(0x00, Flags::CC, 1, 0x12000),
+            // Status modifier leads through all of the chains.
+            ccw(0x03, Flags::CC, 1, 0),
+            tic(0x10000),
+            ccw(0x03, Flags::CC, 1, 0),
+            tic(0x10010),
+            ccw(0x03, Flags::CC, 1, 0),
+            tic(0x10020),
+            ccw(0x03, Flags::CC, 1, 0),
+            tic(0x10030),
+            ccw(0x03, NONE, 1, 0),
+        ],
+    );
+}
+
+#[test]
+fn each_command_in_effect_counts_as_a_ccw() {
+    // Eight CCWs begin the chains, nine end them, and two are there for each of four commands.
+    for (ccws, fits) in [(25, true), (24, false)] {
+        let mut machine = Machine::with_sizes(Sizes { ccws, idaws: 64 }, 0x4000);
+        machine.map(0x10000, 0x10000, iommu_type1_stub::Access::Write);
+        meeting_chains(&mut machine);
+        let result = machine.translate(&orb1(0x10000));
+        match result {
+            Ok(_) => assert!(fits, "{ccws}"),
+            Err(error) => {
+                assert!(!fits, "{ccws}: {error}");
+                assert_eq!(error, Error::TooLarge(Bound::Ccws));
+                assert_eq!(machine.guest.iommu.pins(), 0);
+            }
+        }
+        assert_eq!(machine.guest.reads.len(), 19, "each is fetched once");
+    }
+}
+
+#[test]
+fn a_maze_of_transfers_costs_one_fetch_for_each_ccw() {
+    // Every transfer leads to another, in every way that there is, and so against their order.
+    let mut machine = Machine::new();
+    machine.map(0x20000, 0x10000, iommu_type1_stub::Access::Write);
+    let mut program: Vec<_> = (0..700)
+        .rev()
+        .flat_map(|number: u32| {
+            let target = 0x10000 + 24 * (number * 389 % 700);
+            let command = [0x01, 0x02, 0x0c, 0x03][number as usize % 4];
+            let flags = if number % 3 == 0 {
+                Flags::CC
+            } else {
+                Flags::CD
+            };
+            [
+                ccw(command, flags, 1, 0x12000),
+                tic(target),
+                ccw(0x00, flags, 1, 0x12000),
+            ]
+        })
+        .collect();
+    program.push(ccw(0x03, NONE, 1, 0));
+    machine.program(Format::One, 0x10000, &program);
+    let result = machine.translate(&orb1(0x10000));
+    assert!(machine.guest.reads.len() <= program.len());
+    if let Err(error) = result {
+        assert_eq!(error, Error::TooLarge(Bound::Arena));
+    }
+}

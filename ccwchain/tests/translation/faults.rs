@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What is wrong in a program gives a program check at the CCW that is wrong.
+//! What is wrong in a program gives a program check at the CCW, and at the byte of its data, that is
+//! wrong.
 
 use ccwchain::{
     ccw::{
@@ -8,6 +9,7 @@ use ccwchain::{
         Flags,
         Format, //
     },
+    host_orb::HostOrb,
     orb, //
 };
 use iommu_type1_stub::Access;
@@ -17,7 +19,8 @@ use crate::machine::{
     orb0,
     orb1,
     tic,
-    Machine, //
+    Machine,
+    FAULT, //
 };
 
 const NONE: Flags = Flags::empty();
@@ -32,6 +35,7 @@ fn machine() -> Machine {
         (0x11020, [0x12004, 0x90000]),
         (0x11030, [0x90000, 0x12000]),
         (0x11040, [0x30000, 0x12000]),
+        (0x1fff0, [0x1_3004, 0x12004]),
     ] {
         for (offset, idaw) in [0, 8].into_iter().zip(idaws) {
             let bytes = idaw.to_be_bytes();
@@ -41,8 +45,8 @@ fn machine() -> Machine {
     machine
 }
 
-/// Runs `wrong` between two commands that are right; it alone must give a program check.
-fn check(format: Format, idaws: orb::Flags, wrong: Ccw, why: &str) {
+/// Translates `wrong` behind a command that is right.
+fn translate(format: Format, idaws: orb::Flags, wrong: Ccw) -> (Machine, HostOrb) {
     let mut machine = machine();
     let nop = ccw(0x03, Flags::CC, 1, 0);
     machine.program(format, 0x10000, &[nop, wrong]);
@@ -56,14 +60,13 @@ fn check(format: Format, idaws: orb::Flags, wrong: Ccw, why: &str) {
             .union(idaws),
     );
     let host = machine.translate(&orb).unwrap();
-    assert_eq!(machine.host_ccw(&host, 0).command, 0x03, "{why}");
-    assert!(machine.is_program_check(&host, 1), "{why}: {wrong}");
-    assert_eq!(machine.guest_cpa(host.orb().cpa() + 16), 0x10010, "{why}");
+    assert_eq!(machine.host_ccw(&host, 0).command, 0x03, "{wrong}");
+    (machine, host)
 }
 
 #[test]
-fn of_format_1() {
-    let idaw64 = orb::Flags::IDAW_64;
+fn what_is_no_ccw_gives_it_at_the_ccw() {
+    let midaw = orb::Flags::MIDAW;
     for (wrong, why) in [
         (ccw(0x08, NONE, 1, 0x10000), "a transfer with a count"),
         (ccw(0x08, Flags::SLI, 0, 0x10000), "a transfer with a flag"),
@@ -72,81 +75,95 @@ fn of_format_1() {
         (ccw(0x18, NONE, 0, 0x10000), "no transfer in format 1"),
         (ccw(0x00, NONE, 8, 0x12000), "no command"),
         (ccw(0xf0, NONE, 8, 0x12000), "no command"),
+        (ccw(0x02, Flags::CD, 0, 0x12000), "no data to be chained"),
         (ccw(0x02, NONE, 8, 0x8001_2000), "an address with bit 0"),
         (ccw(0x03, NONE, 8, 0x8001_2000), "an address with bit 0"),
-        (ccw(0x02, NONE, 8, 0x90000), "no such memory"),
-        (ccw(0x02, NONE, 8192, 0x1f000), "too little memory"),
-        (ccw(0x02, NONE, 8, 0x30000), "memory that cannot be written"),
-        (ccw(0x02, NONE, 8, 0x7fff_fffc), "more than 31 bits"),
-        (
-            ccw(0x02, Flags::MIDA, 8, 0x12000),
-            "MIDA that the ORB forbids",
-        ),
+        (ccw(0x02, Flags::MIDA, 8, 0x12000), "MIDAWs, not allowed"),
     ] {
-        check(Format::One, idaw64, wrong, why);
+        check_ccw(Format::One, NONE_ORB, wrong, why);
     }
-}
-
-#[test]
-fn of_format_0() {
-    let idaw64 = orb::Flags::IDAW_64;
+    for flags in [Flags::IDA, Flags::SKIP] {
+        let wrong = ccw(0x02, flags.union(Flags::MIDA), 8, 0x12000);
+        check_ccw(Format::One, midaw, wrong, "MIDAWs that cannot be");
+    }
     for (wrong, why) in [
         (ccw(0x02, NONE, 0, 0x12000), "a count of zero"),
         (ccw(0x03, NONE, 0, 0), "a count of zero"),
         (ccw(0xf0, NONE, 8, 0x12000), "no command"),
         (tic(0x10004), "a transfer to where no CCW can be"),
-        (ccw(0x02, NONE, 8, 0xff_fffc), "more than 24 bits"),
     ] {
-        check(Format::Zero, idaw64, wrong, why);
+        check_ccw(Format::Zero, NONE_ORB, wrong, why);
     }
 }
 
+fn check_ccw(format: Format, flags: orb::Flags, wrong: Ccw, why: &str) {
+    let (machine, host) = translate(format, flags, wrong);
+    assert!(machine.is_program_check(&host, 1), "{why}: {wrong}");
+    assert_eq!(machine.guest_cpa(host.orb().cpa() + 16), 0x10010, "{why}");
+}
+
+/// `wrong` must give a program check behind its blocks that are `good`, and not before.
+fn check_data(format: Format, idaws: orb::Flags, wrong: Ccw, good: &[u64], why: &str) {
+    let (machine, host) = translate(format, idaws, wrong);
+    let ccw = machine.host_ccw(&host, 1);
+    assert_eq!((ccw.command, ccw.count), (wrong.command, wrong.count));
+    let expected = [good, &[FAULT]].concat();
+    let blocks = machine.guest_blocks(&host, &ccw);
+    assert_eq!(blocks, Some(expected), "{why}: {wrong}");
+}
+
 #[test]
-fn of_lists_of_idaws() {
+fn data_that_is_not_there_gives_it_at_its_first_byte() {
+    let two4k = orb::Flags::IDAW_64;
+    let two2k = two4k.union(orb::Flags::IDAW_2K);
+    for (idaws, wrong, good) in [
+        (two4k, ccw(0x02, NONE, 8, 0x90000), [].as_slice()),
+        (two4k, ccw(0x02, NONE, 8192, 0x1f010), &[0x1f010]),
+        (two2k, ccw(0x02, NONE, 8192, 0x1f010), &[0x1f010, 0x1f800]),
+        (two4k, ccw(0x02, NONE, 8, 0x30000), &[]),
+        (two4k, ccw(0x02, NONE, 8192, 0x2fff0), &[]),
+        (two4k, ccw(0x01, NONE, 8192, 0x30000), &[0x30000]),
+        (two4k, ccw(0x02, NONE, 8, 0x7fff_fffc), &[]),
+    ] {
+        check_data(Format::One, idaws, wrong, good, "direct");
+    }
+    let wrong = ccw(0x02, NONE, 8, 0xff_fffc);
+    check_data(Format::Zero, two4k, wrong, &[], "more than 24 bits");
+}
+
+#[test]
+fn a_list_gives_it_where_it_is_wrong() {
     let one = NONE_ORB;
     let two4k = orb::Flags::IDAW_64;
     let two2k = two4k.union(orb::Flags::IDAW_2K);
-    for (idaws, address, why) in [
-        (two4k, 0x11004, "a list that is not on a doubleword"),
-        (one, 0x11002, "a list that is not on a word"),
-        (two4k, 0x90000, "a list that is not in memory"),
-        (two4k, 0x1fff8, "a list that is half in memory"),
-        (one, 0x1fffc, "a list that is half in memory"),
-        (two4k, 0x11010, "an IDAW within a block"),
-        (two4k, 0x11020, "an IDAW that names no memory"),
-        (two2k, 0x11020, "an IDAW that names no memory"),
-        (two2k, 0x11030, "a first IDAW that names no memory"),
-        (
-            two4k,
-            0x11040,
-            "a first IDAW of memory that cannot be written",
-        ),
-        (two4k, 0x7fff_fff8, "a list beyond 31 bits"),
+    for (idaws, address, good, why) in [
+        (two4k, 0x11004, [].as_slice(), "not on a doubleword"),
+        (one, 0x11002, &[], "not on a word"),
+        (two4k, 0x90000, &[], "not in memory"),
+        (two4k, 0x1fff8, &[0x12004], "half in memory"),
+        (one, 0x1fffc, &[0x12004], "half in memory"),
+        (two4k, 0x11010, &[0x12004], "an IDAW within a block"),
+        (two4k, 0x11020, &[0x12004], "no memory"),
+        (two2k, 0x11020, &[0x12004], "no memory"),
+        (two2k, 0x11030, &[], "no memory in the first"),
+        (two4k, 0x11040, &[], "memory that cannot be written"),
+        (two4k, 0x7fff_fff8, &[], "beyond 31 bits"),
     ] {
-        check(
-            Format::One,
-            idaws,
-            ccw(0x02, Flags::IDA, 4096, address),
-            why,
-        );
+        let wrong = ccw(0x02, Flags::IDA, 7000, address);
+        check_data(Format::One, idaws, wrong, good, why);
     }
-    check(
-        Format::Zero,
-        two4k,
-        ccw(0x02, Flags::IDA, 4096, 0xff_fff8),
-        "a list beyond 24 bits",
-    );
+    let wrong = ccw(0x02, Flags::IDA, 4096, 0xff_fff8);
+    check_data(Format::Zero, two4k, wrong, &[], "beyond 24 bits");
 }
 
 const NONE_ORB: orb::Flags = orb::Flags::empty();
 
 #[test]
-fn a_transfer_to_where_nothing_can_be_fetched_gives_its_program_check_there() {
+fn a_transfer_to_where_nothing_can_be_fetched_gives_its_program_check_itself() {
     let mut machine = machine();
     let host = machine.translate1(&[ccw(0x03, Flags::CC, 1, 0), tic(0x90000)]);
-    let target = machine.host_ccw(&host, 1).address;
-    assert_eq!(machine.guest_cpa(target), 0x90000);
-    assert!(machine.is_program_check(&host, (target - host.orb().cpa()) / 8));
+    assert!(machine.is_program_check(&host, 1));
+    assert_eq!(machine.guest_cpa(host.orb().cpa() + 16), 0x10010);
 }
 
 #[test]
@@ -158,13 +175,20 @@ fn a_fault_in_one_ccw_leaves_the_others_as_they_are() {
         ccw(0x01, NONE, 8, 0x30000),
     ]);
     assert_eq!(machine.host_ccw(&host, 0).command, 0x02);
-    assert!(machine.is_program_check(&host, 1));
+    let ccw = machine.host_ccw(&host, 1);
+    assert_eq!(machine.guest_blocks(&host, &ccw), Some(vec![FAULT]));
     let ccw = machine.host_ccw(&host, 2);
     assert_eq!(machine.guest_blocks(&host, &ccw), Some(vec![0x30000]));
 }
 
 /// Translates `wrong` in a guest whose memory has no end that would stop it.
-fn check_in_memory(format: Format, idaws: orb::Flags, wrong: Ccw, areas: &[(u64, &[u8])]) {
+fn check_in_memory(
+    format: Format,
+    idaws: orb::Flags,
+    wrong: Ccw,
+    areas: &[(u64, &[u8])],
+    good: &[u64],
+) {
     let mut machine = Machine::new();
     for address in [0xff_f000, 0x7fff_f000] {
         machine.map(address, 0x2000, Access::Write);
@@ -180,34 +204,43 @@ fn check_in_memory(format: Format, idaws: orb::Flags, wrong: Ccw, areas: &[(u64,
     };
     let orb = orb1(0x10000).with_flags(control);
     let host = machine.translate(&orb).unwrap();
-    assert!(machine.is_program_check(&host, 0), "{wrong}");
+    let ccw = machine.host_ccw(&host, 0);
+    let expected = [good, &[FAULT]].concat();
+    assert_eq!(machine.guest_blocks(&host, &ccw), Some(expected), "{wrong}");
 }
 
 #[test]
 fn addresses_end_where_the_format_ends_even_if_memory_does_not() {
     let two4k = orb::Flags::IDAW_64;
     let [zero, one] = [0xff_fff8, 0x7fff_fff8];
-    check_in_memory(Format::Zero, two4k, ccw(0x02, NONE, 9, zero), &[]);
-    check_in_memory(Format::One, two4k, ccw(0x02, NONE, 9, one), &[]);
-    for (format, list) in [(Format::Zero, zero), (Format::One, one)] {
+    for (format, last) in [(Format::Zero, zero), (Format::One, one)] {
+        let wrong = ccw(0x02, NONE, 9, last);
+        check_in_memory(format, two4k, wrong, &[], &[last.into()]);
         let idaws = [[0, 0, 0, 0, 0, 1, 0, 0]; 2].concat();
-        let areas = [(list.into(), idaws.as_slice())];
-        let wrong = ccw(0x02, Flags::IDA, 8192, list);
-        check_in_memory(format, two4k, wrong, &areas);
+        let areas = [(last.into(), idaws.as_slice())];
+        let wrong = ccw(0x02, Flags::IDA, 8192, last);
+        check_in_memory(format, two4k, wrong, &areas, &[0x10000]);
     }
     let areas = [(0x11000, [0x80, 0x01, 0x20, 0x00].as_slice())];
     let wrong = ccw(0x02, Flags::IDA, 8, 0x11000);
-    check_in_memory(Format::One, NONE_ORB, wrong, &areas);
+    check_in_memory(Format::One, NONE_ORB, wrong, &areas, &[]);
+    let wrong = ccw(0x0c, NONE, 9, 0x7);
+    let mut machine = Machine::new();
+    machine.map(0, 0x1000, Access::Write);
+    let host = machine.translate1(&[wrong]);
+    let ccw = machine.host_ccw(&host, 0);
+    let blocks = machine.guest_blocks(&host, &ccw);
+    assert_eq!(blocks, Some(vec![7, FAULT]), "below zero");
 }
 
 #[test]
 fn a_good_list_at_a_bad_address_is_a_bad_list() {
     let areas = [(0x11004, [0, 0, 0, 0, 0, 1, 0, 0].as_slice())];
     let wrong = ccw(0x02, Flags::IDA, 8, 0x11004);
-    check_in_memory(Format::One, orb::Flags::IDAW_64, wrong, &areas);
+    check_in_memory(Format::One, orb::Flags::IDAW_64, wrong, &areas, &[]);
     let areas = [(0x11002, [0, 1, 0, 0].as_slice())];
     let wrong = ccw(0x02, Flags::IDA, 8, 0x11002);
-    check_in_memory(Format::One, NONE_ORB, wrong, &areas);
+    check_in_memory(Format::One, NONE_ORB, wrong, &areas, &[]);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::convert::Infallible;
 use ccwchain::{
     ccw::{
         Ccw,
+        Direction,
         Flags,
         Format, //
     },
@@ -18,6 +19,10 @@ use ccwchain::{
         GuestMemory,
         MemoryError,
         Storage, //
+    },
+    midaw::{
+        self,
+        Midaw, //
     },
     orb::{
         self,
@@ -115,6 +120,9 @@ impl Arena for Low {
         self.bytes[offset..offset + bytes.len()].copy_from_slice(bytes);
     }
 }
+
+/// The address of a fault in a list.
+pub(crate) const FAULT: u64 = 0xffff_ffff_ffff_f001;
 
 /// All of it.
 pub(crate) struct Machine {
@@ -214,7 +222,7 @@ impl Machine {
         self.host_ccw(host, number) == ccw(0, Flags::empty(), 0, 0x8000_0000)
     }
 
-    /// The IDAWs of a host CCW.
+    /// The IDAWs of a host CCW, up to a fault.
     pub(crate) fn host_idaws(&self, host: &HostOrb, ccw: &Ccw) -> Vec<u64> {
         assert!(ccw.flags.contains(Flags::IDA), "{ccw}");
         let format = ccwchain::idaw::Format::of(&host.orb());
@@ -222,31 +230,75 @@ impl Machine {
             let address = u64::from(ccw.address) + 8 * number;
             u64::from_be_bytes(self.arena.get(address).unwrap())
         };
-        let needed = format.needed(idaw(0), ccw.count.max(1)) as u64;
+        let count = ccw.count.max(1);
+        let needed = match ccw.direction() {
+            Direction::ReadBackward => format.needed_backward(idaw(0), count),
+            _ => format.needed(idaw(0), count),
+        };
+        let mut idaws: Vec<_> = (0..needed as u64).map(idaw).collect();
+        if let Some(fault) = idaws.iter().position(|idaw| *idaw == FAULT) {
+            idaws.truncate(fault + 1);
+        }
         let list = u64::from(ccw.address);
-        assert_eq!(list / 2048, (list + 8 * needed - 1) / 2048, "{ccw}");
-        (0..needed).map(idaw).collect()
+        let last = list + 8 * idaws.len() as u64 - 1;
+        assert_eq!(list / 2048, last / 2048, "{ccw}");
+        idaws
     }
 
-    /// The guest addresses of the blocks that a host CCW moves; none for those of the sink page.
+    /// The guest addresses of the blocks that a host CCW moves, and [`FAULT`] behind them if there
+    /// is a program check; none for those of the sink page. The command code is to be the one in
+    /// effect.
     pub(crate) fn guest_blocks(&self, host: &HostOrb, ccw: &Ccw) -> Option<Vec<u64>> {
         let idaws = self.host_idaws(host, ccw);
         if idaws.iter().all(|idaw| *idaw == self.arena.address.into()) {
             return None;
         }
+        let guest = |idaw: &u64| match *idaw {
+            FAULT => FAULT,
+            idaw => self.guest_address(ccw, idaw),
+        };
+        Some(idaws.iter().map(guest).collect())
+    }
+
+    /// The guest address of data at an address of the host's that a CCW uses.
+    fn guest_address(&self, ccw: &Ccw, address: u64) -> u64 {
         let access = if ccw.direction().stores() {
             Access::Write
         } else {
             Access::Read
         };
-        let guest = |idaw: &u64| {
-            assert!(
-                self.guest.iommu.pinned_for(*idaw) >= Some(access),
-                "{ccw}: IDAW {idaw:#x} is not pinned for {access:?}"
-            );
-            self.guest.iommu.iova(*idaw).unwrap()
-        };
-        Some(idaws.iter().map(guest).collect())
+        assert!(
+            self.guest.iommu.pinned_for(address) >= Some(access),
+            "{ccw}: {address:#x} is not pinned for {access:?}"
+        );
+        self.guest.iommu.iova(address).unwrap()
+    }
+
+    /// The MIDAWs of a host CCW, with the guest's addresses; [`FAULT`] is kept, and what is in the
+    /// sink page has the address that it has there.
+    pub(crate) fn guest_midaws(&self, ccw: &Ccw) -> Vec<Midaw> {
+        assert!(ccw.flags.contains(Flags::MIDA), "{ccw}");
+        assert_eq!(ccw.address % 16, 0, "{ccw}");
+        let sink = u64::from(self.arena.address);
+        let mut midaws = Vec::new();
+        let mut rest = ccw.count;
+        for address in (u64::from(ccw.address)..).step_by(16) {
+            assert_eq!(address / 4096, u64::from(ccw.address) / 4096, "{ccw}");
+            let midaw = Midaw::parse(self.arena.get(address).unwrap()).unwrap();
+            rest = rest.saturating_sub(midaw.count);
+            midaws.push(Midaw {
+                address: match midaw.address {
+                    FAULT => FAULT,
+                    address if address / 4096 == sink / 4096 => address - sink,
+                    address => self.guest_address(ccw, address),
+                },
+                ..midaw
+            });
+            if rest == 0 || midaw.flags.contains(midaw::Flags::LAST) {
+                break;
+            }
+        }
+        midaws
     }
 
     /// What the guest sees of a status with this CPA.

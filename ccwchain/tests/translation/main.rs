@@ -2,14 +2,16 @@
 
 //! The promises of the translator, on the type1 stand-in.
 
+mod backward;
 mod bounds;
-mod channel;
+mod chaining;
 mod data;
 mod faults;
 mod machine;
+mod midaws;
 mod pages;
-mod random;
 mod requests;
+mod table;
 mod undo;
 mod walk;
 mod write_back;

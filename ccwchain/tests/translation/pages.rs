@@ -19,7 +19,8 @@ use iommu_type1_stub::{
 use crate::machine::{
     ccw,
     orb1,
-    Machine, //
+    Machine,
+    FAULT, //
 };
 
 const NONE: Flags = Flags::empty();
@@ -39,6 +40,8 @@ fn a_page_is_pinned_once_for_a_program() {
             ccws: 3,
             runs: 1,
             idaws: 3,
+            midaws: 0,
+            faults: 0,
             pages: 1,
             pin_calls: 1,
         }
@@ -100,7 +103,8 @@ fn memory_that_cannot_be_written_can_be_fetched_from() {
     ]);
     let ccw = machine.host_ccw(&host, 0);
     assert_eq!(machine.guest_blocks(&host, &ccw), Some(vec![0x30000]));
-    assert!(machine.is_program_check(&host, 1));
+    let ccw = machine.host_ccw(&host, 1);
+    assert_eq!(machine.guest_blocks(&host, &ccw), Some(vec![FAULT]));
 }
 
 #[test]
@@ -116,7 +120,9 @@ fn a_page_that_is_not_there_does_not_cost_its_neighbours() {
     assert_eq!(machine.guest.iommu.pins(), 2);
     let ccw = machine.host_ccw(&host, 0);
     assert_eq!(machine.guest_blocks(&host, &ccw), Some(vec![0x1e000]));
-    assert!(machine.is_program_check(&host, 1));
+    let ccw = machine.host_ccw(&host, 1);
+    let blocks = machine.guest_blocks(&host, &ccw);
+    assert_eq!(blocks, Some(vec![0x1f000, FAULT]));
     let ccw = machine.host_ccw(&host, 2);
     assert_eq!(machine.guest_blocks(&host, &ccw), Some(vec![0x1f000]));
 }

@@ -13,6 +13,7 @@ use ccwchain::{
 
 use crate::machine::{
     ccw,
+    orb0,
     orb1,
     Machine, //
 };
@@ -82,4 +83,34 @@ fn the_host_gets_what_the_guest_asks_for() {
         .with_cpa(machine.arena.address + 4096 + 256);
     let [intparm, control, cpa] = expected.words();
     assert_eq!(host.words(), [intparm, control, cpa, 0, 0, 0, 0, 0]);
+}
+
+#[test]
+fn midaws_are_asked_for_only_where_they_are_used() {
+    let midaw = orb::Flags::MIDAW;
+    for flags in [Flags::empty(), Flags::MIDA] {
+        let mut machine = machine();
+        let program = [ccw(0x02, flags, 16, 0x18000)];
+        machine.program(Format::One, 0x10000, &program);
+        let orb = orb1(0x10000);
+        let orb = orb.with_flags(orb.flags().union(midaw));
+        let host = machine.translate(&orb).unwrap();
+        let asked = host.orb().flags().contains(midaw);
+        assert_eq!(asked, flags == Flags::MIDA);
+    }
+}
+
+#[test]
+fn immediate_operations_of_format_0_programs_keep_having_no_incorrect_length() {
+    let mut machine = machine();
+    machine.program(Format::Zero, 0x10000, &[ccw(0x03, Flags::empty(), 1, 0)]);
+    let host = machine.translate(&orb0(0x10000)).unwrap();
+    assert!(host.orb().flags().contains(orb::Flags::LENGTH));
+    for length in [orb::Flags::empty(), orb::Flags::LENGTH] {
+        let orb = orb1(0x10000);
+        let orb = orb.with_flags(orb.flags().union(length));
+        let host = machine.translate(&orb).unwrap();
+        let found = host.orb().flags().intersection(orb::Flags::LENGTH);
+        assert_eq!(found, length, "programs of format 1 say it themselves");
+    }
 }

@@ -7,7 +7,14 @@ use ccwchain::{
         Flags,
         Format, //
     },
-    error::Error,
+    error::{
+        Bound,
+        Error, //
+    },
+    orb::{
+        self,
+        Orb, //
+    },
     translator::Stats, //
 };
 use iommu_type1_stub::{
@@ -23,7 +30,7 @@ use crate::machine::{
     Machine, //
 };
 
-/// A program that needs nine reads and three pins.
+/// A program that needs eleven reads and five pins, with lists of both kinds and a data chain.
 fn machine() -> Machine {
     let mut machine = Machine::new();
     let cc = Flags::CC;
@@ -41,11 +48,23 @@ fn machine() -> Machine {
             tic(0x10020),
             ccw(0x03, Flags::empty(), 1, 0),
             ccw(0x02, cc, 80, 0x1c000),
-            ccw(0x02, cc, 80, 0x1d000),
-            ccw(0x03, Flags::empty(), 1, 0),
+            ccw(0x02, Flags::CD, 80, 0x1d000),
+            ccw(0x00, Flags::MIDA, 32, 0x18010),
         ],
     );
+    for (address, midaw) in [
+        (0x18010, [16, 0x15000]),
+        (0x18020, [16 | 0x80 << 16, 0x17000_u64]),
+    ] {
+        let bytes = midaw.map(u64::to_be_bytes).concat();
+        machine.guest.iommu.store(address, &bytes).unwrap();
+    }
     machine
+}
+
+fn orb() -> Orb {
+    let orb = orb1(0x10000);
+    orb.with_flags(orb.flags().union(orb::Flags::MIDAW))
 }
 
 fn translate_with_fault(
@@ -59,7 +78,7 @@ fn translate_with_fault(
         after,
         error,
     }));
-    let result = machine.translate(&orb1(0x10000));
+    let result = machine.translate(&orb());
     let stats = machine.translator.stats();
     (machine, result.map(|_| stats))
 }
@@ -67,10 +86,10 @@ fn translate_with_fault(
 #[test]
 fn a_shortage_at_any_step_leaves_nothing_behind() {
     let mut machine = machine();
-    machine.translate(&orb1(0x10000)).unwrap();
+    machine.translate(&orb()).unwrap();
     let reads = machine.guest.iommu.counts().reads;
     let pins = machine.guest.iommu.counts().pin_calls;
-    assert_eq!((reads, pins), (9, 3));
+    assert_eq!((reads, pins), (11, 5));
 
     for (operation, times) in [(Operation::Read, reads), (Operation::Pin, pins)] {
         for after in 0..times {
@@ -85,21 +104,21 @@ fn a_shortage_at_any_step_leaves_nothing_behind() {
 
 #[test]
 fn a_limit_on_pins_at_any_height_leaves_nothing_behind() {
-    for limit in 0..5 {
+    for limit in 0..7 {
         let mut machine = machine();
         machine.guest.iommu.set_limit(limit);
-        let result = machine.translate(&orb1(0x10000));
+        let result = machine.translate(&orb());
         assert_eq!(result, Err(Error::Memory(Type1Error::NoMemory)));
         assert_eq!(machine.guest.iommu.pins(), 0);
     }
     let mut machine = machine();
-    machine.guest.iommu.set_limit(5);
-    machine.translate(&orb1(0x10000)).unwrap();
+    machine.guest.iommu.set_limit(7);
+    machine.translate(&orb()).unwrap();
 }
 
 #[test]
 fn a_fault_of_the_guests_at_any_step_is_not_an_error() {
-    for (operation, times) in [(Operation::Read, 9), (Operation::Pin, 3)] {
+    for (operation, times) in [(Operation::Read, 11), (Operation::Pin, 5)] {
         for after in 0..times {
             let (mut machine, result) =
                 translate_with_fault(operation, after, Type1Error::Unmapped);
@@ -107,6 +126,24 @@ fn a_fault_of_the_guests_at_any_step_is_not_an_error() {
             assert_eq!(machine.guest.iommu.pins(), stats.pages);
             machine.release();
             assert_eq!(machine.guest.iommu.pins(), 0);
+        }
+    }
+}
+
+#[test]
+fn an_arena_of_any_size_leaves_nothing_behind() {
+    let needed = 4096 + 256 + 8 * (7 + 2 * 3) + 8 * 6 + 8 + 16 * 2;
+    for size in 0..=needed {
+        let mut machine = machine();
+        machine.arena.bytes.truncate(size);
+        match machine.translate(&orb()) {
+            Ok(_) => assert_eq!(size, needed),
+            Err(error) => {
+                assert!(size < needed, "{size}: {error}");
+                assert_eq!(error, Error::TooLarge(Bound::Arena));
+                assert_eq!(machine.guest.iommu.pins(), 0);
+                assert_eq!(machine.translator.stats(), Stats::default());
+            }
         }
     }
 }

@@ -2,15 +2,9 @@
 
 //! Which CCWs belong to a program, and where they come to stand.
 
-use ccwchain::{
-    ccw::{
-        Flags,
-        Format, //
-    },
-    error::{
-        Error,
-        Feature, //
-    },
+use ccwchain::ccw::{
+    Flags,
+    Format, //
 };
 use iommu_type1_stub::Access;
 
@@ -122,13 +116,14 @@ fn transfers_lead_forward_back_and_into_other_segments() {
         tic(0x12008),
     ]);
     let first = host.orb().cpa();
-    assert_eq!(machine.translator.stats().runs, 2);
+    assert_eq!(machine.translator.stats().runs, 3);
+    // The end of a command stands before what only a transfer leads to.
     assert_eq!(
-        guest_addresses(&machine, first, 5),
-        [0x10000, 0x10008, 0x10010, 0x10018, 0x10020]
+        guest_addresses(&machine, first, 8),
+        [0x10000, 0x10008, 0x10010, 0x10018, 0x10020, 0x10028, 0x10018, 0x10020]
     );
-    assert_eq!(machine.host_ccw(&host, 1), tic(first + 24));
-    let into_the_middle = machine.host_ccw(&host, 4).address;
+    assert_eq!(machine.host_ccw(&host, 1), tic(first + 48));
+    let into_the_middle = machine.host_ccw(&host, 7).address;
     assert_eq!(machine.guest_cpa(into_the_middle), 0x12008);
     let back = (into_the_middle + 8 - first) / 8;
     assert_eq!(machine.host_ccw(&host, back), tic(into_the_middle - 8));
@@ -162,16 +157,6 @@ fn the_ccw_behind_a_transfer_is_for_status_modifier() {
 
 #[test]
 fn what_is_no_program_behind_a_transfer_does_no_harm() {
-    for garbage in [
-        ccw(0x02, Flags::CD, 80, 0x11000),
-        ccw(0x02, Flags::MIDA, 80, 0x11000),
-        ccw(0x0c, NONE, 80, 0x11000),
-    ] {
-        let mut machine = Machine::new();
-        machine.program(Format::One, 0x12000, &[ccw(0x03, NONE, 1, 0)]);
-        let host = machine.translate1(&[ccw(0x03, Flags::CC, 1, 0), tic(0x12000), garbage]);
-        assert!(machine.is_program_check(&host, 2), "{garbage}");
-    }
     let mut machine = Machine::new();
     let program = [ccw(0x03, Flags::CC, 1, 0), tic(0x1fff0)];
     machine.program(Format::One, 0x1fff0, &program);
@@ -184,7 +169,8 @@ fn loops_of_transfers_end_the_walk() {
     let mut machine = Machine::new();
     let host = machine.translate1(&[tic(0x10008), tic(0x10000)]);
     assert_eq!(machine.guest.reads.len(), 2);
-    assert_eq!(machine.host_ccw(&host, 1), tic(host.orb().cpa()));
+    assert_eq!(machine.host_ccw(&host, 0), tic(host.orb().cpa() + 32));
+    assert_eq!(machine.host_ccw(&host, 4), tic(host.orb().cpa()));
 }
 
 #[test]
@@ -205,21 +191,46 @@ fn runs_never_touch_each_other() {
 }
 
 #[test]
-fn what_is_not_supported_is_refused_with_the_address_of_its_ccw() {
-    let midaw = ccwchain::orb::Flags::MIDAW;
-    for (feature, flags, command) in [
-        (Feature::DataChaining, Flags::CD, 0x02),
-        (Feature::Midaw, Flags::MIDA, 0x02),
-        (Feature::ReadBackward, NONE, 0x0c),
+fn status_modifier_leads_past_what_leads_on_and_nothing_else() {
+    for (passed, ccws) in [
+        (tic(0x12000), 4),
+        (ccw(0x03, Flags::CC, 1, 0), 3),
+        (ccw(0x02, Flags::CD, 8, 0x12000), 3),
+        (ccw(0x02, Flags::CC.union(Flags::MIDA), 8, 0x12000), 3),
+        (ccw(0x03, NONE, 1, 0), 2),
+        (ccw(0x00, NONE, 1, 0), 2),
     ] {
         let mut machine = Machine::new();
-        let program = [ccw(0x03, Flags::CC, 1, 0), ccw(command, flags, 80, 0x11000)];
-        machine.program(Format::One, 0x10000, &program);
-        let orb = orb1(0x10000);
-        let orb = orb.with_flags(orb.flags().union(midaw));
-        let error = machine.translate(&orb).unwrap_err();
-        assert_eq!(error, Error::Unsupported(feature, 0x10008));
-        assert!(error.to_string().contains("CCW at 0x00010008"), "{error}");
-        assert_eq!(machine.guest.iommu.pins(), 0);
+        machine.program(Format::One, 0x12000, &[ccw(0x03, NONE, 1, 0)]);
+        let host = machine.translate1(&[
+            ccw(0x07, Flags::CC, 6, 0x11000),
+            passed,
+            ccw(0x02, NONE, 8, 0x11000),
+        ]);
+        assert_eq!(machine.translator.stats().ccws, ccws, "{passed}");
+        let leads_on = machine.host_ccw(&host, 2).command == 0x02;
+        assert_eq!(leads_on, ccws > 2, "{passed}");
     }
+}
+
+#[test]
+fn what_status_modifier_does_not_lead_to_is_not_next_in_line() {
+    // The third CCW is of the program, but the second one ends it.
+    let mut machine = Machine::new();
+    machine.program(
+        Format::One,
+        0x12000,
+        &[ccw(0x03, Flags::CC, 1, 0), tic(0x10018)],
+    );
+    let host = machine.translate1(&[
+        ccw(0x07, Flags::CC, 6, 0x11000),
+        tic(0x12000),
+        ccw(0x03, NONE, 1, 0),
+        ccw(0x02, NONE, 8, 0x11000),
+    ]);
+    assert_eq!(machine.host_ccw(&host, 2).command, 0x03);
+    for guard in 3..6 {
+        assert!(machine.is_program_check(&host, guard));
+    }
+    assert_eq!(machine.host_ccw(&host, 6).command, 0x02);
 }

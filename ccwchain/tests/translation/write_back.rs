@@ -3,7 +3,10 @@
 //! No host address reaches the guest.
 
 use ccwchain::{
-    ccw::Flags,
+    ccw::{
+        Flags,
+        Format, //
+    },
     host_orb::HostOrb,
     irb::Irb,
     scsw::Scsw, //
@@ -11,6 +14,8 @@ use ccwchain::{
 
 use crate::machine::{
     ccw,
+    orb0,
+    orb1,
     tic,
     Machine, //
 };
@@ -19,11 +24,7 @@ const LOGOUT: u32 = 0x0400_0000;
 
 fn machine() -> (Machine, HostOrb) {
     let mut machine = Machine::new();
-    machine.program(
-        ccwchain::ccw::Format::One,
-        0x13000,
-        &[ccw(0x03, Flags::empty(), 1, 0)],
-    );
+    machine.program(Format::One, 0x13000, &[ccw(0x03, Flags::empty(), 1, 0)]);
     let host = machine.translate1(&[ccw(0x02, Flags::CC, 80, 0x12040), tic(0x13000)]);
     (machine, host)
 }
@@ -142,4 +143,54 @@ fn fields_that_are_not_valid_say_nothing_either() {
     let mut irb = Irb::from_bytes(&bytes);
     machine.translator.write_back(&mut irb);
     assert_eq!(irb, Irb::default());
+}
+
+#[test]
+fn the_status_has_the_format_of_the_guests_ccws() {
+    let mut machine = Machine::new();
+    for (format, orb) in [(Format::Zero, orb0(0x10000)), (Format::One, orb1(0x10000))] {
+        machine.program(format, 0x10000, &[ccw(0x03, Flags::empty(), 1, 0)]);
+        machine.translate(&orb).unwrap();
+        for (of_host, of_guest) in [(Format::One, format), (Format::Zero, Format::Zero)] {
+            let mut irb = Irb::default();
+            irb.set_scsw(Scsw::default().with_format(of_host));
+            machine.translator.write_back(&mut irb);
+            assert_eq!(irb.scsw().format(), of_guest);
+        }
+    }
+    machine.release();
+    let mut irb = Irb::default();
+    irb.set_scsw(Scsw::default().with_format(Format::One));
+    machine.translator.write_back(&mut irb);
+    assert_eq!(irb.scsw().format(), Format::One, "no program of ours");
+}
+
+#[test]
+fn a_fault_in_a_list_is_no_address_of_the_guests() {
+    let mut machine = Machine::new();
+    machine.translate1(&[ccw(0x02, Flags::empty(), 80, 0x90000)]);
+    let mut irb = logout(Some(0xffff_ffff_ffff_f001), None);
+    machine.translator.write_back(&mut irb);
+    assert_eq!(irb, logout(None, None));
+}
+
+#[test]
+fn both_forms_of_a_failing_storage_address_become_the_guests() {
+    let mut machine = Machine::new();
+    machine.map(0x1_2345_6000, 0x1000, iommu_type1_stub::Access::Write);
+    let bytes = 0x1_2345_6040_u64.to_be_bytes();
+    machine.guest.iommu.store(0x18000, &bytes).unwrap();
+    let host = machine.translate1(&[
+        ccw(0x02, Flags::CC.union(Flags::IDA), 80, 0x18000),
+        ccw(0x02, Flags::empty(), 80, 0x12040),
+    ]);
+    for (number, guest) in [(0, 0x1_2345_6041), (1, 0x12041)] {
+        let ccw = machine.host_ccw(&host, number);
+        let [data] = machine.host_idaws(&host, &ccw)[..] else {
+            panic!("{ccw}");
+        };
+        let mut irb = logout(Some(data + 1), None);
+        machine.translator.write_back(&mut irb);
+        assert_eq!(irb, logout(Some(guest), None));
+    }
 }

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The ways in which the channel can come to a CCW, and what is in effect then.
+//!
+//! When commands are chained, the command code of a CCW says what to do. When data is chained, it is
+//! ignored: the command of the first CCW of the data chain stays in effect, through transfers, up to
+//! the end of the chain (Principles of Operation, "Chaining").
+
+use crate::{
+    ccw::{
+        self,
+        Ccw,
+        Direction,
+        Flags, //
+    },
+    memory::Access,
+    midaw::{
+        self,
+        Midaw, //
+    },
+};
+
+/// A set of ways.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Ways(u8);
+
+impl Ways {
+    /// As a command.
+    pub(crate) const COMMAND: Self = Self(0x01);
+    /// By data chaining, with a command in effect that moves no data.
+    const NO_DATA: Self = Self(0x02);
+    /// By data chaining, with a command in effect that fetches.
+    const FETCH: Self = Self(0x04);
+    /// By data chaining, with a command in effect that stores.
+    const STORE: Self = Self(0x08);
+    /// By data chaining, with a command in effect that stores backward.
+    const STORE_BACKWARD: Self = Self(0x10);
+    /// Right behind a CCW that chains commands, so that status modifier leads past this one. This
+    /// goes with `COMMAND`.
+    pub(crate) const STEPPED_OVER: Self = Self(0x20);
+
+    /// In none of these ways.
+    pub(crate) const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Whether all of `other` are among these.
+    pub(crate) const fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// These and `other`.
+    pub(crate) const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// These without `other`.
+    pub(crate) const fn difference(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
+    /// Each of these for itself.
+    pub(crate) fn each(self) -> impl Iterator<Item = Self> {
+        (0..u8::BITS)
+            .map(|bit| Self(1 << bit))
+            .filter(move |way| self.contains(*way))
+    }
+
+    /// What is in effect when the channel comes in these ways to a CCW that is no transfer: the ways
+    /// in which it comes to the next one if data is chained.
+    ///
+    /// There is nothing if the channel refuses the CCW: for its command code, or for a count of zero
+    /// when data is chained.
+    pub(crate) const fn in_effect(self, ccw: &Ccw) -> Self {
+        let chained = if ccw.count == 0 {
+            Self(0)
+        } else {
+            self.difference(Self::COMMAND.union(Self::STEPPED_OVER))
+        };
+        if self.contains(Self::COMMAND) {
+            chained.union(Self::of_command(ccw))
+        } else {
+            chained
+        }
+    }
+
+    const fn of_command(ccw: &Ccw) -> Self {
+        match ccw.direction() {
+            _ if ccw.command == ccw::NO_OPERATION => Self::NO_DATA,
+            Direction::Invalid | Direction::TransferInChannel => Self(0),
+            Direction::Write | Direction::Control => Self::FETCH,
+            Direction::Read | Direction::Sense => Self::STORE,
+            Direction::ReadBackward => Self::STORE_BACKWARD,
+        }
+    }
+
+    /// How a CCW moves data when this one is in effect, if it does.
+    pub(crate) const fn transfer(self, ccw: &Ccw) -> Option<Transfer> {
+        let transfer = match self {
+            _ if ccw.count == 0 => return None,
+            Self::FETCH => return Some(Transfer::Fetch),
+            Self::STORE => Transfer::Store,
+            Self::STORE_BACKWARD => Transfer::StoreBackward,
+            _ => return None,
+        };
+        // To a command that fetches, the flag means nothing.
+        if ccw.flags.contains(Flags::SKIP) {
+            None
+        } else {
+            Some(transfer)
+        }
+    }
+}
+
+/// How a CCW moves data.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Transfer {
+    /// From memory.
+    Fetch,
+    /// To memory.
+    Store,
+    /// To memory, towards lower addresses.
+    StoreBackward,
+}
+
+impl Transfer {
+    /// The access to memory that this takes.
+    pub(crate) const fn access(self) -> Access {
+        match self {
+            Self::Fetch => Access::Read,
+            Self::Store | Self::StoreBackward => Access::Write,
+        }
+    }
+
+    /// Whether addresses go down.
+    pub(crate) const fn backward(self) -> bool {
+        matches!(self, Self::StoreBackward)
+    }
+
+    /// Whether the data of a MIDAW is skipped: as with CCWs, only if it were to be stored.
+    pub(crate) const fn skips(self, midaw: &Midaw) -> bool {
+        midaw.flags.contains(midaw::Flags::SKIP) && !matches!(self, Self::Fetch)
+    }
+}

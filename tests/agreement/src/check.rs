@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Whether a case fails.
+
+use std::fmt;
+
+use channel::{
+    device_status::STATUS_MODIFIER,
+    run,
+    Ccw,
+    Ending,
+    Event,
+    Memory,
+    Request,
+    Run,
+    Status,
+    Step,
+    Use, //
+};
+
+use crate::{
+    case::{
+        Case,
+        Lines, //
+    },
+    guest::Guest,
+    host::Host,
+    player::Player, //
+};
+
+/// How many CCWs of a program may take control.
+const LIMIT: usize = 48;
+
+/// How a program ended that did not fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Nothing unusual.
+    Good,
+    /// Incorrect length.
+    Length,
+    /// Unit check or unit exception.
+    Device,
+    /// A program check.
+    Check,
+    /// A program check after data was moved.
+    LateCheck,
+    /// The program suspended itself.
+    Suspended,
+    /// It did not end.
+    Cut,
+}
+
+/// How a case failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// The translator gave an error.
+    Refused(String),
+    /// The channel used what it should not.
+    Violation(String),
+    /// Something is not the same; what, and what guest and host did.
+    Difference(&'static str, Box<(Run, Run)>),
+    /// Pages of the guest's with these contents differ.
+    Memory(u64),
+    /// So many pins were left.
+    Pins(usize),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(error) => write!(f, "the translator refuses it: {error}"),
+            Self::Violation(what) => write!(f, "the host's channel {what}"),
+            Self::Difference(what, runs) => {
+                let (guest, host) = &**runs;
+                write!(
+                    f,
+                    "{what} differ\nguest:\n{}host:\n{}",
+                    Lines(guest),
+                    Lines(host)
+                )
+            }
+            Self::Memory(address) => {
+                write!(f, "memory differs in the page at {address:#x} of the guest")
+            }
+            Self::Pins(pins) => write!(f, "{pins} pins are left after the program"),
+        }
+    }
+}
+
+/// Translates the program of a case, and runs it and its translation.
+pub fn check(case: &Case) -> Result<Kind, Failure> {
+    let mut guest = Guest::new();
+    let mut host = Host::new();
+    for (address, bytes) in case.contents() {
+        guest.put(address, &bytes);
+        host.put(address, &bytes);
+    }
+    let orb = host.translate(&case.orb).map_err(Failure::Refused)?;
+    let request = Request::from_orb(orb.orb().words());
+
+    let kind = agreement(case, &mut guest, &mut host, &request)?;
+    containment(case, &mut host, &request)?;
+    match host.release() {
+        0 => Ok(kind),
+        pins => Err(Failure::Pins(pins)),
+    }
+}
+
+/// Runs the program on both sides with a device that does only what the translator follows.
+fn agreement(
+    case: &Case,
+    guest: &mut Guest,
+    host: &mut Host,
+    request: &Request,
+) -> Result<Kind, Failure> {
+    let (of_guest, steps) = run_guest(case, guest);
+    let of_host = run(host, &mut Player::new(&steps, true), request, LIMIT);
+    if let Some(what) = host.violation.take() {
+        return Err(Failure::Violation(what));
+    }
+    let of_host = written_back(host, of_host);
+    let differ = |what| {
+        Err(Failure::Difference(
+            what,
+            Box::new((of_guest.clone(), of_host.clone())),
+        ))
+    };
+    if host.write_back(0).format() != ccwchain::ccw::Format::of(&case.orb) {
+        return differ("formats");
+    }
+    if of_guest.ending != of_host.ending {
+        return differ("endings");
+    }
+    if of_guest.events != of_host.events {
+        return differ("events");
+    }
+    for (now, before) in guest.now.iter().zip(&guest.before) {
+        let on_host = host.pinned_page(now.address).unwrap_or(&before.bytes);
+        if *on_host != now.bytes {
+            return Err(Failure::Memory(now.address));
+        }
+    }
+    Ok(kind(&of_guest))
+}
+
+/// Runs the guest's program. The device gives status modifier only where the translator follows;
+/// returns what it did, too.
+fn run_guest(case: &Case, guest: &mut Guest) -> (Run, Vec<Step>) {
+    let request = case.request();
+    let mut steps = case.steps.clone();
+    loop {
+        guest.now.clone_from(&guest.before);
+        let run = run(guest, &mut Player::new(&steps, true), &request, LIMIT);
+        let commands = run.events.iter().filter_map(|event| match event {
+            Event::Command { cpa, .. } => *cpa,
+            Event::Interruption(_) => None,
+        });
+        let last = steps.len().saturating_sub(1);
+        let unfollowed: Vec<usize> = commands
+            .enumerate()
+            .map(|(number, cpa)| (number.min(last), cpa))
+            .filter(|(step, cpa)| {
+                let modified = steps
+                    .get(*step)
+                    .is_some_and(|step| step.status & STATUS_MODIFIER != 0);
+                modified && !leads_on(guest, &request, *cpa)
+            })
+            .map(|(step, _)| step)
+            .collect();
+        if unfollowed.is_empty() {
+            return (run, steps);
+        }
+        for step in unfollowed {
+            steps[step].status &= !STATUS_MODIFIER;
+        }
+    }
+}
+
+/// Whether the translator follows status modifier past the CCW at `address`: if that one leads on
+/// itself, by chaining or as a transfer.
+fn leads_on(guest: &mut Guest, request: &Request, address: u32) -> bool {
+    let mut bytes = [0; 8];
+    if guest.fetch(address.into(), Use::Ccw, &mut bytes).is_err() {
+        return false;
+    }
+    let ccw = Ccw::parse(request.format, bytes);
+    if ccw.is_tic() {
+        request.takes_transfer(ccw)
+    } else {
+        request.takes_command(ccw) && (ccw.has(Ccw::CC) || ccw.has(Ccw::CD))
+    }
+}
+
+/// A run on the host as the guest gets to see it.
+fn written_back(host: &Host, mut run: Run) -> Run {
+    for event in &mut run.events {
+        match event {
+            Event::Command { cpa, .. } => *cpa = cpa.map(|cpa| host.write_back(cpa).cpa()),
+            Event::Interruption(status) => status.cpa = host.write_back(status.cpa).cpa(),
+        }
+    }
+    match &mut run.ending {
+        Ending::Done(status) | Ending::Suspended(status) => {
+            status.cpa = host.write_back(status.cpa).cpa();
+        }
+        Ending::Cut => {}
+    }
+    run
+}
+
+/// Runs the host's program with devices that do anything: end early or late, give status modifier
+/// anywhere.
+fn containment(case: &Case, host: &mut Host, request: &Request) -> Result<(), Failure> {
+    let good = Step::immediate().status;
+    let modified = good | STATUS_MODIFIER;
+    let every = |number: usize| if number % 2 == 0 { modified } else { good };
+    let step = |length, status| Step::moves(length).with_status(status);
+    let device = |step: &dyn Fn(usize) -> Step| (0..case.steps.len()).map(step).collect();
+    let devices: [Vec<Step>; 5] = [
+        case.steps.clone(),
+        device(&|number| case.steps[number].with_status(modified)),
+        device(&|number| step(usize::from(u16::MAX), every(number))),
+        device(&|number| step(usize::from(u16::MAX) * (number % 3), every(number + 1))),
+        device(&|number| step(case.steps[number].length / 2, every(number))),
+    ];
+    for steps in devices {
+        run(host, &mut Player::new(&steps, false), request, LIMIT);
+        if let Some(what) = host.violation.take() {
+            return Err(Failure::Violation(what));
+        }
+    }
+    Ok(())
+}
+
+fn kind(run: &Run) -> Kind {
+    use channel::subchannel_status::{
+        INCORRECT_LENGTH,
+        PROGRAM_CHECK, //
+    };
+    match run.ending {
+        Ending::Cut => Kind::Cut,
+        Ending::Suspended(_) => Kind::Suspended,
+        Ending::Done(Status {
+            subchannel: PROGRAM_CHECK,
+            device,
+            ..
+        }) => {
+            if device == 0 {
+                Kind::Check
+            } else {
+                Kind::LateCheck
+            }
+        }
+        Ending::Done(Status {
+            subchannel: INCORRECT_LENGTH,
+            ..
+        }) => Kind::Length,
+        Ending::Done(Status { device, .. }) if device & 0x03 != 0 => Kind::Device,
+        Ending::Done(_) => Kind::Good,
+    }
+}

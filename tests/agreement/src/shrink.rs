@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Making a failing case small.
+
+use ccwchain::orb;
+use channel::Step;
+
+use crate::case::Case;
+
+/// The smallest case that can be had from `case` by leaving out one thing after the other, such that
+/// `fails` still holds.
+pub fn shrink(case: &Case, fails: impl Fn(&Case) -> bool) -> Case {
+    let mut small = case.clone();
+    while let Some(smaller) = simpler(&small).into_iter().find(&fails) {
+        small = smaller;
+    }
+    small
+}
+
+/// The cases that are simpler than `case` by one thing, with those that are so by most first.
+fn simpler(case: &Case) -> Vec<Case> {
+    let mut cases = Vec::new();
+    let mut add = |change: &dyn Fn(&mut Case)| {
+        let mut changed = case.clone();
+        change(&mut changed);
+        if changed != *case {
+            cases.push(changed);
+        }
+    };
+    for index in 0..case.ccws.len() {
+        add(&|case| {
+            case.ccws.remove(index);
+        });
+    }
+    for index in 0..case.lists.len() {
+        add(&|case| {
+            case.lists.remove(index);
+        });
+        let words = case.lists[index].1.len() / 4;
+        for keep in [words / 2, words - words.min(1)] {
+            add(&|case| case.lists[index].1.truncate(keep * 4));
+        }
+    }
+    for index in 0..case.steps.len() {
+        add(&|case| {
+            case.steps.remove(index);
+        });
+        add(&|case| case.steps[index] = Step::immediate());
+        let length = case.steps[index].length;
+        add(&|case| case.steps[index].status = Step::immediate().status);
+        for length in [0, 1, length / 2, length - length.min(1)] {
+            add(&|case| case.steps[index].length = case.steps[index].length.min(length));
+        }
+    }
+    for bit in 0..32 {
+        let flags = case.orb.flags().difference(orb::Flags::from_bits(1 << bit));
+        add(&|case| case.orb = case.orb.with_flags(flags));
+    }
+    for index in 0..case.ccws.len() {
+        for bit in 0..8 {
+            add(&|case| case.ccws[index].1.flags &= !(1 << bit));
+        }
+        let count = case.ccws[index].1.count;
+        for count in [1, 8, count / 2, count.saturating_sub(1)] {
+            add(&|case| case.ccws[index].1.count = case.ccws[index].1.count.min(count));
+        }
+    }
+    cases
+}

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The storage area of a CCW, piece by piece ("Designation of Storage Area").
+
+use crate::{
+    ccw::{
+        Ccw,
+        Direction, //
+    },
+    memory::{
+        Fault,
+        Memory,
+        Use, //
+    },
+    request::{
+        IdawFormat,
+        Request, //
+    },
+};
+
+/// The boundary that neither a list of MIDAWs nor the data of a MIDAW crosses.
+const PAGE: u64 = 4096;
+
+/// The boundary that no piece of an area that is addressed directly crosses.
+const BLOCK: u64 = 2048;
+
+/// Bits of byte 5 of a MIDAW ("Modified-CCW-Indirect-Data-Address Word").
+mod midaw {
+    /// This is the last of the list.
+    pub(super) const LAST: u8 = 0x80;
+    /// What is read is not stored.
+    pub(super) const SKIP: u8 = 0x40;
+}
+
+/// A part of a storage area that is used in one go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Piece {
+    /// The address of the byte that is used first; none if what is read goes nowhere.
+    pub(crate) first: Option<u64>,
+    /// How many bytes there are.
+    pub(crate) len: usize,
+}
+
+/// How the rest of a storage area is given.
+enum Rest {
+    Nowhere,
+    /// By the address of the next byte.
+    Direct(u64),
+    /// By a list, of which so many IDAWs were used.
+    Idaws(u64),
+    /// By a list, of which so many MIDAWs were used, for so many bytes.
+    Midaws {
+        used: u64,
+        bytes: u16,
+    },
+}
+
+/// The storage area of a CCW.
+pub(crate) struct Area<'a> {
+    request: &'a Request,
+    ccw: Ccw,
+    direction: Direction,
+    rest: Rest,
+}
+
+impl<'a> Area<'a> {
+    /// The area of a CCW, for a command of this direction.
+    pub(crate) fn new(request: &'a Request, ccw: Ccw, direction: Direction) -> Self {
+        // Skipping is for input only, and uses no storage at all ("Skipping").
+        let rest = if ccw.has(Ccw::SKIP) && direction != Direction::Output {
+            Rest::Nowhere
+        } else if ccw.has(Ccw::IDA) {
+            Rest::Idaws(0)
+        } else if ccw.has(Ccw::MIDA) {
+            Rest::Midaws { used: 0, bytes: 0 }
+        } else {
+            Rest::Direct(ccw.address.into())
+        };
+        Self {
+            request,
+            ccw,
+            direction,
+            rest,
+        }
+    }
+
+    fn backward(&self) -> bool {
+        self.direction == Direction::InputBackward
+    }
+
+    /// The next piece of the area, which may be larger than what is left of the count.
+    pub(crate) fn next(&mut self, memory: &mut impl Memory) -> Result<Piece, Fault> {
+        match self.rest {
+            Rest::Nowhere => Ok(Piece {
+                first: None,
+                len: self.ccw.count.into(),
+            }),
+            Rest::Direct(first) => {
+                let piece = self.direct(first)?;
+                self.rest = Rest::Direct(if self.backward() {
+                    first.wrapping_sub(piece.len as u64)
+                } else {
+                    first + piece.len as u64
+                });
+                Ok(piece)
+            }
+            Rest::Idaws(used) => {
+                self.rest = Rest::Idaws(used + 1);
+                self.idaw(used, memory)
+            }
+            Rest::Midaws { used, bytes } => {
+                let (piece, bytes) = self.midaw(used, bytes, memory)?;
+                let used = used + 1;
+                self.rest = Rest::Midaws { used, bytes };
+                Ok(piece)
+            }
+        }
+    }
+
+    /// The bytes from `first` to where a block of `size` bytes begins or ends.
+    fn within(&self, first: u64, size: u64) -> Piece {
+        let len = if self.backward() {
+            first % size + 1
+        } else {
+            size - first % size
+        };
+        Piece {
+            first: Some(first),
+            len: len as usize,
+        }
+    }
+
+    /// Direct addressing: addresses that run over the end of what the format has bits for are
+    /// invalid data addresses ("Program Check").
+    fn direct(&self, first: u64) -> Result<Piece, Fault> {
+        if first < u64::from(self.request.format.limit()) {
+            Ok(self.within(first, BLOCK))
+        } else {
+            Err(Fault::Addressing)
+        }
+    }
+
+    /// "CCW Indirect Data Addressing": any address in the first IDAW, and in the others the first
+    /// or, backward, the last byte of a block.
+    fn idaw(&self, number: u64, memory: &mut impl Memory) -> Result<Piece, Fault> {
+        let format = self.request.idaws;
+        let address = self.list_word(number, format.size())?;
+        let mut bytes = [0; 8];
+        let idaw = match format {
+            IdawFormat::One => {
+                memory.fetch(address, Use::Idaw, &mut bytes[4..])?;
+                u64::from_be_bytes(bytes)
+            }
+            IdawFormat::Two2K | IdawFormat::Two4K => {
+                memory.fetch(address, Use::Idaw, &mut bytes)?;
+                u64::from_be_bytes(bytes)
+            }
+        };
+        let edge = if self.backward() {
+            format.block() - 1
+        } else {
+            0
+        };
+        let wrong_block = number > 0 && idaw % format.block() != edge;
+        let too_large = format == IdawFormat::One && idaw >= 1 << 31;
+        if wrong_block || too_large {
+            return Err(Fault::Addressing);
+        }
+        Ok(self.within(idaw, format.block()))
+    }
+
+    /// "Modified CCW Indirect Data Addressing". Returns the piece and how many bytes the MIDAWs up
+    /// to this one have.
+    fn midaw(
+        &self,
+        number: u64,
+        before: u16,
+        memory: &mut impl Memory,
+    ) -> Result<(Piece, u16), Fault> {
+        let address = self.list_word(number, 16)?;
+        if number > 0 && address % PAGE == 0 {
+            return Err(Fault::Addressing);
+        }
+        let mut bytes = [0; 16];
+        memory.fetch(address, Use::Midaw, &mut bytes)?;
+        let [0, 0, 0, 0, 0, flags, c0, c1, ..] = bytes else {
+            return Err(Fault::Addressing);
+        };
+        let count = u16::from_be_bytes([c0, c1]);
+        let first = u64::from_be_bytes(bytes[8..].try_into().expect("8 bytes"));
+        let left = self.ccw.count - before;
+
+        // Data-transfer interruption is asked for by a program check, too.
+        let wrong_flags = flags & !(midaw::LAST | midaw::SKIP) != 0;
+        let wrong_sum = count > left || (flags & midaw::LAST != 0 && count < left);
+        if wrong_flags || count == 0 || wrong_sum {
+            return Err(Fault::Addressing);
+        }
+        let skip = flags & midaw::SKIP != 0 && self.direction != Direction::Output;
+        if !skip && usize::from(count) > self.within(first, PAGE).len {
+            return Err(Fault::Addressing);
+        }
+        let piece = Piece {
+            first: (!skip).then_some(first),
+            len: count.into(),
+        };
+        Ok((piece, before + count))
+    }
+
+    /// The address of an IDAW or MIDAW of that size.
+    fn list_word(&self, number: u64, size: u64) -> Result<u64, Fault> {
+        let address = u64::from(self.ccw.address) + number * size;
+        if address % size == 0 && address < u64::from(self.request.format.limit()) {
+            Ok(address)
+        } else {
+            Err(Fault::Addressing)
+        }
+    }
+}

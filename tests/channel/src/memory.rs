@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The memory that a channel works on.
+
+/// Why a location cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// There is no such location: a program check.
+    Addressing,
+    /// There is, but not for this access: a protection check.
+    Protection,
+}
+
+/// What a location is used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Use {
+    /// A CCW is fetched.
+    Ccw,
+    /// An IDAW is fetched.
+    Idaw,
+    /// A MIDAW is fetched.
+    Midaw,
+    /// Data is fetched or stored.
+    Data,
+}
+
+/// Memory by absolute addresses. No access crosses a boundary of 4 KiB.
+pub trait Memory {
+    /// Copies from memory: all of `buffer` or nothing.
+    fn fetch(&mut self, address: u64, purpose: Use, buffer: &mut [u8]) -> Result<(), Fault>;
+
+    /// Copies data to memory: all of `bytes` or nothing.
+    fn store(&mut self, address: u64, bytes: &[u8]) -> Result<(), Fault>;
+}

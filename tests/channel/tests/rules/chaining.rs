@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Command chaining, status modifier and transfer in channel.
+
+use channel::{
+    device_status::{
+        STATUS_MODIFIER,
+        UNIT_CHECK,
+        UNIT_EXCEPTION, //
+    },
+    Ccw,
+    Ending,
+    Format,
+    Step, //
+};
+
+use crate::machine::{
+    alert,
+    ccw,
+    codes,
+    done,
+    program_check,
+    tic,
+    Machine,
+    DATA,
+    ENDED,
+    PROGRAM, //
+};
+
+fn commands(codes: &[u8]) -> Vec<Ccw> {
+    let last = codes.len() - 1;
+    (0..)
+        .zip(codes)
+        .map(|(n, code)| ccw(*code, if n < last { Ccw::CC } else { 0 }, 4, DATA))
+        .collect()
+}
+
+/// "Command Chaining": the CC flag leads to the next CCW when the device is done.
+#[test]
+fn command_chaining_goes_on_at_the_next_ccw() {
+    let mut machine = Machine::with(&commands(&[0x01, 0x02, 0x05]));
+    let run = machine.run(&[Step::moves(4)]);
+    assert_eq!(codes(&run), [0x01, 0x02, 0x05]);
+    assert_eq!(run.ending, done(PROGRAM + 24, 0));
+}
+
+/// "Channel-Command Word", format 0: flags and count are elsewhere, and byte 5 is ignored.
+#[test]
+fn format_0_programs_run() {
+    let mut machine = Machine::with_format0(&commands(&[0x01, 0x02]));
+    machine.set(u64::from(PROGRAM) + 5, &[0xff]);
+    let run = machine.run(&[Step::moves(4)]);
+    assert_eq!(codes(&run), [0x01, 0x02]);
+    assert_eq!(run.ending, done(PROGRAM + 16, 0));
+}
+
+/// "Command Chaining": unit check and unit exception end the chain, with the CPA of the last CCW
+/// used plus 8 ("Channel-Program Address").
+#[test]
+fn unusual_status_ends_the_chain() {
+    for status in [ENDED | UNIT_CHECK, ENDED | UNIT_EXCEPTION, UNIT_CHECK] {
+        let mut machine = Machine::with(&commands(&[0x01, 0x02, 0x05]));
+        let run = machine.run(&[Step::moves(4), Step::moves(4).with_status(status)]);
+        assert_eq!(codes(&run), [0x01, 0x02]);
+        assert_eq!(run.ending, alert(status, 0, PROGRAM + 16, Some(0)));
+    }
+}
+
+/// "Command Chaining": device end with status modifier leads past the next CCW.
+#[test]
+fn status_modifier_steps_over_a_ccw() {
+    let mut machine = Machine::with(&commands(&[0x31, 0x01, 0x02]));
+    let run = machine.run(&[
+        Step::moves(4).with_status(ENDED | STATUS_MODIFIER),
+        Step::moves(4),
+    ]);
+    assert_eq!(codes(&run), [0x31, 0x02]);
+    assert_eq!(run.ending, done(PROGRAM + 24, 0));
+}
+
+/// "Command Chaining": the usual search, which transfers back to itself until it finds.
+#[test]
+fn status_modifier_steps_over_a_transfer() {
+    let mut machine = Machine::with(&[
+        ccw(0x31, Ccw::CC, 4, DATA),
+        tic(PROGRAM),
+        ccw(0x06, 0, 4, DATA),
+    ]);
+    let run = machine.run(&[
+        Step::moves(4),
+        Step::moves(4),
+        Step::moves(4).with_status(ENDED | STATUS_MODIFIER),
+        Step::moves(4),
+    ]);
+    assert_eq!(codes(&run), [0x31, 0x31, 0x31, 0x06]);
+    assert_eq!(run.ending, done(PROGRAM + 24, 0));
+}
+
+/// "Transfer in Channel": in format 0 the left half of the code, flags and count are ignored.
+#[test]
+fn a_format_0_transfer_has_only_an_address() {
+    let target = PROGRAM + 0x100;
+    let mut machine =
+        Machine::with_format0(&[ccw(0x01, Ccw::CC, 4, DATA), ccw(0xf8, 0xff, 0xffff, target)]).put(
+            Format::Zero,
+            target,
+            &commands(&[0x02]),
+        );
+    let run = machine.run(&[Step::moves(4)]);
+    assert_eq!(codes(&run), [0x01, 0x02]);
+    assert_eq!(run.ending, done(target + 8, 0));
+}
+
+/// "Transfer in Channel": in format 1 all but the address must be zero.
+#[test]
+fn a_format_1_transfer_has_nothing_but_an_address() {
+    for (bad, target) in [
+        (ccw(0x18, 0, 0, PROGRAM), PROGRAM),
+        (ccw(0x08, Ccw::SLI, 0, PROGRAM), PROGRAM),
+        (ccw(0x08, 0, 1, PROGRAM), PROGRAM),
+        (tic(0x8000_0000 | PROGRAM), PROGRAM),
+    ] {
+        let mut machine = Machine::with(&[ccw(0x01, Ccw::CC, 4, DATA), bad]);
+        let run = machine.run(&[Step::moves(4)]);
+        assert_eq!(codes(&run), [0x01]);
+        assert_eq!(run.ending, program_check(target + 16));
+    }
+}
+
+/// "Transfer in Channel": the first CCW of a program is none.
+#[test]
+fn a_program_does_not_begin_with_a_transfer() {
+    let run = Machine::with(&[tic(PROGRAM + 8)]).run(&[]);
+    assert_eq!(run.ending, program_check(PROGRAM + 8));
+}
+
+/// "Transfer in Channel": one does not lead to another; the second is to blame.
+#[test]
+fn a_transfer_does_not_lead_to_a_transfer() {
+    let target = PROGRAM + 0x100;
+    let mut machine = Machine::with(&[ccw(0x01, Ccw::CC, 4, DATA), tic(target)]).put(
+        Format::One,
+        target,
+        &[tic(PROGRAM)],
+    );
+    let run = machine.run(&[Step::moves(4)]);
+    assert_eq!(run.ending, program_check(target + 8));
+}
+
+/// "Channel-Program Address": an invalid address in a transfer is the fault of the transfer.
+#[test]
+fn a_transfer_to_where_no_ccw_can_be_is_at_fault_itself() {
+    for target in [PROGRAM + 4, 0x0005_0000] {
+        let mut machine = Machine::with(&[ccw(0x01, Ccw::CC, 4, DATA), tic(target)]);
+        let run = machine.run(&[Step::moves(4)]);
+        assert_eq!(run.ending, program_check(PROGRAM + 16));
+    }
+}
+
+/// "Channel-Program Address": an invalid address reached by chaining counts as a CCW.
+#[test]
+fn chaining_to_where_there_is_no_memory_is_a_program_check_there() {
+    let start = PROGRAM + 0xff8;
+    let mut machine = Machine::new()
+        .put(Format::One, start, &[ccw(0x01, Ccw::CC, 4, DATA)])
+        .request(|request| request.cpa = start);
+    let run = machine.run(&[Step::moves(4)]);
+    assert_eq!(run.ending, program_check(start + 16));
+}
+
+/// A program may run for ever; a test may not.
+#[test]
+fn endless_programs_are_cut() {
+    let mut machine = Machine::with(&[ccw(0x01, Ccw::CC, 4, DATA), tic(PROGRAM)]);
+    let run = machine.run(&[Step::moves(4)]);
+    assert_eq!(run.ending, Ending::Cut);
+    assert_eq!(codes(&run).len(), 100);
+}

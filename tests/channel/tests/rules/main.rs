@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The rules of the Principles of Operation that the software channel keeps, one test for each.
+
+mod addressing;
+mod chaining;
+mod checks;
+mod data_chaining;
+mod length;
+mod machine;
+mod midaw;
+mod suspend;
+mod transfer;

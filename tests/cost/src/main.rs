@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Translates a program a number of times, for scripts/cost to count the instructions of it.
+//!
+//! The guest's memory is an array and its pins are sums: what they cost is a few instructions.
+
+mod programs;
+
+use std::{
+    convert::Infallible,
+    env,
+    process::ExitCode, //
+};
+
+use ccwchain::{
+    memory::{
+        Access,
+        Arena,
+        GuestMemory,
+        MemoryError,
+        Storage,
+        PAGE_SIZE, //
+    },
+    translator::{
+        Sizes,
+        Translator, //
+    },
+};
+
+use programs::Program;
+
+/// Working memory on the heap.
+struct Heap;
+
+impl Storage for Heap {
+    type Of<T> = Vec<T>;
+    type Error = Infallible;
+
+    fn allocate<T: Clone + Default>(len: usize) -> Result<Vec<T>, Infallible> {
+        Ok(vec![T::default(); len])
+    }
+}
+
+/// The guest's memory, from zero on.
+struct Guest(Vec<u8>);
+
+impl GuestMemory for Guest {
+    type Error = Infallible;
+
+    fn read(&mut self, address: u64, buffer: &mut [u8]) -> Result<(), MemoryError<Infallible>> {
+        let bytes = self.0.get(address as usize..).unwrap_or_default();
+        let bytes = bytes.get(..buffer.len()).ok_or(MemoryError::Guest)?;
+        buffer.copy_from_slice(bytes);
+        Ok(())
+    }
+
+    fn pin(
+        &mut self,
+        first: u64,
+        _: Access,
+        frames: &mut [u64],
+    ) -> Result<(), MemoryError<Infallible>> {
+        for (frame, number) in frames.iter_mut().zip(first..) {
+            *frame = (1 << 40) + PAGE_SIZE * number;
+        }
+        Ok(())
+    }
+
+    fn unpin(&mut self, _: u64, _: usize) {}
+}
+
+/// The host's 31-bit memory.
+struct Low(Vec<u8>);
+
+impl Arena for Low {
+    fn address(&self) -> u32 {
+        0x4000_0000
+    }
+
+    fn size(&self) -> usize {
+        self.0.len()
+    }
+
+    fn write(&mut self, offset: usize, bytes: &[u8]) {
+        self.0[offset..offset + bytes.len()].copy_from_slice(bytes);
+    }
+}
+
+/// Translates a program `times` times, and tells how many CCWs and IDAWs it has.
+fn measure(program: &Program, times: u32) -> Result<(usize, usize), String> {
+    let sizes = Sizes {
+        ccws: 16384,
+        idaws: 65536,
+    };
+    let Ok(mut translator) = Translator::<Heap>::new(sizes, 0x9e37_79b9_7f4a_7c15);
+    let mut guest = Guest(program.memory());
+    let mut arena = Low(vec![0; 1 << 20]);
+    let orb = program.orb();
+    for _ in 0..times {
+        translator
+            .translate(&orb, &mut guest, &mut arena)
+            .map_err(|error| error.to_string())?;
+    }
+    let stats = translator.stats();
+    Ok((stats.ccws, stats.idaws))
+}
+
+fn main() -> ExitCode {
+    let mut args = env::args().skip(1);
+    let program = args.next().zip(args.next()).and_then(|(kind, ccws)| {
+        let ccws = ccws.parse().ok().filter(|ccws| (1..=4096).contains(ccws))?;
+        Program::new(&kind, ccws)
+    });
+    let times = args.next().and_then(|times| times.parse().ok());
+    let (Some(program), Some(times)) = (program, times) else {
+        eprintln!("usage: cost PROGRAM CCWS TIMES");
+        eprintln!("programs: {}; 1 to 4096 CCWs", Program::KINDS.join(", "));
+        return ExitCode::from(2);
+    };
+    match measure(&program, times) {
+        Ok((ccws, idaws)) => {
+            println!("{ccws} {idaws}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("the program is not translated: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Programs of one kind and any size.
+
+use ccwchain::{
+    ccw::{
+        Ccw,
+        Flags,
+        Format, //
+    },
+    orb::{
+        self,
+        Orb, //
+    },
+};
+
+/// Where programs begin, in the guest.
+const START: u32 = 0x10_0000;
+
+/// Where a list of IDAWs is.
+const LIST: u32 = 0x8_0000;
+
+/// Where data is: behind all memory that the guest's programs need.
+const DATA: u32 = 0x100_0000;
+
+/// The IDAWs of a CCW that has a list.
+const IDAWS: u16 = 16;
+
+/// What a program is made of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Control commands that move no data.
+    NoData,
+    /// Writes of 512 bytes, each from where the last one ended.
+    Writes,
+    /// The same in one data chain.
+    DataChain,
+    /// Writes of 64 KiB through a list of 16 IDAWs, the same for all.
+    Lists,
+    /// Writes of 512 bytes, each followed by a transfer to another place, in no order.
+    Scattered,
+}
+
+/// A program.
+pub(crate) struct Program {
+    kind: Kind,
+    ccws: u32,
+}
+
+impl Program {
+    /// The names of the kinds.
+    pub(crate) const KINDS: [&'static str; 5] =
+        ["no-data", "writes", "data-chain", "lists", "scattered"];
+
+    /// A program of this kind and that many CCWs; transfers do not count.
+    pub(crate) fn new(kind: &str, ccws: u32) -> Option<Self> {
+        let kind = match Self::KINDS.iter().position(|name| *name == kind)? {
+            0 => Kind::NoData,
+            1 => Kind::Writes,
+            2 => Kind::DataChain,
+            3 => Kind::Lists,
+            _ => Kind::Scattered,
+        };
+        Some(Self { kind, ccws })
+    }
+
+    /// The request: format 1, IDAWs of 4 KiB.
+    pub(crate) fn orb(&self) -> Orb {
+        Orb::default()
+            .with_flags(orb::Flags::FORMAT_1.union(orb::Flags::IDAW_64))
+            .with_cpa(self.place(0))
+    }
+
+    /// The place of the CCW with this number.
+    fn place(&self, number: u32) -> u32 {
+        if self.kind != Kind::Scattered {
+            return START + 8 * number;
+        }
+        // A permutation: the number of places is a power of two, the factor is odd.
+        let places = self.ccws.next_power_of_two();
+        START + 32 * (number.wrapping_mul(0x9e37_79b1) % places)
+    }
+
+    fn ccw(&self, number: u32) -> Ccw {
+        let chain = match self.kind {
+            _ if number + 1 == self.ccws => Flags::empty(),
+            Kind::DataChain => Flags::CD,
+            _ => Flags::CC,
+        };
+        let direct = Ccw {
+            command: 0x01,
+            flags: chain,
+            count: 512,
+            address: DATA + 512 * number,
+        };
+        match self.kind {
+            Kind::NoData => Ccw {
+                command: 0x03,
+                count: 1,
+                ..direct
+            },
+            Kind::Lists => Ccw {
+                flags: chain.union(Flags::IDA),
+                count: u16::MAX / IDAWS * IDAWS,
+                address: LIST,
+                ..direct
+            },
+            _ => direct,
+        }
+    }
+
+    /// The guest's memory, from zero on, with the program in it.
+    pub(crate) fn memory(&self) -> Vec<u8> {
+        let mut memory = vec![0; (START + 32 * 4096 + 32) as usize];
+        let mut store = |address: u32, bytes: &[u8]| {
+            let at = address as usize;
+            memory[at..at + bytes.len()].copy_from_slice(bytes);
+        };
+        for number in 0..u32::from(IDAWS) {
+            let idaw = u64::from(DATA + 4096 * number);
+            store(LIST + 8 * number, &idaw.to_be_bytes());
+        }
+        for number in 0..self.ccws {
+            let place = self.place(number);
+            store(place, &self.ccw(number).to_bytes(Format::One));
+            if self.kind == Kind::Scattered && number + 1 < self.ccws {
+                let transfer = Ccw {
+                    command: 0x08,
+                    address: self.place(number + 1),
+                    ..Ccw::default()
+                };
+                store(place + 8, &transfer.to_bytes(Format::One));
+            }
+        }
+        memory
+    }
+}

@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A guest, a request of its and a translator, made of any bytes so that most programs are nearly
+//! right: with the borders of pages, blocks and mappings near, and addresses of what is there.
+
+use ccwchain::{
+    ccw::{
+        Ccw,
+        Flags,
+        Format, //
+    },
+    host_orb::HostOrb,
+    orb::{
+        self,
+        Orb, //
+    },
+    translator::{
+        Sizes,
+        Translator, //
+    },
+};
+use iommu_type1_stub::{
+    Access,
+    Error,
+    Fault,
+    Operation,
+    PAGE_SIZE, //
+};
+
+use crate::{
+    guest::{
+        Guest,
+        Heap,
+        Low, //
+    },
+    input::Input,
+};
+
+pub(crate) type TranslateError = ccwchain::error::Error<Error>;
+
+/// Pages that mappings begin with: in the middle of everything, at its two ends, at the ends of what
+/// CCWs of the two formats can address, and beyond.
+const STARTS: [u64; 6] = [0x10, 0x14, 0, 0xffe, 0x7_fffe, 0x10_0000];
+
+/// Where an address is in its page, but for the last bits.
+const OFFSETS: [u64; 8] = [0, 0x7f8, 0x800, 0xff8, 0xff0, 0x400, 0xfc0, 0x100];
+
+/// The host's arena is here, if nothing else is said.
+pub(crate) const ARENA: u32 = 0x7000_0000;
+
+/// A case of a fuzz target.
+pub(crate) struct Case {
+    pub(crate) guest: Guest,
+    pub(crate) arena: Low,
+    pub(crate) translator: Translator<Heap>,
+    pub(crate) orb: Orb,
+    /// The fault that the guest's memory has.
+    pub(crate) fault: Option<Fault>,
+}
+
+impl Case {
+    /// Makes a case of all bytes.
+    pub(crate) fn new(input: &mut Input<'_>) -> Self {
+        let mut guest = Guest::new();
+        let orb = orb(input);
+        let sizes = Sizes {
+            ccws: input.pick(&[64, 64, 16, 3, 1]),
+            idaws: input.pick(&[256, 256, 40, 33, 3, 1]),
+        };
+        let arena = input.pick(&[0x8000, 0x8000, 0x2000, 0x1180, 0x1120, 0x1108, 0x1000, 0]);
+        let fault = fault(input);
+        guest.iommu.set_fault(fault);
+        let Ok(translator) = Translator::new(sizes, input.byte().into());
+        let mappings = map(input, &mut guest);
+        let mut writer = Writer {
+            guest: &mut guest,
+            mappings: &mappings,
+            format: Format::of(&orb),
+            cursor: orb.cpa().into(),
+        };
+        // A program of more things than a translator of these sizes takes says nothing new.
+        for _ in 0..80 {
+            if !input.is_left() {
+                break;
+            }
+            writer.thing(input);
+        }
+        Self {
+            guest,
+            arena: Low {
+                address: ARENA,
+                bytes: vec![0xee; arena],
+            },
+            translator,
+            orb,
+            fault,
+        }
+    }
+
+    /// Translates the program.
+    pub(crate) fn translate(&mut self) -> Result<HostOrb, TranslateError> {
+        self.translator
+            .translate(&self.orb, &mut self.guest, &mut self.arena)
+    }
+}
+
+fn orb(input: &mut Input<'_>) -> Orb {
+    const USUAL: [orb::Flags; 6] = [
+        orb::Flags::FORMAT_1,
+        orb::Flags::IDAW_64,
+        orb::Flags::IDAW_2K,
+        orb::Flags::MIDAW,
+        orb::Flags::SUSPEND,
+        orb::Flags::PREFETCH,
+    ];
+    let choice = input.byte();
+    let cpa = input.pick(&[0x10000, 0x10ff0, 0x13fe8, 0x17f8, 0xff_fff0, 0x7fff_fff0]);
+    let mut flags = orb::Flags::empty();
+    for (number, flag) in USUAL.into_iter().enumerate() {
+        if choice >> number & 1 != 0 {
+            flags = flags.union(flag);
+        }
+    }
+    let orb = Orb::default().with_cpa(cpa).with_flags(flags);
+    match choice >> 6 {
+        3 => Orb::from_bytes(&input.bytes()),
+        _ => orb,
+    }
+}
+
+fn fault(input: &mut Input<'_>) -> Option<Fault> {
+    let choice = input.byte();
+    let operation = match choice & 0x0f {
+        1 => Operation::Read,
+        2 => Operation::Pin,
+        _ => return None,
+    };
+    Some(Fault {
+        operation,
+        after: (choice >> 4).into(),
+        error: Error::NoMemory,
+    })
+}
+
+/// Gives the guest memory, and tells the number of each page.
+fn map(input: &mut Input<'_>, guest: &mut Guest) -> Vec<u64> {
+    let mut pages = Vec::new();
+    let choice = input.byte();
+    for number in 0..1 + choice % 4 {
+        let how = if number == 0 { 0 } else { input.byte() };
+        let start = STARTS[usize::from(how) % STARTS.len()];
+        let len = if number == 0 {
+            4
+        } else {
+            1 + u64::from(how >> 6)
+        };
+        let access = match how & 0x20 {
+            0 => Access::Write,
+            _ => Access::Read,
+        };
+        let mapped = guest.iommu.map(start * PAGE_SIZE, len * PAGE_SIZE, access);
+        if mapped.is_ok() {
+            pages.extend(start..start + len);
+        }
+    }
+    pages
+}
+
+/// Writes a program.
+struct Writer<'a> {
+    guest: &'a mut Guest,
+    mappings: &'a [u64],
+    format: Format,
+    cursor: u64,
+}
+
+impl Writer<'_> {
+    /// Writes the next thing of the program, or moves to where the next is to be.
+    fn thing(&mut self, input: &mut Input<'_>) {
+        match input.byte() & 0x0f {
+            0 => self.cursor = self.address(input) & 0xffff_fff8,
+            1 => self.cursor += 8,
+            2 => self.store(&input.bytes::<8>()),
+            3 => {
+                let idaw = self.idaw(input) as u32;
+                self.store(&idaw.to_be_bytes());
+            }
+            4 | 5 => {
+                let idaw = self.idaw(input);
+                self.store(&idaw.to_be_bytes());
+            }
+            6 | 7 => {
+                let [flags, count_high, count_low] = input.bytes();
+                self.cursor = self.cursor.next_multiple_of(16);
+                self.store(&[0, 0, 0, 0, 0, flags & 0xe0, count_high & 0x1f, count_low]);
+                let address = self.address(input);
+                self.store(&address.to_be_bytes());
+            }
+            8 | 9 => {
+                let target = self.address(input) as u32 & !7;
+                self.ccw(0x08, Flags::empty(), 0, target);
+            }
+            10 => {
+                let places = u64::from(input.byte());
+                let target = (self.cursor + 8 * (places & 15)).saturating_sub(8 * (places >> 4));
+                self.ccw(0x08, Flags::empty(), 0, target as u32);
+            }
+            _ => self.command(input),
+        }
+    }
+
+    fn command(&mut self, input: &mut Input<'_>) {
+        let command = input.pick(&[2, 1, 3, 4, 0x0c, 0xe4, 7, 0, 0x18, 0x08, 0xff]);
+        let flags = Flags::from_bits(input.byte());
+        let count = input.pick(&[8, 1, 16, 0, 256, 2048, 2049, 4096, 4097, 0x7fff, 0xffff]);
+        let address = self.address(input) as u32;
+        self.ccw(command, flags, count, address);
+    }
+
+    fn ccw(&mut self, command: u8, flags: Flags, count: u16, address: u32) {
+        let ccw = Ccw {
+            command,
+            flags,
+            count,
+            address,
+        };
+        self.store(&ccw.to_bytes(self.format));
+    }
+
+    /// Stores where there is memory, and goes on behind.
+    fn store(&mut self, bytes: &[u8]) {
+        // What is not mapped stays so: the program is to meet it.
+        let _ = self.guest.iommu.store(self.cursor, bytes);
+        self.cursor += bytes.len() as u64;
+    }
+
+    /// An address that means something in this guest, as a rule.
+    fn address(&self, input: &mut Input<'_>) -> u64 {
+        let choice = input.byte();
+        let page = self.mappings[usize::from(choice & 0x1f) % self.mappings.len()];
+        let near = page * PAGE_SIZE + OFFSETS[usize::from(choice >> 5)];
+        let rest = input.byte();
+        match rest {
+            0xff => input.double(),
+            0xfe => self.cursor,
+            0xfd => near.wrapping_add(4 * PAGE_SIZE),
+            rest => near.wrapping_add(u64::from(rest)),
+        }
+    }
+
+    /// An address where a block begins or, for read backward, ends; as a rule.
+    fn idaw(&self, input: &mut Input<'_>) -> u64 {
+        let address = self.address(input);
+        match input.byte() % 6 {
+            0 | 1 => address & !0xfff,
+            2 => address & !0x7ff,
+            3 => address | 0xfff,
+            4 => address | 0x7ff,
+            _ => address,
+        }
+    }
+}

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Where the host's channel can get to in a translated program, whatever the device does.
+
+use std::collections::BTreeSet;
+
+use ccwchain::{
+    ccw::{
+        Ccw,
+        Direction,
+        Flags,
+        Format, //
+    },
+    host_orb::HostOrb,
+    idaw,
+    memory::{
+        Access,
+        PAGE_SIZE, //
+    },
+    midaw::{
+        self,
+        Midaw, //
+    },
+    orb,
+};
+
+use crate::guest::{
+    Guest,
+    Low, //
+};
+
+/// A CCW, and how the channel comes to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    address: u32,
+    /// The command that data chaining goes on with.
+    chained: Option<u8>,
+}
+
+/// The host's memory, and what the channel may do with it.
+struct Host<'a> {
+    orb: orb::Orb,
+    guest: &'a Guest,
+    arena: &'a Low,
+}
+
+/// Goes along all ways through a translated program: after each command the device may or may not
+/// give status modifier, and may take all of the data or none.
+///
+/// # Panics
+///
+/// If the channel would fetch a CCW or a list from outside the arena, or move data to or from
+/// anything but the sink page and pages that are pinned with the right for it.
+pub(crate) fn check(host: &HostOrb, guest: &Guest, arena: &Low) {
+    let host = Host {
+        orb: host.orb(),
+        guest,
+        arena,
+    };
+    let mut seen = BTreeSet::new();
+    let mut ways = vec![Place {
+        address: host.orb.cpa(),
+        chained: None,
+    }];
+    while let Some(place) = ways.pop() {
+        if seen.insert(place) {
+            host.step(place, &mut ways);
+        }
+    }
+}
+
+impl Host<'_> {
+    /// Fetches what the channel fetches from below 2 GiB: CCWs and lists.
+    fn fetch<const N: usize>(&self, address: u64) -> [u8; N] {
+        let bytes = self.arena.get(address);
+        let sink = u64::from(self.arena.address)..u64::from(self.arena.address) + PAGE_SIZE;
+        assert!(
+            !sink.contains(&address),
+            "fetch at {address:#x}, in the sink"
+        );
+        bytes.unwrap_or_else(|| panic!("fetch at {address:#x}, not in the arena"))
+    }
+
+    /// Checks one CCW, and adds those that the channel may go on with.
+    fn step(&self, place: Place, ways: &mut Vec<Place>) {
+        let ccw = Ccw::parse(Format::One, self.fetch(place.address.into()));
+        if ccw.is_tic(Format::One) {
+            ways.push(Place {
+                address: ccw.address,
+                ..place
+            });
+            return;
+        }
+        let Some(command) = self.command(&ccw, place.chained) else {
+            return;
+        };
+        self.data(&ccw, Direction::of(command));
+        let mut next = |slots: u32, chained| {
+            ways.push(Place {
+                address: place.address + 8 * slots,
+                chained,
+            });
+        };
+        if ccw.flags.contains(Flags::CD) {
+            next(1, Some(command));
+        } else if ccw.flags.contains(Flags::CC) {
+            next(1, None);
+            next(2, None);
+        }
+    }
+
+    /// The command in effect, unless the channel stops at this CCW with a program check.
+    fn command(&self, ccw: &Ccw, chained: Option<u8>) -> Option<u8> {
+        let command = chained.unwrap_or(ccw.command);
+        let no_command = matches!(
+            Direction::of(command),
+            Direction::Invalid | Direction::TransferInChannel
+        );
+        let chains_data = chained.is_some() || ccw.flags.contains(Flags::CD);
+        let modified = ccw.flags.contains(Flags::MIDA);
+        let wrong = no_command
+            || ccw.address > Format::One.max_address()
+            || (chains_data && ccw.count == 0)
+            || (modified && !self.orb.flags().contains(orb::Flags::MIDAW));
+        (!wrong).then_some(command)
+    }
+
+    /// Checks the data of a CCW, to the last byte that its count allows.
+    fn data(&self, ccw: &Ccw, direction: Direction) {
+        if ccw.flags.contains(Flags::SKIP) && direction.stores() {
+            // No storage is used ("Skipping").
+        } else if ccw.flags.contains(Flags::MIDA) {
+            self.midaws(ccw, direction);
+        } else {
+            assert!(ccw.flags.contains(Flags::IDA), "{ccw}: no list");
+            self.idaws(ccw, direction);
+        }
+    }
+
+    fn idaws(&self, ccw: &Ccw, direction: Direction) {
+        let format = idaw::Format::of(&self.orb);
+        let backward = direction == Direction::ReadBackward;
+        let mut left = u64::from(ccw.count.max(1));
+        let mut list = u64::from(ccw.address);
+        if list % format.size() as u64 != 0 {
+            return;
+        }
+        let mut is_first = true;
+        while left > 0 {
+            let idaw = u64::from_be_bytes(self.fetch(list));
+            let offset = idaw % format.block();
+            let start = if backward { format.block() - 1 } else { 0 };
+            if !is_first && offset != start {
+                return;
+            }
+            if !self.touch(idaw, ccw, direction) {
+                return;
+            }
+            let room = if backward {
+                offset + 1
+            } else {
+                format.block() - offset
+            };
+            left = left.saturating_sub(room);
+            list += format.size() as u64;
+            is_first = false;
+        }
+    }
+
+    fn midaws(&self, ccw: &Ccw, direction: Direction) {
+        let mut left = u64::from(ccw.count);
+        let mut list = u64::from(ccw.address);
+        if list % midaw::SIZE as u64 != 0 || ccw.flags.contains(Flags::SKIP) {
+            return;
+        }
+        while left > 0 {
+            let Some(midaw) = Midaw::parse(self.fetch(list)) else {
+                return;
+            };
+            let skips = midaw.flags.contains(midaw::Flags::SKIP) && direction.stores();
+            if !skips {
+                let is_accepted = midaw.accepts(direction == Direction::ReadBackward);
+                if !is_accepted || !self.touch(midaw.address, ccw, direction) {
+                    return;
+                }
+            }
+            if midaw.flags.contains(midaw::Flags::LAST) {
+                return;
+            }
+            left = left.saturating_sub(midaw.count.into());
+            list += midaw::SIZE as u64;
+        }
+    }
+
+    /// Checks an address that data is moved to or from, within one page. There is no more data if
+    /// no machine has storage at this address.
+    fn touch(&self, address: u64, ccw: &Ccw, direction: Direction) -> bool {
+        if address / PAGE_SIZE == u64::MAX / PAGE_SIZE {
+            return false;
+        }
+        let access = if direction.stores() {
+            Access::Write
+        } else {
+            Access::Read
+        };
+        let sink = u64::from(self.arena.address) / PAGE_SIZE;
+        assert!(
+            address / PAGE_SIZE == sink || self.guest.pinned_for(address) >= Some(access),
+            "{ccw}: {address:#x} is not pinned for {access:?}"
+        );
+        true
+    }
+}

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The guest's memory on the type1 stand-in, and the host's on a `Vec`.
+
+use std::{
+    collections::BTreeMap,
+    convert::Infallible, //
+};
+
+use ccwchain::memory::{
+    self,
+    Arena,
+    GuestMemory,
+    MemoryError,
+    Storage, //
+};
+use iommu_type1_stub::{
+    Access,
+    Error,
+    Page,
+    Type1, //
+};
+
+/// Working memory on the heap.
+pub(crate) struct Heap;
+
+impl Storage for Heap {
+    type Of<T> = Vec<T>;
+    type Error = Infallible;
+
+    fn allocate<T: Clone + Default>(len: usize) -> Result<Vec<T>, Infallible> {
+        Ok(vec![T::default(); len])
+    }
+}
+
+/// Guest memory that keeps account of its pins.
+pub(crate) struct Guest {
+    /// The mappings.
+    pub(crate) iommu: Type1<Vec<Page>>,
+    /// What is added to the stand-in's host addresses.
+    pub(crate) shift: u64,
+    /// The absolute address of each guest page that is pinned, and what for.
+    pub(crate) pinned: BTreeMap<u64, (u64, memory::Access)>,
+}
+
+impl Guest {
+    /// A guest without memory.
+    pub(crate) fn new() -> Self {
+        Self {
+            iommu: Type1::new(vec![Page::default(); 16]),
+            shift: 0,
+            pinned: BTreeMap::new(),
+        }
+    }
+
+    /// What a device may do at an absolute address, by the pins that are held.
+    pub(crate) fn pinned_for(&self, host: u64) -> Option<memory::Access> {
+        self.iommu
+            .pinned_for(host.checked_sub(self.shift)?)
+            .map(|access| match access {
+                Access::Read => memory::Access::Read,
+                Access::Write => memory::Access::Write,
+            })
+    }
+}
+
+/// What type1 says, as the module understands it.
+fn whose<T>(result: Result<T, Error>) -> Result<T, MemoryError<Error>> {
+    result.map_err(|error| match error {
+        Error::Unmapped | Error::Permission => MemoryError::Guest,
+        error => MemoryError::Host(error),
+    })
+}
+
+impl GuestMemory for Guest {
+    type Error = Error;
+
+    fn read(&mut self, address: u64, buffer: &mut [u8]) -> Result<(), MemoryError<Error>> {
+        whose(self.iommu.read(address, buffer))
+    }
+
+    fn pin(
+        &mut self,
+        first: u64,
+        access: memory::Access,
+        frames: &mut [u64],
+    ) -> Result<(), MemoryError<Error>> {
+        let right = match access {
+            memory::Access::Read => Access::Read,
+            memory::Access::Write => Access::Write,
+        };
+        whose(self.iommu.pin(first, right, frames))?;
+        for (number, frame) in (first..).zip(frames) {
+            *frame += self.shift;
+            let before = self.pinned.insert(number, (*frame, access));
+            assert_eq!(before, None, "page {number:#x} is pinned twice");
+        }
+        Ok(())
+    }
+
+    fn unpin(&mut self, first: u64, count: usize) {
+        self.iommu.unpin(first, count);
+        for number in (first..).take(count) {
+            self.pinned.remove(&number);
+        }
+    }
+}
+
+/// The host's 31-bit memory.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Low {
+    /// Where it begins.
+    pub(crate) address: u32,
+    /// What is in it.
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl Low {
+    /// The bytes at an absolute address, if all of them are in the arena.
+    pub(crate) fn get<const N: usize>(&self, address: u64) -> Option<[u8; N]> {
+        let offset = usize::try_from(address.checked_sub(self.address.into())?).ok()?;
+        self.bytes
+            .get(offset..offset.checked_add(N)?)?
+            .try_into()
+            .ok()
+    }
+}
+
+impl Arena for Low {
+    fn address(&self) -> u32 {
+        self.address
+    }
+
+    fn size(&self) -> usize {
+        self.bytes.len()
+    }
+
+    fn write(&mut self, offset: usize, bytes: &[u8]) {
+        self.bytes[offset..offset + bytes.len()].copy_from_slice(bytes);
+    }
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Bytes of a fuzzer as a series of choices.
+
+/// What is left of the bytes. Behind their end there are zeros.
+pub(crate) struct Input<'a>(&'a [u8]);
+
+impl<'a> Input<'a> {
+    /// Choices by these bytes.
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
+
+    /// Whether there are bytes left.
+    pub(crate) fn is_left(&self) -> bool {
+        !self.0.is_empty()
+    }
+
+    /// The next bytes as they are.
+    pub(crate) fn bytes<const N: usize>(&mut self) -> [u8; N] {
+        let mut bytes = [0; N];
+        let (taken, left) = self.0.split_at(N.min(self.0.len()));
+        bytes[..taken.len()].copy_from_slice(taken);
+        self.0 = left;
+        bytes
+    }
+
+    /// The next byte.
+    pub(crate) fn byte(&mut self) -> u8 {
+        let [byte] = self.bytes();
+        byte
+    }
+
+    /// The next two bytes.
+    pub(crate) fn half(&mut self) -> u16 {
+        u16::from_be_bytes(self.bytes())
+    }
+
+    /// The next four bytes.
+    pub(crate) fn word(&mut self) -> u32 {
+        u32::from_be_bytes(self.bytes())
+    }
+
+    /// The next eight bytes.
+    pub(crate) fn double(&mut self) -> u64 {
+        u64::from_be_bytes(self.bytes())
+    }
+
+    /// One of a few things; the first of them at the end of the input.
+    pub(crate) fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
+        choices[usize::from(self.byte()) % choices.len()]
+    }
+}

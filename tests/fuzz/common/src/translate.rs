@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The channel of the host gets to nothing but the arena and pinned pages, errors and releases leave
+//! nothing pinned, and what was translated before does not matter.
+
+use ccwchain::{
+    error::{
+        Bound,
+        Error, //
+    },
+    host_orb::HostOrb,
+    irb::Irb,
+    memory::PAGE_SIZE,
+    scsw::Scsw,
+    translator::Stats, //
+};
+
+use crate::{
+    case::{
+        Case,
+        TranslateError, //
+    },
+    containment,
+    input::Input,
+};
+
+/// Translates a program.
+///
+/// # Panics
+///
+/// If one of these promises is broken.
+pub fn run(bytes: &[u8]) {
+    let mut case = Case::new(&mut Input::new(bytes));
+    let first = case.translate();
+    check(&case, &first);
+    if let Ok(host) = &first {
+        case.guest.iommu.set_fault(None);
+        let arena = case.arena.clone();
+        case.arena.bytes.fill(0xee);
+        assert_eq!(case.translate(), Ok(*host), "the second time");
+        assert!(case.arena == arena, "another program the second time");
+        case.translator.release(&mut case.guest);
+        check_empty(&case);
+    } else if case.fault.is_some() {
+        case.guest.iommu.set_fault(None);
+        let without_fault = case.translate();
+        check(&case, &without_fault);
+        assert!(!matches!(without_fault, Err(Error::Memory(_))));
+    }
+}
+
+/// Checks what a translation has left.
+fn check(case: &Case, result: &Result<HostOrb, TranslateError>) {
+    match result {
+        Ok(host) => {
+            containment::check(host, &case.guest, &case.arena);
+            check_pins(case);
+        }
+        Err(error) => {
+            check_empty(case);
+            check_error(case, error);
+        }
+    }
+}
+
+/// Checks that the translator knows what is pinned.
+fn check_pins(case: &Case) {
+    let pinned = &case.guest.pinned;
+    assert_eq!(case.translator.stats().pages, pinned.len());
+    assert_eq!(case.guest.iommu.pins(), pinned.len());
+    for number in pinned.keys() {
+        for (first, count) in [(*number, 1), (number - number.min(&1), 3)] {
+            let known = case
+                .translator
+                .has_pinned(first * PAGE_SIZE + 4095, count * PAGE_SIZE - 4095);
+            assert!(known, "page {number:#x}");
+        }
+        let behind = number + 1;
+        assert_eq!(
+            case.translator.has_pinned(behind * PAGE_SIZE, 1),
+            pinned.contains_key(&behind)
+        );
+    }
+}
+
+/// Checks that nothing is left of a program.
+fn check_empty(case: &Case) {
+    assert_eq!(case.guest.iommu.pins(), 0);
+    assert!(case.guest.pinned.is_empty());
+    assert!(!case.translator.has_pinned(0, u64::MAX));
+    assert_eq!(case.translator.stats(), Stats::default());
+    for offset in [0x1000, 0x1100, 0x1108] {
+        let mut irb = Irb::default();
+        irb.set_scsw(Scsw::default().with_cpa(case.arena.address + offset));
+        case.translator.write_back(&mut irb);
+        assert_eq!(irb, Irb::default());
+    }
+}
+
+/// Checks that an error has a reason.
+fn check_error(case: &Case, error: &TranslateError) {
+    let has_reason = match error {
+        Error::TransportMode => case.orb.transport(),
+        Error::ReservedOrbBits { control, cpa } => {
+            case.orb.flags().contains(*control)
+                && case.orb.cpa() & cpa == *cpa
+                && !(control.is_empty() && *cpa == 0)
+        }
+        Error::TooLarge(Bound::Arena) => case.arena.bytes.len() < 0x8000,
+        Error::TooLarge(_) => true,
+        Error::Memory(_) => case.fault.is_some(),
+    };
+    assert!(has_reason, "{error}");
+    assert!(!error.to_string().is_empty());
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the guest sees of a status does not depend on where anything is in the host.
+
+use ccwchain::{
+    irb::{
+        self,
+        Irb, //
+    },
+    memory::PAGE_SIZE,
+};
+
+use crate::{
+    case::Case,
+    input::Input, //
+};
+
+/// Something in the host that a status can give the address of.
+#[derive(Clone, Copy)]
+enum Place {
+    /// A byte of the arena or beyond.
+    Arena(u16),
+    /// A byte of a page that is pinned.
+    Page(u8, u16),
+    /// Nothing.
+    Nothing,
+}
+
+impl Place {
+    fn new(input: &mut Input<'_>) -> Self {
+        match input.byte() & 0x03 {
+            0 => Self::Arena(0x1100 + 8 * u16::from(input.byte())),
+            1 => Self::Arena(input.half()),
+            2 => Self::Page(input.byte(), input.half() & 0x0fff),
+            _ => Self::Nothing,
+        }
+    }
+
+    fn address(self, case: &Case) -> u64 {
+        match self {
+            Self::Arena(offset) => u64::from(case.arena.address) + u64::from(offset),
+            Self::Page(number, offset) => {
+                let mut frames = case.guest.pinned.values().map(|(frame, _)| frame);
+                let frame = frames.nth(usize::from(number));
+                frame.map_or(0, |frame| frame + u64::from(offset))
+            }
+            Self::Nothing => 0,
+        }
+    }
+}
+
+/// Translates the same program for two guests, of which the second has another place in the host,
+/// and gives both the same status.
+///
+/// # Panics
+///
+/// If the guests do not see the same, or a bit of an address of the host's.
+pub fn run(bytes: &[u8]) {
+    let (mut here, irb, places) = case(bytes);
+    let (mut there, _, _) = case(bytes);
+    there.arena.address = 0x2000_0000;
+    there.guest.shift = 0x40_0000_0000;
+
+    let (Ok(_), Ok(_)) = (here.translate(), there.translate()) else {
+        return;
+    };
+    let (seen_here, seen_there) = (
+        seen(&here, irb, places),
+        seen(&there, irb, places), //
+    );
+    assert_eq!(seen_here.as_bytes(), seen_there.as_bytes());
+    check(&here, &seen_here);
+    for mut case in [here, there] {
+        case.translator.release(&mut case.guest);
+        let nothing = seen(&case, irb, places);
+        assert_eq!(nothing.scsw().cpa(), 0);
+        assert_eq!(nothing.failing_storage_address(), None);
+        assert_eq!(nothing.secondary_ccw_address(), None);
+    }
+}
+
+/// A guest, a status and what three addresses in it are of.
+fn case(bytes: &[u8]) -> (Case, [u8; irb::SIZE], [Place; 3]) {
+    let mut input = Input::new(bytes);
+    let irb = input.bytes();
+    let places = [(); 3].map(|()| Place::new(&mut input));
+    (Case::new(&mut input), irb, places)
+}
+
+/// What the guest sees of a status in which these three addresses are put.
+fn seen(case: &Case, mut bytes: [u8; irb::SIZE], places: [Place; 3]) -> Irb {
+    let [cpa, storage, secondary] = places.map(|place| place.address(case));
+    bytes[4..8].copy_from_slice(&(cpa as u32).to_be_bytes());
+    bytes[20..28].copy_from_slice(&storage.to_be_bytes());
+    bytes[28..32].copy_from_slice(&(secondary as u32).to_be_bytes());
+    let mut irb = Irb::from_bytes(&bytes);
+    if storage < 1 << 31 && irb.erw() & 0x0040_0000 == 0 {
+        bytes[20..28].copy_from_slice(&(storage << 32).to_be_bytes());
+        irb = Irb::from_bytes(&bytes);
+    }
+    case.translator.write_back(&mut irb);
+    irb
+}
+
+/// Checks that the addresses are those of something of the guest's.
+fn check(case: &Case, seen: &Irb) {
+    if let Some(address) = seen.failing_storage_address() {
+        let is_data = case.guest.pinned.contains_key(&(address / PAGE_SIZE));
+        assert!(is_data || address < 1 << 31, "{address:#x}");
+    }
+    assert_eq!(seen.scsw().cpa() >> 31, 0);
+    assert_eq!(seen.secondary_ccw_address().unwrap_or(0) >> 31, 0);
+}
