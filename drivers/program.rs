@@ -129,7 +129,10 @@ mod tests {
     };
 
     const ARENA: u32 = 0x7fe0_0000;
+
+    /// A CCW and an IDAW that give a program check.
     const POISON: [u8; 8] = [0, 0, 0, 0, 0x80, 0, 0, 0];
+    const FAULT: [u8; 8] = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xf0, 0x01];
 
     struct Stub(Type1<KVVec<Page>>);
 
@@ -309,9 +312,14 @@ mod tests {
         ])?;
         let cpa = m.translate(FORMAT_1)?;
 
-        assert!(m.arena.at(cpa) != POISON);
-        assert_eq!(m.arena.at(cpa + 8), POISON);
+        let [_, _, _, _, a @ ..] = m.arena.at(cpa + 8);
+        assert_eq!(m.arena.at(u32::from_be_bytes(a)), FAULT);
         assert!(m.guest.0.pins() == 0);
+
+        // What is no command gives it before any data.
+        let mut m = Machine::new(&[[0x00, 0, 0, 1, 0, 0x02, 0, 0]])?;
+        let cpa = m.translate(FORMAT_1)?;
+        assert_eq!(m.arena.at(cpa), POISON);
         Ok(())
     }
 

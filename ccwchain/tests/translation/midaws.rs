@@ -89,8 +89,9 @@ fn whether_the_counts_are_right_is_for_the_channel_to_judge() {
     let long = [midaw(NONE, 16, 0x12000), midaw(LAST, 100, 0x13000)];
     check(0x02, 20, 0x18000, &long, &long);
     // What is behind the end of the count is not looked at.
-    let no_last = [midaw(NONE, 16, 0x12000), midaw(NONE, 16, 0x13000)];
+    let no_last = [0x12000, 0x13000, 0x14000].map(|address| midaw(NONE, 16, address));
     check(0x02, 16, 0x18000, &no_last, &no_last[..1]);
+    check(0x02, 32, 0x18000, &no_last, &no_last[..2]);
 }
 
 #[test]

@@ -270,7 +270,7 @@ impl Generator {
             self.data_address()
         };
         let address = if self.rarely(60) {
-            address
+            limit + self.random.below(16)
         } else {
             address % limit
         };
@@ -302,7 +302,7 @@ impl Generator {
             }
             match format {
                 IdawFormat::One => {
-                    let range = if self.rarely(40) {
+                    let range = if self.rarely(6) {
                         u64::MAX
                     } else {
                         0x7fff_ffff
