@@ -116,7 +116,8 @@ impl Device {
     /// The errno tells why not: `EIO` when the device is not operational, `EAGAIN` when another
     /// request is being worked on, or a reset has made this one void, `EBUSY` when a start function
     /// is in progress or status is to be taken first, `EACCES` and `ENODEV` when there is no path,
-    /// and those of [`errno`].
+    /// `EOPNOTSUPP` when the program has MIDAWs and the channel subsystem has no such facility, and
+    /// those of [`errno`].
     fn start(&self, dev: &Open<'_, Self>, io: &mut Io, orb: &Orb) -> Result {
         let generation = self.sch.lock()?.request()?;
 
@@ -156,7 +157,7 @@ impl Device {
             .with_intparm(sch.interruption_parameter())
             .with_lpm(lpm);
 
-        match sch.start(&orb.words()) {
+        match sch.start(&orb.words())? {
             ConditionCode::Initiated => sch.fire(Event::Started).map_err(|_| EAGAIN),
             ConditionCode::StatusPending | ConditionCode::Busy => Err(EBUSY),
             ConditionCode::NotOperational => {

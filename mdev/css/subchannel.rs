@@ -195,16 +195,19 @@ impl<S> Locked<'_, S> {
     /// START SUBCHANNEL with the operation-request block `orb`.
     ///
     /// The caller answers for the channel program: the channel reads and writes wherever that says.
-    pub fn start(&mut self, orb: &[u32; 8]) -> ConditionCode {
+    /// Returns `EOPNOTSUPP` when the ORB asks for modified indirect data addressing and the channel
+    /// subsystem does not have it.
+    pub fn start(&mut self, orb: &[u32; 8]) -> Result<ConditionCode> {
         // SAFETY: `self` is a valid subchannel whose lock is held, `orb` is as long as an ORB.
         let cc = unsafe { bindings::mdev_ssch(self.as_raw(), orb.as_ptr().cast()) };
 
-        match cc {
+        Ok(match cc {
             0 => ConditionCode::Initiated,
             1 => ConditionCode::StatusPending,
             2 => ConditionCode::Busy,
-            _ => ConditionCode::NotOperational,
-        }
+            3 => ConditionCode::NotOperational,
+            _ => return Err(EOPNOTSUPP),
+        })
     }
 
     /// Has the channel subsystem look at the subchannel again and take it away if it is gone.
