@@ -42,9 +42,17 @@ const IDAW_LIST_BOUNDARY: usize = 2048;
 
 /// An address that gives a program check if the channel gets there.
 ///
-/// It lies in the last page of all, where no machine has storage. Nor is it the first or the last
-/// byte of a block, one of which each IDAW but the first of a list must name.
+/// It lies in the last page of all, where no machine has storage: an invalid data address. In an IDAW
+/// that is not the first of its list it is an invalid IDAW as well, since it is neither the first nor
+/// the last byte of a block. So no channel takes it for storage, and no device reaches anything by it.
 const FAULT: u64 = 0xffff_ffff_ffff_f001;
+
+/// A MIDAW that gives a program check if the channel gets there, for its address and its count.
+const FAULT_MIDAW: Midaw = Midaw {
+    flags: midaw::Flags::LAST,
+    count: u16::MAX,
+    address: FAULT,
+};
 
 const SINK_PAGE: Range<usize> = 0..PAGE_SIZE as usize;
 
@@ -67,13 +75,6 @@ impl ArenaAddress {
         self.0
     }
 }
-
-/// A MIDAW that gives a program check if the channel gets there, for its address and its count.
-const FAULT_MIDAW: Midaw = Midaw {
-    flags: midaw::Flags::LAST,
-    count: u16::MAX,
-    address: FAULT,
-};
 
 /// What a word of a list names.
 #[derive(Clone, Copy)]

@@ -33,7 +33,7 @@ use crate::{
 /// The slots behind a run: one that chaining can lead to, one that status modifier can, and one that
 /// is there for its address, which the channel gives as the CPA of a program check at the second:
 /// it is not also the address of the first CCW of the next run.
-pub(crate) const GUARDS: u32 = 3;
+const GUARDS: u32 = 3;
 
 /// The slot of what has none yet.
 const NOWHERE: u32 = u32::MAX;
@@ -146,7 +146,9 @@ impl<S: Storage> Layout<S> {
             let mut next = Some(first).filter(|first| self.is_free(*first));
             runs += usize::from(next.is_some());
             while let Some(index) = next {
-                self.instances_mut()[index].slot = self.slots;
+                if let Some(instance) = self.instances.get_mut(index) {
+                    instance.slot = self.slots;
+                }
                 self.slots += 1;
                 next = self
                     .behind(index)
@@ -160,11 +162,13 @@ impl<S: Storage> Layout<S> {
     }
 
     fn is_free(&self, index: usize) -> bool {
-        self.instances()[index].slot == NOWHERE
+        self.instances()
+            .get(index)
+            .is_some_and(|instance| instance.slot == NOWHERE)
     }
 
-    /// Whether status modifier at the CCW with this index leads past the one behind to what that one
-    /// itself has behind.
+    /// Whether what status modifier at the CCW with this index leads to is also what the one behind
+    /// it has behind itself.
     fn joins(&self, index: usize, behind: usize) -> bool {
         let past = self.past(index);
         past.is_none() || past == self.behind(behind)

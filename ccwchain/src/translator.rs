@@ -56,7 +56,8 @@ use crate::{
 /// The greatest program that a translator has room for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sizes {
-    /// The number of CCWs.
+    /// The number of CCWs. One that can have several commands in effect, by data chaining, counts once
+    /// for each of them.
     pub ccws: usize,
     /// The number of IDAWs and MIDAWs, which is the number of blocks that all CCWs together move.
     pub idaws: usize,
@@ -69,7 +70,8 @@ impl Sizes {
         idaws: 8192,
     };
 
-    /// An arena that holds programs of the default sizes, of up to 800 runs.
+    /// The bytes of an arena that holds programs of the default sizes, of up to 800 runs. MIDAWs take
+    /// twice the room of IDAWs.
     pub const DEFAULT_ARENA: usize = 128 * 1024;
 }
 
@@ -78,7 +80,7 @@ impl Sizes {
 pub struct Stats {
     /// The CCWs of the program.
     pub ccws: usize,
-    /// The runs of CCWs that follow each other in the guest.
+    /// The runs of CCWs that stand one behind the other in the host.
     pub runs: usize,
     /// The IDAWs that were written.
     pub idaws: usize,
