@@ -28,16 +28,19 @@ class Refused(Exception):
     """A mutation that cannot be tried; the text says why."""
 
 
-def cargo_test(tree, target, *args):
-    """Run cargo test, and return its exit status, or None if it takes too long."""
-    environment = os.environ | {"CARGO_TARGET_DIR": str(target)}
+def cargo_test(directory, *args):
+    """Run cargo test, and return its exit status, or None if it takes too long.
+
+    What it says is in the log until it runs again.
+    """
+    environment = os.environ | {"CARGO_TARGET_DIR": str(directory / "target")}
     command = ["cargo", "test", "--quiet", "--locked", "--lib", "--tests", *args]
-    with subprocess.Popen(
+    with open(directory / "log", "wb") as log, subprocess.Popen(
         command,
-        cwd=tree,
+        cwd=directory / "tree",
         env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stdout=log,
+        stderr=subprocess.STDOUT,
         start_new_session=True,
     ) as child:
         try:
@@ -58,10 +61,10 @@ def mutated(text, mutation):
     return "".join(lines)
 
 
-def catcher(tree, target):
+def catcher(directory):
     """Return the name of the suite that fails, or None if all pass."""
     for suite in SUITES:
-        status = cargo_test(tree, target, "--package", suite)
+        status = cargo_test(directory, "--package", suite)
         if status is None:
             return f"{suite}, by taking too long"
         if status != 0:
@@ -69,48 +72,52 @@ def catcher(tree, target):
     return None
 
 
-def try_one(tree, target, mutation):
+def try_one(directory, mutation):
     """Return the suite that catches a mutation, or None if it survives."""
-    path = tree / mutation["file"]
+    path = directory / "tree" / mutation["file"]
     original = path.read_text()
     path.write_text(mutated(original, mutation))
     try:
-        if cargo_test(tree, target, "--no-run", "--package", SUITES[0]) != 0:
+        if cargo_test(directory, "--no-run", "--package", SUITES[0]) != 0:
             raise Refused("it does not compile")
-        return catcher(tree, target)
+        return catcher(directory)
     finally:
         path.write_text(original)
 
 
 def copy_sources(tree):
-    """Make a fresh copy of what the suites are built of."""
+    """Make a fresh copy of what the suites are built of.
+
+    The files are as old as the copy: cargo may have built the last mutation from them before.
+    """
     shutil.rmtree(tree, ignore_errors=True)
     tree.mkdir(parents=True)
     for name in SOURCES:
         source = TOP / name
         if source.is_dir():
-            shutil.copytree(source, tree / name)
+            shutil.copytree(source, tree / name, copy_function=shutil.copyfile)
         else:
-            shutil.copy2(source, tree / name)
+            shutil.copyfile(source, tree / name)
 
 
 def main():
     directory, words = Path(sys.argv[1]), sys.argv[2:]
-    tree, target = directory / "tree", directory / "target"
     with open(Path(__file__).parent / "mutations.toml", "rb") as file:
         mutations = tomllib.load(file)["mutation"]
     if words:
         mutations = [m for m in mutations if any(word in m["promise"] for word in words)]
 
-    copy_sources(tree)
-    failing = catcher(tree, target)
+    copy_sources(directory / "tree")
+    failing = catcher(directory)
     if failing:
-        sys.exit(f"error: {failing} fails without any mutation")
+        log = directory / "log"
+        end = "".join(log.read_text().splitlines(keepends=True)[-25:])
+        sys.exit(f"{end}\nerror: {failing} fails without any mutation; the whole log: {log}")
 
     bad = 0
     for number, mutation in enumerate(mutations, 1):
         try:
-            suite = try_one(tree, target, mutation)
+            suite = try_one(directory, mutation)
             verdict = f"caught by {suite}" if suite else "SURVIVED"
         except Refused as reason:
             suite, verdict = None, f"NOT TRIED: {reason}"

@@ -89,7 +89,7 @@ impl Arena for Low {
 /// Translates a program `times` times, and tells how many CCWs and IDAWs it has.
 fn measure(program: &Program, times: u32) -> Result<(usize, usize), String> {
     let sizes = Sizes {
-        ccws: 16384,
+        ccws: 20480,
         idaws: 65536,
     };
     let Ok(mut translator) = Translator::<Heap>::new(sizes, 0x9e37_79b9_7f4a_7c15);

@@ -39,6 +39,21 @@ enum Kind {
     Lists,
     /// Writes of 512 bytes, each followed by a transfer to another place, in no order.
     Scattered,
+    /// Parts of 512 bytes of a data chain that four commands lead into, each of another direction.
+    Shared,
+}
+
+/// What leads into a data chain: a no-operation behind which a device may or may not give status
+/// modifier, a transfer, and where that leads to.
+const LEAD: u32 = 0x4000;
+
+fn ccw(command: u8, flags: Flags, count: u16, address: u32) -> Ccw {
+    Ccw {
+        command,
+        flags,
+        count,
+        address,
+    }
 }
 
 /// A program.
@@ -49,8 +64,14 @@ pub(crate) struct Program {
 
 impl Program {
     /// The names of the kinds.
-    pub(crate) const KINDS: [&'static str; 5] =
-        ["no-data", "writes", "data-chain", "lists", "scattered"];
+    pub(crate) const KINDS: [&'static str; 6] = [
+        "no-data",
+        "writes",
+        "data-chain",
+        "lists",
+        "scattered",
+        "shared",
+    ];
 
     /// A program of this kind and that many CCWs; transfers do not count.
     pub(crate) fn new(kind: &str, ccws: u32) -> Option<Self> {
@@ -59,7 +80,8 @@ impl Program {
             1 => Kind::Writes,
             2 => Kind::DataChain,
             3 => Kind::Lists,
-            _ => Kind::Scattered,
+            4 => Kind::Scattered,
+            _ => Kind::Shared,
         };
         Some(Self { kind, ccws })
     }
@@ -68,7 +90,10 @@ impl Program {
     pub(crate) fn orb(&self) -> Orb {
         Orb::default()
             .with_flags(orb::Flags::FORMAT_1.union(orb::Flags::IDAW_64))
-            .with_cpa(self.place(0))
+            .with_cpa(match self.kind {
+                Kind::Shared => LEAD,
+                _ => self.place(0),
+            })
     }
 
     /// The place of the CCW with this number.
@@ -84,15 +109,10 @@ impl Program {
     fn ccw(&self, number: u32) -> Ccw {
         let chain = match self.kind {
             _ if number + 1 == self.ccws => Flags::empty(),
-            Kind::DataChain => Flags::CD,
+            Kind::DataChain | Kind::Shared => Flags::CD,
             _ => Flags::CC,
         };
-        let direct = Ccw {
-            command: 0x01,
-            flags: chain,
-            count: 512,
-            address: DATA + 512 * number,
-        };
+        let direct = ccw(0x01, chain, 512, DATA + 512 * number);
         match self.kind {
             Kind::NoData => Ccw {
                 command: 0x03,
@@ -124,12 +144,22 @@ impl Program {
             let place = self.place(number);
             store(place, &self.ccw(number).to_bytes(Format::One));
             if self.kind == Kind::Scattered && number + 1 < self.ccws {
-                let transfer = Ccw {
-                    command: 0x08,
-                    address: self.place(number + 1),
-                    ..Ccw::default()
-                };
+                let transfer = ccw(0x08, Flags::empty(), 0, self.place(number + 1));
                 store(place + 8, &transfer.to_bytes(Format::One));
+            }
+        }
+        if self.kind == Kind::Shared {
+            for (number, command) in (0..).zip([0x03, 0x01, 0x02, 0x0c]) {
+                let (lead, chain) = (LEAD + 16 * number, LEAD + 0x100 + 16 * number);
+                let ccws = [
+                    (lead, ccw(0x03, Flags::CC, 1, 0)),
+                    (lead + 8, ccw(0x08, Flags::empty(), 0, chain)),
+                    (chain, ccw(command, Flags::CD, 1, DATA)),
+                    (chain + 8, ccw(0x08, Flags::empty(), 0, self.place(0))),
+                ];
+                for (address, ccw) in ccws {
+                    store(address, &ccw.to_bytes(Format::One));
+                }
             }
         }
         memory

@@ -127,9 +127,9 @@ impl Host<'_> {
 
     /// Checks the data of a CCW, to the last byte that its count allows.
     fn data(&self, ccw: &Ccw, direction: Direction) {
-        if ccw.flags.contains(Flags::SKIP) && direction.stores() {
-            // No storage is used ("Skipping").
-        } else if ccw.flags.contains(Flags::MIDA) {
+        // A channel that skips uses no storage ("Skipping"). That it may not is still no harm: the
+        // list is one of the sink page.
+        if ccw.flags.contains(Flags::MIDA) {
             self.midaws(ccw, direction);
         } else {
             assert!(ccw.flags.contains(Flags::IDA), "{ccw}: no list");
