@@ -128,8 +128,8 @@ impl Device {
         match result {
             Ok(()) => io.generation = generation,
             Err(_) => {
-                self.sch.lock()?.abandon(generation);
                 io.translator.release(&mut UserMemory(dev));
+                self.sch.lock()?.abandon(generation);
             }
         }
         result
