@@ -42,9 +42,9 @@ mod region;
 mod status;
 
 const HELP: &str = "\
-l1-tests - tests of vfio-ccw on real subchannels
+conformance - tests of vfio-ccw on real subchannels
 
-usage: l1-tests [OPTIONS] container|iommufd|both [FILTER]
+usage: conformance [OPTIONS] container|iommufd|both [FILTER]
 
 FILTER runs only the tests whose names have it in them.
 
@@ -243,7 +243,7 @@ fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(1),
         Err(what) => {
-            eprintln!("l1-tests: {what}");
+            eprintln!("conformance: {what}");
             ExitCode::from(2)
         }
     }
