@@ -69,6 +69,22 @@ impl Irb {
         self.set_field(SCSW, &scsw.to_bytes());
     }
 
+    /// Adds `newer` to this block, as a subchannel does whose status nobody took meanwhile.
+    ///
+    /// Extended status and sense bytes are the newer ones, or the older ones where only those had any.
+    pub fn accumulate(&mut self, newer: &Self) {
+        let scsw = self.scsw();
+        let both = scsw.accumulate(newer.scsw());
+        let extended = |scsw: Scsw| scsw.logout() || scsw.extended_control();
+
+        if extended(scsw) && !extended(newer.scsw()) {
+            self.set_scsw(both.with_extended(scsw));
+        } else {
+            *self = *newer;
+            self.set_scsw(both);
+        }
+    }
+
     /// The extended-report word.
     pub fn erw(&self) -> u32 {
         u32::from_be_bytes(self.field(ERW))

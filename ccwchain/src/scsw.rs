@@ -179,6 +179,15 @@ impl Scsw {
         self.control() & 0x0002_0000 != 0
     }
 
+    /// The same status with the bits L and E of another.
+    #[must_use]
+    pub(crate) const fn with_extended(self, other: Self) -> Self {
+        const L_AND_E: u32 = 0x0402_0000;
+
+        let ([control, cpa, status], [other, _, _]) = (self.0, other.0);
+        Self([control & !L_AND_E | other & L_AND_E, cpa, status])
+    }
+
     /// The function control (bits 17 to 19).
     pub const fn fctl(&self) -> FunctionControl {
         FunctionControl::from_bits((self.control() >> 12) as u8 & 0x07)
@@ -225,29 +234,67 @@ impl Scsw {
     /// Whether the status answers a function that was asked for, as against the device's own
     /// initiative.
     pub fn is_solicited(&self) -> bool {
-        self.cc() != 0 || self.stctl() != StatusControl::ALERT.union(StatusControl::PENDING)
+        self.cc() != 0
+            || self.stctl() != StatusControl::ALERT.union(StatusControl::PENDING)
+            || self.halted_or_cleared()
     }
 
-    /// Whether this status ends the start function: nothing uses the program any more.
+    /// Whether a halt or clear function has been performed.
+    const fn halted_or_cleared(&self) -> bool {
+        const PENDING: ActivityControl =
+            ActivityControl::HALT_PENDING.union(ActivityControl::CLEAR_PENDING);
+
+        self.fctl()
+            .intersects(FunctionControl::HALT.union(FunctionControl::CLEAR))
+            && !self.actl().intersects(PENDING)
+    }
+
+    /// Whether this status ends a start function: nothing uses the program any more.
     ///
-    /// That is secondary status, a deferred condition code, or an alert that finds nothing active
-    /// or pending. Activity alone says nothing: a suspended program shows no activity and goes on
-    /// when it is resumed. What a halt or clear function ends is for the caller to know.
+    /// That is secondary status, a deferred condition code, an alert that finds nothing active or
+    /// pending, or the end of a halt or clear function. Activity alone says nothing: a suspended
+    /// program shows no activity and goes on when it is resumed.
     pub const fn ends_start(&self) -> bool {
         const UNFINISHED: ActivityControl = ActivityControl::RESUME_PENDING
             .union(ActivityControl::START_PENDING)
             .union(ActivityControl::SUBCHANNEL_ACTIVE)
             .union(ActivityControl::DEVICE_ACTIVE)
             .union(ActivityControl::SUSPENDED);
+        const GOES_ON: StatusControl = StatusControl::INTERMEDIATE.union(StatusControl::PRIMARY);
 
         let stctl = self.stctl();
-        if !stctl.contains(StatusControl::PENDING) || !self.fctl().contains(FunctionControl::START)
+        if !stctl.contains(StatusControl::PENDING) {
+            return false;
+        }
+        if self.halted_or_cleared()
+            && (self.fctl().contains(FunctionControl::CLEAR) || !stctl.intersects(GOES_ON))
+        {
+            return true;
+        }
+        if !self
+            .fctl()
+            .intersects(FunctionControl::START.union(FunctionControl::HALT))
         {
             return false;
         }
         self.cc() != 0
             || stctl.contains(StatusControl::SECONDARY)
             || (stctl.contains(StatusControl::ALERT) && !self.actl().intersects(UNFINISHED))
+    }
+
+    /// This status and then `newer`, as a subchannel shows them whose status nobody took meanwhile:
+    /// the bits of both, the rest as it is now.
+    #[must_use]
+    pub const fn accumulate(self, newer: Self) -> Self {
+        const FCTL_AND_STCTL: u32 = 0x0000_701f;
+        const STATUS: u32 = 0xffff_0000;
+
+        let ([old_control, _, old_status], [control, cpa, status]) = (self.0, newer.0);
+        Self([
+            control | old_control & FCTL_AND_STCTL,
+            cpa,
+            status | old_status & STATUS,
+        ])
     }
 }
 

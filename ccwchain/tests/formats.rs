@@ -348,9 +348,42 @@ fn only_status_ends_a_start() {
             "attention without a start",
         ),
         (
-            false,
+            true,
             scsw(FunctionControl::CLEAR, A::empty(), S::PENDING),
             "the end of a clear",
+        ),
+        (
+            true,
+            scsw(FunctionControl::HALT, A::empty(), S::PENDING),
+            "the end of a halt",
+        ),
+        (
+            true,
+            scsw(FunctionControl::HALT, A::empty(), alert),
+            "the end of a halt that found an error",
+        ),
+        (
+            false,
+            scsw(
+                start.union(FunctionControl::HALT),
+                A::HALT_PENDING.union(A::DEVICE_ACTIVE),
+                S::INTERMEDIATE.union(S::PENDING),
+            ),
+            "a halt to come",
+        ),
+        (
+            false,
+            scsw(
+                start.union(FunctionControl::HALT),
+                A::DEVICE_ACTIVE,
+                S::PRIMARY.union(S::PENDING),
+            ),
+            "a halt, with device end to come",
+        ),
+        (
+            false,
+            scsw(FunctionControl::CLEAR, A::empty(), S::empty()),
+            "a clear whose status was taken",
         ),
         (false, scsw(start, A::empty(), S::empty()), "no status"),
     ] {
@@ -368,6 +401,41 @@ fn attention_alone_is_unsolicited() {
     assert!(!scsw(none.0, none.1, alert).is_solicited());
     assert!(scsw(none.0, none.1, alert.union(StatusControl::SECONDARY)).is_solicited());
     assert!(scsw(none.0, none.1, StatusControl::PENDING).is_solicited());
+}
+
+#[test]
+fn the_end_of_a_halt_with_an_alert_is_solicited() {
+    let alert = StatusControl::ALERT.union(StatusControl::PENDING);
+    let (none, pending) = (ActivityControl::empty(), ActivityControl::HALT_PENDING);
+    assert!(scsw(FunctionControl::HALT, none, alert).is_solicited());
+    assert!(!scsw(FunctionControl::HALT, pending, alert).is_solicited());
+}
+
+#[test]
+fn status_that_nobody_takes_accumulates() {
+    let old = Scsw::from_words([0x0402_4018, 0x1000, 0x8480_0123]);
+    let new = Scsw::from_words([0x0000_4007, 0x2000, 0x0c40_0004]);
+    let both = Scsw::from_words([0x0000_401f, 0x2000, 0x8cc0_0004]);
+    assert_eq!(old.accumulate(new), both);
+
+    // Sense bytes stay until there are others.
+    let mut bytes = [0; 64];
+    bytes[..12].copy_from_slice(&old.to_bytes());
+    bytes[32] = 0x40;
+    let sensed = Irb::from_bytes(&bytes);
+    let mut plain = Irb::default();
+    plain.set_scsw(new);
+
+    let mut irb = sensed;
+    irb.accumulate(&plain);
+    assert_eq!(irb.as_bytes()[32], 0x40);
+    assert!(irb.scsw().extended_control() && irb.scsw().logout());
+    assert_eq!(irb.scsw().cpa(), 0x2000);
+
+    let mut irb = plain;
+    irb.accumulate(&sensed);
+    assert_eq!(irb.as_bytes()[32..], sensed.as_bytes()[32..]);
+    assert_eq!(irb.scsw().cpa(), 0x1000);
 }
 
 fn irb(erw: u32) -> Irb {

@@ -1,0 +1,443 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What is kept of a subchannel under its lock, and what becomes of it.
+//!
+//! Like the table of [`fsm`](crate::fsm) it knows neither hardware nor kernel, so that a host can
+//! explore it (`tests/explorer`); what it tells the user goes through [`Outside`].
+
+use crate::{
+    crw_queue::{
+        Crw,
+        CrwQueue, //
+    },
+    fsm::{
+        Event,
+        Refusal,
+        State, //
+    },
+    irb_queue::{
+        Answer,
+        Entry,
+        IrbQueue,
+        Pushed, //
+    },
+};
+use ccwchain::irb::Irb;
+
+/// An interrupt of the VFIO device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Irq {
+    /// Status can be taken from region 0.
+    Io,
+    /// A channel report can be taken from region 3.
+    Crw,
+    /// The host wants the device back.
+    Request,
+}
+
+/// Who is told of what happens.
+pub(crate) trait Outside {
+    /// `event` comes in `state`.
+    fn fires(&mut self, state: State, event: Event);
+
+    /// The user is to be interrupted.
+    fn interrupt(&mut self, irq: Irq);
+}
+
+/// What is kept of a subchannel under its lock.
+pub(crate) struct SubchannelState<O> {
+    fsm: State,
+    /// Counts the requests for the start function, and what makes them void. A translated program
+    /// may only be started if the number is still that of its request.
+    generation: u64,
+    irbs: IrbQueue,
+    crws: CrwQueue,
+    pub(crate) outside: O,
+}
+
+impl<O: Outside> SubchannelState<O> {
+    /// Returns the state of a subchannel that nobody has open.
+    pub(crate) fn new(outside: O) -> Self {
+        Self {
+            fsm: State::default(),
+            generation: 0,
+            irbs: IrbQueue::default(),
+            crws: CrwQueue::default(),
+            outside,
+        }
+    }
+
+    /// Makes the transition of `event`: the one place where the state changes.
+    pub(crate) fn fire(&mut self, event: Event) -> Result<(), Refusal> {
+        self.outside.fires(self.fsm, event);
+        self.fsm = self.fsm.next(event)?;
+
+        if matches!(event, Event::Request | Event::Quiesce) {
+            self.generation = self.generation.wrapping_add(1);
+        }
+        Ok(())
+    }
+
+    /// Whether the channel has a program.
+    pub(crate) fn is_running(&self) -> bool {
+        self.fsm == State::Running
+    }
+
+    /// Whether the subchannel is of no use to its user any more.
+    pub(crate) fn is_not_operational(&self) -> bool {
+        self.fsm == State::NotOperational
+    }
+
+    /// Nobody has the device open any more.
+    pub(crate) fn close(&mut self) {
+        // It is refused only while something is in progress, which was ended before.
+        let _ = self.fire(Event::Disabled);
+        self.irbs = IrbQueue::default();
+        self.crws = CrwQueue::default();
+    }
+
+    /// Begins to end whatever the subchannel is doing. Answers that the user has not taken are
+    /// dropped.
+    pub(crate) fn quiesce(&mut self) -> Result<(), Refusal> {
+        self.fire(Event::Quiesce)?;
+        self.irbs.forget_answers();
+        Ok(())
+    }
+
+    /// Accepts a request for the start function, and returns its generation.
+    ///
+    /// `Busy` also when the user has to take status before there can be more of it.
+    pub(crate) fn request(&mut self) -> Result<u64, Refusal> {
+        self.fire(Event::Request)?;
+        if !self.irbs.has_room() {
+            let _ = self.fire(Event::Abandoned);
+            return Err(Refusal::Busy);
+        }
+        Ok(self.generation)
+    }
+
+    /// Accepts a request for a halt or clear function, as [`Self::request`] does.
+    pub(crate) fn halt_or_clear(&mut self) -> Result<(), Refusal> {
+        self.fire(Event::HaltOrClear)?;
+        // Room for the status that ends the start function is kept already.
+        if !self.is_running() && !self.irbs.has_room() {
+            return Err(Refusal::Busy);
+        }
+        Ok(())
+    }
+
+    /// Returns whether the request of `generation` still holds.
+    pub(crate) fn check(&self, generation: u64) -> Result<(), Refusal> {
+        if self.generation == generation && self.fsm == State::Translating {
+            Ok(())
+        } else {
+            Err(Refusal::Again)
+        }
+    }
+
+    /// Gives up the request of `generation`.
+    pub(crate) fn abandon(&mut self, generation: u64) {
+        if self.check(generation).is_ok() {
+            // The table has it that a request can be given up.
+            let _ = self.fire(Event::Abandoned);
+        }
+    }
+
+    /// Takes the oldest status.
+    pub(crate) fn take_irb(&mut self) -> Option<Entry> {
+        self.irbs.pop()
+    }
+
+    /// The status that waits for the user.
+    pub(crate) fn irbs(&mut self) -> &mut IrbQueue {
+        &mut self.irbs
+    }
+
+    /// Takes the oldest channel report.
+    pub(crate) fn take_crw(&mut self) -> Option<Crw> {
+        self.crws.pop()
+    }
+
+    /// The user did not get the channel report that was taken last.
+    pub(crate) fn put_back_crw(&mut self, crw: Crw) {
+        self.crws.put_back(crw);
+    }
+
+    /// Tells the user again if there is something to take.
+    pub(crate) fn announce(&mut self, irq: Irq) {
+        let waits = match irq {
+            Irq::Io => !self.irbs.is_empty(),
+            Irq::Crw => !self.crws.is_empty(),
+            Irq::Request => false,
+        };
+        if waits {
+            self.outside.interrupt(irq);
+        }
+    }
+
+    /// Queues the status that the subchannel has presented, and tells the user. Returns `None` when
+    /// it answers what was taken back.
+    ///
+    /// `Unusable` when there is no user for it.
+    pub(crate) fn interrupt(&mut self, irb: Irb) -> Result<Option<Pushed>, Refusal> {
+        self.fire(Event::Interrupt)?;
+
+        let scsw = irb.scsw();
+        let answer = match scsw.is_solicited() {
+            true if self.is_running() => Answer::Start(self.generation),
+            true => Answer::HaltOrClear,
+            false => Answer::Unsolicited,
+        };
+        let ends = matches!(answer, Answer::Start(_)) && scsw.ends_start();
+
+        if self.fsm == State::Quiescing && answer != Answer::Unsolicited {
+            return Ok(None);
+        }
+
+        let first = self.irbs.is_empty();
+        let pushed = self.irbs.push(Entry {
+            irb,
+            answer,
+            ends,
+            host: true,
+        });
+        if first {
+            self.outside.interrupt(Irq::Io);
+        }
+        if ends {
+            // The table ends a start function in progress without fail.
+            let _ = self.fire(Event::Ended);
+        }
+        Ok(Some(pushed))
+    }
+
+    /// Queues a channel report and tells the user, if there is one.
+    pub(crate) fn report(&mut self, crw: Crw) {
+        if self.fsm != State::Closed {
+            self.crws.push(crw);
+            self.outside.interrupt(Irq::Crw);
+        }
+    }
+}
+
+#[cfg_attr(CONFIG_RUST, kernel::prelude::kunit_tests(vfio_ccw_state))]
+#[cfg_attr(not(CONFIG_RUST), cfg(test))]
+mod tests {
+    use super::*;
+    use ccwchain::scsw::Scsw;
+
+    const START: u32 = 0x4000;
+    const HALT: u32 = 0x2000;
+    const CLEAR: u32 = 0x1000;
+    const SUSPENDED: u32 = 0x0020;
+    const ACTIVE: u32 = 0x00c0;
+    const ALERT: u32 = 0x10;
+    const INTERMEDIATE: u32 = 0x08;
+    const PRIMARY: u32 = 0x04;
+    const SECONDARY: u32 = 0x02;
+    const PENDING: u32 = 0x01;
+
+    /// Counts the I/O interrupts.
+    #[derive(Default)]
+    struct User(u32);
+
+    impl Outside for User {
+        fn fires(&mut self, _: State, _: Event) {}
+
+        fn interrupt(&mut self, irq: Irq) {
+            if irq == Irq::Io {
+                self.0 += 1;
+            }
+        }
+    }
+
+    type Subchannel = SubchannelState<User>;
+
+    fn irb(control: u32) -> Irb {
+        let mut irb = Irb::default();
+        irb.set_scsw(Scsw::from_words([control | PENDING, 0, 0]));
+        irb
+    }
+
+    fn open() -> Subchannel {
+        let mut sch = SubchannelState::new(User::default());
+        let _ = sch.fire(Event::Open);
+        sch
+    }
+
+    /// A subchannel with a start function in progress, and its generation.
+    fn running() -> Result<(Subchannel, u64), Refusal> {
+        let mut sch = open();
+        let generation = sch.request()?;
+        sch.fire(Event::Started)?;
+        Ok((sch, generation))
+    }
+
+    #[test]
+    fn a_start_is_over_by_its_status_not_by_its_activity() -> Result<(), Refusal> {
+        for unfinished in [
+            START | SUSPENDED | INTERMEDIATE,
+            START | ACTIVE | INTERMEDIATE,
+            START | ACTIVE | PRIMARY,
+            START | SUSPENDED | ALERT | INTERMEDIATE,
+        ] {
+            let (mut sch, generation) = running()?;
+            assert!(sch.interrupt(irb(unfinished)) == Ok(Some(Pushed::Queued)));
+            assert!(sch.is_running());
+            assert!(sch.request() == Err(Refusal::Busy));
+            let entry = sch.take_irb();
+            assert!(entry.is_some_and(|e| !e.ends && e.answer == Answer::Start(generation)));
+
+            assert!(sch.interrupt(irb(START | PRIMARY | SECONDARY)).is_ok());
+            assert!(!sch.is_running());
+            assert!(sch.take_irb().is_some_and(|e| e.ends));
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn what_the_device_says_by_itself_ends_no_start() -> Result<(), Refusal> {
+        let (mut sch, _) = running()?;
+        assert!(sch.interrupt(irb(ALERT)).is_ok());
+        assert!(sch.is_running());
+        assert!(sch
+            .take_irb()
+            .is_some_and(|e| !e.ends && e.answer == Answer::Unsolicited));
+        Ok(())
+    }
+
+    #[test]
+    fn status_is_tagged_with_the_start_that_it_answers() -> Result<(), Refusal> {
+        let (mut sch, first) = running()?;
+        assert!(sch.interrupt(irb(START | PRIMARY | SECONDARY)).is_ok());
+        let second = sch.request()?;
+        assert!(second != first);
+        sch.fire(Event::Started)?;
+        assert!(sch.interrupt(irb(START | PRIMARY | SECONDARY)).is_ok());
+
+        for generation in [first, second] {
+            let entry = sch.take_irb();
+            assert!(entry.is_some_and(|e| e.answer == Answer::Start(generation)));
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_halt_or_clear_ends_the_start_that_it_meets_and_no_later_one() -> Result<(), Refusal> {
+        for function in [HALT, CLEAR] {
+            let (mut sch, generation) = running()?;
+            sch.halt_or_clear()?;
+            assert!(sch.is_running());
+            assert!(sch.interrupt(irb(function)).is_ok());
+            assert!(!sch.is_running());
+            assert!(sch
+                .take_irb()
+                .is_some_and(|e| e.ends && e.answer == Answer::Start(generation)));
+
+            sch.halt_or_clear()?;
+            assert!(sch.interrupt(irb(function)).is_ok());
+            sch.request()?;
+            sch.fire(Event::Started)?;
+            assert!(sch
+                .take_irb()
+                .is_some_and(|e| !e.ends && e.answer == Answer::HaltOrClear));
+            assert!(sch.is_running());
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_user_who_takes_no_status_cannot_begin_a_function() -> Result<(), Refusal> {
+        let mut sch = open();
+        while sch.request().is_ok() {
+            sch.fire(Event::Started)?;
+            assert!(sch.interrupt(irb(START | PRIMARY | SECONDARY)) == Ok(Some(Pushed::Queued)));
+        }
+        assert!(sch.irbs().len() == 15);
+        assert!(sch.halt_or_clear() == Err(Refusal::Busy));
+        assert!(sch.take_irb().is_some());
+        assert!(sch.halt_or_clear().is_ok());
+        assert!(sch.request().is_ok());
+        Ok(())
+    }
+
+    #[test]
+    fn a_running_program_can_be_ended_however_much_status_waits() -> Result<(), Refusal> {
+        let (mut sch, _) = running()?;
+        for _ in 0..100 {
+            assert!(sch.interrupt(irb(ALERT)).is_ok());
+        }
+        sch.halt_or_clear()?;
+        assert!(sch.interrupt(irb(CLEAR)) == Ok(Some(Pushed::Queued)));
+        assert!(!sch.is_running());
+        Ok(())
+    }
+
+    #[test]
+    fn the_first_status_is_announced_and_each_that_is_left_after_one_is_taken(
+    ) -> Result<(), Refusal> {
+        let mut sch = open();
+        for _ in 0..3 {
+            assert!(sch.interrupt(irb(ALERT)).is_ok());
+        }
+        assert!(sch.outside.0 == 1);
+        for announced in [2, 3, 3] {
+            assert!(sch.take_irb().is_some());
+            sch.announce(Irq::Io);
+            assert!(sch.outside.0 == announced);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_reset_makes_a_request_void() -> Result<(), Refusal> {
+        let mut sch = open();
+        let generation = sch.request()?;
+
+        sch.quiesce()?;
+        sch.fire(Event::Enabled)?;
+        let next = sch.request()?;
+        assert!(sch.check(generation) == Err(Refusal::Again));
+        sch.abandon(generation);
+        assert!(sch.check(next).is_ok());
+        assert!(sch.request() == Err(Refusal::Again));
+        Ok(())
+    }
+
+    #[test]
+    fn a_device_that_goes_makes_a_request_void() -> Result<(), Refusal> {
+        let mut sch = open();
+        let generation = sch.request()?;
+        sch.fire(Event::Gone)?;
+        assert!(sch.check(generation).is_err());
+        sch.abandon(generation);
+        assert!(sch.is_not_operational());
+        Ok(())
+    }
+
+    #[test]
+    fn answers_to_what_a_reset_has_ended_are_dropped() -> Result<(), Refusal> {
+        let (mut sch, _) = running()?;
+        sch.quiesce()?;
+        assert!(sch.interrupt(irb(START | PRIMARY | SECONDARY)) == Ok(None));
+        assert!(sch.take_irb().is_none());
+        assert!(sch.interrupt(irb(ALERT)).is_ok());
+        assert!(sch.take_irb().is_some());
+        Ok(())
+    }
+
+    #[test]
+    fn a_new_user_finds_nothing_of_the_last_ones() -> Result<(), Refusal> {
+        let mut sch = open();
+        assert!(sch.interrupt(irb(ALERT)).is_ok());
+        sch.report(Crw::path_is_gone(1));
+        sch.quiesce()?;
+        sch.close();
+        assert!(sch.interrupt(irb(ALERT)) == Err(Refusal::Unusable));
+        sch.report(Crw::path_is_gone(2));
+        sch.fire(Event::Open)?;
+        assert!(sch.take_irb().is_none());
+        assert!(sch.take_crw().is_none());
+        Ok(())
+    }
+}
