@@ -5,10 +5,13 @@
 use crate::{
     context::Context,
     device::Device,
+    fsm::Event,
+    interrupts,
     quiesce::quiesce,
-    subchannel::{
-        self,
-        SubchannelState, //
+    state::SubchannelState,
+    triggers::{
+        Kept,
+        Triggers, //
     },
 };
 use kernel::{
@@ -54,15 +57,19 @@ impl CssDriver {
 }
 
 impl css::Driver for CssDriver {
-    type State = SubchannelState;
+    type State = Kept;
     type Data = Pin<KBox<mediated::Parent<MdevDriver>>>;
 
     const ID_TABLE: css::IdTable = &ID_TABLE;
 
+    fn state(&self, _dev: &css::Device<Core<'_>>) -> Kept {
+        SubchannelState::new(Triggers::default())
+    }
+
     fn probe(
         &self,
         dev: &css::Device<Core<'_>>,
-        sch: &Arc<Subchannel<SubchannelState>>,
+        sch: &Arc<Subchannel<Kept>>,
     ) -> Result<Self::Data> {
         if dev.is_qdio() {
             dev_warn!(dev.as_ref(), "QDIO subchannels cannot be passed through\n");
@@ -76,24 +83,36 @@ impl css::Driver for CssDriver {
         mediated::Parent::new(dev.as_ref(), self.mdev_driver.clone(), parent)
     }
 
-    fn irq(&self, sch: &mut Locked<'_, SubchannelState>, irb: &[u8; IRB_LEN]) {
-        subchannel::irq(&self.context.log, sch, irb);
+    fn irq(&self, sch: &mut Locked<'_, Kept>, irb: &[u8; IRB_LEN]) {
+        interrupts::irq(&self.context.log, sch, irb);
     }
 
-    fn event(&self, sch: &mut Locked<'_, SubchannelState>) {
-        subchannel::event(&self.context.log, sch);
+    fn event(&self, sch: &mut Locked<'_, Kept>) {
+        interrupts::event(&self.context.log, sch);
     }
 
-    fn shutdown(sch: &Subchannel<SubchannelState>) {
+    fn path_event(
+        &self,
+        sch: &mut Locked<'_, Kept>,
+        path: css::Path,
+        event: css::PathEvent,
+    ) -> Result {
+        interrupts::path_event(&self.context.log, sch, path, event)
+    }
+
+    fn shutdown(sch: &Subchannel<Kept>) {
         // It is refused if nobody has the device open, and then there is nothing to end.
         let _ = quiesce(sch);
+        if let Ok(mut sch) = sch.lock() {
+            let _ = sch.fire(Event::Gone);
+        }
     }
 }
 
 /// What a subchannel has for its mediated device.
 pub(crate) struct ParentData {
     context: Arc<Context>,
-    sch: Arc<Subchannel<SubchannelState>>,
+    sch: Arc<Subchannel<Kept>>,
 }
 
 /// The driver of the mediated devices.

@@ -20,10 +20,18 @@ use crate::{
         resume, //
     },
     regions::{
+        asynchronous::AsyncRegion,
         io::IoRegion,
         Region, //
     },
-    subchannel::SubchannelState,
+    state::{
+        Irq,
+        Outside, //
+    },
+    triggers::{
+        self,
+        Kept, //
+    },
 };
 use ccwchain::translator::{
     Sizes,
@@ -55,14 +63,18 @@ use mdev::{
 /// `VFIO_DEVICE_FLAGS_CCW`: a device of the channel subsystem.
 const DEVICE_FLAGS_CCW: u32 = 1 << 4;
 
-/// The device's only interrupt: status can be taken from region 0.
-const IO_IRQ: u32 = 0;
+/// The device's interrupts, by their index.
+const IRQS: [Irq; 3] = [Irq::Io, Irq::Crw, Irq::Request];
+
+/// How often a user is asked for the device, before the administrator is told again.
+const REQUESTS_PER_NOTICE: u32 = 10;
 
 /// What there is while a user has the device open.
 pub(crate) struct Io {
     pub(crate) region: IoRegion,
     /// Whether the user has got the status that the region shows.
     pub(crate) delivered: bool,
+    pub(crate) asynchronous: AsyncRegion,
     pub(crate) translator: Translator<KernelStorage>,
     pub(crate) area: ProgramArea,
     /// The start function that the translator's program is of.
@@ -73,7 +85,7 @@ pub(crate) struct Io {
 #[pin_data]
 pub(crate) struct Device {
     pub(crate) context: Arc<Context>,
-    pub(crate) sch: Arc<Subchannel<SubchannelState>>,
+    pub(crate) sch: Arc<Subchannel<Kept>>,
     #[pin]
     pub(crate) io: Mutex<Option<Io>>,
     #[pin]
@@ -83,7 +95,7 @@ pub(crate) struct Device {
 impl Device {
     pub(crate) fn new(
         context: Arc<Context>,
-        sch: Arc<Subchannel<SubchannelState>>,
+        sch: Arc<Subchannel<Kept>>,
     ) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             context,
@@ -125,13 +137,14 @@ impl Operations for Device {
     const NAME: &'static CStr = c"vfio_ccw";
     const FLAGS: u32 = DEVICE_FLAGS_CCW;
     const REGIONS: u32 = Region::COUNT;
-    const IRQS: u32 = 1;
+    const IRQS: u32 = 3;
 
     fn open(dev: &Open<'_, Self>) -> Result {
         let area = dma::Area::new(dev.sch.device(), Sizes::DEFAULT_ARENA)?;
         *dev.io.lock() = Some(Io {
             region: IoRegion::new(),
             delivered: true,
+            asynchronous: AsyncRegion::new(),
             translator: Translator::new(Sizes::DEFAULT, random::number())?,
             area: ProgramArea(area),
             generation: 0,
@@ -162,11 +175,11 @@ impl Operations for Device {
             }
         }
 
-        let trigger = match dev.sch.lock() {
-            Ok(mut sch) => sch.close(),
-            Err(_) => None,
-        };
-        drop(trigger);
+        let triggers = dev.sch.lock().map(|mut sch| {
+            sch.close();
+            core::mem::take(&mut sch.outside)
+        });
+        drop(triggers);
     }
 
     fn read(dev: &Open<'_, Self>, position: u64, to: UserSliceWriter) -> Result<usize> {
@@ -174,6 +187,9 @@ impl Operations for Device {
 
         match region {
             Region::Io => dev.read_io(dev, range, to),
+            Region::Async => dev.read_async(range, to),
+            Region::Schib => dev.read_schib(range, to),
+            Region::Crw => dev.read_crw(range, to),
         }
     }
 
@@ -182,25 +198,19 @@ impl Operations for Device {
 
         match region {
             Region::Io => dev.write_io(dev, range, from),
+            Region::Async => dev.write_async(range, from),
+            Region::Schib | Region::Crw => Err(EINVAL),
         }
     }
 
     fn region(index: u32) -> Option<vfio::Region> {
-        let region = Region::of_index(index)?;
-
-        Some(vfio::Region {
-            offset: region.offset(),
-            size: u64::try_from(region.size()).ok()?,
-            writable: true,
-        })
+        Region::of_index(index)?.information().ok()
     }
 
     fn set_irq(dev: &Open<'_, Self>, index: u32, trigger: Trigger) -> Result {
-        if index != IO_IRQ {
-            return Err(EINVAL);
-        }
+        let irq = *IRQS.get(usize::try_from(index)?).ok_or(EINVAL)?;
 
-        let old = dev.sch.lock()?.set_trigger(trigger);
+        let old = triggers::set(&mut *dev.sch.lock()?, irq, trigger);
         drop(old);
         Ok(())
     }
@@ -240,7 +250,25 @@ impl Operations for Device {
     }
 
     fn request(dev: &vfio::Device<Self>, count: u32) {
-        if count == 0 {
+        let Ok(mut sch) = dev.sch.lock() else {
+            return;
+        };
+        let can_ask = sch.outside.has(Irq::Request);
+        sch.outside.interrupt(Irq::Request);
+        let is_gone = sch.is_not_operational() && sch.store().is_err();
+        drop(sch);
+
+        if is_gone {
+            // Nothing uses its program any more, whenever the user lets go of it.
+            dev.let_go_soon();
+        }
+
+        if can_ask && count % REQUESTS_PER_NOTICE == 0 {
+            dev_notice!(
+                dev.sch.device().as_ref(),
+                "Relaying device request to user (#{count})\n"
+            );
+        } else if !can_ask && count == 0 {
             dev_notice!(
                 dev.sch.device().as_ref(),
                 "No device request channel registered, blocked until released by user\n"

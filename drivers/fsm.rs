@@ -2,10 +2,8 @@
 
 //! The state machine of a subchannel: which event may happen in which state, and what follows.
 //!
-//! It is a pure table. Who fires an event holds the subchannel lock, and does what the new state
-//! asks for before giving the lock up.
-
-use kernel::prelude::*;
+//! It is a pure table, which is also built and explored on a host (`tests/explorer`). Who fires an
+//! event holds the subchannel lock, and does what the new state asks for before giving the lock up.
 
 /// Where a subchannel is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,7 +34,11 @@ pub(crate) enum Event {
     Started,
     /// The program is not to be started after all.
     Abandoned,
-    /// Status came that ends the start function.
+    /// The user asks for a halt or clear function.
+    HaltOrClear,
+    /// The subchannel has presented status.
+    Interrupt,
+    /// That status ends the start function.
     Ended,
     /// The device is to be reset, closed, or to let go of memory.
     Quiesce,
@@ -80,6 +82,13 @@ impl State {
             (Translating, Abandoned) => Ok(Idle),
             (_, Started | Abandoned) => Err(Refusal::Again),
 
+            (Idle | Running, HaltOrClear) => Ok(self),
+            (Translating | Quiescing, HaltOrClear) => Err(Refusal::Again),
+            (Closed | NotOperational, HaltOrClear) => Err(Refusal::Unusable),
+
+            (Closed | NotOperational, Interrupt) => Err(Refusal::Unusable),
+            (other, Interrupt) => Ok(other),
+
             (Running, Ended) => Ok(Idle),
             (other, Ended) => Ok(other),
 
@@ -97,7 +106,8 @@ impl State {
     }
 }
 
-#[kunit_tests(vfio_ccw_fsm)]
+#[cfg_attr(CONFIG_RUST, kernel::prelude::kunit_tests(vfio_ccw_fsm))]
+#[cfg_attr(not(CONFIG_RUST), cfg(test))]
 mod tests {
     use super::{
         Event,
@@ -105,11 +115,13 @@ mod tests {
         State, //
     };
 
-    const EVENTS: [Event; 9] = [
+    const EVENTS: [Event; 11] = [
         Event::Open,
         Event::Request,
         Event::Started,
         Event::Abandoned,
+        Event::HaltOrClear,
+        Event::Interrupt,
         Event::Ended,
         Event::Quiesce,
         Event::Enabled,
@@ -129,19 +141,19 @@ mod tests {
 
     /// What each state makes of each of [`EVENTS`].
     #[rustfmt::skip]
-    const TABLE: [(State, [Result<State, Refusal>; 9]); 6] = [
+    const TABLE: [(State, [Result<State, Refusal>; 11]); 6] = [
         (State::Closed,
-         [IDLE, NO,          AGAIN,   AGAIN, CLOSED,      NO,        NO,   CLOSED, GONE]),
+         [IDLE, NO, AGAIN, AGAIN, NO, NO, CLOSED, NO, NO, CLOSED, GONE]),
         (State::Idle,
-         [NO,   TRANSLATING, AGAIN,   AGAIN, IDLE,        QUIESCING, NO,   BUSY,   GONE]),
+         [NO, TRANSLATING, AGAIN, AGAIN, IDLE, IDLE, IDLE, QUIESCING, NO, BUSY, GONE]),
         (State::Translating,
-         [NO,   AGAIN,       RUNNING, IDLE,  TRANSLATING, QUIESCING, NO,   BUSY,   GONE]),
+         [NO, AGAIN, RUNNING, IDLE, AGAIN, TRANSLATING, TRANSLATING, QUIESCING, NO, BUSY, GONE]),
         (State::Running,
-         [NO,   BUSY,        AGAIN,   AGAIN, IDLE,        QUIESCING, NO,   BUSY,   GONE]),
+         [NO, BUSY, AGAIN, AGAIN, RUNNING, RUNNING, IDLE, QUIESCING, NO, BUSY, GONE]),
         (State::Quiescing,
-         [NO,   AGAIN,       AGAIN,   AGAIN, QUIESCING,   QUIESCING, IDLE, CLOSED, GONE]),
+         [NO, AGAIN, AGAIN, AGAIN, AGAIN, QUIESCING, QUIESCING, QUIESCING, IDLE, CLOSED, GONE]),
         (State::NotOperational,
-         [NO,   NO,          AGAIN,   AGAIN, GONE,        GONE,      NO,   CLOSED, GONE]),
+         [NO, NO, AGAIN, AGAIN, NO, NO, GONE, GONE, NO, CLOSED, GONE]),
     ];
 
     #[test]

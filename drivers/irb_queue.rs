@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! The status that a user has yet to read.
+//!
+//! Nothing is lost in it. A user who takes no status finds it accumulated in the end, as in a
+//! subchannel whose status nobody takes.
 
+use crate::ring::Ring;
 use ccwchain::irb::Irb;
-use kernel::prelude::*;
 
 /// How much status can wait for the user.
 ///
@@ -11,141 +14,209 @@ use kernel::prelude::*;
 /// unless its program asks for more; a user who reads what was announced needs fewer still.
 const LEN: usize = 16;
 
-/// What is kept free for the status that ends the start function in progress.
-const RESERVED: usize = 1;
+/// What is kept free: one place for the answer to a function in progress, one for what the device
+/// says by itself.
+const RESERVED: usize = 2;
+
+/// What status is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// The start function of this generation.
+    Start(u64),
+    /// A halt or clear function that found no start function to end.
+    HaltOrClear,
+    /// Nothing that was asked for: the device's own initiative.
+    Unsolicited,
+}
 
 /// An interruption-response block, and what is known of it.
 #[derive(Clone, Copy)]
 pub(crate) struct Entry {
     /// The block.
     pub(crate) irb: Irb,
-    /// Which start function it answers, if any.
-    pub(crate) generation: Option<u64>,
+    /// What it is about.
+    pub(crate) answer: Answer,
     /// Whether the start function is over with it.
     pub(crate) ends: bool,
     /// Whether its addresses are the host's.
     pub(crate) host: bool,
 }
 
-/// A first-in first-out queue of [`Entry`].
-///
-/// # Invariants
-///
-/// `first < LEN`, `len <= LEN`, and the `len` entries from `first` on, in a circle, are `Some`.
-#[derive(Default)]
-pub(crate) struct IrbQueue {
-    entries: [Option<Entry>; LEN],
-    first: usize,
-    len: usize,
+impl Entry {
+    fn accumulate(&mut self, newer: Self) {
+        self.irb.accumulate(&newer.irb);
+        self.ends |= newer.ends;
+        self.host |= newer.host;
+    }
 }
 
+/// What has become of status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pushed {
+    /// It waits behind the others.
+    Queued,
+    /// There is little room, and it was accumulated in what there was of its kind.
+    Accumulated,
+    /// It was dropped. A subchannel that presents one answer to each function cannot come to this.
+    Lost,
+}
+
+/// A first-in first-out queue of [`Entry`].
+#[derive(Default)]
+pub(crate) struct IrbQueue(Ring<Entry, LEN>);
+
 impl IrbQueue {
-    /// Whether a start function may be begun: whether there will be room for its last status.
+    /// Whether a function may be begun: whether there will be room for its status.
     pub(crate) fn has_room(&self) -> bool {
-        self.len + RESERVED < LEN
+        self.0.len() + RESERVED <= LEN
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.len == 0
+        self.0.is_empty()
     }
 
-    /// Appends `entry`. Returns false, and leaves the queue as it is, when there is no room: the
-    /// last place is only for what ends a start function.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Appends `entry`, or accumulates it in the newest of its kind when only the reserve is left.
     #[must_use]
-    pub(crate) fn push(&mut self, entry: Entry) -> bool {
-        let reserved = if entry.ends { 0 } else { RESERVED };
-        if self.len + reserved >= LEN {
-            return false;
+    pub(crate) fn push(&mut self, entry: Entry) -> Pushed {
+        if !self.has_room() {
+            let like = |old: &&mut Entry| old.answer == entry.answer;
+            if let Some(old) = self.0.newest_first().find(like) {
+                old.accumulate(entry);
+                return Pushed::Accumulated;
+            }
         }
 
-        if let Some(place) = self.entries.get_mut((self.first + self.len) % LEN) {
-            *place = Some(entry);
-            self.len += 1;
+        match self.0.push(entry) {
+            Ok(()) => Pushed::Queued,
+            Err(_) => Pushed::Lost,
         }
-        true
     }
 
     /// Takes the oldest entry.
     pub(crate) fn pop(&mut self) -> Option<Entry> {
-        let entry = self.entries.get_mut(self.first)?.take()?;
-        self.first = (self.first + 1) % LEN;
-        self.len -= 1;
-        Some(entry)
+        self.0.pop()
     }
 
     /// Calls `f` for each entry.
     pub(crate) fn for_each(&mut self, f: impl FnMut(&mut Entry)) {
-        self.entries.iter_mut().flatten().for_each(f);
+        self.0.newest_first().for_each(f);
     }
 
-    /// Drops all entries that answer a start function.
+    /// Drops all entries that answer a function.
     pub(crate) fn forget_answers(&mut self) {
         let mut old = core::mem::take(self);
 
         while let Some(entry) = old.pop() {
-            if entry.generation.is_none() {
-                // There is room: a full queue holds at least one answer.
-                let _ = self.push(entry);
+            if entry.answer == Answer::Unsolicited {
+                // It is no longer than the old queue.
+                let _ = self.0.push(entry);
             }
         }
     }
 }
 
-#[kunit_tests(vfio_ccw_irb_queue)]
+#[cfg_attr(CONFIG_RUST, kernel::prelude::kunit_tests(vfio_ccw_irb_queue))]
+#[cfg_attr(not(CONFIG_RUST), cfg(test))]
 mod tests {
     use super::*;
+    use ccwchain::scsw::{
+        DeviceStatus,
+        Scsw, //
+    };
 
-    fn entry(generation: Option<u64>, ends: bool) -> Entry {
+    fn entry(answer: Answer, ends: bool) -> Entry {
         Entry {
-            irb: Irb::from_bytes(&[0; ccwchain::irb::SIZE]),
-            generation,
+            irb: Irb::default(),
+            answer,
             ends,
             host: false,
         }
     }
 
     #[test]
-    fn status_comes_out_in_the_order_it_went_in() {
+    fn a_full_queue_keeps_a_place_for_an_answer_and_one_for_the_device() {
         let mut queue = IrbQueue::default();
-        for round in 0..5 {
-            for i in 0..10 {
-                assert!(queue.push(entry(Some(round * 10 + i), false)));
-            }
-            for i in 0..10 {
-                assert!(queue.pop().and_then(|e| e.generation) == Some(round * 10 + i));
-            }
-            assert!(queue.pop().is_none());
+        let mut generation = 0;
+        while queue.has_room() {
+            generation += 1;
+            assert!(queue.push(entry(Answer::Start(generation), true)) == Pushed::Queued);
         }
+        assert!(queue.len() == LEN - 1);
+        assert!(queue.push(entry(Answer::Unsolicited, false)) == Pushed::Queued);
+        assert!(queue.push(entry(Answer::Unsolicited, false)) == Pushed::Accumulated);
+        assert!(queue.len() == LEN);
+
+        for i in 1..=generation {
+            assert!(queue
+                .pop()
+                .is_some_and(|e| e.ends && e.answer == Answer::Start(i)));
+        }
+        assert!(queue.pop().is_some_and(|e| e.answer == Answer::Unsolicited));
+        assert!(queue.is_empty());
     }
 
     #[test]
-    fn a_full_queue_keeps_a_place_for_the_status_that_ends() {
+    fn the_status_that_ends_finds_room_behind_any_other() {
         let mut queue = IrbQueue::default();
-        for _ in 0..LEN - RESERVED {
-            assert!(queue.push(entry(None, false)));
+        for _ in 0..100 {
+            assert!(queue.push(entry(Answer::Unsolicited, false)) != Pushed::Lost);
         }
-        assert!(!queue.has_room());
-        assert!(!queue.push(entry(None, false)));
-        assert!(queue.push(entry(Some(1), true)));
-        assert!(!queue.push(entry(Some(1), true)));
+        for _ in 0..100 {
+            assert!(queue.push(entry(Answer::Start(1), false)) != Pushed::Lost);
+        }
+        assert!(queue.push(entry(Answer::Start(1), true)) != Pushed::Lost);
 
-        for _ in 0..LEN - RESERVED {
-            assert!(queue.pop().is_some_and(|e| e.generation.is_none()));
+        let mut last = None;
+        while let Some(entry) = queue.pop() {
+            if entry.answer == Answer::Start(1) {
+                last = Some(entry);
+            }
         }
-        assert!(queue.pop().is_some_and(|e| e.ends));
-        assert!(queue.is_empty());
+        assert!(last.is_some_and(|e| e.ends));
+    }
+
+    #[test]
+    fn what_the_device_says_is_accumulated_not_dropped() {
+        let mut queue = IrbQueue::default();
+        let says = |status: DeviceStatus| {
+            let mut entry = entry(Answer::Unsolicited, false);
+            let status = u32::from(status.bits()) << 24;
+            entry.irb.set_scsw(Scsw::from_words([0x11, 0, status]));
+            entry
+        };
+
+        while queue.has_room() {
+            assert!(queue.push(says(DeviceStatus::ATTENTION)) == Pushed::Queued);
+        }
+        assert!(queue.push(says(DeviceStatus::DEVICE_END)) == Pushed::Accumulated);
+
+        let mut last = None;
+        while let Some(entry) = queue.pop() {
+            last = Some(entry.irb.scsw().device_status());
+        }
+        let both = DeviceStatus::ATTENTION.union(DeviceStatus::DEVICE_END);
+        assert!(last == Some(both));
     }
 
     #[test]
     fn forgetting_answers_keeps_the_devices_own_status() {
         let mut queue = IrbQueue::default();
-        for i in 0..6 {
-            let generation = if i % 2 == 0 { Some(i) } else { None };
-            assert!(queue.push(entry(generation, false)));
+        for answer in [
+            Answer::Start(1),
+            Answer::Unsolicited,
+            Answer::HaltOrClear,
+            Answer::Start(2),
+            Answer::Unsolicited,
+        ] {
+            assert!(queue.push(entry(answer, false)) == Pushed::Queued);
         }
         queue.forget_answers();
-        for _ in 0..3 {
-            assert!(queue.pop().is_some_and(|e| e.generation.is_none()));
+        for _ in 0..2 {
+            assert!(queue.pop().is_some_and(|e| e.answer == Answer::Unsolicited));
         }
         assert!(queue.pop().is_none());
     }

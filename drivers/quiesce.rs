@@ -4,7 +4,7 @@
 
 use crate::{
     fsm::Event,
-    subchannel::SubchannelState, //
+    triggers::Kept, //
 };
 use kernel::{
     prelude::*,
@@ -30,11 +30,10 @@ const TRIES: i32 = 255;
 /// Answers of the start function that the user has not taken are dropped. Returns `ENODEV` when the
 /// device is gone, and `EIO` when the channel does not let go of the program, which must then stay
 /// in memory; the state is [`NotOperational`](crate::fsm::State::NotOperational) after both.
-pub(crate) fn quiesce(subchannel: &Subchannel<SubchannelState>) -> Result {
+pub(crate) fn quiesce(subchannel: &Subchannel<Kept>) -> Result {
     let mut sch = subchannel.lock()?;
 
-    sch.fire(Event::Quiesce).map_err(|_| ENODEV)?;
-    sch.irbs().forget_answers();
+    sch.quiesce().map_err(|_| ENODEV)?;
 
     let mut tries = TRIES;
     for _ in 0..STEPS {
@@ -65,7 +64,7 @@ pub(crate) fn quiesce(subchannel: &Subchannel<SubchannelState>) -> Result {
 }
 
 /// Enables the subchannel after [`quiesce`].
-pub(crate) fn resume(subchannel: &Subchannel<SubchannelState>, isc: &Isc) -> Result {
+pub(crate) fn resume(subchannel: &Subchannel<Kept>, isc: &Isc) -> Result {
     let mut sch = subchannel.lock()?;
 
     if sch.enable(isc).is_ok() && sch.fire(Event::Enabled).is_ok() {

@@ -2,48 +2,78 @@
 
 //! The regions of the device's file.
 
+pub(crate) mod asynchronous;
+mod crw;
 pub(crate) mod io;
+mod schib;
 
 use core::ops::Range;
 use kernel::prelude::*;
+use mdev::vfio;
 
 /// Each region has as many bytes of the file as this is bits.
 const OFFSET_SHIFT: u32 = 10;
 
+/// `VFIO_REGION_TYPE_CCW`: regions of a channel device, and their subtypes.
+const TYPE_CCW: u32 = 2;
+
 /// Which region a position in the device's file is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Region {
-    /// Region 0: requests and their status.
+    /// Region 0: the start function, and status.
     Io,
+    /// Region 1: the halt and clear functions.
+    Async,
+    /// Region 2: the subchannel-information block.
+    Schib,
+    /// Region 3: channel reports.
+    Crw,
 }
 
 impl Region {
+    const ALL: [Self; 4] = [Self::Io, Self::Async, Self::Schib, Self::Crw];
+
     /// How many regions there are.
-    pub(crate) const COUNT: u32 = 1;
+    pub(crate) const COUNT: u32 = 4;
 
     /// Returns region `index`.
     pub(crate) fn of_index(index: u32) -> Option<Self> {
-        match index {
-            0 => Some(Self::Io),
-            _ => None,
-        }
+        Self::ALL.get(usize::try_from(index).ok()?).copied()
     }
 
-    const fn index(self) -> u64 {
-        match self {
+    /// Returns what the user is told of the region.
+    pub(crate) fn information(self) -> Result<vfio::Region> {
+        let subtype = match self {
+            Self::Io => None,
+            Self::Async => Some(1),
+            Self::Schib => Some(2),
+            Self::Crw => Some(3),
+        };
+
+        Ok(vfio::Region {
+            offset: self.offset(),
+            size: u64::try_from(self.size())?,
+            writable: matches!(self, Self::Io | Self::Async),
+            kind: subtype.map(|subtype| (TYPE_CCW, subtype)),
+        })
+    }
+
+    const fn offset(self) -> u64 {
+        let index = match self {
             Self::Io => 0,
-        }
+            Self::Async => 1,
+            Self::Schib => 2,
+            Self::Crw => 3,
+        };
+        index << OFFSET_SHIFT
     }
 
-    /// Returns where the region begins in the device's file.
-    pub(crate) const fn offset(self) -> u64 {
-        self.index() << OFFSET_SHIFT
-    }
-
-    /// Returns the length of the region in bytes.
-    pub(crate) const fn size(self) -> usize {
+    const fn size(self) -> usize {
         match self {
             Self::Io => io::SIZE,
+            Self::Async => asynchronous::SIZE,
+            Self::Schib => schib::SIZE,
+            Self::Crw => crw::SIZE,
         }
     }
 
@@ -60,4 +90,16 @@ impl Region {
         }
         Ok((region, start..end))
     }
+}
+
+/// Replaces bytes of `to` from `start` on; what does not fit is left out.
+fn overwrite(to: &mut [u8], start: usize, bytes: &[u8]) {
+    for (to, from) in to.iter_mut().skip(start).zip(bytes) {
+        *to = *from;
+    }
+}
+
+/// Returns how a region shows the result of a write: 0 or a negative error number.
+fn ret_code(result: Result) -> [u8; 4] {
+    result.map_or_else(Error::to_errno, |()| 0).to_ne_bytes()
 }

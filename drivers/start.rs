@@ -8,7 +8,11 @@ use crate::{
         Device,
         Io, //
     },
-    fsm::Event,
+    fsm::{
+        Event,
+        Refusal, //
+    },
+    irb_queue::Answer,
     program::{
         errno,
         UserMemory, //
@@ -18,6 +22,8 @@ use crate::{
         IoRegion,
         Request, //
     },
+    state::Irq,
+    triggers::Kept,
 };
 use ccwchain::{
     host_orb::HostOrb,
@@ -32,9 +38,22 @@ use kernel::{
     },
 };
 use mdev::{
-    css::ConditionCode,
+    css::{
+        ConditionCode,
+        Locked, //
+    },
     vfio::Open, //
 };
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Again => EAGAIN,
+            Refusal::Busy => EBUSY,
+            Refusal::Unusable => EIO,
+        }
+    }
+}
 
 impl Device {
     /// Writes the bytes `range` of region 0, and does what the region then asks for.
@@ -88,7 +107,7 @@ impl Device {
             if let Some(io) = Option::as_mut(&mut self.io.lock()) {
                 io.delivered = true;
             }
-            self.sch.lock()?.announce();
+            self.sch.lock()?.announce(Irq::Io);
         }
         Ok(range.len())
     }
@@ -103,7 +122,7 @@ impl Device {
         if entry.host {
             io.translator.write_back(&mut entry.irb);
         }
-        if entry.ends && entry.generation == Some(io.generation) {
+        if entry.ends && entry.answer == Answer::Start(io.generation) {
             self.retire(dev, io);
         }
         io.region.set_irb(&entry.irb);
@@ -152,22 +171,30 @@ impl Device {
         let mut sch = self.sch.lock()?;
         sch.check(generation)?;
 
-        let lpm = if lpm == 0 { sch.paths() } else { lpm };
+        let lpm = match lpm {
+            0 => sch.paths(),
+            _ => lpm & sch.varied_on(),
+        };
+        if lpm == 0 {
+            return Err(no_path(&mut sch, lpm));
+        }
         let orb = host
             .with_intparm(sch.interruption_parameter())
             .with_lpm(lpm);
 
         match sch.start(&orb.words())? {
-            ConditionCode::Initiated => sch.fire(Event::Started).map_err(|_| EAGAIN),
+            ConditionCode::Initiated => Ok(sch.fire(Event::Started)?),
             ConditionCode::StatusPending | ConditionCode::Busy => Err(EBUSY),
-            ConditionCode::NotOperational => {
-                sch.store().map_err(|_| ENODEV)?;
-                Err(if sch.paths() & !lpm == 0 {
-                    ENODEV
-                } else {
-                    EACCES
-                })
-            }
+            ConditionCode::NotOperational => Err(no_path(&mut sch, lpm)),
         }
+    }
+}
+
+/// Returns the errno of a program that has no path among `lpm`: whether it would have another.
+fn no_path(sch: &mut Locked<'_, Kept>, lpm: u8) -> Error {
+    if sch.store().is_ok() && sch.paths() & !lpm != 0 {
+        EACCES
+    } else {
+        ENODEV
     }
 }

@@ -47,6 +47,9 @@ use kernel::{
 /// Length of an interruption-response block in bytes, without the extended-measurement word.
 pub const IRB_LEN: usize = 64;
 
+/// Length of a subchannel-information block in bytes.
+pub const SCHIB_LEN: usize = 52;
+
 /// Matches subchannels of one type.
 #[repr(transparent)]
 #[derive(Clone, Copy)]
@@ -85,9 +88,23 @@ macro_rules! css_device_table {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SubchannelId(u32);
 
+impl SubchannelId {
+    /// Returns the subchannel set.
+    pub const fn set(self) -> u8 {
+        let [_, set, _, _] = self.0.to_be_bytes();
+        set
+    }
+
+    /// Returns the number within the set.
+    pub const fn number(self) -> u16 {
+        let [_, _, high, low] = self.0.to_be_bytes();
+        u16::from_be_bytes([high, low])
+    }
+}
+
 impl fmt::Display for SubchannelId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "0.{:x}.{:04x}", self.0 >> 16, self.0 & 0xffff)
+        write!(f, "0.{:x}.{:04x}", self.set(), self.number())
     }
 }
 
@@ -154,12 +171,46 @@ unsafe impl Send for Device {}
 // SAFETY: All methods of `Device<Normal>` are thread safe.
 unsafe impl Sync for Device {}
 
+/// What happens to a channel path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PathEvent {
+    /// It is there, or there again.
+    Online,
+    /// It is gone.
+    Offline,
+    /// The administrator lets it be used again.
+    VaryOn,
+    /// The administrator wants it not to be used.
+    VaryOff,
+}
+
+impl PathEvent {
+    fn from_raw(event: c_int) -> Option<Self> {
+        match u32::try_from(event).ok()? {
+            bindings::CHP_ONLINE => Some(Self::Online),
+            bindings::CHP_OFFLINE => Some(Self::Offline),
+            bindings::CHP_VARY_ON => Some(Self::VaryOn),
+            bindings::CHP_VARY_OFF => Some(Self::VaryOff),
+            _ => None,
+        }
+    }
+}
+
+/// A channel path to the device of a subchannel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Path {
+    /// Its identifier.
+    pub chpid: u8,
+    /// Its bit in the path masks of the subchannel.
+    pub mask: u8,
+}
+
 /// A driver of subchannels.
 ///
 /// The value of the type is the driver itself, for what all its subchannels share.
 pub trait Driver: Send + Sync + Sized + 'static {
     /// What the driver keeps for each subchannel under the subchannel lock.
-    type State: Default + Send + 'static;
+    type State: Send + 'static;
 
     /// What is to be dropped first when the subchannel is unbound, while interrupts and events
     /// still come in.
@@ -168,9 +219,12 @@ pub trait Driver: Send + Sync + Sized + 'static {
     /// The subchannels that the driver is for.
     const ID_TABLE: IdTable;
 
+    /// Returns what is to be kept of a subchannel that is about to be bound.
+    fn state(&self, dev: &Device<device::Core<'_>>) -> Self::State;
+
     /// Called when a subchannel is to be bound.
     ///
-    /// [`Driver::irq`] and [`Driver::event`] may be called from now on.
+    /// [`Driver::irq`] and the events may be called from now on.
     fn probe(
         &self,
         dev: &Device<device::Core<'_>>,
@@ -182,6 +236,12 @@ pub trait Driver: Send + Sync + Sized + 'static {
 
     /// Called when something may have happened to the subchannel.
     fn event(&self, sch: &mut Locked<'_, Self::State>);
+
+    /// Called when something has happened to a channel path of the subchannel.
+    ///
+    /// An error has the channel subsystem look at the subchannel again.
+    fn path_event(&self, sch: &mut Locked<'_, Self::State>, path: Path, event: PathEvent)
+        -> Result;
 
     /// Called when the system goes down; no I/O may be running after it.
     fn shutdown(sch: &Subchannel<Self::State>);
@@ -221,6 +281,7 @@ impl<T: Driver> Registration<T> {
                     subchannel_type: T::ID_TABLE.as_ptr().cast_mut(),
                     irq: Some(Self::irq_callback),
                     sch_event: Some(Self::sch_event_callback),
+                    chp_event: Some(Self::chp_event_callback),
                     probe: Some(Self::probe_callback),
                     remove: Some(Self::remove_callback),
                     shutdown: Some(Self::shutdown_callback),
@@ -261,7 +322,7 @@ impl<T: Driver> Registration<T> {
         };
 
         from_result(|| {
-            let sch = Subchannel::new(dev, T::State::default())?;
+            let sch = Subchannel::new(dev, driver.state(dev))?;
             let bound = KBox::new(
                 Bound::<T> {
                     sch: sch.clone(),
@@ -340,14 +401,14 @@ impl<T: Driver> Registration<T> {
     /// # Safety
     ///
     /// `raw` must be a valid subchannel and its lock must be held.
-    unsafe fn with_locked(
+    unsafe fn with_locked<R>(
         raw: *mut bindings::subchannel,
-        f: impl FnOnce(&T, &mut Locked<'_, T::State>),
-    ) {
+        f: impl FnOnce(&T, &mut Locked<'_, T::State>) -> R,
+    ) -> Option<R> {
         // SAFETY: By the function's requirement.
         let bound = unsafe { Self::bound(raw) };
         if bound.is_null() {
-            return;
+            return None;
         }
 
         // SAFETY: The driver data is valid while it is set, and is only unset under the lock.
@@ -357,7 +418,7 @@ impl<T: Driver> Registration<T> {
         let (driver, mut locked) =
             unsafe { (&Self::from_subchannel(raw).driver, sch.assume_locked()) };
 
-        f(driver, &mut locked);
+        Some(f(driver, &mut locked))
     }
 
     /// # Safety
@@ -388,10 +449,50 @@ impl<T: Driver> Registration<T> {
         // SAFETY: The caller passes a valid subchannel, and does not hold its lock.
         unsafe {
             let flags = bindings::mdev_sch_lock(raw);
-            Self::with_locked(raw, T::event);
+            let in_transition = bindings::mdev_sch_in_transition(raw);
+            if !in_transition {
+                Self::with_locked(raw, T::event);
+            }
             bindings::mdev_sch_unlock(raw, flags);
+
+            if in_transition {
+                // The caller comes back later.
+                EAGAIN.to_errno()
+            } else {
+                0
+            }
         }
-        0
+    }
+
+    /// # Safety
+    ///
+    /// Only for the css bus to call.
+    unsafe extern "C" fn chp_event_callback(
+        raw: *mut bindings::subchannel,
+        link: *mut bindings::chp_link,
+        event: c_int,
+    ) -> c_int {
+        // SAFETY: The caller passes a valid subchannel, whose lock it holds, and a valid link.
+        let path = unsafe {
+            Path {
+                chpid: bindings::mdev_chp_id(link),
+                mask: bindings::mdev_chp_mask(raw, link),
+            }
+        };
+        let Some(event) = PathEvent::from_raw(event) else {
+            return 0;
+        };
+        if path.mask == 0 {
+            return 0;
+        }
+
+        from_result(|| {
+            // SAFETY: As above.
+            let result = unsafe {
+                Self::with_locked(raw, |driver, sch| driver.path_event(sch, path, event))
+            };
+            result.unwrap_or(Ok(())).map(|()| 0)
+        })
     }
 
     /// # Safety

@@ -11,6 +11,7 @@
 #include <asm/debug.h>
 #include <asm/irq.h>
 
+#include "chp.h"
 #include "css.h"
 #include "ioasm.h"
 #include "orb.h"
@@ -41,12 +42,69 @@ bool mdev_sch_qdio(const struct subchannel *sch)
 	return sch->schib.pmcw.qf;
 }
 
-/* The paths that are installed, operational and available. */
+/*
+ * The paths that have not been varied off.  This is what chp_get_sch_opm()
+ * computes for the common I/O layer's own driver.
+ */
+u8 mdev_sch_varied_on(const struct subchannel *sch)
+{
+	const struct channel_subsystem *css = to_css(sch->dev.parent);
+	u8 mask = 0;
+
+	for (int i = 0; i < 8; i++) {
+		const struct channel_path *chp = css->chps[sch->schib.pmcw.chpid[i]];
+
+		if (!chp || READ_ONCE(chp->state))
+			mask |= 0x80 >> i;
+	}
+	return mask;
+}
+
+/* The paths that are installed, operational, available, and not varied off. */
 u8 mdev_sch_paths(const struct subchannel *sch)
 {
 	const struct pmcw *pmcw = &sch->schib.pmcw;
 
-	return pmcw->pim & pmcw->pam & pmcw->pom;
+	return pmcw->pim & pmcw->pam & pmcw->pom & mdev_sch_varied_on(sch);
+}
+
+/* The path that was used last. */
+u8 mdev_sch_last_path(const struct subchannel *sch)
+{
+	return sch->schib.pmcw.lpum;
+}
+
+void mdev_sch_schib(const struct subchannel *sch, void *to, size_t len)
+{
+	memcpy(to, &sch->schib, min(len, sizeof(sch->schib)));
+}
+
+/* Whether the subchannel is to be left alone for the time being. */
+bool mdev_sch_in_transition(const struct subchannel *sch)
+{
+	return !device_is_registered((struct device *)&sch->dev) ||
+	       work_pending(&sch->todo_work);
+}
+
+/* Which paths of the subchannel a channel-path event is about. */
+u8 mdev_chp_mask(struct subchannel *sch, struct chp_link *link)
+{
+	return chp_ssd_get_mask(&sch->ssd_info, link);
+}
+
+u8 mdev_chp_id(const struct chp_link *link)
+{
+	return link->chpid.id;
+}
+
+int mdev_hsch(struct subchannel *sch)
+{
+	return hsch(sch->schid);
+}
+
+int mdev_csch(struct subchannel *sch)
+{
+	return csch(sch->schid);
 }
 
 void mdev_sch_configure(struct subchannel *sch, unsigned int isc)

@@ -12,13 +12,22 @@
 #include <linux/vfio.h>
 #include <linux/workqueue.h>
 
+#include "chp.h"
 #include "css.h"
 
 unsigned long mdev_sch_lock(struct subchannel *sch);
 void mdev_sch_unlock(struct subchannel *sch, unsigned long flags);
 u32 mdev_sch_id(const struct subchannel *sch);
 bool mdev_sch_qdio(const struct subchannel *sch);
+u8 mdev_sch_varied_on(const struct subchannel *sch);
 u8 mdev_sch_paths(const struct subchannel *sch);
+u8 mdev_sch_last_path(const struct subchannel *sch);
+void mdev_sch_schib(const struct subchannel *sch, void *to, size_t len);
+bool mdev_sch_in_transition(const struct subchannel *sch);
+u8 mdev_chp_mask(struct subchannel *sch, struct chp_link *link);
+u8 mdev_chp_id(const struct chp_link *link);
+int mdev_hsch(struct subchannel *sch);
+int mdev_csch(struct subchannel *sch);
 void mdev_sch_configure(struct subchannel *sch, unsigned int isc);
 int mdev_ssch(struct subchannel *sch, const void *orb);
 void mdev_cio_irb(void *irb, size_t len);

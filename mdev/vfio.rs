@@ -50,6 +50,8 @@ pub struct Region {
     pub size: u64,
     /// Whether it can be written. Every region can be read.
     pub writable: bool,
+    /// What it is for, where its index does not say so: `VFIO_REGION_TYPE_*` and a subtype of that.
+    pub kind: Option<(u32, u32)>,
 }
 
 /// What a user wants of an interrupt, as `VFIO_DEVICE_SET_IRQS` says it.

@@ -59,9 +59,7 @@ impl IoRegion {
 
     /// Replaces the bytes from `start` on.
     pub(crate) fn update(&mut self, start: usize, bytes: &[u8]) {
-        for (to, from) in self.0.iter_mut().skip(start).zip(bytes) {
-            *to = *from;
-        }
+        super::overwrite(&mut self.0, start, bytes);
     }
 
     /// Returns what the contents ask for.
@@ -84,8 +82,7 @@ impl IoRegion {
 
     /// Shows `result` as that of the last write.
     pub(crate) fn set_result(&mut self, result: Result) {
-        let code = result.map_or_else(Error::to_errno, |()| 0);
-        self.update(RET_CODE.start, &code.to_ne_bytes());
+        self.update(RET_CODE.start, &super::ret_code(result));
     }
 
     fn field<const N: usize>(&self, range: Range<usize>) -> [u8; N] {

@@ -2,7 +2,10 @@
 
 //! Subchannels at work: their lock, what is kept under it, and I/O instructions.
 
-use super::Device;
+use super::{
+    Device,
+    SCHIB_LEN, //
+};
 use crate::bindings;
 use core::{
     cell::UnsafeCell,
@@ -138,6 +141,19 @@ pub struct Locked<'a, S> {
     _not_send: NotThreadSafe,
 }
 
+impl ConditionCode {
+    /// Returns `None` for what is no condition code.
+    fn from_raw(cc: c_int) -> Option<Self> {
+        match cc {
+            0 => Some(Self::Initiated),
+            1 => Some(Self::StatusPending),
+            2 => Some(Self::Busy),
+            3 => Some(Self::NotOperational),
+            _ => None,
+        }
+    }
+}
+
 impl<S> Locked<'_, S> {
     fn as_raw(&self) -> *mut bindings::subchannel {
         self.sch.dev.as_raw()
@@ -160,7 +176,20 @@ impl<S> Locked<'_, S> {
         unsafe { bindings::mdev_sch_intparm(self.as_raw()) }
     }
 
-    /// Returns the mask of paths that are installed, available and operational, as last stored.
+    /// Returns the mask of paths that the host's administrator has not varied off.
+    pub fn varied_on(&self) -> u8 {
+        // SAFETY: `self` is a valid subchannel whose lock is held.
+        unsafe { bindings::mdev_sch_varied_on(self.as_raw()) }
+    }
+
+    /// Returns the path that was used last, as last stored.
+    pub fn last_path(&self) -> u8 {
+        // SAFETY: `self` is a valid subchannel whose lock is held.
+        unsafe { bindings::mdev_sch_last_path(self.as_raw()) }
+    }
+
+    /// Returns the mask of paths that are installed, available, operational, as last stored, and not
+    /// varied off.
     pub fn paths(&self) -> u8 {
         // SAFETY: `self` is a valid subchannel whose lock is held.
         unsafe { bindings::mdev_sch_paths(self.as_raw()) }
@@ -172,6 +201,15 @@ impl<S> Locked<'_, S> {
     pub fn store(&mut self) -> Result {
         // SAFETY: `self` is a valid subchannel whose lock is held.
         to_result(unsafe { bindings::cio_update_schib(self.as_raw()) })
+    }
+
+    /// Returns the subchannel-information block that was stored last.
+    pub fn information(&self) -> [u8; SCHIB_LEN] {
+        let mut schib = [0; SCHIB_LEN];
+
+        // SAFETY: `self` is a valid subchannel whose lock is held, `schib` is valid for its length.
+        unsafe { bindings::mdev_sch_schib(self.as_raw(), schib.as_mut_ptr().cast(), SCHIB_LEN) };
+        schib
     }
 
     /// Enables the subchannel, with interrupts of the class `isc` and with concurrent sense where
@@ -201,13 +239,23 @@ impl<S> Locked<'_, S> {
         // SAFETY: `self` is a valid subchannel whose lock is held, `orb` is as long as an ORB.
         let cc = unsafe { bindings::mdev_ssch(self.as_raw(), orb.as_ptr().cast()) };
 
-        Ok(match cc {
-            0 => ConditionCode::Initiated,
-            1 => ConditionCode::StatusPending,
-            2 => ConditionCode::Busy,
-            3 => ConditionCode::NotOperational,
-            _ => return Err(EOPNOTSUPP),
-        })
+        ConditionCode::from_raw(cc).ok_or(EOPNOTSUPP)
+    }
+
+    /// HALT SUBCHANNEL.
+    ///
+    /// Code 1 tells that status is pending, code 2 that a halt or clear function is in progress.
+    pub fn halt(&mut self) -> ConditionCode {
+        // SAFETY: `self` is a valid subchannel whose lock is held.
+        let cc = unsafe { bindings::mdev_hsch(self.as_raw()) };
+        ConditionCode::from_raw(cc).unwrap_or(ConditionCode::NotOperational)
+    }
+
+    /// CLEAR SUBCHANNEL, whose answer is 0 or 3.
+    pub fn clear(&mut self) -> ConditionCode {
+        // SAFETY: `self` is a valid subchannel whose lock is held.
+        let cc = unsafe { bindings::mdev_csch(self.as_raw()) };
+        ConditionCode::from_raw(cc).unwrap_or(ConditionCode::NotOperational)
     }
 
     /// Has the channel subsystem look at the subchannel again and take it away if it is gone.

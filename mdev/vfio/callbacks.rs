@@ -234,7 +234,7 @@ impl<T: Operations> Device<T> {
     unsafe extern "C" fn get_region_info_caps_callback(
         _vdev: *mut bindings::vfio_device,
         info: *mut bindings::vfio_region_info,
-        _caps: *mut bindings::vfio_info_cap,
+        caps: *mut bindings::vfio_info_cap,
     ) -> c_int {
         // SAFETY: The core passes a valid structure of its own.
         let info = unsafe { &mut *info };
@@ -250,6 +250,26 @@ impl<T: Operations> Device<T> {
             info.flags = bindings::VFIO_REGION_INFO_FLAG_READ;
             if region.writable {
                 info.flags |= bindings::VFIO_REGION_INFO_FLAG_WRITE;
+            }
+            if let Some((type_, subtype)) = region.kind {
+                // The core adds the flag that there is one.
+                let mut capability = bindings::vfio_region_info_cap_type {
+                    type_,
+                    subtype,
+                    ..Default::default()
+                };
+                capability.header.id = bindings::VFIO_REGION_INFO_CAP_TYPE as u16;
+                capability.header.version = 1;
+
+                // SAFETY: The core passes valid capabilities of its own; `capability` begins with
+                // its header.
+                to_result(unsafe {
+                    bindings::vfio_info_add_capability(
+                        caps,
+                        (&raw mut capability).cast(),
+                        core::mem::size_of_val(&capability),
+                    )
+                })?;
             }
             Ok(0)
         })

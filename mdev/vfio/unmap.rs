@@ -104,14 +104,7 @@ impl<T: Operations> Device<T> {
         let unmap = self.unmap_state();
 
         let _one = unmap.callers.lock();
-        {
-            let mut range = unmap.range.lock();
-            *range = match *range {
-                Some((old_first, old_last)) => Some((iova.min(old_first), last.max(old_last))),
-                None => Some((iova, last)),
-            };
-        }
-        unmap.pending.store(1, Release);
+        self.add_unmap(iova, last);
 
         // SAFETY: Both are initialised, and live until `wait_for_unmap` has returned.
         unsafe {
@@ -119,6 +112,28 @@ impl<T: Operations> Device<T> {
             bindings::mdev_queue_work(unmap.work.get());
             bindings::wait_for_completion_timeout(unmap.done.get(), msecs_to_jiffies(TIMEOUT));
         }
+    }
+
+    fn add_unmap(&self, first: u64, last: u64) {
+        let unmap = self.unmap_state();
+
+        {
+            let mut range = unmap.range.lock();
+            *range = match *range {
+                Some((old_first, old_last)) => Some((first.min(old_first), last.max(old_last))),
+                None => Some((first, last)),
+            };
+        }
+        unmap.pending.store(1, Release);
+    }
+
+    /// Has the driver let go of all memory, in a context of its own and without waiting for it: the
+    /// device is gone, and its user need not be.
+    pub fn let_go_soon(&self) {
+        self.add_unmap(0, u64::MAX);
+
+        // SAFETY: The work is initialised, and lives until `wait_for_unmap` has returned.
+        unsafe { bindings::mdev_queue_work(self.unmap_state().work.get()) };
     }
 
     /// Waits until no work item is left.

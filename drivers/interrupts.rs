@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What comes from the channel subsystem, at any time: interrupts and events.
+//!
+//! All of it is called with the subchannel lock held and interrupts off.
+
+use crate::{
+    crw_queue::Crw,
+    fsm::Event,
+    irb_queue::Pushed,
+    triggers::Kept, //
+};
+use ccwchain::irb::Irb;
+use kernel::prelude::*;
+use mdev::{
+    css::{
+        ConditionCode,
+        Locked,
+        Path,
+        PathEvent,
+        IRB_LEN, //
+    },
+    debug::Log, //
+};
+
+/// The subchannel has presented status.
+pub(crate) fn irq(log: &Log, sch: &mut Locked<'_, Kept>, irb: &[u8; IRB_LEN]) {
+    let irb = Irb::from_bytes(irb);
+    let (id, scsw) = (sch.device().id(), irb.scsw());
+
+    match sch.interrupt(irb) {
+        Ok(Some(Pushed::Lost)) => log.event(2, format_args!("{id}: status lost: {scsw:?}")),
+        Ok(_) => {}
+        Err(_) => {
+            // Nobody waits for it: whoever left the subchannel enabled is gone.
+            let _ = sch.disable();
+            log.event(2, format_args!("{id}: unexpected interrupt, {scsw:?}"));
+        }
+    }
+}
+
+/// Something may have happened to the subchannel.
+pub(crate) fn event(log: &Log, sch: &mut Locked<'_, Kept>) {
+    if sch.store().is_ok() {
+        return;
+    }
+
+    let id = sch.device().id();
+    log.event(2, format_args!("{id}: not operational"));
+    if !sch.is_not_operational() {
+        // The user is told before the state says that there is nothing to tell any more.
+        let (first, second) = Crw::subchannel(id.set(), id.number());
+        sch.report(first);
+        if let Some(second) = second {
+            sch.report(second);
+        }
+        // The table lets a device go in every state.
+        let _ = sch.fire(Event::Gone);
+    }
+    sch.unregister_later();
+}
+
+/// Something has happened to a channel path of the subchannel.
+///
+/// Returns `ENODEV` when there is no subchannel any more.
+pub(crate) fn path_event(
+    log: &Log,
+    sch: &mut Locked<'_, Kept>,
+    path: Path,
+    event: PathEvent,
+) -> Result {
+    let (id, mask) = (sch.device().id(), path.mask);
+    log.event(2, format_args!("{id}: mask={mask:#x} event={event:?}"));
+    sch.store().map_err(|_| ENODEV)?;
+
+    match event {
+        PathEvent::VaryOff => end_on(sch, mask),
+        PathEvent::Offline => {
+            end_on(sch, mask);
+            sch.report(Crw::path_is_gone(path.chpid));
+        }
+        PathEvent::Online => sch.report(Crw::path_is_back(path.chpid)),
+        // The next start function finds it among the paths.
+        PathEvent::VaryOn => {}
+    }
+    Ok(())
+}
+
+/// Ends a program that uses one of the paths `mask`.
+///
+/// It is halted or cleared, not canceled, as the user of a canceled one would wait for its status in
+/// vain.
+fn end_on(sch: &mut Locked<'_, Kept>, mask: u8) {
+    let affected = sch.last_path() & mask != 0 || sch.paths() == 0;
+
+    if sch.is_running() && affected && sch.halt() != ConditionCode::Initiated {
+        sch.clear();
+    }
+}
