@@ -80,9 +80,9 @@ void mdev_sch_schib(const struct subchannel *sch, void *to, size_t len)
 }
 
 /* Whether the subchannel is to be left alone for the time being. */
-bool mdev_sch_in_transition(const struct subchannel *sch)
+bool mdev_sch_in_transition(struct subchannel *sch)
 {
-	return !device_is_registered((struct device *)&sch->dev) ||
+	return !device_is_registered(&sch->dev) ||
 	       work_pending(&sch->todo_work);
 }
 

@@ -23,7 +23,7 @@ u8 mdev_sch_varied_on(const struct subchannel *sch);
 u8 mdev_sch_paths(const struct subchannel *sch);
 u8 mdev_sch_last_path(const struct subchannel *sch);
 void mdev_sch_schib(const struct subchannel *sch, void *to, size_t len);
-bool mdev_sch_in_transition(const struct subchannel *sch);
+bool mdev_sch_in_transition(struct subchannel *sch);
 u8 mdev_chp_mask(struct subchannel *sch, struct chp_link *link);
 u8 mdev_chp_id(const struct chp_link *link);
 int mdev_hsch(struct subchannel *sch);
