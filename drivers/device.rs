@@ -2,10 +2,10 @@
 
 //! The VFIO device that a user opens.
 //!
-//! Locks, in the order that they are taken: `io`, `quiescing`, the subchannel lock. `io` is held
+//! Locks, in the order that they are taken: `quiescing`, `io`, the subchannel lock. `io` is held
 //! while a program is translated, for as long as the user's memory takes; so nobody waits for it
-//! but reads of the same device and the unmapping of memory. No lock is held while memory is copied
-//! from or to the caller of read or write.
+//! then but reads of the same device and the unmapping of memory. No lock is held while memory is
+//! copied from or to the caller of read or write.
 
 use crate::{
     context::Context,
@@ -72,8 +72,9 @@ const REQUESTS_PER_NOTICE: u32 = 10;
 /// What there is while a user has the device open.
 pub(crate) struct Io {
     pub(crate) region: IoRegion,
-    /// Whether the user has got the status that the region shows.
-    pub(crate) delivered: bool,
+    /// Counts the statuses that the region has shown, and those of them that the user has got.
+    pub(crate) shown: u64,
+    pub(crate) delivered: u64,
     pub(crate) asynchronous: AsyncRegion,
     pub(crate) translator: Translator<KernelStorage>,
     pub(crate) area: ProgramArea,
@@ -120,6 +121,19 @@ impl Device {
         io.translator.release(&mut UserMemory(dev));
     }
 
+    /// Does so with the program that [`quiesce`] has ended. When the program of a request is being
+    /// translated instead, whoever does that finds the request void, and unpins what he has pinned.
+    fn retire_ended(&self, dev: &Open<'_, Self>) {
+        // No translation begins until the subchannel is enabled again.
+        let translating = self.sch.lock().is_ok_and(|sch| sch.is_translating());
+        if translating {
+            return;
+        }
+        if let Some(io) = Option::as_mut(&mut self.io.lock()) {
+            self.retire(dev, io);
+        }
+    }
+
     fn enable(&self) -> Result {
         let mut sch = self.sch.lock()?;
 
@@ -143,7 +157,8 @@ impl Operations for Device {
         let area = dma::Area::new(dev.sch.device(), Sizes::DEFAULT_ARENA)?;
         *dev.io.lock() = Some(Io {
             region: IoRegion::new(),
-            delivered: true,
+            shown: 0,
+            delivered: 0,
             asynchronous: AsyncRegion::new(),
             translator: Translator::new(Sizes::DEFAULT, random::number())?,
             area: ProgramArea(area),
@@ -161,12 +176,12 @@ impl Operations for Device {
     }
 
     fn close(dev: &Open<'_, Self>) {
-        let mut guard = dev.io.lock();
         let ended = {
             let _one = dev.quiescing.lock();
             quiesce(&dev.sch)
         };
 
+        let mut guard = dev.io.lock();
         if let Some(mut io) = guard.take() {
             dev.retire(dev, &mut io);
             if ended == Err(EIO) {
@@ -216,36 +231,39 @@ impl Operations for Device {
     }
 
     fn reset(dev: &Open<'_, Self>) -> Result {
-        // If a program is being translated, the translation finds out by itself that its request
-        // has become void, and unpins what it has pinned.
-        let mut io = dev.io.try_lock();
         let _one = dev.quiescing.lock();
 
         quiesce(&dev.sch).map_err(|_| EINVAL)?;
-        if let Some(io) = io.as_deref_mut().and_then(Option::as_mut) {
-            dev.retire(dev, io);
-        }
+        dev.retire_ended(dev);
         resume(&dev.sch, &dev.context.isc).map_err(|_| EINVAL)
     }
 
     fn dma_unmap(dev: &Open<'_, Self>, iova: u64, len: u64) {
-        let mut guard = dev.io.lock();
-        let Some(io) = Option::as_mut(&mut guard) else {
-            return;
-        };
-        if !io.translator.has_pinned(iova, len) {
-            return;
-        }
+        loop {
+            let mut guard = dev.io.lock();
+            let Some(io) = Option::as_mut(&mut guard) else {
+                return;
+            };
+            if !io.translator.has_pinned(iova, len) {
+                return;
+            }
+            let Some(_one) = dev.quiescing.try_lock() else {
+                // Whoever has it may be waiting for `io`.
+                drop(guard);
+                drop(dev.quiescing.lock());
+                continue;
+            };
 
-        let _one = dev.quiescing.lock();
-        let running = dev.sch.lock().is_ok_and(|sch| sch.is_running());
-        let ended = if running { quiesce(&dev.sch) } else { Ok(()) };
-        dev.retire(dev, io);
-        if running && ended.is_ok() && resume(&dev.sch, &dev.context.isc).is_err() {
-            dev_warn!(
-                dev.sch.device().as_ref(),
-                "the device is gone after memory of a running program was unmapped\n"
-            );
+            let running = dev.sch.lock().is_ok_and(|sch| sch.is_running());
+            let ended = if running { quiesce(&dev.sch) } else { Ok(()) };
+            dev.retire(dev, io);
+            if running && ended.is_ok() && resume(&dev.sch, &dev.context.isc).is_err() {
+                dev_warn!(
+                    dev.sch.device().as_ref(),
+                    "the device is gone after memory of a running program was unmapped\n"
+                );
+            }
+            return;
         }
     }
 

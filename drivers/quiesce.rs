@@ -36,14 +36,18 @@ pub(crate) fn quiesce(subchannel: &Subchannel<Kept>) -> Result {
     sch.quiesce().map_err(|_| ENODEV)?;
 
     let mut tries = TRIES;
-    for _ in 0..STEPS {
+    let mut steps = 0..STEPS;
+    loop {
         match sch.disable() {
+            Ok(()) => return Ok(()),
             Err(e) if e == EBUSY => {}
             Err(_) => {
                 let _ = sch.fire(Event::Gone);
                 return Err(ENODEV);
             }
-            Ok(()) => return Ok(()),
+        }
+        if steps.next().is_none() {
+            break;
         }
         match sch.cancel_halt_clear(&mut tries) {
             Err(e) if e == EBUSY => {

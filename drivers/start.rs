@@ -8,10 +8,7 @@ use crate::{
         Device,
         Io, //
     },
-    fsm::{
-        Event,
-        Refusal, //
-    },
+    fsm::Refusal,
     irb_queue::Answer,
     program::{
         errno,
@@ -91,13 +88,13 @@ impl Device {
     ) -> Result<usize> {
         let takes_status = IoRegion::takes_status(&range);
 
-        let bytes = {
+        let (bytes, shown) = {
             let mut guard = self.io.lock();
             let io = Option::as_mut(&mut guard).ok_or(EIO)?;
-            if takes_status && io.delivered {
+            if takes_status && io.delivered == io.shown {
                 self.take_status(dev, io)?;
             }
-            *io.region.bytes()
+            (*io.region.bytes(), io.shown)
         };
 
         to.write_slice(bytes.get(range.clone()).ok_or(EINVAL)?)?;
@@ -105,7 +102,7 @@ impl Device {
         if takes_status {
             // Only now is the status the user's; had the copy failed, it would be shown again.
             if let Some(io) = Option::as_mut(&mut self.io.lock()) {
-                io.delivered = true;
+                io.delivered = io.delivered.max(shown);
             }
             self.sch.lock()?.announce(Irq::Io);
         }
@@ -126,7 +123,7 @@ impl Device {
             self.retire(dev, io);
         }
         io.region.set_irb(&entry.irb);
-        io.delivered = false;
+        io.shown += 1;
         Ok(())
     }
 
@@ -183,7 +180,7 @@ impl Device {
             .with_lpm(lpm);
 
         match sch.start(&orb.words())? {
-            ConditionCode::Initiated => Ok(sch.fire(Event::Started)?),
+            ConditionCode::Initiated => Ok(sch.started()?),
             ConditionCode::StatusPending | ConditionCode::Busy => Err(EBUSY),
             ConditionCode::NotOperational => Err(no_path(&mut sch, lpm)),
         }

@@ -50,6 +50,8 @@ pub(crate) struct SubchannelState<O> {
     /// Counts the requests for the start function, and what makes them void. A translated program
     /// may only be started if the number is still that of its request.
     generation: u64,
+    /// Whether a request is being worked on, even if it has become void meanwhile.
+    translating: bool,
     irbs: IrbQueue,
     crws: CrwQueue,
     pub(crate) outside: O,
@@ -61,6 +63,7 @@ impl<O: Outside> SubchannelState<O> {
         Self {
             fsm: State::default(),
             generation: 0,
+            translating: false,
             irbs: IrbQueue::default(),
             crws: CrwQueue::default(),
             outside,
@@ -81,6 +84,12 @@ impl<O: Outside> SubchannelState<O> {
     /// Whether the channel has a program.
     pub(crate) fn is_running(&self) -> bool {
         self.fsm == State::Running
+    }
+
+    /// Whether a request is being worked on. Whoever does so unpins what it has pinned, if the
+    /// request becomes void.
+    pub(crate) fn is_translating(&self) -> bool {
+        self.translating
     }
 
     /// Whether the subchannel is of no use to its user any more.
@@ -113,6 +122,7 @@ impl<O: Outside> SubchannelState<O> {
             let _ = self.fire(Event::Abandoned);
             return Err(Refusal::Busy);
         }
+        self.translating = true;
         Ok(self.generation)
     }
 
@@ -126,19 +136,30 @@ impl<O: Outside> SubchannelState<O> {
         Ok(())
     }
 
-    /// Returns whether the request of `generation` still holds.
+    /// Returns whether the program of the request of `generation` may be started now.
+    ///
+    /// `Busy` when so much status has come meanwhile that the user has to take some first.
     pub(crate) fn check(&self, generation: u64) -> Result<(), Refusal> {
-        if self.generation == generation && self.fsm == State::Translating {
-            Ok(())
-        } else {
+        if self.generation != generation || self.fsm != State::Translating {
             Err(Refusal::Again)
+        } else if !self.irbs.has_room() {
+            Err(Refusal::Busy)
+        } else {
+            Ok(())
         }
     }
 
-    /// Gives up the request of `generation`.
+    /// The program of the request that was checked is started.
+    pub(crate) fn started(&mut self) -> Result<(), Refusal> {
+        self.translating = false;
+        self.fire(Event::Started)
+    }
+
+    /// The request of `generation` is given up.
     pub(crate) fn abandon(&mut self, generation: u64) {
-        if self.check(generation).is_ok() {
-            // The table has it that a request can be given up.
+        self.translating = false;
+        if self.generation == generation {
+            // It is refused if the device is gone, which is as good.
             let _ = self.fire(Event::Abandoned);
         }
     }
@@ -269,7 +290,7 @@ mod tests {
     fn running() -> Result<(Subchannel, u64), Refusal> {
         let mut sch = open();
         let generation = sch.request()?;
-        sch.fire(Event::Started)?;
+        sch.started()?;
         Ok((sch, generation))
     }
 
@@ -312,7 +333,7 @@ mod tests {
         assert!(sch.interrupt(irb(START | PRIMARY | SECONDARY)).is_ok());
         let second = sch.request()?;
         assert!(second != first);
-        sch.fire(Event::Started)?;
+        sch.started()?;
         assert!(sch.interrupt(irb(START | PRIMARY | SECONDARY)).is_ok());
 
         for generation in [first, second] {
@@ -337,7 +358,7 @@ mod tests {
             sch.halt_or_clear()?;
             assert!(sch.interrupt(irb(function)).is_ok());
             sch.request()?;
-            sch.fire(Event::Started)?;
+            sch.started()?;
             assert!(sch
                 .take_irb()
                 .is_some_and(|e| !e.ends && e.answer == Answer::HaltOrClear));
@@ -350,7 +371,7 @@ mod tests {
     fn a_user_who_takes_no_status_cannot_begin_a_function() -> Result<(), Refusal> {
         let mut sch = open();
         while sch.request().is_ok() {
-            sch.fire(Event::Started)?;
+            sch.started()?;
             assert!(sch.interrupt(irb(START | PRIMARY | SECONDARY)) == Ok(Some(Pushed::Queued)));
         }
         assert!(sch.irbs().len() == 15);
@@ -401,6 +422,41 @@ mod tests {
         sch.abandon(generation);
         assert!(sch.check(next).is_ok());
         assert!(sch.request() == Err(Refusal::Again));
+        Ok(())
+    }
+
+    #[test]
+    fn a_void_request_is_worked_on_until_it_is_given_up() -> Result<(), Refusal> {
+        let mut sch = open();
+        let generation = sch.request()?;
+        assert!(sch.is_translating());
+        for _ in 0..2 {
+            sch.quiesce()?;
+            sch.fire(Event::Enabled)?;
+            assert!(sch.is_translating());
+        }
+        sch.abandon(generation);
+        assert!(!sch.is_translating());
+
+        sch.request()?;
+        sch.started()?;
+        assert!(!sch.is_translating());
+        Ok(())
+    }
+
+    #[test]
+    fn a_program_is_not_started_when_its_status_would_find_no_room() -> Result<(), Refusal> {
+        let mut sch = open();
+        for _ in 0..14 {
+            assert!(sch.interrupt(irb(CLEAR)) == Ok(Some(Pushed::Queued)));
+        }
+        let generation = sch.request()?;
+        assert!(sch.interrupt(irb(CLEAR)) == Ok(Some(Pushed::Queued)));
+        assert!(sch.check(generation) == Err(Refusal::Busy));
+        sch.abandon(generation);
+        assert!(sch.take_irb().is_some());
+        let generation = sch.request()?;
+        assert!(sch.check(generation).is_ok());
         Ok(())
     }
 

@@ -253,7 +253,8 @@ impl Scsw {
     ///
     /// That is secondary status, a deferred condition code, an alert that finds nothing active or
     /// pending, or the end of a halt or clear function. Activity alone says nothing: a suspended
-    /// program shows no activity and goes on when it is resumed.
+    /// program shows no activity and goes on when it is resumed. Nor does the function control, which
+    /// is empty in the secondary status that comes after the primary one was taken.
     pub const fn ends_start(&self) -> bool {
         const UNFINISHED: ActivityControl = ActivityControl::RESUME_PENDING
             .union(ActivityControl::START_PENDING)
@@ -262,24 +263,22 @@ impl Scsw {
             .union(ActivityControl::SUSPENDED);
         const GOES_ON: StatusControl = StatusControl::INTERMEDIATE.union(StatusControl::PRIMARY);
 
-        let stctl = self.stctl();
+        let (fctl, stctl) = (self.fctl(), self.stctl());
+        let finished = !self.actl().intersects(UNFINISHED);
+
         if !stctl.contains(StatusControl::PENDING) {
             return false;
         }
         if self.halted_or_cleared()
-            && (self.fctl().contains(FunctionControl::CLEAR) || !stctl.intersects(GOES_ON))
+            && (fctl.contains(FunctionControl::CLEAR) || finished || !stctl.intersects(GOES_ON))
         {
             return true;
         }
-        if !self
-            .fctl()
-            .intersects(FunctionControl::START.union(FunctionControl::HALT))
-        {
-            return false;
-        }
         self.cc() != 0
             || stctl.contains(StatusControl::SECONDARY)
-            || (stctl.contains(StatusControl::ALERT) && !self.actl().intersects(UNFINISHED))
+            || (fctl.contains(FunctionControl::START)
+                && stctl.contains(StatusControl::ALERT)
+                && finished)
     }
 
     /// This status and then `newer`, as a subchannel shows them whose status nobody took meanwhile:

@@ -381,6 +381,24 @@ fn only_status_ends_a_start() {
             "a halt, with device end to come",
         ),
         (
+            true,
+            scsw(
+                start.union(FunctionControl::HALT),
+                A::empty(),
+                S::INTERMEDIATE.union(S::PENDING),
+            ),
+            "a halt that met the status of a suspension",
+        ),
+        (
+            true,
+            scsw(
+                FunctionControl::empty(),
+                A::empty(),
+                S::SECONDARY.union(S::PENDING),
+            ),
+            "device end after channel end was taken",
+        ),
+        (
             false,
             scsw(FunctionControl::CLEAR, A::empty(), S::empty()),
             "a clear whose status was taken",
