@@ -61,7 +61,7 @@ impl Crw {
 }
 
 /// A first-in first-out queue of [`Crw`].
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct CrwQueue(Ring<Crw, LEN>);
 
 impl CrwQueue {

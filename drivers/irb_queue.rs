@@ -62,7 +62,7 @@ pub(crate) enum Pushed {
 }
 
 /// A first-in first-out queue of [`Entry`].
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct IrbQueue(Ring<Entry, LEN>);
 
 impl IrbQueue {

@@ -7,6 +7,7 @@
 /// # Invariants
 ///
 /// `first < N`, `len <= N`, and the `len` places from `first` on, in a circle, are `Some`.
+#[derive(Clone)]
 pub(crate) struct Ring<T, const N: usize> {
     places: [Option<T>; N],
     first: usize,

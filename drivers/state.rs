@@ -45,6 +45,7 @@ pub(crate) trait Outside {
 }
 
 /// What is kept of a subchannel under its lock.
+#[derive(Clone)]
 pub(crate) struct SubchannelState<O> {
     fsm: State,
     /// Counts the requests for the start function, and what makes them void. A translated program
@@ -118,11 +119,11 @@ impl<O: Outside> SubchannelState<O> {
     /// `Busy` also when the user has to take status before there can be more of it.
     pub(crate) fn request(&mut self) -> Result<u64, Refusal> {
         self.fire(Event::Request)?;
+        self.translating = true;
         if !self.irbs.has_room() {
-            let _ = self.fire(Event::Abandoned);
+            self.abandon(self.generation);
             return Err(Refusal::Busy);
         }
-        self.translating = true;
         Ok(self.generation)
     }
 

@@ -253,7 +253,8 @@ impl Scsw {
     ///
     /// That is secondary status, a deferred condition code, an alert that finds nothing active or
     /// pending, or the end of a halt or clear function. Activity alone says nothing: a suspended
-    /// program shows no activity and goes on when it is resumed. Nor does the function control, which
+    /// program shows no activity and goes on when it is resumed, unless it is halted; when its pending
+    /// status is taken then, the halt function is over with it. Nor does the function control, which
     /// is empty in the secondary status that comes after the primary one was taken.
     pub const fn ends_start(&self) -> bool {
         const UNFINISHED: ActivityControl = ActivityControl::RESUME_PENDING
@@ -268,6 +269,10 @@ impl Scsw {
 
         if !stctl.contains(StatusControl::PENDING) {
             return false;
+        }
+        if fctl.contains(FunctionControl::HALT) && self.actl().contains(ActivityControl::SUSPENDED)
+        {
+            return true;
         }
         if self.halted_or_cleared()
             && (fctl.contains(FunctionControl::CLEAR) || finished || !stctl.intersects(GOES_ON))

@@ -384,7 +384,7 @@ fn only_status_ends_a_start() {
             true,
             scsw(
                 start.union(FunctionControl::HALT),
-                A::empty(),
+                A::HALT_PENDING.union(A::SUSPENDED),
                 S::INTERMEDIATE.union(S::PENDING),
             ),
             "a halt that met the status of a suspension",

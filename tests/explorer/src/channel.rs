@@ -1,0 +1,382 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A subchannel and its device, as the driver meets them.
+//!
+//! After the Principles of Operation, "I/O Instructions" and "I/O Interruptions". What the device
+//! makes of a program is not said here: each [`Act`] that is possible may come at any time, or never.
+
+/// Bits of the first word of the subchannel-status word.
+pub(crate) mod control {
+    pub(crate) const START: u32 = 0x4000;
+    pub(crate) const HALT: u32 = 0x2000;
+    pub(crate) const CLEAR: u32 = 0x1000;
+    pub(crate) const FUNCTIONS: u32 = 0x7000;
+    pub(crate) const RESUME_PENDING: u32 = 0x0800;
+    pub(crate) const START_PENDING: u32 = 0x0400;
+    pub(crate) const HALT_PENDING: u32 = 0x0200;
+    pub(crate) const CLEAR_PENDING: u32 = 0x0100;
+    pub(crate) const SUBCHANNEL_ACTIVE: u32 = 0x0080;
+    pub(crate) const DEVICE_ACTIVE: u32 = 0x0040;
+    pub(crate) const SUSPENDED: u32 = 0x0020;
+    pub(crate) const ALERT: u32 = 0x10;
+    pub(crate) const INTERMEDIATE: u32 = 0x08;
+    pub(crate) const PRIMARY: u32 = 0x04;
+    pub(crate) const SECONDARY: u32 = 0x02;
+    pub(crate) const PENDING: u32 = 0x01;
+    pub(crate) const STATUS: u32 = 0x1f;
+    pub(crate) const DEFERRED: u32 = 24;
+}
+
+use ccwchain::scsw::Scsw;
+use control::*;
+
+/// Device status.
+const ATTENTION: u32 = 0x80 << 24;
+const CHANNEL_END: u32 = 0x08 << 24;
+const DEVICE_END: u32 = 0x04 << 24;
+const UNIT_CHECK: u32 = 0x02 << 24;
+
+/// What the device or the channel may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Act {
+    /// The program goes on and says so.
+    Intermediate,
+    /// The program suspends itself.
+    Suspend,
+    /// The program ends.
+    End,
+    /// The program ends with unit check.
+    UnitCheck,
+    /// The channel is done with the program, the device is not.
+    ChannelEnd,
+    /// The device is done as well.
+    DeviceEnd,
+    /// The program was not started after all: a deferred condition code.
+    Deferred(u8),
+    /// The halt function is performed.
+    Halted,
+    /// The clear function is performed.
+    Cleared,
+    /// The device wants attention.
+    Attention,
+}
+
+impl Act {
+    pub(crate) const ALL: [Self; 11] = [
+        Self::Intermediate,
+        Self::Suspend,
+        Self::End,
+        Self::UnitCheck,
+        Self::ChannelEnd,
+        Self::DeviceEnd,
+        Self::Deferred(1),
+        Self::Deferred(3),
+        Self::Halted,
+        Self::Cleared,
+        Self::Attention,
+    ];
+}
+
+/// The condition code of an instruction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Code {
+    Done,
+    StatusPending,
+    Busy,
+    NotOperational,
+}
+
+/// What TEST SUBCHANNEL stores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Status {
+    pub(crate) control: u32,
+    pub(crate) device: u32,
+    /// Whether it is the device's own, and answers nothing.
+    pub(crate) own: bool,
+    /// Whether nothing of a start function is left with it.
+    pub(crate) over: bool,
+}
+
+impl Status {
+    /// Whether neither channel nor device is active.
+    pub(crate) fn is_inactive(&self) -> bool {
+        self.control & (SUBCHANNEL_ACTIVE | DEVICE_ACTIVE) == 0
+    }
+}
+
+/// A subchannel. Programs are known by a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Channel {
+    present: bool,
+    enabled: bool,
+    control: u32,
+    device: u32,
+    own: bool,
+    program: Option<u32>,
+}
+
+impl Channel {
+    /// Returns a subchannel that is not enabled.
+    pub(crate) fn new() -> Self {
+        Self {
+            present: true,
+            enabled: false,
+            control: 0,
+            device: 0,
+            own: false,
+            program: None,
+        }
+    }
+
+    /// The program that the channel fetches from and moves the data of.
+    pub(crate) fn program(&self) -> Option<u32> {
+        self.program
+    }
+
+    /// The same with the program known by another number.
+    pub(crate) fn with_program(self, program: Option<u32>) -> Self {
+        Self { program, ..self }
+    }
+
+    /// Where it is, in words.
+    pub(crate) fn describe(&self) -> String {
+        if !self.present {
+            return "gone".into();
+        }
+        if !self.enabled {
+            return "disabled".into();
+        }
+        let scsw = Scsw::from_words([self.control, 0, self.device]);
+        let program = self.program.map(|program| format!(" program {program}"));
+        format!(
+            "fctl={} actl={} stctl={}{}",
+            scsw.fctl(),
+            scsw.actl(),
+            scsw.stctl(),
+            program.unwrap_or_default()
+        )
+    }
+
+    pub(crate) fn is_present(&self) -> bool {
+        self.present
+    }
+
+    pub(crate) fn is_enabled(&self) -> bool {
+        self.enabled
+    }
+
+    /// Whether a halt or clear function is yet to be performed.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.has(HALT_PENDING | CLEAR_PENDING)
+    }
+
+    /// Whether a clear function is yet to be performed.
+    pub(crate) fn is_clearing(&self) -> bool {
+        self.has(CLEAR_PENDING)
+    }
+
+    /// Whether an interrupt is to come.
+    pub(crate) fn is_pending(&self) -> bool {
+        self.has(PENDING)
+    }
+
+    /// Whether a function is yet to be performed, or a program or the device is at work.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.has(FUNCTIONS | SUBCHANNEL_ACTIVE | DEVICE_ACTIVE)
+    }
+
+    fn has(&self, bits: u32) -> bool {
+        self.control & bits != 0
+    }
+
+    fn is_operational(&self) -> bool {
+        self.present && self.enabled
+    }
+
+    /// START SUBCHANNEL.
+    pub(crate) fn start(&mut self, program: u32) -> Code {
+        if !self.is_operational() {
+            return Code::NotOperational;
+        }
+        if self.is_pending() {
+            return Code::StatusPending;
+        }
+        if self.has(FUNCTIONS) {
+            return Code::Busy;
+        }
+        // The device end of a former program is not presented once another is pending.
+        self.control = START | START_PENDING;
+        self.program = Some(program);
+        Code::Done
+    }
+
+    /// HALT SUBCHANNEL.
+    pub(crate) fn halt(&mut self) -> Code {
+        if !self.is_operational() {
+            return Code::NotOperational;
+        }
+        if self.is_pending() && self.control & STATUS != INTERMEDIATE | PENDING {
+            return Code::StatusPending;
+        }
+        if self.has(HALT | CLEAR) {
+            return Code::Busy;
+        }
+        self.control |= HALT | HALT_PENDING;
+        Code::Done
+    }
+
+    /// CLEAR SUBCHANNEL.
+    pub(crate) fn clear(&mut self) -> Code {
+        if !self.is_operational() {
+            return Code::NotOperational;
+        }
+        self.control = CLEAR | CLEAR_PENDING;
+        self.device = 0;
+        self.own = false;
+        Code::Done
+    }
+
+    /// CANCEL SUBCHANNEL.
+    pub(crate) fn cancel(&mut self) -> Code {
+        if !self.is_operational() {
+            return Code::NotOperational;
+        }
+        if self.is_pending() {
+            return Code::StatusPending;
+        }
+        if !self.has(START_PENDING | SUSPENDED) || self.has(HALT | CLEAR) {
+            return Code::Busy;
+        }
+        self.control = 0;
+        self.program = None;
+        Code::Done
+    }
+
+    /// MODIFY SUBCHANNEL.
+    pub(crate) fn modify(&mut self, enabled: bool) -> Code {
+        if !self.present {
+            return Code::NotOperational;
+        }
+        if self.is_pending() {
+            return Code::StatusPending;
+        }
+        if self.has(FUNCTIONS) {
+            return Code::Busy;
+        }
+        if !enabled {
+            self.control = 0;
+        }
+        self.enabled = enabled;
+        Code::Done
+    }
+
+    /// TEST SUBCHANNEL.
+    pub(crate) fn test(&mut self) -> Option<Status> {
+        if !self.is_operational() || !self.is_pending() {
+            return None;
+        }
+        let (control, device, own) = (self.control, self.device, self.own);
+
+        // A halt function that meets the pending status of a suspended program is over with it.
+        let halted = self.has(HALT) && self.has(SUSPENDED);
+        if control & STATUS != INTERMEDIATE | PENDING || halted {
+            let kept = SUBCHANNEL_ACTIVE | DEVICE_ACTIVE;
+            if !self.has(kept) {
+                self.program = None;
+            }
+            self.control &= kept;
+        } else if self.has(SUSPENDED) {
+            self.control &= !RESUME_PENDING;
+        }
+        self.control &= !(STATUS | 3 << DEFERRED);
+        self.device = 0;
+        self.own = false;
+
+        Some(Status {
+            control,
+            device,
+            own,
+            over: !self.is_busy(),
+        })
+    }
+
+    /// The device goes, and whatever it was doing with it.
+    pub(crate) fn vanish(&mut self) {
+        *self = Self {
+            present: false,
+            ..Self::new()
+        };
+    }
+
+    /// Whether `act` is possible.
+    pub(crate) fn may(&self, act: Act) -> bool {
+        let works = self.program.is_some()
+            && self.has(START)
+            && !self.has(CLEAR | SUSPENDED)
+            && !self.has(PRIMARY | SECONDARY | ALERT);
+
+        self.is_operational()
+            && match act {
+                Act::Intermediate => works && !self.has(INTERMEDIATE),
+                Act::Suspend => works && !self.has(HALT),
+                Act::End | Act::UnitCheck | Act::ChannelEnd => works,
+                Act::DeviceEnd => self.program.is_none() && self.has(DEVICE_ACTIVE),
+                Act::Deferred(_) => works && self.has(START_PENDING),
+                Act::Halted => self.has(HALT_PENDING) && !self.has(PRIMARY | SECONDARY | ALERT),
+                Act::Cleared => self.has(CLEAR_PENDING),
+                Act::Attention => {
+                    !self.is_pending() && (!self.is_busy() || self.control == START | SUSPENDED)
+                }
+            }
+    }
+
+    /// Does `act`, which must be possible.
+    pub(crate) fn act(&mut self, act: Act) {
+        const ACTIVITY: u32 = START_PENDING | SUBCHANNEL_ACTIVE | DEVICE_ACTIVE;
+
+        let (cleared, set, device) = match act {
+            Act::Intermediate => (
+                ACTIVITY,
+                SUBCHANNEL_ACTIVE | DEVICE_ACTIVE | INTERMEDIATE,
+                0,
+            ),
+            Act::Suspend => (ACTIVITY, SUSPENDED | INTERMEDIATE, 0),
+            Act::End => (ACTIVITY, PRIMARY | SECONDARY, CHANNEL_END | DEVICE_END),
+            Act::UnitCheck => (
+                ACTIVITY,
+                ALERT | PRIMARY | SECONDARY,
+                CHANNEL_END | DEVICE_END | UNIT_CHECK,
+            ),
+            Act::ChannelEnd => (ACTIVITY, DEVICE_ACTIVE | PRIMARY, CHANNEL_END),
+            Act::DeviceEnd => (DEVICE_ACTIVE, SECONDARY, DEVICE_END),
+            Act::Deferred(1) => (
+                ACTIVITY,
+                1 << DEFERRED | ALERT | PRIMARY | SECONDARY,
+                ATTENTION,
+            ),
+            Act::Deferred(code) => (ACTIVITY, u32::from(code) << DEFERRED | ALERT, 0),
+            Act::Halted => {
+                let set = match self.control & (SUBCHANNEL_ACTIVE | DEVICE_ACTIVE) {
+                    0 => 0,
+                    DEVICE_ACTIVE => SECONDARY,
+                    _ => PRIMARY | SECONDARY,
+                };
+                // With intermediate status pending, a suspended program is shown as such.
+                let cleared = match self.has(INTERMEDIATE) {
+                    true => HALT_PENDING | ACTIVITY,
+                    false => HALT_PENDING | ACTIVITY | SUSPENDED,
+                };
+                (cleared, set, 0)
+            }
+            Act::Cleared => (!CLEAR, 0, 0),
+            Act::Attention => (0, ALERT, ATTENTION),
+        };
+        self.control = self.control & !cleared | set | PENDING;
+        self.device |= device;
+        self.own = act == Act::Attention;
+
+        if !matches!(act, Act::Intermediate | Act::Suspend | Act::Attention) {
+            self.program = None;
+        }
+    }
+}

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `drivers/device.rs` and `drivers/quiesce.rs`: opening, resetting, closing, and letting go of
+//! memory.
+
+use super::{
+    Driver,
+    For,
+    Io,
+    Progress,
+    Task, //
+};
+use crate::{
+    faults::Fault,
+    fsm::{
+        Event,
+        State, //
+    },
+    hardware::{
+        Error,
+        Translator, //
+    },
+    irb_queue::Entry, //
+};
+
+/// `quiesce::STEPS`.
+const STEPS: u32 = 8;
+
+/// `quiesce::TRIES`.
+const TRIES: u32 = 255;
+
+impl Driver {
+    pub(super) fn open(&mut self) {
+        self.io = Some(Io {
+            shown: 0,
+            delivered: true,
+            translator: Translator::default(),
+            generation: 0,
+        });
+        if self.hardware.enable().is_err() {
+            self.io = None;
+        } else if self.sch.fire(Event::Open).is_err() {
+            let _ = self.hardware.disable();
+            self.io = None;
+        }
+    }
+
+    /// Writes back the addresses of the status that waits, and lets go of the pages.
+    pub(super) fn retire(&mut self) {
+        let Some(io) = &mut self.io else {
+            return;
+        };
+        if self.fault != Some(Fault::RetiresWithoutWritingBack) {
+            self.sch.irbs().for_each(|entry: &mut Entry| {
+                if core::mem::take(&mut entry.host) {
+                    io.translator.write_back(&mut entry.irb);
+                }
+            });
+        }
+        io.translator.release(&mut self.hardware);
+    }
+
+    pub(super) fn release(&mut self) {
+        if let Some(io) = &mut self.io {
+            io.translator.release(&mut self.hardware);
+        }
+    }
+
+    pub(super) fn unmap_look(&mut self, slot: usize) -> Option<Task> {
+        self.io_lock = Some(slot);
+        let pinned = self.io.as_ref()?.translator.pinned;
+        pinned?;
+        if self.quiescing.is_some() {
+            return Some(Task::UnmapWait);
+        }
+        self.quiescing = Some(slot);
+        Some(Task::QuiesceBegin(For::Unmap { running: false }))
+    }
+
+    pub(super) fn quiesce_begin(&mut self, what: For) -> Option<Task> {
+        let what = match what {
+            For::Unmap { .. } => For::Unmap {
+                running: self.sch.is_running() && !self.has(Fault::UnmapsRunning),
+            },
+            other => other,
+        };
+        if what == (For::Unmap { running: false }) {
+            return Some(Task::QuiesceRetire(what, Ok(())));
+        }
+
+        let begun = match self.has(Fault::QuiesceKeepsAnswers) {
+            true => self.sch.fire(Event::Quiesce),
+            false => self.sch.quiesce(),
+        };
+        if begun.is_err() {
+            return self.quiesced(what, Err(Error::NoDevice));
+        }
+        self.hardware.ledger.quiesced();
+        self.quiesce(
+            what,
+            Progress {
+                left: STEPS,
+                tries: TRIES,
+                woken: false,
+            },
+        )
+    }
+
+    /// The loop of `quiesce`, up to the next wait.
+    pub(super) fn quiesce(&mut self, what: For, mut progress: Progress) -> Option<Task> {
+        loop {
+            if progress.left == 0 && self.has(Fault::GivesUpTooSoon) {
+                break;
+            }
+            match self.hardware.disable() {
+                Ok(()) => return self.quiesced(what, Ok(())),
+                Err(Error::Busy) if self.has(Fault::QuiescesWithoutWaiting) => {
+                    return self.quiesced(what, Ok(()));
+                }
+                Err(Error::Busy) => {}
+                Err(error) => {
+                    let _ = self.sch.fire(Event::Gone);
+                    return self.quiesced(what, Err(error));
+                }
+            }
+            if progress.left == 0 {
+                break;
+            }
+            progress.left -= 1;
+            if self.has(Fault::QuiescesByHaltOnly) {
+                progress.tries = 3;
+                self.hardware.channel.halt();
+                progress.woken = false;
+                return Some(Task::QuiesceWait(what, progress));
+            }
+            if self.hardware.cancel_halt_clear(&mut progress.tries) == Err(Error::Busy) {
+                progress.woken = false;
+                return Some(Task::QuiesceWait(what, progress));
+            }
+        }
+
+        let _ = self.sch.fire(Event::Gone);
+        let channel = &self.hardware.channel;
+        let silent = channel.is_clearing() || !channel.is_present();
+        let ledger = &mut self.hardware.ledger;
+        ledger.promise(silent, "a device is given up only when it ignores a clear");
+        ledger.stuck = true;
+        self.quiesced(what, Err(Error::NoTries))
+    }
+
+    pub(super) fn quiesced(&mut self, what: For, ended: Result<(), Error>) -> Option<Task> {
+        match what {
+            // Resetting fails.
+            For::Reset if ended.is_err() => None,
+            For::Reset => Some(Task::QuiesceLook(what)),
+            _ => Some(Task::QuiesceRetire(what, ended)),
+        }
+    }
+
+    /// `retire_ended`, up to the mutex `io`.
+    pub(super) fn quiesce_look(&mut self, what: For) -> Option<Task> {
+        let taken = self.io_lock.is_some() && self.has(Fault::ResetUnpinsLater);
+        if self.sch.is_translating() || taken {
+            Some(Task::QuiesceEnd(what, Ok(())))
+        } else {
+            Some(Task::QuiesceRetire(what, Ok(())))
+        }
+    }
+
+    pub(super) fn quiesce_retire(&mut self, what: For, ended: Result<(), Error>) -> Option<Task> {
+        if !matches!(what, For::Reset) || !self.has(Fault::ResetKeepsPins) {
+            self.retire();
+        }
+        match what {
+            For::Unmap { running } if !running || ended.is_err() => None,
+            _ => Some(Task::QuiesceEnd(what, ended)),
+        }
+    }
+
+    pub(super) fn quiesce_end(&mut self, what: For, _ended: Result<(), Error>) {
+        match what {
+            For::Reset | For::Unmap { .. } => self.resume(),
+            For::Close => {
+                if self.has(Fault::CloseKeepsStatus) {
+                    let _ = self.sch.fire(Event::Disabled);
+                } else {
+                    self.sch.close();
+                }
+                (self.sch.outside.io, self.sch.outside.crw) = (false, false);
+                self.failed = (false, false);
+                let pinned = self.io.and_then(|io| io.translator.pinned);
+                self.hardware
+                    .ledger
+                    .promise(pinned.is_none(), "no pin is left when the device is closed");
+                let closed = self.state() == State::Closed;
+                self.hardware
+                    .ledger
+                    .promise(closed, "closing leads out of every state");
+                self.hardware.ledger.closed();
+                self.reported = self.has(Fault::CloseKeepsStatus);
+                self.unread = 0;
+                self.io = None;
+            }
+        }
+    }
+
+    pub(super) fn resume(&mut self) {
+        if self.hardware.enable().is_err() || self.sch.fire(Event::Enabled).is_err() {
+            let _ = self.sch.fire(Event::Gone);
+        }
+    }
+}

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `drivers/halt_clear.rs`: the halt and clear functions.
+
+use super::Driver;
+use crate::channel::{
+    Channel,
+    Code, //
+};
+
+impl Driver {
+    pub(super) fn halt_or_clear(&mut self, slot: usize, function: fn(&mut Channel) -> Code) {
+        if !self.try_lock_io(slot) {
+            return;
+        }
+        if self.sch.halt_or_clear().is_ok() {
+            function(&mut self.hardware.channel);
+        }
+        self.io_lock = None;
+    }
+}

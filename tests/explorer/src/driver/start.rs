@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `drivers/start.rs`: a program is started, its status read.
+
+use super::{
+    Driver,
+    Request,
+    Task, //
+};
+use crate::{
+    channel::Code,
+    faults::Fault,
+    fsm::Refusal,
+    irb_queue::Answer, //
+};
+
+impl Driver {
+    pub(super) fn start_request(&mut self) -> Option<Task> {
+        let generation = self.sch.request().ok()?;
+        let epoch = self.hardware.ledger.epoch;
+        Some(Task::StartRetire(Request { generation, epoch }))
+    }
+
+    pub(super) fn translate(&mut self, request: Request) -> Option<Task> {
+        self.programs += 1;
+        let translator = &mut self.io.as_mut()?.translator;
+        translator.translate(self.programs, &mut self.hardware);
+        Some(Task::StartTranslated(request, self.programs))
+    }
+
+    pub(super) fn start_translated(&mut self, request: Request, program: u32) -> Option<Task> {
+        let Request { generation, epoch } = request;
+
+        let starts = match self.sch.check(generation) {
+            Ok(()) => true,
+            Err(Refusal::Busy) => self.has(Fault::StartsWithoutRoom),
+            Err(_) => self.has(Fault::StartsUnchecked),
+        };
+        if !starts {
+            return Some(Task::StartRelease(request));
+        }
+        match self.hardware.start(program, generation, epoch) {
+            Code::Done if self.has(Fault::StartedLater) => Some(Task::StartFired(request)),
+            Code::Done => match self.sch.started() {
+                Ok(()) => self.started(request),
+                Err(_) => Some(Task::StartRelease(request)),
+            },
+            _ => Some(Task::StartRelease(request)),
+        }
+    }
+
+    pub(super) fn started(&mut self, request: Request) -> Option<Task> {
+        self.io.as_mut()?.generation = request.generation;
+        None
+    }
+
+    pub(super) fn take_status(&mut self, slot: usize) -> Option<Task> {
+        self.io_lock = Some(slot);
+        let io = self.io.as_mut()?;
+        if !io.delivered {
+            return Some(Task::ReadCopy(io.shown));
+        }
+        let Some(mut entry) = self.sch.take_irb() else {
+            return Some(Task::ReadCopy(io.shown));
+        };
+
+        if entry.host {
+            io.translator.write_back(&mut entry.irb);
+        }
+        let (answer, serial) = (entry.answer, entry.irb.scsw().count());
+        let over = entry.ends && answer == Answer::Start(io.generation);
+        self.hardware.ledger.taken(&entry, &entry.irb);
+        if over || entry.ends && self.has(Fault::AnyEndRetires) {
+            Some(Task::ReadRetire(serial))
+        } else {
+            self.show(serial)
+        }
+    }
+
+    pub(super) fn show(&mut self, serial: u16) -> Option<Task> {
+        let io = self.io.as_mut()?;
+        io.shown = serial;
+        io.delivered = self.fault == Some(Fault::DeliversEarly);
+        Some(Task::ReadCopy(serial))
+    }
+
+    pub(super) fn deliver(&mut self, serial: u16) {
+        let ledger = &mut self.hardware.ledger;
+        if ledger.shown == Some(serial) {
+            ledger.shown = None;
+        }
+        if let Some(io) = &mut self.io {
+            // The driver counts what is shown, and what is delivered.
+            let any = self.fault == Some(Fault::DeliversAnother);
+            io.delivered |= any || io.shown == serial;
+        }
+    }
+}

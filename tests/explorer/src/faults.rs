@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Wrong drivers, each of which must be found.
+
+/// What is wrong with a driver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// A program is started though its request has become void.
+    StartsUnchecked,
+    /// The state says that a program was started when the lock was given up since.
+    StartedLater,
+    /// The pages of the last program stay until the next is translated.
+    StartKeepsTheOld,
+    /// A start that fails does not unpin.
+    FailedStartKeepsPins,
+    /// A start that fails stays in the state.
+    NeverAbandons,
+    /// A start is over when neither channel nor device is active.
+    EndsByActivity,
+    /// The ending status of any start unpins, not only that of the last.
+    AnyEndRetires,
+    /// The read of the ending status does not unpin.
+    EndKeepsPins,
+    /// Status that waits keeps the addresses of a program that nobody knows any more.
+    RetiresWithoutWritingBack,
+    /// Status is the user's before the user has it.
+    DeliversEarly,
+    /// Only the first status is announced.
+    NeverAnnouncesAgain,
+    /// A report that could not be delivered is gone.
+    ForgetsReports,
+    /// A reset does not unpin.
+    ResetKeepsPins,
+    /// Memory of a running program is let go of at once.
+    UnmapsRunning,
+    /// Two resets at the same time.
+    QuiescesTogether,
+    /// A reset leaves the answers to what it has ended.
+    QuiesceKeepsAnswers,
+    /// Nobody waits for the end of the program.
+    QuiescesWithoutWaiting,
+    /// A device that does not halt is not cleared.
+    QuiescesByHaltOnly,
+    /// Status and reports stay for the next user.
+    CloseKeepsStatus,
+    /// A reset that comes while another call has the mutex `io` leaves pins to the next start.
+    ResetUnpinsLater,
+    /// A read that ends late takes for delivered what another one shows.
+    DeliversAnother,
+    /// The interrupt that comes during the last wait for one is not looked at.
+    GivesUpTooSoon,
+    /// A program is started though so much status has come since its request.
+    StartsWithoutRoom,
+}
+
+impl Fault {
+    pub(crate) const ALL: [Self; 23] = [
+        Self::StartsUnchecked,
+        Self::StartedLater,
+        Self::StartKeepsTheOld,
+        Self::FailedStartKeepsPins,
+        Self::NeverAbandons,
+        Self::EndsByActivity,
+        Self::AnyEndRetires,
+        Self::EndKeepsPins,
+        Self::RetiresWithoutWritingBack,
+        Self::DeliversEarly,
+        Self::NeverAnnouncesAgain,
+        Self::ForgetsReports,
+        Self::ResetKeepsPins,
+        Self::UnmapsRunning,
+        Self::QuiescesTogether,
+        Self::QuiesceKeepsAnswers,
+        Self::QuiescesWithoutWaiting,
+        Self::QuiescesByHaltOnly,
+        Self::CloseKeepsStatus,
+        Self::ResetUnpinsLater,
+        Self::DeliversAnother,
+        Self::GivesUpTooSoon,
+        Self::StartsWithoutRoom,
+    ];
+}

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the driver has of the kernel: instructions (`mdev::css`, `drivers/s390/cio/cio.c`), pins and
+//! eventfds. Whoever keeps the promises looks on.
+
+use crate::{
+    channel::{
+        Channel,
+        Code, //
+    },
+    fsm::{
+        Event,
+        State, //
+    },
+    promises::{
+        Ledger,
+        GUEST,
+        HOST, //
+    },
+    state::{
+        Irq,
+        Outside, //
+    },
+};
+use ccwchain::irb::Irb;
+
+/// Why an instruction of cio's is not done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Error {
+    Busy,
+    NoDevice,
+    NoTries,
+}
+
+/// The subchannel, with somebody who looks on.
+#[derive(Clone)]
+pub(crate) struct Hardware {
+    pub(crate) channel: Channel,
+    pub(crate) ledger: Ledger,
+}
+
+impl Hardware {
+    /// The device goes, and nobody waits for an answer any more.
+    pub(crate) fn vanish(&mut self) {
+        self.channel.vanish();
+    }
+
+    /// `ssch`.
+    pub(crate) fn start(&mut self, program: u32, generation: u64, epoch: u32) -> Code {
+        let idle = !self.channel.is_busy();
+        let code = self.channel.start(program);
+        if code == Code::Done {
+            self.ledger
+                .promise(idle, "no start is accepted with one in flight");
+            self.ledger.started(program, generation, epoch);
+        }
+        code
+    }
+
+    /// `cio_enable_subchannel`.
+    pub(crate) fn enable(&mut self) -> Result<(), Error> {
+        self.commit(true)
+    }
+
+    /// `cio_disable_subchannel`.
+    pub(crate) fn disable(&mut self) -> Result<(), Error> {
+        self.commit(false)
+    }
+
+    /// `cio_commit_config`, which drops status that is in its way.
+    fn commit(&mut self, enabled: bool) -> Result<(), Error> {
+        let mut code = self.channel.modify(enabled);
+        if code == Code::StatusPending {
+            if let Some(status) = self.channel.test() {
+                self.ledger.presented(status, false);
+            }
+            code = self.channel.modify(enabled);
+        }
+        match code {
+            Code::Done => Ok(()),
+            Code::NotOperational => Err(Error::NoDevice),
+            Code::StatusPending | Code::Busy => Err(Error::Busy),
+        }
+    }
+
+    /// `cio_cancel_halt_clear`.
+    pub(crate) fn cancel_halt_clear(&mut self, tries: &mut u32) -> Result<(), Error> {
+        if !self.channel.is_present() {
+            return Err(Error::NoDevice);
+        }
+        if !self.channel.is_enabled() {
+            return Ok(());
+        }
+        if !self.channel.is_ending() {
+            match self.channel.cancel() {
+                Code::Done => return Ok(()),
+                Code::StatusPending => return Err(Error::Busy),
+                Code::NotOperational => return Err(Error::NoDevice),
+                Code::Busy => *tries = 3,
+            }
+        }
+        if !self.channel.is_clearing() {
+            if *tries > 0 {
+                *tries -= 1;
+                match self.channel.halt() {
+                    Code::Done => return Err(Error::Busy),
+                    Code::NotOperational => return Err(Error::NoDevice),
+                    Code::StatusPending | Code::Busy => {}
+                }
+            }
+            *tries = 255;
+        }
+        if *tries == 0 {
+            return Err(Error::NoTries);
+        }
+        *tries -= 1;
+        match self.channel.clear() {
+            Code::NotOperational => Err(Error::NoDevice),
+            _ => Err(Error::Busy),
+        }
+    }
+}
+
+/// The translator: it knows one program, and holds its pages.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Translator {
+    pub(crate) knows: Option<u32>,
+    pub(crate) pinned: Option<u32>,
+}
+
+impl Translator {
+    /// Knows and pins `program`.
+    pub(crate) fn translate(&mut self, program: u32, hardware: &mut Hardware) {
+        hardware
+            .ledger
+            .promise(self.pinned.is_none(), "no pin is forgotten");
+        self.knows = Some(program);
+        self.pinned = Some(program);
+    }
+
+    /// Makes the address in `irb` the guest's.
+    pub(crate) fn write_back(&self, irb: &mut Irb) {
+        let scsw = irb.scsw();
+        let known = self
+            .knows
+            .filter(|program| scsw.cpa() == HOST | program << 3);
+        irb.set_scsw(scsw.with_cpa(known.map_or(0, |program| GUEST | program << 3)));
+    }
+
+    /// Lets go of the pages.
+    pub(crate) fn release(&mut self, hardware: &mut Hardware) {
+        let used = hardware.channel.program();
+        let free = used.is_none() || used != self.pinned || hardware.ledger.stuck;
+        hardware
+            .ledger
+            .promise(free, "pages of a program that the channel has stay pinned");
+        self.pinned = None;
+    }
+}
+
+/// What goes out of the subchannel's state: the user's eventfds. For the tests also where it is.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Eventfds {
+    pub(crate) state: State,
+    pub(crate) generation: u64,
+    pub(crate) io: bool,
+    pub(crate) crw: bool,
+    /// Those that were signalled since this was last cleared.
+    pub(crate) signalled: (bool, bool),
+}
+
+impl Outside for Eventfds {
+    fn fires(&mut self, state: State, event: Event) {
+        if let Ok(next) = state.next(event) {
+            self.state = next;
+            if matches!(event, Event::Request | Event::Quiesce) {
+                self.generation += 1;
+            }
+        }
+    }
+
+    fn interrupt(&mut self, irq: Irq) {
+        match irq {
+            Irq::Io => (self.io, self.signalled.0) = (true, true),
+            Irq::Crw => (self.crw, self.signalled.1) = (true, true),
+            Irq::Request => {}
+        }
+    }
+}

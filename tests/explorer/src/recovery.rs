@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Whether there is a way back to a subchannel that its user can use.
+
+use crate::{
+    channel::Act,
+    driver::{
+        Call,
+        Driver,
+        Way,
+        TASKS, //
+    },
+    fsm::State,
+    key::{
+        key,
+        Words, //
+    },
+    world::{
+        apply,
+        Move, //
+    },
+};
+use std::{
+    collections::HashSet,
+    hash::BuildHasherDefault, //
+};
+
+/// More steps than any way back has.
+const PATIENCE: usize = 200;
+
+/// Finds three ways back from where `driver` is, unless the device is gone: by a clear function, by
+/// a reset, and by closing and opening again. `known` are moments from which there are.
+///
+/// When there is none, `path` has what was tried.
+pub(crate) fn check(
+    driver: &Driver,
+    known: &mut HashSet<u64, BuildHasherDefault<Words>>,
+    path: &mut Vec<Move>,
+) -> Result<(), &'static str> {
+    let mut attempt = Attempt {
+        driver: driver.clone(),
+        moves: Vec::new(),
+    };
+    let found = attempt.settle();
+    let driver = &mut attempt.driver;
+
+    if found.is_ok() {
+        if !driver.hardware.channel.is_present() || driver.hardware.ledger.stuck {
+            return Ok(());
+        }
+        if !known.insert(key(driver)) {
+            return Ok(());
+        }
+    }
+    let ways: &[Attempting] = match driver.io {
+        None => &[Attempt::open],
+        Some(_) => &[Attempt::clear, Attempt::reset, Attempt::reopen],
+    };
+
+    for way in ways {
+        let mut attempt = attempt.clone();
+        let found = found
+            .and_then(|()| way(&mut attempt))
+            .and_then(|()| attempt.use_it());
+        if found.is_err() {
+            path.extend(attempt.moves);
+            return found;
+        }
+    }
+    Ok(())
+}
+
+/// A part of an attempt, or the promise that it finds broken.
+type Attempting = fn(&mut Attempt) -> Result<(), &'static str>;
+
+#[derive(Clone)]
+struct Attempt {
+    driver: Driver,
+    moves: Vec<Move>,
+}
+
+impl Attempt {
+    fn open(&mut self) -> Result<(), &'static str> {
+        self.call(Call::Open)
+    }
+
+    fn clear(&mut self) -> Result<(), &'static str> {
+        if self.driver.state() == State::Running {
+            self.call(Call::Clear)?;
+            if self.driver.state() == State::Running {
+                return Err("a program can be ended however much status waits");
+            }
+        }
+        self.read_all()?;
+        self.call(Call::Clear)?;
+        self.read_all()
+    }
+
+    fn reset(&mut self) -> Result<(), &'static str> {
+        self.call(Call::Reset)?;
+        self.read_all()
+    }
+
+    fn reopen(&mut self) -> Result<(), &'static str> {
+        self.call(Call::Close)?;
+        if self.driver.state() != State::Closed {
+            return Err("a device that is closed can be opened again");
+        }
+        self.call(Call::Open)
+    }
+
+    fn apply(&mut self, what: Move) -> Result<(), &'static str> {
+        self.moves.push(what);
+        apply(&mut self.driver, what)
+    }
+
+    /// Lets go on what is going on, on a device that does what it is asked for.
+    fn settle(&mut self) -> Result<(), &'static str> {
+        for _ in 0..PATIENCE {
+            let channel = &self.driver.hardware.channel;
+            let ready = |slot: &usize| self.driver.ready(*slot);
+            let what = if channel.may(Act::Cleared) {
+                Move::Channel(Act::Cleared)
+            } else if channel.may(Act::Halted) {
+                Move::Channel(Act::Halted)
+            } else if channel.is_pending() {
+                Move::Interrupt
+            } else if let Some(slot) = (0..TASKS).find(ready) {
+                Move::Step(slot, Way::Well)
+            } else {
+                return Ok(());
+            };
+            self.apply(what)?;
+        }
+        Err("what is begun comes to an end")
+    }
+
+    fn call(&mut self, call: Call) -> Result<(), &'static str> {
+        if !self.driver.can(call) {
+            return Err("a user can always try");
+        }
+        self.apply(Move::Call(call))?;
+        self.settle()
+    }
+
+    fn read_all(&mut self) -> Result<(), &'static str> {
+        for _ in 0..PATIENCE {
+            self.call(Call::Read)?;
+            if self.driver.sch.irbs().is_empty() {
+                return Ok(());
+            }
+        }
+        Err("a user who reads has read all in the end")
+    }
+
+    /// Runs a program from start to end.
+    fn use_it(&mut self) -> Result<(), &'static str> {
+        const PROMISE: &str = "there is a way back to a subchannel that can be used";
+
+        self.call(Call::Start)?;
+        if self.driver.state() != State::Running || !self.driver.hardware.channel.may(Act::End) {
+            return Err(PROMISE);
+        }
+        self.apply(Move::Channel(Act::End))?;
+        self.settle()?;
+        self.read_all()?;
+        if self.driver.state() != State::Idle {
+            return Err(PROMISE);
+        }
+        Ok(())
+    }
+}
