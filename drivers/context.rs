@@ -2,10 +2,21 @@
 
 //! What all subchannels of the driver share.
 
-use kernel::prelude::*;
+use core::fmt;
+use kernel::{
+    debugfs::Dir,
+    prelude::*,
+    sync::Arc, //
+};
 use mdev::{
-    css::Isc,
-    debug::Log, //
+    css::{
+        Isc,
+        SubchannelId, //
+    },
+    debug::{
+        HexLog,
+        Log, //
+    }, //
 };
 
 /// What all subchannels of the driver share.
@@ -13,14 +24,57 @@ pub(crate) struct Context {
     /// The interruption subclass of their subchannels.
     pub(crate) isc: Isc,
     /// The debug log `vfio_ccw_msg`.
-    pub(crate) log: Log,
+    msg: Log,
+    /// The debug log `vfio_ccw_trace`.
+    pub(crate) trace: HexLog,
+    /// The directory of their statistics.
+    pub(crate) debugfs: Dir,
 }
 
 impl Context {
     pub(crate) fn new() -> Result<Self> {
         Ok(Self {
             isc: Isc::vfio_ccw(),
-            log: Log::new(c"vfio_ccw_msg", 16, 2)?,
+            msg: Log::new(c"vfio_ccw_msg", 16, 2)?,
+            trace: HexLog::new(c"vfio_ccw_trace", 16, 2)?,
+            debugfs: Dir::new(c"vfio_ccw"),
         })
+    }
+
+    /// Adds an entry about a subchannel to the log `vfio_ccw_msg`. May be called in any context.
+    pub(crate) fn log(&self, level: c_int, id: SubchannelId, text: fmt::Arguments<'_>) {
+        self.msg.event(level, format_args!("sch {id}: {text}"));
+    }
+}
+
+/// What lasts for some time: its begin and, when dropped, its end are in the log `vfio_ccw_msg`.
+pub(crate) struct Span {
+    context: Arc<Context>,
+    id: SubchannelId,
+    level: c_int,
+    end: &'static str,
+}
+
+impl Span {
+    pub(crate) fn new(
+        context: Arc<Context>,
+        id: SubchannelId,
+        level: c_int,
+        [begin, end]: [&'static str; 2],
+    ) -> Self {
+        context.log(level, id, format_args!("{begin}"));
+        Self {
+            context,
+            id,
+            level,
+            end,
+        }
+    }
+}
+
+impl Drop for Span {
+    fn drop(&mut self) {
+        self.context
+            .log(self.level, self.id, format_args!("{}", self.end));
     }
 }

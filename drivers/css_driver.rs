@@ -3,14 +3,19 @@
 //! The driver of I/O subchannels, each of which becomes the parent of one mediated device.
 
 use crate::{
-    context::Context,
+    context::{
+        Context,
+        Span, //
+    },
     device::Device,
     fsm::Event,
     interrupts,
+    observer::Observer,
     quiesce::quiesce,
     state::SubchannelState,
     triggers::{
         Kept,
+        Surroundings,
         Triggers, //
     },
 };
@@ -62,8 +67,11 @@ impl css::Driver for CssDriver {
 
     const ID_TABLE: css::IdTable = &ID_TABLE;
 
-    fn state(&self, _dev: &css::Device<Core<'_>>) -> Kept {
-        SubchannelState::new(Triggers::default())
+    fn state(&self, dev: &css::Device<Core<'_>>) -> Kept {
+        SubchannelState::new(Surroundings {
+            triggers: Triggers::default(),
+            observer: Observer::new(self.context.clone(), dev.into()),
+        })
     }
 
     fn probe(
@@ -79,16 +87,17 @@ impl css::Driver for CssDriver {
         let parent = ParentData {
             context: self.context.clone(),
             sch: sch.clone(),
+            _bound: Span::new(self.context.clone(), dev.id(), 4, ["bound", "unbound"]),
         };
         mediated::Parent::new(dev.as_ref(), self.mdev_driver.clone(), parent)
     }
 
     fn irq(&self, sch: &mut Locked<'_, Kept>, irb: &[u8; IRB_LEN]) {
-        interrupts::irq(&self.context.log, sch, irb);
+        interrupts::irq(sch, irb);
     }
 
     fn event(&self, sch: &mut Locked<'_, Kept>) {
-        interrupts::event(&self.context.log, sch);
+        interrupts::event(sch);
     }
 
     fn path_event(
@@ -97,7 +106,7 @@ impl css::Driver for CssDriver {
         path: css::Path,
         event: css::PathEvent,
     ) -> Result {
-        interrupts::path_event(&self.context.log, sch, path, event)
+        interrupts::path_event(sch, path, event)
     }
 
     fn shutdown(sch: &Subchannel<Kept>) {
@@ -113,6 +122,7 @@ impl css::Driver for CssDriver {
 pub(crate) struct ParentData {
     context: Arc<Context>,
     sch: Arc<Subchannel<Kept>>,
+    _bound: Span,
 }
 
 /// The driver of the mediated devices.

@@ -8,7 +8,10 @@
 //! copied from or to the caller of read or write.
 
 use crate::{
-    context::Context,
+    context::{
+        Context,
+        Span, //
+    },
     fsm::Event,
     program::{
         KernelStorage,
@@ -28,6 +31,10 @@ use crate::{
         Irq,
         Outside, //
     },
+    statistics::{
+        Shown,
+        Statistics, //
+    },
     triggers::{
         self,
         Kept, //
@@ -37,13 +44,16 @@ use ccwchain::translator::{
     Sizes,
     Translator, //
 };
+use core::fmt;
 use kernel::{
+    debugfs::File,
     new_mutex,
     prelude::*,
     sync::{
         Arc,
         Mutex, //
     },
+    time::msecs_to_jiffies,
     uaccess::{
         UserSliceReader,
         UserSliceWriter, //
@@ -52,6 +62,7 @@ use kernel::{
 use mdev::{
     css::Subchannel,
     dma, random,
+    ratelimit::RateLimit,
     vfio::{
         self,
         Open,
@@ -69,6 +80,9 @@ const IRQS: [Irq; 3] = [Irq::Io, Irq::Crw, Irq::Request];
 /// How often a user is asked for the device, before the administrator is told again.
 const REQUESTS_PER_NOTICE: u32 = 10;
 
+/// How long it takes until a user can cause a message again, in milliseconds.
+const MESSAGE_INTERVAL: u32 = 5000;
+
 /// What there is while a user has the device open.
 pub(crate) struct Io {
     pub(crate) region: IoRegion,
@@ -80,6 +94,8 @@ pub(crate) struct Io {
     pub(crate) area: ProgramArea,
     /// The start function that the translator's program is of.
     pub(crate) generation: u64,
+    /// Whether the administrator was told of programs that must not be fetched ahead.
+    pub(crate) told_of_prefetch: bool,
 }
 
 /// The driver's part of the VFIO device.
@@ -87,6 +103,12 @@ pub(crate) struct Io {
 pub(crate) struct Device {
     pub(crate) context: Arc<Context>,
     pub(crate) sch: Arc<Subchannel<Kept>>,
+    pub(crate) statistics: Arc<Statistics>,
+    _shown: Pin<KBox<File<Shown>>>,
+    _life: Span,
+    /// For messages that a user can cause.
+    #[pin]
+    pub(crate) messages: RateLimit,
     #[pin]
     pub(crate) io: Mutex<Option<Io>>,
     #[pin]
@@ -98,11 +120,22 @@ impl Device {
         context: Arc<Context>,
         sch: Arc<Subchannel<Kept>>,
     ) -> impl PinInit<Self, Error> {
-        try_pin_init!(Self {
-            context,
-            sch,
-            io <- new_mutex!(None, "vfio_ccw::io"),
-            quiescing <- new_mutex!((), "vfio_ccw::quiescing"),
+        pin_init::pin_init_scope(move || {
+            let statistics = Arc::new(Statistics::new(), GFP_KERNEL)?;
+            let shown = Shown::new(statistics.clone(), sch.clone(), &context.debugfs)?;
+            let id = sch.device().id();
+            let life = Span::new(context.clone(), id, 2, ["create", "remove"]);
+
+            Ok(try_pin_init!(Self {
+                context,
+                sch,
+                statistics,
+                _shown: shown,
+                _life: life,
+                messages <- RateLimit::new(msecs_to_jiffies(MESSAGE_INTERVAL)),
+                io <- new_mutex!(None, "vfio_ccw::io"),
+                quiescing <- new_mutex!((), "vfio_ccw::quiescing"),
+            }? Error))
         })
     }
 
@@ -143,7 +176,13 @@ impl Device {
             sch.disable()?;
             return Err(ENODEV);
         }
+        sch.outside.observer.statistics = Some(self.statistics.clone());
         Ok(())
+    }
+
+    /// Adds an entry to the log `vfio_ccw_msg`.
+    pub(crate) fn log(&self, text: fmt::Arguments<'_>) {
+        self.context.log(2, self.sch.device().id(), text);
     }
 }
 
@@ -163,13 +202,17 @@ impl Operations for Device {
             translator: Translator::new(Sizes::DEFAULT, random::number())?,
             area: ProgramArea(area),
             generation: 0,
+            told_of_prefetch: false,
         });
 
         dev.enable().map_err(|e| {
-            dev_warn!(
-                dev.sch.device().as_ref(),
-                "cannot enable the subchannel: {e:?}\n"
-            );
+            dev.log(format_args!("open={}", e.to_errno()));
+            if dev.messages.allows() {
+                dev_warn!(
+                    dev.sch.device().as_ref(),
+                    "the device cannot be opened, as the subchannel cannot be enabled: {e:?}\n"
+                );
+            }
             *dev.io.lock() = None;
             EINVAL
         })
@@ -190,11 +233,12 @@ impl Operations for Device {
             }
         }
 
-        let triggers = dev.sch.lock().map(|mut sch| {
+        let old = dev.sch.lock().map(|mut sch| {
             sch.close();
-            core::mem::take(&mut sch.outside)
+            let triggers = core::mem::take(&mut sch.outside.triggers);
+            (triggers, sch.outside.observer.statistics.take())
         });
-        drop(triggers);
+        drop(old);
     }
 
     fn read(dev: &Open<'_, Self>, position: u64, to: UserSliceWriter) -> Result<usize> {
@@ -211,11 +255,12 @@ impl Operations for Device {
     fn write(dev: &Open<'_, Self>, position: u64, from: UserSliceReader) -> Result<usize> {
         let (region, range) = Region::locate(position, from.len())?;
 
-        match region {
+        let result = match region {
             Region::Io => dev.write_io(dev, range, from),
             Region::Async => dev.write_async(range, from),
             Region::Schib | Region::Crw => Err(EINVAL),
-        }
+        };
+        result.inspect_err(|&error| dev.statistics.refused(error))
     }
 
     fn region(index: u32) -> Option<vfio::Region> {
@@ -233,12 +278,19 @@ impl Operations for Device {
     fn reset(dev: &Open<'_, Self>) -> Result {
         let _one = dev.quiescing.lock();
 
+        dev.statistics.resets.increment();
         quiesce(&dev.sch).map_err(|_| EINVAL)?;
         dev.retire_ended(dev);
         resume(&dev.sch, &dev.context.isc).map_err(|_| EINVAL)
     }
 
     fn dma_unmap(dev: &Open<'_, Self>, iova: u64, len: u64) {
+        // Without waiting for `io`, as memory that is not pinned by this device may be unmapped for
+        // another one. If a page of it is being pinned right now, this is called again.
+        if dev.statistics.pages_pinned() == 0 {
+            return;
+        }
+
         loop {
             let mut guard = dev.io.lock();
             let Some(io) = Option::as_mut(&mut guard) else {
@@ -255,7 +307,12 @@ impl Operations for Device {
             };
 
             let running = dev.sch.lock().is_ok_and(|sch| sch.is_running());
-            let ended = if running { quiesce(&dev.sch) } else { Ok(()) };
+            let ended = if running {
+                dev.statistics.unmaps.increment();
+                quiesce(&dev.sch)
+            } else {
+                Ok(())
+            };
             dev.retire(dev, io);
             if running && ended.is_ok() && resume(&dev.sch, &dev.context.isc).is_err() {
                 dev_warn!(
@@ -271,7 +328,7 @@ impl Operations for Device {
         let Ok(mut sch) = dev.sch.lock() else {
             return;
         };
-        let can_ask = sch.outside.has(Irq::Request);
+        let can_ask = sch.outside.triggers.has(Irq::Request);
         sch.outside.interrupt(Irq::Request);
         let is_gone = sch.is_not_operational() && sch.store().is_err();
         drop(sch);

@@ -50,6 +50,25 @@ pub(crate) enum Event {
     Gone,
 }
 
+impl Event {
+    /// Returns the number that trace points know it by: 0 to 5 are the C driver's.
+    pub(crate) const fn number(self) -> i32 {
+        match self {
+            Self::Gone => 0,
+            Self::Request => 1,
+            Self::Interrupt => 2,
+            Self::HaltOrClear => 3,
+            Self::Open => 4,
+            Self::Quiesce => 5,
+            Self::Started => 6,
+            Self::Abandoned => 7,
+            Self::Ended => 8,
+            Self::Enabled => 9,
+            Self::Disabled => 10,
+        }
+    }
+}
+
 /// Why an event may not happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
@@ -62,6 +81,18 @@ pub(crate) enum Refusal {
 }
 
 impl State {
+    /// Returns the number that trace points know it by: 0 to 4 are the C driver's.
+    pub(crate) const fn number(self) -> i32 {
+        match self {
+            Self::NotOperational => 0,
+            Self::Closed => 1,
+            Self::Idle => 2,
+            Self::Translating => 3,
+            Self::Running => 4,
+            Self::Quiescing => 5,
+        }
+    }
+
     /// Returns the state after `event`.
     pub(crate) const fn next(self, event: Event) -> core::result::Result<Self, Refusal> {
         use Event::*;
@@ -179,6 +210,34 @@ mod tests {
         for (state, _) in TABLE {
             let quiet = state.next(Event::Quiesce).unwrap_or(state);
             assert!(quiet.next(Event::Disabled) == CLOSED);
+        }
+    }
+
+    #[test]
+    fn numbers_are_those_that_scripts_for_the_c_driver_know() {
+        for (number, state) in (0..).zip([
+            State::NotOperational,
+            State::Closed,
+            State::Idle,
+            State::Translating,
+            State::Running,
+        ]) {
+            assert_eq!(state.number(), number);
+        }
+        for (number, event) in (0..).zip([
+            Event::Gone,
+            Event::Request,
+            Event::Interrupt,
+            Event::HaltOrClear,
+            Event::Open,
+            Event::Quiesce,
+        ]) {
+            assert_eq!(event.number(), number);
+        }
+        for (i, event) in EVENTS.iter().enumerate() {
+            for other in EVENTS.iter().skip(i + 1) {
+                assert!(event.number() != other.number());
+            }
         }
     }
 }

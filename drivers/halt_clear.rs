@@ -4,10 +4,13 @@
 
 use crate::{
     device::Device,
+    observer::Instruction,
     regions::asynchronous::{
         self,
+        AsyncRegion,
         Command, //
     },
+    triggers::Kept,
 };
 use core::ops::Range;
 use kernel::{
@@ -17,7 +20,13 @@ use kernel::{
         UserSliceWriter, //
     },
 };
-use mdev::css::ConditionCode;
+use mdev::{
+    css::{
+        ConditionCode,
+        Locked, //
+    },
+    trace, //
+};
 
 impl Device {
     /// Writes the bytes `range` of region 1, and does what the region then asks for.
@@ -36,7 +45,7 @@ impl Device {
         let io = Option::as_mut(&mut guard).ok_or(EIO)?;
         io.asynchronous.update(range.start, bytes);
 
-        let result = self.halt_or_clear(io.asynchronous.command());
+        let result = self.halt_or_clear(&io.asynchronous);
         io.asynchronous.set_result(result);
         result.map(|()| range.len())
     }
@@ -57,18 +66,29 @@ impl Device {
     /// Returns `EIO` when the device is not operational, `EAGAIN` when another request is being
     /// worked on, `EINVAL` when the command is neither, `EBUSY` when the subchannel or the user has
     /// to get rid of status first, and `ENODEV` when there is no device.
-    fn halt_or_clear(&self, command: Option<Command>) -> Result {
+    fn halt_or_clear(&self, region: &AsyncRegion) -> Result {
         let mut sch = self.sch.lock()?;
         sch.halt_or_clear()?;
 
-        let cc = match command.ok_or(EINVAL)? {
-            Command::Halt => sch.halt(),
-            Command::Clear => sch.clear(),
-        };
-        match cc {
-            ConditionCode::Initiated => Ok(()),
-            ConditionCode::StatusPending | ConditionCode::Busy => Err(EBUSY),
-            ConditionCode::NotOperational => Err(ENODEV),
-        }
+        let result = region
+            .command()
+            .ok_or(EINVAL)
+            .and_then(|command| issue(&mut sch, command));
+        trace::fsm_async_request(sch.device(), region.number(), result);
+        result
+    }
+}
+
+fn issue(sch: &mut Locked<'_, Kept>, command: Command) -> Result {
+    let (instruction, cc) = match command {
+        Command::Halt => (Instruction::Halt, sch.halt()),
+        Command::Clear => (Instruction::Clear, sch.clear()),
+    };
+    sch.outside.observer.instruction(instruction, cc);
+
+    match cc {
+        ConditionCode::Initiated => Ok(()),
+        ConditionCode::StatusPending | ConditionCode::Busy => Err(EBUSY),
+        ConditionCode::NotOperational => Err(ENODEV),
     }
 }

@@ -19,40 +19,48 @@ use mdev::{
         Path,
         PathEvent,
         IRB_LEN, //
-    },
-    debug::Log, //
+    }, //
 };
 
 /// The subchannel has presented status.
-pub(crate) fn irq(log: &Log, sch: &mut Locked<'_, Kept>, irb: &[u8; IRB_LEN]) {
+pub(crate) fn irq(sch: &mut Locked<'_, Kept>, irb: &[u8; IRB_LEN]) {
     let irb = Irb::from_bytes(irb);
-    let (id, scsw) = (sch.device().id(), irb.scsw());
+    let scsw = irb.scsw();
 
+    sch.outside.observer.interrupt(&scsw);
     match sch.interrupt(irb) {
-        Ok(Some(Pushed::Lost)) => log.event(2, format_args!("{id}: status lost: {scsw:?}")),
-        Ok(_) => {}
+        Ok(Some(pushed)) => {
+            let waiting = sch.irbs().len();
+            let observer = &sch.outside.observer;
+            observer.queued(pushed, waiting);
+            if pushed == Pushed::Lost {
+                observer.log(2, format_args!("status lost: {scsw:?}"));
+            }
+        }
+        Ok(None) => {}
         Err(_) => {
             // Nobody waits for it: whoever left the subchannel enabled is gone.
             let _ = sch.disable();
-            log.event(2, format_args!("{id}: unexpected interrupt, {scsw:?}"));
+            sch.outside
+                .observer
+                .log(2, format_args!("unexpected interrupt, {scsw:?}"));
         }
     }
 }
 
 /// Something may have happened to the subchannel.
-pub(crate) fn event(log: &Log, sch: &mut Locked<'_, Kept>) {
+pub(crate) fn event(sch: &mut Locked<'_, Kept>) {
     if sch.store().is_ok() {
         return;
     }
 
-    let id = sch.device().id();
-    log.event(2, format_args!("{id}: not operational"));
     if !sch.is_not_operational() {
         // The user is told before the state says that there is nothing to tell any more.
+        let id = sch.device().id();
         let (first, second) = Crw::subchannel(id.set(), id.number());
-        sch.report(first);
+        report(sch, first);
         if let Some(second) = second {
-            sch.report(second);
+            report(sch, second);
         }
         // The table lets a device go in every state.
         let _ = sch.fire(Event::Gone);
@@ -63,27 +71,27 @@ pub(crate) fn event(log: &Log, sch: &mut Locked<'_, Kept>) {
 /// Something has happened to a channel path of the subchannel.
 ///
 /// Returns `ENODEV` when there is no subchannel any more.
-pub(crate) fn path_event(
-    log: &Log,
-    sch: &mut Locked<'_, Kept>,
-    path: Path,
-    event: PathEvent,
-) -> Result {
-    let (id, mask) = (sch.device().id(), path.mask);
-    log.event(2, format_args!("{id}: mask={mask:#x} event={event:?}"));
+pub(crate) fn path_event(sch: &mut Locked<'_, Kept>, path: Path, event: PathEvent) -> Result {
+    let mask = path.mask;
+    sch.outside.observer.path_event(mask, event);
     sch.store().map_err(|_| ENODEV)?;
 
     match event {
         PathEvent::VaryOff => end_on(sch, mask),
         PathEvent::Offline => {
             end_on(sch, mask);
-            sch.report(Crw::path_is_gone(path.chpid));
+            report(sch, Crw::path_is_gone(path.chpid));
         }
-        PathEvent::Online => sch.report(Crw::path_is_back(path.chpid)),
+        PathEvent::Online => report(sch, Crw::path_is_back(path.chpid)),
         // The next start function finds it among the paths.
         PathEvent::VaryOn => {}
     }
     Ok(())
+}
+
+fn report(sch: &mut Locked<'_, Kept>, crw: Crw) {
+    sch.report(crw);
+    sch.outside.observer.reported();
 }
 
 /// Ends a program that uses one of the paths `mask`.

@@ -3,6 +3,7 @@
 //! What the translator of channel programs needs of the kernel: the user's memory, an arena for the
 //! host's program, and room to work in.
 
+use crate::device::Device;
 use ccwchain::{
     error::Error as TranslationError,
     memory::{
@@ -22,7 +23,6 @@ use mdev::{
     dma,
     vfio::{
         Open,
-        Operations,
         Protection, //
     },
 };
@@ -40,9 +40,9 @@ impl Storage for KernelStorage {
 }
 
 /// The memory that a user has mapped for the device.
-pub(crate) struct UserMemory<'a, 'b, T: Operations>(pub(crate) &'a Open<'b, T>);
+pub(crate) struct UserMemory<'a, 'b>(pub(crate) &'a Open<'b, Device>);
 
-impl<T: Operations> GuestMemory for UserMemory<'_, '_, T> {
+impl GuestMemory for UserMemory<'_, '_> {
     type Error = Error;
 
     fn read(&mut self, address: u64, buffer: &mut [u8]) -> Result<(), MemoryError<Error>> {
@@ -61,11 +61,18 @@ impl<T: Operations> GuestMemory for UserMemory<'_, '_, T> {
             Access::Write => Protection::ReadWrite,
         };
 
-        self.0.pin_pages(iova, protection, frames).map_err(blame)
+        // Counted before: `dma_unmap` must not take a page for free that is.
+        self.0.statistics.pinning(frames.len());
+        self.0
+            .pin_pages(iova, protection, frames)
+            .inspect(|()| self.0.statistics.pinned(frames.len()))
+            .inspect_err(|_| self.0.statistics.unpinned(frames.len()))
+            .map_err(blame)
     }
 
     fn unpin(&mut self, first: u64, count: usize) {
         self.0.unpin_pages(first * PAGE_SIZE, count);
+        self.0.statistics.unpinned(count);
     }
 }
 

@@ -10,6 +10,7 @@ use crate::{
     },
     fsm::Refusal,
     irb_queue::Answer,
+    observer::Instruction,
     program::{
         errno,
         UserMemory, //
@@ -23,12 +24,18 @@ use crate::{
     triggers::Kept,
 };
 use ccwchain::{
+    error::Error as TranslationError,
     host_orb::HostOrb,
-    orb::Orb, //
+    orb::Orb,
+    scsw::FunctionControl, //
 };
 use core::ops::Range;
 use kernel::{
     prelude::*,
+    time::{
+        Instant,
+        Monotonic, //
+    },
     uaccess::{
         UserSliceReader,
         UserSliceWriter, //
@@ -39,6 +46,7 @@ use mdev::{
         ConditionCode,
         Locked, //
     },
+    trace,
     vfio::Open, //
 };
 
@@ -49,6 +57,22 @@ impl From<Refusal> for Error {
             Refusal::Busy => EBUSY,
             Refusal::Unusable => EIO,
         }
+    }
+}
+
+/// Why a program was not started.
+enum Failure {
+    /// The state of the subchannel does not allow it.
+    Refused(Refusal),
+    /// It was not translated.
+    NotTranslated(TranslationError<Error>),
+    /// Its translation was not started.
+    NotStarted(Error),
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
     }
 }
 
@@ -70,10 +94,20 @@ impl Device {
         let io = Option::as_mut(&mut guard).ok_or(EIO)?;
         io.region.update(range.start, bytes);
 
+        let fctl = io.region.functions();
         let result = match io.region.request() {
-            Request::Start(orb) => self.start(dev, io, &orb),
-            Request::HaltOrClear => Err(EOPNOTSUPP),
-            Request::None => Ok(()),
+            Request::Start(orb) => self
+                .start(dev, io, &orb)
+                .map_err(|failure| self.tell(fctl, failure)),
+            Request::HaltOrClear => {
+                self.log(format_args!("{fctl} on io_region"));
+                self.trace(fctl, Err(EOPNOTSUPP), c"request");
+                Err(EOPNOTSUPP)
+            }
+            Request::None => {
+                self.trace(fctl, Ok(()), c"request");
+                Ok(())
+            }
         };
         io.region.set_result(result);
         result.map(|()| range.len())
@@ -134,33 +168,90 @@ impl Device {
     /// is in progress or status is to be taken first, `EACCES` and `ENODEV` when there is no path,
     /// `EOPNOTSUPP` when the program has MIDAWs and the channel subsystem has no such facility, and
     /// those of [`errno`].
-    fn start(&self, dev: &Open<'_, Self>, io: &mut Io, orb: &Orb) -> Result {
-        let generation = self.sch.lock()?.request()?;
+    fn start(&self, dev: &Open<'_, Self>, io: &mut Io, orb: &Orb) -> Result<(), Failure> {
+        let generation = self.sch.lock().map_err(Failure::NotStarted)?.request()?;
 
         self.retire(dev, io);
-        let result = self
-            .translate(dev, io, orb)
-            .and_then(|host| self.start_translated(generation, host, orb.lpm()));
+        let result = self.translate(dev, io, orb).and_then(|host| {
+            self.start_translated(generation, host, orb.lpm())
+                .map_err(Failure::NotStarted)
+        });
         match result {
             Ok(()) => io.generation = generation,
             Err(_) => {
                 io.translator.release(&mut UserMemory(dev));
-                self.sch.lock()?.abandon(generation);
+                if let Ok(mut sch) = self.sch.lock() {
+                    sch.abandon(generation);
+                }
             }
         }
         result
     }
 
-    fn translate(&self, dev: &Open<'_, Self>, io: &mut Io, orb: &Orb) -> Result<HostOrb> {
-        io.translator
+    fn translate(&self, dev: &Open<'_, Self>, io: &mut Io, orb: &Orb) -> Result<HostOrb, Failure> {
+        let began = Instant::<Monotonic>::now();
+        let host = io
+            .translator
             .translate(orb, &mut UserMemory(dev), &mut io.area)
-            .map_err(|error| {
-                let id = self.sch.device().id();
-                self.context
-                    .log
-                    .event(2, format_args!("{id}: program not translated: {error}"));
-                errno(error)
-            })
+            .map_err(Failure::NotTranslated)?;
+
+        self.statistics
+            .translated(&io.translator.stats(), began.elapsed());
+        if !orb.prefetch() {
+            self.tell_of_prefetch(io);
+        }
+        Ok(host)
+    }
+
+    /// Tells those who watch why a program was not started, and returns the errno for it.
+    fn tell(&self, fctl: FunctionControl, failure: Failure) -> Error {
+        let (error, step) = match failure {
+            // The state machine's events tell all.
+            Failure::Refused(refusal) => return refusal.into(),
+            Failure::NotTranslated(error) => {
+                let code = errno(error);
+                let number = code.to_errno();
+                let step = match error {
+                    TranslationError::TransportMode => {
+                        self.log(format_args!("{error}"));
+                        c"transport mode"
+                    }
+                    TranslationError::ReservedOrbBits { .. } | TranslationError::TooLarge(_) => {
+                        self.log(format_args!("cp_init={number}: {error}"));
+                        c"cp init"
+                    }
+                    TranslationError::Memory(_) => {
+                        self.log(format_args!("cp_prefetch={number}: {error}"));
+                        c"cp prefetch"
+                    }
+                };
+                (code, step)
+            }
+            Failure::NotStarted(error) => {
+                let number = error.to_errno();
+                self.log(format_args!("fsm_io_helper={number}"));
+                (error, c"cp fsm_io_helper")
+            }
+        };
+        self.trace(fctl, Err(error), step);
+        error
+    }
+
+    fn trace(&self, fctl: FunctionControl, result: Result, step: &'static CStr) {
+        trace::fsm_io_request(self.sch.device(), fctl.bits().into(), result, step);
+    }
+
+    /// The guest wants its program to be fetched CCW by CCW, but it is translated as a whole.
+    fn tell_of_prefetch(&self, io: &mut Io) {
+        self.statistics.unasked_prefetches.increment();
+
+        if !core::mem::replace(&mut io.told_of_prefetch, true) && self.messages.allows() {
+            dev_notice!(
+                self.sch.device().as_ref(),
+                "the guest does not allow prefetch, but its channel programs are prefetched: \
+                 one that changes itself will not run as it should\n"
+            );
+        }
     }
 
     /// START SUBCHANNEL, unless the request of `generation` has become void.
@@ -179,7 +270,10 @@ impl Device {
             .with_intparm(sch.interruption_parameter())
             .with_lpm(lpm);
 
-        match sch.start(&orb.words())? {
+        self.statistics.starting();
+        let cc = sch.start(&orb.words())?;
+        sch.outside.observer.instruction(Instruction::Start, cc);
+        match cc {
             ConditionCode::Initiated => Ok(sch.started()?),
             ConditionCode::StatusPending | ConditionCode::Busy => Err(EBUSY),
             ConditionCode::NotOperational => Err(no_path(&mut sch, lpm)),

@@ -82,6 +82,11 @@ impl<O: Outside> SubchannelState<O> {
         Ok(())
     }
 
+    /// Returns where the subchannel is.
+    pub(crate) fn state(&self) -> State {
+        self.fsm
+    }
+
     /// Whether the channel has a program.
     pub(crate) fn is_running(&self) -> bool {
         self.fsm == State::Running

@@ -7,6 +7,7 @@ use crate::{
         Event,
         State, //
     },
+    observer::Observer,
     state::{
         Irq,
         Outside,
@@ -19,7 +20,13 @@ use mdev::{
 };
 
 /// What the driver keeps of a subchannel under its lock.
-pub(crate) type Kept = SubchannelState<Triggers>;
+pub(crate) type Kept = SubchannelState<Surroundings>;
+
+/// Who is told of what happens to a subchannel: its user, and whoever watches.
+pub(crate) struct Surroundings {
+    pub(crate) triggers: Triggers,
+    pub(crate) observer: Observer,
+}
 
 /// The events that the user wants to be signalled.
 #[derive(Default)]
@@ -44,11 +51,13 @@ impl Triggers {
     }
 }
 
-impl Outside for Triggers {
-    fn fires(&mut self, _state: State, _event: Event) {}
+impl Outside for Surroundings {
+    fn fires(&mut self, state: State, event: Event) {
+        self.observer.fires(state, event);
+    }
 
     fn interrupt(&mut self, irq: Irq) {
-        if let Some(trigger) = self.of(irq) {
+        if let Some(trigger) = self.triggers.of(irq) {
             trigger.signal();
         }
     }
@@ -63,7 +72,7 @@ pub(crate) fn set(sch: &mut Kept, irq: Irq, trigger: Trigger) -> Option<EventFd>
             None
         }
         Trigger::Set(new) => {
-            let old = core::mem::replace(sch.outside.of(irq), new);
+            let old = core::mem::replace(sch.outside.triggers.of(irq), new);
             // What came while there was nothing to be signalled must not be missed.
             sch.announce(irq);
             old

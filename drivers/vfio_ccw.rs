@@ -17,12 +17,14 @@ mod fsm;
 mod halt_clear;
 mod interrupts;
 mod irb_queue;
+mod observer;
 mod program;
 mod quiesce;
 mod regions;
 mod ring;
 mod start;
 mod state;
+mod statistics;
 mod triggers;
 
 use crate::{

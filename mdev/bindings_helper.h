@@ -15,3 +15,4 @@
 #include "css.h"
 
 #include "helpers.h"
+#include "trace_points.h"

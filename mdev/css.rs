@@ -185,6 +185,17 @@ pub enum PathEvent {
 }
 
 impl PathEvent {
+    /// Returns the channel subsystem's own number for it.
+    pub const fn number(self) -> c_int {
+        let number = match self {
+            Self::Online => bindings::CHP_ONLINE,
+            Self::Offline => bindings::CHP_OFFLINE,
+            Self::VaryOn => bindings::CHP_VARY_ON,
+            Self::VaryOff => bindings::CHP_VARY_OFF,
+        };
+        number as c_int
+    }
+
     fn from_raw(event: c_int) -> Option<Self> {
         match u32::try_from(event).ok()? {
             bindings::CHP_ONLINE => Some(Self::Online),

@@ -15,74 +15,114 @@ use core::{
 };
 use kernel::prelude::*;
 
-/// The most bytes of one entry.
-const ENTRY_LEN: usize = 128;
-
-/// A log of lines of text.
+/// A registered log of the debug feature.
 ///
 /// # Invariants
 ///
-/// The pointer is a registered `debug_info_t`.
-pub struct Log(NonNull<c_void>);
+/// The pointer is a registered `debug_info_t`, whose entries are of `LEN` bytes.
+struct Registration<const LEN: usize>(NonNull<c_void>);
 
 // SAFETY: The debug feature has its own lock.
-unsafe impl Send for Log {}
+unsafe impl<const LEN: usize> Send for Registration<LEN> {}
 
 // SAFETY: As above.
-unsafe impl Sync for Log {}
+unsafe impl<const LEN: usize> Sync for Registration<LEN> {}
 
-impl Log {
-    /// Registers a log of `pages` pages that keeps entries of `level` and less.
-    ///
-    /// Returns `ENOMEM` when there is no memory for it or a log of that name exists.
-    pub fn new(name: &'static CStr, pages: c_int, level: c_int) -> Result<Self> {
-        // SAFETY: The name is valid; the length is that of what `event` passes.
-        let log = unsafe {
-            bindings::mdev_debug_register(name.as_char_ptr(), pages, ENTRY_LEN as c_int, level)
-        };
+impl<const LEN: usize> Registration<LEN> {
+    /// Shown as text if `text`, else in hexadecimal and as text.
+    fn new(name: &'static CStr, pages: c_int, level: c_int, text: bool) -> Result<Self> {
+        let len = c_int::try_from(LEN)?;
+
+        // SAFETY: The name is valid.
+        let log =
+            unsafe { bindings::mdev_debug_register(name.as_char_ptr(), pages, len, level, text) };
 
         NonNull::new(log).map(Self).ok_or(ENOMEM)
     }
 
-    /// Adds an entry. What is too long for it is cut off. May be called in any context.
-    pub fn event(&self, level: c_int, args: fmt::Arguments<'_>) {
+    fn is_enabled(&self, level: c_int) -> bool {
         // SAFETY: The log is registered.
-        if !unsafe { bindings::mdev_debug_enabled(self.0.as_ptr(), level) } {
+        unsafe { bindings::mdev_debug_enabled(self.0.as_ptr(), level) }
+    }
+
+    /// Adds an entry of `data`, which is cut off to `LEN`, or padded with zeros.
+    fn add(&self, level: c_int, data: &[u8]) {
+        let len = c_int::try_from(data.len()).unwrap_or(c_int::MAX);
+
+        // SAFETY: The log is registered, and `data` is of that length.
+        unsafe {
+            bindings::mdev_debug_event(self.0.as_ptr(), level, data.as_ptr().cast(), len);
+        }
+    }
+
+    /// Adds an entry of text.
+    fn add_text(&self, level: c_int, args: fmt::Arguments<'_>) {
+        if !self.is_enabled(level) {
             return;
         }
 
         let mut line = Line {
-            text: [0; ENTRY_LEN],
+            text: [0; LEN],
             len: 0,
         };
         // An error tells that the line is full.
         let _ = line.write_fmt(args);
-
-        // SAFETY: The log is registered, and the text is as long as its entries.
-        unsafe {
-            bindings::mdev_debug_event(
-                self.0.as_ptr(),
-                level,
-                line.text.as_ptr().cast(),
-                ENTRY_LEN as c_int,
-            );
-        }
+        self.add(level, &line.text);
     }
 }
 
-impl Drop for Log {
+impl<const LEN: usize> Drop for Registration<LEN> {
     fn drop(&mut self) {
         // SAFETY: The log is registered.
         unsafe { bindings::mdev_debug_unregister(self.0.as_ptr()) };
     }
 }
 
-struct Line {
-    text: [u8; ENTRY_LEN],
+/// A log of lines of text, at most 128 bytes each.
+pub struct Log(Registration<128>);
+
+impl Log {
+    /// Registers a log of `pages` pages that keeps entries of `level` and less.
+    ///
+    /// Returns `ENOMEM` when there is no memory for it or a log of that name exists.
+    pub fn new(name: &'static CStr, pages: c_int, level: c_int) -> Result<Self> {
+        Registration::new(name, pages, level, true).map(Self)
+    }
+
+    /// Adds an entry. What is too long for it is cut off. May be called in any context.
+    pub fn event(&self, level: c_int, args: fmt::Arguments<'_>) {
+        self.0.add_text(level, args);
+    }
+}
+
+/// A log of entries of 16 bytes, shown in hexadecimal and as text.
+pub struct HexLog(Registration<16>);
+
+impl HexLog {
+    /// Registers a log of `pages` pages that keeps entries of `level` and less.
+    ///
+    /// Returns `ENOMEM` when there is no memory for it or a log of that name exists.
+    pub fn new(name: &'static CStr, pages: c_int, level: c_int) -> Result<Self> {
+        Registration::new(name, pages, level, false).map(Self)
+    }
+
+    /// Adds an entry of text. What is too long for it is cut off. May be called in any context.
+    pub fn text(&self, level: c_int, args: fmt::Arguments<'_>) {
+        self.0.add_text(level, args);
+    }
+
+    /// Adds an entry of bytes. What is too long for it is cut off. May be called in any context.
+    pub fn bytes(&self, level: c_int, data: &[u8]) {
+        self.0.add(level, data);
+    }
+}
+
+struct Line<const LEN: usize> {
+    text: [u8; LEN],
     len: usize,
 }
 
-impl Write for Line {
+impl<const LEN: usize> Write for Line<LEN> {
     fn write_str(&mut self, s: &str) -> fmt::Result {
         let room = &mut self.text[self.len..];
         let count = s.len().min(room.len());

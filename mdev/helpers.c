@@ -4,6 +4,7 @@
 #include <linux/eventfd.h>
 #include <linux/io.h>
 #include <linux/kernel_stat.h>
+#include <linux/ratelimit.h>
 #include <linux/spinlock.h>
 #include <linux/vfio.h>
 #include <linux/workqueue.h>
@@ -200,6 +201,11 @@ void mdev_reinit_completion(struct completion *x)
 	reinit_completion(x);
 }
 
+void mdev_ratelimit_init(struct ratelimit_state *state, int interval)
+{
+	ratelimit_state_init(state, interval, 1);
+}
+
 /* Entries are text, padded with zeros. */
 static int mdev_debug_format(debug_info_t *id, struct debug_view *view,
 			     char *out, size_t size, const char *entry)
@@ -213,11 +219,12 @@ static struct debug_view mdev_debug_view = {
 	.format_proc = mdev_debug_format,
 };
 
-void *mdev_debug_register(const char *name, int pages, int len, int level)
+void *mdev_debug_register(const char *name, int pages, int len, int level, bool text)
 {
+	struct debug_view *view = text ? &mdev_debug_view : &debug_hex_ascii_view;
 	debug_info_t *log = debug_register(name, pages, 1, len);
 
-	if (log && debug_register_view(log, &mdev_debug_view)) {
+	if (log && debug_register_view(log, view)) {
 		debug_unregister(log);
 		log = NULL;
 	}
@@ -236,7 +243,7 @@ bool mdev_debug_enabled(void *log, int level)
 	return debug_level_enabled((debug_info_t *)log, level);
 }
 
-void mdev_debug_event(void *log, int level, const void *text, int len)
+void mdev_debug_event(void *log, int level, const void *data, int len)
 {
-	debug_event(log, level, (void *)text, len);
+	debug_event(log, level, (void *)data, len);
 }

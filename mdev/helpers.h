@@ -9,6 +9,7 @@
 #include <linux/completion.h>
 #include <linux/eventfd.h>
 #include <linux/mm_types.h>
+#include <linux/ratelimit_types.h>
 #include <linux/vfio.h>
 #include <linux/workqueue.h>
 
@@ -39,9 +40,10 @@ void mdev_vfio_get_device(struct vfio_device *vdev);
 void mdev_reinit_completion(struct completion *x);
 void mdev_init_work(struct work_struct *work, work_func_t func);
 void mdev_queue_work(struct work_struct *work);
-void *mdev_debug_register(const char *name, int pages, int len, int level);
+void mdev_ratelimit_init(struct ratelimit_state *state, int interval);
+void *mdev_debug_register(const char *name, int pages, int len, int level, bool text);
 void mdev_debug_unregister(void *log);
 bool mdev_debug_enabled(void *log, int level);
-void mdev_debug_event(void *log, int level, const void *text, int len);
+void mdev_debug_event(void *log, int level, const void *data, int len);
 
 #endif /* MDEV_HELPERS_H */

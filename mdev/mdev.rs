@@ -15,4 +15,6 @@ pub mod dma;
 pub mod eventfd;
 pub mod mediated;
 pub mod random;
+pub mod ratelimit;
+pub mod trace;
 pub mod vfio;

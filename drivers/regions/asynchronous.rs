@@ -41,11 +41,15 @@ impl AsyncRegion {
         super::overwrite(&mut self.0, start, bytes);
     }
 
+    /// Returns the number of what the contents ask for, known or not.
+    pub(crate) fn number(&self) -> i32 {
+        let [a, b, c, d, ..] = self.0;
+        i32::from_ne_bytes([a, b, c, d])
+    }
+
     /// Returns what the contents ask for; `None` if that is nothing known.
     pub(crate) fn command(&self) -> Option<Command> {
-        let [a, b, c, d, ..] = self.0;
-
-        match u32::from_ne_bytes([a, b, c, d]) {
+        match self.number() {
             1 => Some(Command::Halt),
             2 => Some(Command::Clear),
             _ => None,

@@ -62,9 +62,14 @@ impl IoRegion {
         super::overwrite(&mut self.0, start, bytes);
     }
 
+    /// Returns the functions that the contents ask for.
+    pub(crate) fn functions(&self) -> FunctionControl {
+        Scsw::from_bytes(&self.field(SCSW)).fctl()
+    }
+
     /// Returns what the contents ask for.
     pub(crate) fn request(&self) -> Request {
-        let fctl = Scsw::from_bytes(&self.field(SCSW)).fctl();
+        let fctl = self.functions();
 
         if fctl.contains(FunctionControl::START) {
             Request::Start(Orb::from_bytes(&self.field(ORB)))

@@ -142,6 +142,16 @@ pub struct Locked<'a, S> {
 }
 
 impl ConditionCode {
+    /// Returns the code as the instruction sets it.
+    pub const fn code(self) -> c_int {
+        match self {
+            Self::Initiated => 0,
+            Self::StatusPending => 1,
+            Self::Busy => 2,
+            Self::NotOperational => 3,
+        }
+    }
+
     /// Returns `None` for what is no condition code.
     fn from_raw(cc: c_int) -> Option<Self> {
         match cc {
