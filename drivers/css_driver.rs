@@ -8,11 +8,13 @@ use crate::{
         Span, //
     },
     device::Device,
-    fsm::Event,
     interrupts,
     observer::Observer,
     quiesce::quiesce,
-    state::SubchannelState,
+    state::{
+        Event,
+        SubchannelState, //
+    },
     triggers::{
         Kept,
         Surroundings,

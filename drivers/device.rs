@@ -12,7 +12,10 @@ use crate::{
         Context,
         Span, //
     },
-    fsm::Event,
+    observer::statistics::{
+        Shown,
+        Statistics, //
+    },
     program::{
         KernelStorage,
         ProgramArea,
@@ -28,12 +31,9 @@ use crate::{
         Region, //
     },
     state::{
+        Event,
         Irq,
         Outside, //
-    },
-    statistics::{
-        Shown,
-        Statistics, //
     },
     triggers::{
         self,

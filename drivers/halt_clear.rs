@@ -10,7 +10,7 @@ use crate::{
         AsyncRegion,
         Command, //
     },
-    triggers::Kept,
+    triggers::Kept, //
 };
 use core::ops::Range;
 use kernel::{

@@ -5,9 +5,11 @@
 //! All of it is called with the subchannel lock held and interrupts off.
 
 use crate::{
-    crw_queue::Crw,
-    fsm::Event,
-    irb_queue::Pushed,
+    state::{
+        Crw,
+        Event,
+        Pushed, //
+    },
     triggers::Kept, //
 };
 use ccwchain::irb::Irb;

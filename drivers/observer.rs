@@ -5,14 +5,15 @@
 //! All of it may be called with the subchannel lock held and interrupts off. `docs/observability.md`
 //! says how to read it.
 
+pub(crate) mod statistics;
+
 use crate::{
     context::Context,
-    fsm::{
+    state::{
         Event,
+        Pushed,
         State, //
     },
-    irb_queue::Pushed,
-    statistics::Statistics, //
 };
 use ccwchain::scsw::Scsw;
 use core::fmt;
@@ -31,6 +32,7 @@ use mdev::{
     },
     trace, //
 };
+use statistics::Statistics;
 
 /// An I/O instruction that the user has asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

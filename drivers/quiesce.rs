@@ -3,7 +3,7 @@
 //! Ending whatever a subchannel is doing.
 
 use crate::{
-    fsm::Event,
+    state::Event,
     triggers::Kept, //
 };
 use kernel::{
@@ -29,7 +29,7 @@ const TRIES: i32 = 255;
 ///
 /// Answers of the start function that the user has not taken are dropped. Returns `ENODEV` when the
 /// device is gone, and `EIO` when the channel does not let go of the program, which must then stay
-/// in memory; the state is [`NotOperational`](crate::fsm::State::NotOperational) after both.
+/// in memory; the state is [`NotOperational`](crate::state::State::NotOperational) after both.
 pub(crate) fn quiesce(subchannel: &Subchannel<Kept>) -> Result {
     let mut sch = subchannel.lock()?;
 

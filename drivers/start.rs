@@ -8,8 +8,6 @@ use crate::{
         Device,
         Io, //
     },
-    fsm::Refusal,
-    irb_queue::Answer,
     observer::Instruction,
     program::{
         errno,
@@ -20,8 +18,12 @@ use crate::{
         IoRegion,
         Request, //
     },
-    state::Irq,
-    triggers::Kept,
+    state::{
+        Answer,
+        Irq,
+        Refusal, //
+    },
+    triggers::Kept, //
 };
 use ccwchain::{
     error::Error as TranslationError,

@@ -2,14 +2,21 @@
 
 //! What is kept of a subchannel under its lock, and what becomes of it.
 //!
-//! Like the table of [`fsm`](crate::fsm) it knows neither hardware nor kernel, so that a host can
+//! Like the table of [`fsm`] it knows neither hardware nor kernel, so that a host can
 //! explore it (`tests/explorer`); what it tells the user goes through [`Outside`].
 
-use crate::{
-    crw_queue::{
-        Crw,
-        CrwQueue, //
-    },
+// By their paths, as `tests/explorer` includes this file by its own.
+#[path = "state/crw_queue.rs"]
+mod crw_queue;
+#[path = "state/fsm.rs"]
+mod fsm;
+#[path = "state/irb_queue.rs"]
+mod irb_queue;
+#[path = "state/ring.rs"]
+mod ring;
+
+pub(crate) use {
+    crw_queue::Crw,
     fsm::{
         Event,
         Refusal,
@@ -18,11 +25,13 @@ use crate::{
     irb_queue::{
         Answer,
         Entry,
-        IrbQueue,
         Pushed, //
     },
 };
+
 use ccwchain::irb::Irb;
+use crw_queue::CrwQueue;
+use irb_queue::IrbQueue;
 
 /// An interrupt of the VFIO device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

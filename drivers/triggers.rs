@@ -3,14 +3,12 @@
 //! How the user of a device is interrupted.
 
 use crate::{
-    fsm::{
-        Event,
-        State, //
-    },
     observer::Observer,
     state::{
+        Event,
         Irq,
         Outside,
+        State,
         SubchannelState, //
     },
 };

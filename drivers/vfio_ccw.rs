@@ -3,28 +3,23 @@
 //! vfio-ccw: lets a user drive an I/O subchannel through VFIO.
 //!
 //! The way of one I/O: a write to region 0 ([`regions::io`]) is a request; the state machine
-//! ([`fsm`], [`state`]) says whether it may be; the guest's channel program is translated (crate
+//! ([`state`]) says whether it may be; the guest's channel program is translated (crate
 //! `ccwchain`, [`program`]) and started ([`start`]). The interrupt ([`interrupts`]) queues the status
-//! ([`irb_queue`]) and tells the user ([`triggers`]), who reads it from region 0.
+//! and tells the user ([`triggers`]), who reads it from region 0.
 
 #![deny(unsafe_code)]
 
 mod context;
-mod crw_queue;
 mod css_driver;
 mod device;
-mod fsm;
 mod halt_clear;
 mod interrupts;
-mod irb_queue;
 mod observer;
 mod program;
 mod quiesce;
 mod regions;
-mod ring;
 mod start;
 mod state;
-mod statistics;
 mod triggers;
 
 use crate::{

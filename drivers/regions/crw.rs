@@ -5,9 +5,11 @@
 //! C header: [`include/uapi/linux/vfio_ccw.h`](srctree/include/uapi/linux/vfio_ccw.h)
 
 use crate::{
-    crw_queue::Crw,
     device::Device,
-    state::Irq, //
+    state::{
+        Crw,
+        Irq, //
+    },
 };
 use core::ops::Range;
 use kernel::{

@@ -18,9 +18,7 @@ mod start;
 
 use crate::{
     channel::Channel,
-    crw_queue::Crw,
     faults::Fault,
-    fsm::State,
     hardware::{
         Error,
         Eventfds,
@@ -29,7 +27,9 @@ use crate::{
     },
     promises::Ledger,
     state::{
+        Crw,
         Irq,
+        State,
         SubchannelState, //
     },
 };

@@ -8,18 +8,16 @@ use crate::{
         Channel,
         Code, //
     },
-    fsm::{
-        Event,
-        State, //
-    },
     promises::{
         Ledger,
         GUEST,
         HOST, //
     },
     state::{
+        Event,
         Irq,
-        Outside, //
+        Outside,
+        State, //
     },
 };
 use ccwchain::irb::Irb;

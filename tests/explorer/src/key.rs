@@ -9,12 +9,12 @@ use crate::{
         Request,
         Task, //
     },
-    irb_queue::Answer,
     promises::{
         About,
         GUEST,
         HOST, //
     },
+    state::Answer, //
 };
 use std::hash::{
     Hash,

@@ -11,18 +11,6 @@
 #![cfg(test)]
 
 #[allow(dead_code)]
-#[path = "../../../drivers/crw_queue.rs"]
-mod crw_queue;
-#[allow(dead_code)]
-#[path = "../../../drivers/fsm.rs"]
-mod fsm;
-#[allow(dead_code)]
-#[path = "../../../drivers/irb_queue.rs"]
-mod irb_queue;
-#[allow(dead_code)]
-#[path = "../../../drivers/ring.rs"]
-mod ring;
-#[allow(dead_code)]
 #[path = "../../../drivers/state.rs"]
 mod state;
 

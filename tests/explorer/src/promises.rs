@@ -4,7 +4,7 @@
 
 use crate::{
     channel::Status,
-    irb_queue::{
+    state::{
         Answer,
         Entry, //
     },

@@ -10,11 +10,11 @@ use crate::{
         Way,
         TASKS, //
     },
-    fsm::State,
     key::{
         key,
         Words, //
     },
+    state::State,
     world::{
         apply,
         Move, //

@@ -11,7 +11,7 @@ use crate::{
         Way, //
     },
     faults::Fault,
-    fsm::State,
+    state::State,
     world::{
         apply,
         is_quiet,

@@ -12,8 +12,8 @@ use crate::{
         Way,
         TASKS, //
     },
-    fsm::State,
-    promises::About, //
+    promises::About,
+    state::State, //
 };
 
 /// Something that happens while the subchannel lock is taken once, or while it is not.

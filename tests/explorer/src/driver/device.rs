@@ -12,15 +12,15 @@ use super::{
 };
 use crate::{
     faults::Fault,
-    fsm::{
-        Event,
-        State, //
-    },
     hardware::{
         Error,
         Translator, //
     },
-    irb_queue::Entry, //
+    state::{
+        Entry,
+        Event,
+        State, //
+    },
 };
 
 /// `quiesce::STEPS`.

@@ -8,13 +8,13 @@ use super::{
 };
 use crate::{
     channel::Code,
-    crw_queue::Crw,
     faults::Fault,
-    fsm::{
+    state::{
+        Crw,
         Event,
+        Pushed,
         State, //
     },
-    irb_queue::Pushed, //
 };
 
 impl Driver {

@@ -10,8 +10,10 @@ use super::{
 use crate::{
     channel::Code,
     faults::Fault,
-    fsm::Refusal,
-    irb_queue::Answer, //
+    state::{
+        Answer,
+        Refusal, //
+    },
 };
 
 impl Driver {

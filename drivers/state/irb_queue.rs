@@ -5,7 +5,7 @@
 //! Nothing is lost in it. A user who takes no status finds it accumulated in the end, as in a
 //! subchannel whose status nobody takes.
 
-use crate::ring::Ring;
+use super::ring::Ring;
 use ccwchain::irb::Irb;
 
 /// How much status can wait for the user.

@@ -6,7 +6,7 @@
 //! two numbers that change together before the other.
 
 use crate::{
-    fsm::State,
+    state::State,
     triggers::Kept, //
 };
 use ccwchain::{

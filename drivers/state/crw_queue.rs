@@ -2,7 +2,7 @@
 
 //! Channel reports that a user has yet to read.
 
-use crate::ring::Ring;
+use super::ring::Ring;
 
 /// How many reports can wait for the user.
 ///
