@@ -96,12 +96,12 @@ fn report(sch: &mut Locked<'_, Kept>, crw: Crw) {
     sch.outside.observer.reported();
 }
 
-/// Ends a program that uses one of the paths `mask`.
+/// Ends a program that uses one of the paths `mask`, or has no other to go on with.
 ///
 /// It is halted or cleared, not canceled, as the user of a canceled one would wait for its status in
 /// vain.
 fn end_on(sch: &mut Locked<'_, Kept>, mask: u8) {
-    let affected = sch.last_path() & mask != 0 || sch.paths() == 0;
+    let affected = sch.last_path() & mask != 0 || sch.paths() & !mask == 0;
 
     if sch.is_running() && affected && sch.halt() != ConditionCode::Initiated {
         sch.clear();
