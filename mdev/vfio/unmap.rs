@@ -8,6 +8,12 @@
 //! order, when a device is opened: two threads of one user could wait for each other for ever. So
 //! the driver is called in a work item, which holds no lock of type1, and is waited for with a
 //! timeout; giving up and being called again lets the other thread go on.
+//!
+//! iommufd lets nobody pin memory that is being unmapped. But between that call and type1's next look
+//! at the memory another thread of the user can have pages pinned again, and if it does so each time,
+//! that is the BUG. So when type1 calls again for the same memory, none can be pinned for a while
+//! after it, and for twice as long the next time: a thread that is about to take a lock has been given
+//! more than half a second for it at the last.
 
 use super::{
     Device,
@@ -28,7 +34,12 @@ use kernel::{
         Mutex,
         SpinLock, //
     },
-    time::msecs_to_jiffies,
+    time::{
+        msecs_to_jiffies,
+        Delta,
+        Instant,
+        Monotonic, //
+    },
     types::Opaque, //
 };
 
@@ -36,6 +47,22 @@ use kernel::{
 ///
 /// Longer than any driver should need to stop a device, and ten times this is not for ever.
 const TIMEOUT: u32 = 60_000;
+
+/// A call for the same memory as the last one is a further try if it comes within so long.
+const NEXT_TRY: Delta = Delta::from_millis(100);
+
+/// For how long no page can be pinned after the second try. It doubles with each one, up to
+/// [`MAX_DOUBLINGS`] times; type1 tries ten times.
+const FIRST_PAUSE: Delta = Delta::from_millis(2);
+const MAX_DOUBLINGS: u32 = 6;
+
+/// The last call of a back end.
+struct Call {
+    range: (u64, u64),
+    returned: Instant<Monotonic>,
+    /// How many calls for the same memory came before it.
+    tries: u32,
+}
 
 /// The memory that the driver is to let go of.
 ///
@@ -48,8 +75,11 @@ pub(super) struct Unmap {
     #[pin]
     range: SpinLock<Option<(u64, u64)>>,
     pending: Atomic<i32>,
+    made: Instant<Monotonic>,
+    /// When pages can be pinned again, in nanoseconds after `made`.
+    pause_end: Atomic<i64>,
     #[pin]
-    callers: Mutex<()>,
+    last_call: Mutex<Option<Call>>,
     #[pin]
     work: Opaque<bindings::work_struct>,
     #[pin]
@@ -67,7 +97,9 @@ impl Unmap {
         try_pin_init!(Self {
             range <- new_spinlock!(None, "vfio::Unmap::range"),
             pending: Atomic::new(0),
-            callers <- new_mutex!((), "vfio::Unmap::callers"),
+            made: Instant::now(),
+            pause_end: Atomic::new(0),
+            last_call <- new_mutex!(None, "vfio::Unmap::last_call"),
             work <- Opaque::ffi_init(|work| {
                 // SAFETY: `work` is valid for writing.
                 unsafe { bindings::mdev_init_work(work, Some(Device::<T>::unmap_callback)) }
@@ -80,6 +112,20 @@ impl Unmap {
     }
 }
 
+impl Unmap {
+    /// No page can be pinned for so long.
+    fn pause(&self, pause: Delta) {
+        let end = self.made.elapsed() + pause;
+        self.pause_end.store(end.as_nanos(), Release);
+    }
+
+    fn is_pausing(&self) -> bool {
+        let end = self.pause_end.load(Acquire);
+        // The clock is not read unless there has been a pause.
+        end != 0 && self.made.elapsed().as_nanos() < end
+    }
+}
+
 impl<T: Operations> Device<T> {
     fn unmap_state(&self) -> &Unmap {
         // SAFETY: A `Device` is only seen after `new`, where `unmap` was initialised.
@@ -88,10 +134,12 @@ impl<T: Operations> Device<T> {
 
     /// Returns `EAGAIN` while the driver is to let go of memory.
     pub(super) fn check_no_unmap(&self) -> Result {
-        if self.unmap_state().pending.load(Acquire) == 0 {
-            Ok(())
-        } else {
+        let unmap = self.unmap_state();
+
+        if unmap.pending.load(Acquire) != 0 || unmap.is_pausing() {
             Err(EAGAIN)
+        } else {
+            Ok(())
         }
     }
 
@@ -103,7 +151,24 @@ impl<T: Operations> Device<T> {
         let last = iova.saturating_add(rest);
         let unmap = self.unmap_state();
 
-        let _one = unmap.callers.lock();
+        let mut last_call = unmap.last_call.lock();
+        let tries = match &*last_call {
+            Some(call)
+                if call.range == (iova, last)
+                    && call.returned.elapsed() < NEXT_TRY
+                    && !self.has_iommufd() =>
+            {
+                call.tries.saturating_add(1)
+            }
+            _ => 0,
+        };
+        let pause = tries
+            .checked_sub(1)
+            .map(|doublings| FIRST_PAUSE * (1 << doublings.min(MAX_DOUBLINGS)));
+        if pause.is_some() {
+            // There must be no moment between this call and its pause.
+            unmap.pause(Delta::from_millis(2 * i64::from(TIMEOUT)));
+        }
         self.add_unmap(iova, last);
 
         // SAFETY: Both are initialised, and live until `wait_for_unmap` has returned.
@@ -112,6 +177,28 @@ impl<T: Operations> Device<T> {
             bindings::mdev_queue_work(unmap.work.get());
             bindings::wait_for_completion_timeout(unmap.done.get(), msecs_to_jiffies(TIMEOUT));
         }
+
+        *last_call = Some(Call {
+            range: (iova, last),
+            returned: Instant::now(),
+            tries,
+        });
+        if let Some(pause) = pause {
+            unmap.pause(pause);
+        }
+    }
+
+    /// Whether the back end is iommufd.
+    fn has_iommufd(&self) -> bool {
+        #[cfg(CONFIG_IOMMUFD)]
+        {
+            // SAFETY: `self` is a valid device; the back end stays while it calls.
+            let access = unsafe { (*self.as_raw()).iommufd_access };
+            !access.is_null()
+        }
+
+        #[cfg(not(CONFIG_IOMMUFD))]
+        false
     }
 
     fn add_unmap(&self, first: u64, last: u64) {
