@@ -48,6 +48,10 @@ pub const IRB_OFFSET: u64 = 24;
 pub const RET_CODE_OFFSET: u64 = 120;
 /// The index of the interrupt that announces an IRB.
 pub const IO_IRQ: u32 = 0;
+/// The index of the interrupt that announces a channel report.
+pub const CRW_IRQ: u32 = 1;
+/// The index of the interrupt that says that the host wants the device back.
+pub const REQ_IRQ: u32 = 2;
 
 /// Region 0 as it is written to ask for a function.
 pub fn request(orb: Orb, function: FunctionControl) -> [u8; IO_REGION_SIZE] {

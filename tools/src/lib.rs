@@ -13,6 +13,7 @@ pub mod error;
 pub mod guest;
 pub mod outcome;
 pub mod program;
+pub mod regions;
 pub mod run;
 #[expect(unsafe_code)]
 pub mod sys;

@@ -21,6 +21,7 @@ use std::{
 };
 
 pub mod uapi;
+pub mod userfault;
 
 /// The size of a page on s390x and on the hosts that run the unit tests.
 pub const PAGE_SIZE: u64 = 4096;
@@ -134,6 +135,88 @@ impl Drop for Memory {
     }
 }
 
+/// Bytes behind which there is nothing: the next page cannot be accessed. For tests.
+#[derive(Debug)]
+pub struct Edge {
+    memory: Memory,
+    offset: usize,
+}
+
+impl Edge {
+    /// Places bytes, at most a page of them, at the edge.
+    pub fn new(bytes: &[u8]) -> io::Result<Self> {
+        let page = PAGE_SIZE as usize;
+        let offset = page
+            .checked_sub(bytes.len())
+            .ok_or(io::ErrorKind::InvalidInput)?;
+        let memory = Memory::anonymous(2 * page)?;
+        let second = memory.part(page, page).cast();
+        // SAFETY: The page is this mapping's own, and `offset` keeps this object away from it.
+        checked(unsafe { libc::mprotect(second, page, libc::PROT_NONE) })?;
+        memory.write(offset, bytes);
+        Ok(Self { memory, offset })
+    }
+
+    /// The bytes as they are now.
+    pub fn bytes(&self) -> Vec<u8> {
+        let mut bytes = vec![0; PAGE_SIZE as usize - self.offset];
+        self.memory.read(self.offset, &mut bytes);
+        bytes
+    }
+
+    /// Where `len` bytes begin that are within the two pages.
+    ///
+    /// # Panics
+    ///
+    /// When they are not.
+    fn start(&self, len: usize) -> *mut u8 {
+        self.memory.part(self.offset, len)
+    }
+}
+
+/// Sends a request whose argument begins at an edge.
+pub fn ioctl_edge<T>(fd: BorrowedFd<'_>, request: Request<T>, edge: &Edge) -> io::Result<c_int> {
+    let argument = edge.start(mem::size_of::<T>());
+    // SAFETY: `Request::new` demands that the kernel takes no more for the argument than `T` has;
+    // that lies within the mapping, which has no references to it.
+    checked(unsafe { libc::ioctl(fd.as_raw_fd(), request.number, argument) })
+}
+
+/// Reads `len` bytes of a file to an edge.
+pub fn pread_edge(fd: BorrowedFd<'_>, edge: &Edge, len: usize, offset: i64) -> io::Result<usize> {
+    let to = edge.start(len);
+    // SAFETY: The bytes are within the mapping, which has no references to it.
+    checked_size(unsafe { libc::pread(fd.as_raw_fd(), to.cast(), len, offset) })
+}
+
+/// Writes `len` bytes from an edge to a file.
+pub fn pwrite_edge(fd: BorrowedFd<'_>, edge: &Edge, len: usize, offset: i64) -> io::Result<usize> {
+    let from = edge.start(len);
+    // SAFETY: As in `pread_edge`.
+    checked_size(unsafe { libc::pwrite(fd.as_raw_fd(), from.cast(), len, offset) })
+}
+
+/// Maps a page of a file into memory, and takes it away again.
+pub fn map_page(fd: BorrowedFd<'_>, offset: i64) -> io::Result<()> {
+    let size = PAGE_SIZE as usize;
+    // SAFETY: A new mapping at an address of the kernel's choice touches nothing.
+    let start = unsafe {
+        libc::mmap(
+            ptr::null_mut(),
+            size,
+            libc::PROT_READ,
+            libc::MAP_SHARED,
+            fd.as_raw_fd(),
+            offset,
+        )
+    };
+    if start == libc::MAP_FAILED {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: The mapping is new, and nothing refers to it.
+    checked(unsafe { libc::munmap(start, size) }).map(|_| ())
+}
+
 /// Makes an eventfd whose reads do not block.
 pub fn eventfd() -> io::Result<File> {
     // SAFETY: No memory is involved.
@@ -158,6 +241,13 @@ pub fn wait_readable(fd: BorrowedFd<'_>, timeout: Duration) -> io::Result<bool> 
 pub fn is_root() -> bool {
     // SAFETY: The call has no preconditions.
     unsafe { libc::geteuid() == 0 }
+}
+
+/// Kills a group of processes.
+pub fn kill_group(leader: u32) -> io::Result<()> {
+    let group = libc::pid_t::try_from(leader).map_err(|_| io::ErrorKind::InvalidInput)?;
+    // SAFETY: No memory is involved.
+    checked(unsafe { libc::killpg(group, libc::SIGKILL) }).map(|_| ())
 }
 
 /// An `ioctl` request whose argument is a `T` that the kernel reads and may fill in.

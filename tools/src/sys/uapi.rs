@@ -38,6 +38,18 @@ pub const DEVICE_RESET_SUPPORTED: u32 = 1 << 0;
 /// The device is a channel device.
 pub const DEVICE_CCW: u32 = 1 << 4;
 
+/// The region can be read.
+pub const REGION_READ: u32 = 1 << 0;
+/// The region can be written.
+pub const REGION_WRITE: u32 = 1 << 1;
+/// The region has capabilities.
+pub const REGION_CAPS: u32 = 1 << 3;
+
+/// The identification of a capability that says what a region is for.
+const REGION_CAP_TYPE: u16 = 2;
+/// The type of the regions of channel devices; what each is for is its subtype.
+const REGION_TYPE_CCW: u32 = 2;
+
 /// The interrupt can be an eventfd.
 pub const IRQ_EVENTFD: u32 = 1 << 0;
 
@@ -86,7 +98,7 @@ pub struct DeviceInfo {
 pub struct RegionInfo {
     /// The size of this structure and of the room behind it.
     pub argsz: u32,
-    /// 1: can be read; 2: can be written; 8: has capabilities.
+    /// [`REGION_READ`] and others.
     pub flags: u32,
     /// Which region.
     pub index: u32,
@@ -97,7 +109,35 @@ pub struct RegionInfo {
     /// Where it begins in the device's file.
     pub offset: u64,
     /// Room for one capability.
-    pub capability: [u32; 4],
+    pub capability: RegionCapability,
+}
+
+/// A capability that says what a region is for.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RegionCapability {
+    /// Which capability it is: 2.
+    pub id: u16,
+    /// Its version.
+    pub version: u16,
+    /// Where the next one is.
+    pub next: u32,
+    /// The kind of device: 2 is one of the channel subsystem.
+    pub kind: u32,
+    /// The kind of region.
+    pub subtype: u32,
+}
+
+impl RegionInfo {
+    /// The subtype of a region of channel devices, if it says that it is one.
+    pub fn subtype(&self) -> Option<u32> {
+        let capability = self.capability;
+        (self.flags & REGION_CAPS != 0
+            && self.cap_offset != 0
+            && capability.id == REGION_CAP_TYPE
+            && capability.kind == REGION_TYPE_CCW)
+            .then_some(capability.subtype)
+    }
 }
 
 /// Argument of [`DEVICE_GET_IRQ_INFO`].
@@ -131,6 +171,25 @@ pub struct IrqSet {
     /// The data: a descriptor, or a byte of truth at the start.
     pub data: [u8; 4],
 }
+
+/// Argument of [`DEVICE_FEATURE`].
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Feature {
+    /// The size of this structure.
+    pub argsz: u32,
+    /// The number of the feature, and [`FEATURE_PROBE`] and others.
+    pub flags: u32,
+    /// Room for data of the features that the kernel itself offers.
+    pub data: [u64; 4],
+}
+
+/// `FEATURE`: get it.
+pub const FEATURE_GET: u32 = 1 << 16;
+/// `FEATURE`: set it.
+pub const FEATURE_SET: u32 = 1 << 17;
+/// `FEATURE`: is it there?
+pub const FEATURE_PROBE: u32 = 1 << 18;
 
 /// Argument of [`DEVICE_BIND_IOMMUFD`].
 #[repr(C)]
@@ -234,6 +293,8 @@ requests! {
     pub DEVICE_SET_IRQS: IrqSet = VFIO + 10;
     pub(crate) IOMMU_MAP_DMA: DmaMap = VFIO + 13;
     pub(crate) IOMMU_UNMAP_DMA: DmaUnmap = VFIO + 14;
+    /// Probes, gets or sets a feature.
+    pub DEVICE_FEATURE: Feature = VFIO + 17;
     pub(crate) DEVICE_BIND_IOMMUFD: BindIommufd = VFIO + 18;
     pub(crate) DEVICE_ATTACH_IOMMUFD_PT: AttachIommufd = VFIO + 19;
     pub(crate) IOAS_ALLOC: IoasAlloc = 0x81;
@@ -256,6 +317,8 @@ number_requests! {
     pub(crate) SET_IOMMU = VFIO + 2;
     /// Resets the device.
     pub DEVICE_RESET = VFIO + 11;
+    /// The version of containers, which a device does not know.
+    pub GET_API_VERSION = VFIO;
     /// A number that no request has, for tests.
     pub DEVICE_NOTHING = VFIO + 100;
 }

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The regions beside region 0: the halt and clear functions, the subchannel-information block
+//! (SCHIB), and channel-report words (CRWs).
+//!
+//! Where they are is not fixed: each tells by a capability of its information what it is.
+//! `include/uapi/linux/vfio_ccw.h`.
+
+use std::io;
+
+use crate::{
+    sys::uapi::RegionInfo,
+    vfio::Device, //
+};
+
+/// The size of the region for halt and clear functions: a command and the result of the last one,
+/// 4 bytes each in the byte order of the machine.
+pub const ASYNC_REGION_SIZE: usize = 8;
+/// Where its result is.
+pub const ASYNC_RET_CODE_OFFSET: u64 = 4;
+/// The size of the region that shows the SCHIB.
+pub const SCHIB_SIZE: usize = 52;
+/// The size of the region of CRWs: a CRW, big-endian, and 4 bytes of nothing.
+pub const CRW_REGION_SIZE: usize = 8;
+
+/// What a region is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The halt and clear functions.
+    Async = 1,
+    /// The SCHIB.
+    Schib = 2,
+    /// CRWs.
+    Crw = 3,
+}
+
+/// A function that is asked for through the region [`Kind::Async`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// HALT SUBCHANNEL.
+    Halt = 1,
+    /// CLEAR SUBCHANNEL.
+    Clear = 2,
+}
+
+impl Device {
+    /// Finds a region by what it is for; `NotFound` if the device has none such.
+    pub fn region(&self, kind: Kind) -> io::Result<RegionInfo> {
+        for index in 1..self.info()?.num_regions {
+            let info = self.region_info(index)?;
+            if info.subtype() == Some(kind as u32) {
+                return Ok(info);
+            }
+        }
+        Err(io::ErrorKind::NotFound.into())
+    }
+
+    /// Asks for a function. Its end is announced as that of a program is, by an IRB.
+    pub fn command(&self, command: Command) -> io::Result<()> {
+        let mut region = [0; ASYNC_REGION_SIZE];
+        region[..4].copy_from_slice(&(command as u32).to_ne_bytes());
+        let offset = self.region(Kind::Async)?.offset;
+        self.pwrite(&region, offset).map(|_| ())
+    }
+
+    /// Stores the SCHIB.
+    pub fn schib(&self) -> io::Result<[u8; SCHIB_SIZE]> {
+        let mut schib = [0; SCHIB_SIZE];
+        let offset = self.region(Kind::Schib)?.offset;
+        self.pread(&mut schib, offset)?;
+        Ok(schib)
+    }
+
+    /// Takes the oldest CRW; `None` if there is none.
+    pub fn crw(&self) -> io::Result<Option<u32>> {
+        let mut crw = [0; 4];
+        let offset = self.region(Kind::Crw)?.offset;
+        self.pread(&mut crw, offset)?;
+        let crw = u32::from_be_bytes(crw);
+        Ok((crw != 0).then_some(crw))
+    }
+}
