@@ -1,19 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0
 # For people.  The kernel's make reads Kbuild.
 
-.PHONY: help demo test fuzz coverage cost mutations module install clean
+.PHONY: help demo test conformance fuzz coverage cost mutations module install clean
 
 help:
 	@echo 'make demo      build all that is needed, boot an s390x Linux in QEMU and run channel'
 	@echo '               programs on its subchannels through vfio_ccw; DRIVER=c takes the'
 	@echo '               C driver of the kernel tree instead, to compare'
 	@echo 'make test      formatting, lints, host tests, KUnit and the tests in the booted Linux'
+	@echo 'make conformance  the conformance suite alone, on our driver and on the C driver, and a'
+	@echo '               table of both; FILTER=words takes the cases with these words in their'
+	@echo '               names, DEBUG=1 the kernel with slow checks and our driver (C=1: both)'
 	@echo 'make fuzz      TARGET=translate SECONDS=60: fuzz a target of tests/fuzz for so long'
 	@echo 'make coverage  line coverage of ccwchain, and the lines that no test comes to'
 	@echo 'make cost      instructions per CCW and IDAW (needs valgrind)'
 	@echo 'make mutations break the translator in the ways listed in tests/mutations, one at a'
 	@echo '               time, and see that the tests notice'
-	@echo 'make module    build vfio_ccw.ko for the kernel of the tests;'
+	@echo 'make module    build vfio_ccw.ko for the kernel of the tests (DEBUG=1: the debug kernel);'
 	@echo '               KDIR=/path builds it against a kernel tree of your own'
 	@echo 'make install   KDIR=/path: install it for that kernel, in front of the C driver'
 	@echo 'make clean     remove what was built here (not the cache outside of the clone)'
@@ -27,6 +30,9 @@ demo:
 
 test:
 	@scripts/test
+
+conformance:
+	@scripts/conformance
 
 fuzz:
 	@scripts/fuzz run $(TARGET) $(SECONDS)

@@ -2,17 +2,23 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2154
 
-share=$top/build/share
+share=$top/build/share$variant
 logs=$top/build/logs
 mkdir -p "$logs"
 
-# boot_l1 NAME SECONDS COMMAND...: run a command in L1, in a folder that holds
-# scripts/l1 and demo; the console goes to a log of that name.
-boot_l1() {
+# Make the shared folder anew, with scripts/l1 and demo in it.
+new_share() {
     rm -rf "$share"
     mkdir -p "$share"
     cp -r "$top/scripts/l1" "$top/demo" "$share/"
+}
+
+# boot_l1 NAME SECONDS COMMAND...: run a command in L1, in the shared folder; the
+# console goes to a log of that name.  L1_SILENCE is how many seconds the console
+# may be silent.
+boot_l1() {
     in_root python3 -B "$top/tests/harness/boot.py" \
-        --kernel "$kernel_image" --initrd "$top/build/l1.cpio.gz" --share "$share" \
-        --log "$logs/$1.log" --seconds "$2" ${SEED:+--seed "$SEED"} "${@:3}"
+        --kernel "$kernel_image" --initrd "$image" --share "$share" \
+        --log "$logs/$1.log" --seconds "$2" ${L1_SILENCE:+--silence "$L1_SILENCE"} \
+        ${SEED:+--seed "$SEED"} "${@:3}"
 }

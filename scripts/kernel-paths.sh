@@ -1,14 +1,34 @@
-# Where the kernel's tree and build are.  Sourced after lib.sh.
+# Where the kernel's source and build are, and what is built for it: of the plain
+# kernel, or with DEBUG=1 of the debug kernel.  Sourced after lib.sh.
 # shellcheck shell=bash
 # shellcheck disable=SC2034,SC2154
 
+kernel_configs=("$top/scripts/kernel.config")
+debug=${DEBUG:-0}
+case $debug in
+0) variant= ;;
+1)
+    variant=-debug # in the names of what is built for this kernel
+    kernel_configs+=("$top/scripts/kernel.debug.config")
+    ;;
+*) die "DEBUG=$DEBUG is neither 0 (the plain kernel) nor 1 (the debug kernel)" ;;
+esac
+
 KERNEL_SOURCE=${KERNEL_SOURCE:+$(realpath "$KERNEL_SOURCE")}
 export KERNEL_SOURCE
-kernel_key=$({
-    cat "$top/scripts/kernel" "$top/scripts/kernel.config"
-    echo "$root_key ${KERNEL_SOURCE:-} ${KERNEL_DEB:-}"
+source_key=$({
+    cat "$top/scripts/kernel-source"
+    echo "$root_key ${KERNEL_DEB:-}"
 } | key_of)
-kernel=$cache/kernel-$kernel_key
-kernel_source=${KERNEL_SOURCE:-$kernel/source}
+linux=$cache/linux-$source_key
+kernel_source=${KERNEL_SOURCE:-$linux/source}
+kernel_key=$({
+    cat "$top/scripts/kernel" "${kernel_configs[@]}"
+    echo "$root_key $kernel_source"
+} | key_of)
+kernel=$cache/kernel$variant-$kernel_key
 kernel_build=$kernel/build
 kernel_image=$kernel_build/arch/s390/boot/bzImage
+
+module=$top/build/module$variant
+image=$top/build/l1$variant.cpio.gz

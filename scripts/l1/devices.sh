@@ -1,4 +1,4 @@
-# Loading vfio_ccw in L1 and handing it the two devices.
+# Loading vfio_ccw in L1 and handing it devices.
 # shellcheck shell=sh
 
 # load_driver rust|c: ours as a user gets it, or the kernel tree's own by its path.
@@ -18,16 +18,40 @@ load_driver() {
     fi
 }
 
-# The subchannel of a device number.
-subchannel_of() { basename "$(dirname "$(readlink -f "/sys/bus/ccw/devices/$1")")"; }
+# The subchannel of a device number.  Its device comes a while after the subchannel
+# was given back to the kernel.
+subchannel_of() {
+    tries=300
+    while [ ! -e "/sys/bus/ccw/devices/$1" ]; do
+        tries=$((tries - 1))
+        if [ $tries = 0 ]; then
+            echo "error: there is no device $1" >&2
+            return 1
+        fi
+        usleep 100000
+    done
+    basename "$(dirname "$(readlink -f "/sys/bus/ccw/devices/$1")")"
+}
 
 bind_devices() {
-    terminal=$(subchannel_of 0.0.000a)
-    rng=$(subchannel_of 0.0.0042)
+    terminal=$(subchannel_of 0.0.000a) && rng=$(subchannel_of 0.0.0042) || return
     ccw bind "$terminal" && ccw bind "$rng"
 }
 
+# The virtio-rng that tests unplug.
+bind_spare() {
+    spare=$(subchannel_of 0.0.0043) && ccw bind "$spare"
+}
+
+release_spare() { ccw release "$spare"; }
+
 # Nothing may be left that holds the module.
 release_devices() {
-    ccw release "$terminal" && ccw release "$rng" && rmmod vfio_ccw
+    ccw release "$terminal" && ccw release "$rng" || return
+    references=$(cat /sys/module/vfio_ccw/refcnt)
+    if [ "$references" != 0 ]; then
+        echo "error: $references references to the module are left"
+        return 1
+    fi
+    rmmod vfio_ccw
 }

@@ -2,14 +2,17 @@
 """Boot L1 under QEMU, run a command in it, and judge the run.
 
 The command runs in L1 in the shared folder.  A program there can ask for the
-host's help with a line on the console:
+host's help through files (host.py), or with a line on the console, after which
+what the host says comes in the place where it belongs:
 
     @host send FILE            type FILE (of the shared folder) on the 3270
     @host expect FILE [CMD]    the next record that the 3270 shows has FILE's
                                bytes, after the command byte CMD (hex)
 
 Exit status: 0 if the command succeeded, all that was expected came and the
-console is clean; 1 otherwise.
+console is clean; 1 otherwise.  If L1 has asked to tolerate trouble and does not
+come back from that, the exit status is 0 all the same, and the file `died` in the
+shared folder says what the machine died of.
 """
 
 import argparse
@@ -24,46 +27,58 @@ import threading
 import time
 
 from console import KERNEL_LINE, KUNIT_FAILURE, trouble
-from terminal import Terminal
+from host import Host
 import data
 
 HOST_LINE = re.compile(r"@host (.*)")
 RECORD_SECONDS = 10
+MOST_FAILURES = 10
 
 
 class Run:
     """One boot: the console as it comes, and what was wrong with it."""
 
     def __init__(self, args):
+        self.args = args
         self.share = args.share
         self.failures = []
         self.started = False
-        self.terminal = None
+        self.host = None
+        self.heard = time.monotonic()
+        self.tolerant = False
+        self.tolerated = []  # since a program has last printed something
 
     def fail(self, text):
-        self.failures.append(text)
+        if self.tolerant:
+            self.tolerated.append(text)
+            print(f"tolerated: {text}", flush=True)
+        else:
+            self.failures.append(text)
 
     def line(self, line):
         """Take one line of the console."""
+        self.heard = time.monotonic()
+        if not KERNEL_LINE.match(line):
+            self.tolerated.clear()
         if what := trouble(line):
             self.fail(f"{what}: {line}")
         if KUNIT_FAILURE.match(line):
             self.fail(f"KUnit failure: {line}")
         if request := HOST_LINE.match(line):
             try:
-                self.host(request[1].split())
+                self.asked(request[1].split())
             except (OSError, ValueError) as error:
                 self.fail(f"{line}: {error}")
         elif self.started and not KERNEL_LINE.match(line):
             print(line, flush=True)
 
-    def host(self, words):
+    def asked(self, words):
         match words:
             case ["start"]:
                 self.started = True
             case ["send", name]:
                 content = (self.share / name).read_bytes()
-                self.terminal.send(content)
+                self.host.terminal.send(content)
                 print(f"L0: sent {name}, {len(content)} bytes", flush=True)
             case ["expect", name]:
                 self.expect(name, None)
@@ -73,7 +88,7 @@ class Run:
                 self.fail(f"L1 asks for something unknown: {' '.join(words)}")
 
     def expect(self, name, command):
-        record = self.terminal.receive(RECORD_SECONDS)
+        record = self.host.terminal.receive(RECORD_SECONDS)
         error = difference(record, (self.share / name).read_bytes(), command)
         if error:
             self.fail(f"the 3270 does not show {name}: {error}")
@@ -111,38 +126,44 @@ def qemu(args, sockets):
         *("-qmp", f"unix:{sockets}/qmp,server=on,wait=off"),
         *("-fsdev", f"local,id=share,path={args.share},security_model=none"),
         *("-device", "virtio-9p-ccw,fsdev=share,mount_tag=share,devno=fe.0.0001"),
-        *("-device", "virtio-rng-ccw,devno=fe.0.0042"),
+        *("-object", "rng-builtin,id=rng-source"),
+        *("-device", "virtio-rng-ccw,id=rng,rng=rng-source,devno=fe.0.0042"),
+        # To be unplugged, and plugged again with the same source.
+        *("-object", "rng-builtin,id=spare-source"),
+        *("-device", "virtio-rng-ccw,id=spare,rng=spare-source,devno=fe.0.0043"),
         *("-chardev", f"socket,id=t,path={sockets}/3270,server=on,wait=off,tn3270=on"),
-        *("-device", "x-terminal3270,chardev=t,devno=fe.0.000a"),
+        *("-device", "x-terminal3270,id=terminal,chardev=t,devno=fe.0.000a"),
     ]
 
 
-def connect(path, machine):
-    """The display, as soon as the machine listens."""
-    while machine.poll() is None:
-        try:
-            return Terminal(path)
-        except (FileNotFoundError, ConnectionRefusedError):
-            time.sleep(0.02)
-    return None
+def watch(machine, run, ended):
+    """Kill the machine when its time is over, or when it is silent for too long."""
+    args, start = run.args, time.monotonic()
+    while not ended.wait(0.2):
+        now = time.monotonic()
+        if now - start > args.seconds:
+            run.fail(f"no power-off within {args.seconds} s")
+        elif args.silence and now - run.heard > args.silence:
+            run.fail(f"nothing on the console for {args.silence} s")
+        else:
+            continue
+        machine.kill()
+        return
 
 
 def boot(args, run):
     """Boot, feed the console to `run` line by line until power-off."""
-    timed_out = threading.Event()
+    ended = threading.Event()
     with tempfile.TemporaryDirectory() as sockets, open(args.log, "w", encoding="utf-8") as log:
+        run.host = Host(args.share, sockets, run)
         machine = subprocess.Popen(
             qemu(args, sockets), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
-
-        def stop():
-            timed_out.set()
-            machine.kill()
-
-        timer = threading.Timer(args.seconds, stop)
-        timer.start()
+        watchdog = threading.Thread(target=watch, args=(machine, run, ended), daemon=True)
+        watchdog.start()
         try:
-            run.terminal = connect(f"{sockets}/3270", machine)
+            run.host.connect(lambda: machine.poll() is None)
+            threading.Thread(target=run.host.serve, args=(ended,), daemon=True).start()
             for raw in machine.stdout:
                 line = raw.decode(errors="backslashreplace").rstrip("\r\n")
                 log.write(line + "\n")
@@ -150,13 +171,26 @@ def boot(args, run):
                 run.line(line)
             status = machine.wait()
         finally:
-            timer.cancel()
+            ended.set()
             machine.kill()
             machine.wait()
-    if timed_out.is_set():
-        run.fail(f"no power-off within {args.seconds} s")
-    elif status != 0:
+            watchdog.join()
+            run.host.close()
+    if status != 0:
         run.fail(f"QEMU ended with status {status}")
+
+
+def report(failures, log):
+    """Print the end of the console, and then, where it is not overlooked, what was wrong."""
+    print("\nthe end of the console:\n", file=sys.stderr)
+    with open(log, encoding="utf-8") as console:
+        sys.stderr.writelines(f"    {line}" for line in console.readlines()[-25:])
+    print(f"\nthe whole console: {log}\n", file=sys.stderr)
+    print(f"error: {failures[0]}", file=sys.stderr)
+    for more in failures[1:MOST_FAILURES]:
+        print(f"       {more}", file=sys.stderr)
+    if len(failures) > MOST_FAILURES:
+        print(f"       and {len(failures) - MOST_FAILURES} more", file=sys.stderr)
 
 
 def main():
@@ -166,14 +200,16 @@ def main():
     parser.add_argument("--share", required=True, type=pathlib.Path, help="folder that L1 mounts at /share")
     parser.add_argument("--log", required=True, help="where the console goes")
     parser.add_argument("--seconds", type=int, default=60, help="time limit")
+    parser.add_argument("--silence", type=int, help="time limit between two lines of the console")
     parser.add_argument("--seed", type=int, help="of the random data; default: by chance")
     parser.add_argument("command", nargs=argparse.REMAINDER)
     args = parser.parse_args()
 
     data.make(args.share, args.seed)
     (args.share / "job.sh").write_text(shlex.join(args.command) + "\n", encoding="utf-8")
-    status_file = args.share / "status"
+    status_file, died_file = args.share / "status", args.share / "died"
     status_file.unlink(missing_ok=True)
+    died_file.unlink(missing_ok=True)
 
     run = Run(args)
     try:
@@ -181,18 +217,17 @@ def main():
     except KeyboardInterrupt:
         sys.exit(130)
 
-    if not run.failures:
-        status = status_file.read_text().strip() if status_file.exists() else "none"
-        if status != "0":
-            run.fail(f"exit status of `{shlex.join(args.command)}` in L1: {status}")
+    if run.tolerant:
+        run.fail("it has not come back from what is tolerated")
+        died_file.write_text(run.tolerated[0] + "\n", encoding="utf-8")
+    elif not run.failures:
+        command = shlex.join(args.command)
+        if not status_file.exists():
+            run.fail(f"L1 was powered off before `{command}` had come to its end")
+        elif (status := status_file.read_text().strip()) != "0":
+            run.fail(f"exit status of `{command}` in L1: {status}")
     if run.failures:
-        print(f"\nerror: {run.failures[0]}", file=sys.stderr)
-        for more in run.failures[1:]:
-            print(f"       {more}", file=sys.stderr)
-        print("\nthe end of the console:\n", file=sys.stderr)
-        with open(args.log, encoding="utf-8") as log:
-            sys.stderr.writelines(f"    {line}" for line in log.readlines()[-25:])
-        print(f"\nthe whole console: {args.log}", file=sys.stderr)
+        report(run.failures, args.log)
         sys.exit(1)
 
 

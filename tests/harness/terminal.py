@@ -64,20 +64,34 @@ class Terminal:
 
     def __init__(self, path):
         self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.connect(path)
         self._records = queue.Queue()
-        self._socket.sendall(TERMINAL_TYPE_IS)
+        self.answered = threading.Event()  # The machine has begun to negotiate.
+        try:
+            self._socket.connect(path)
+            self._socket.sendall(TERMINAL_TYPE_IS)
+        except OSError:
+            self._socket.close()
+            raise
         threading.Thread(target=self._receive, daemon=True).start()
 
     def _receive(self):
         reader = RecordReader()
         try:
             while data := self._socket.recv(65536):
+                self.answered.set()
                 for record in reader.feed(data):
                     self._records.put(record)
         except OSError:
             pass
         self._records.put(None)  # wakes who waits
+
+    def close(self):
+        """Hang up."""
+        try:
+            self._socket.shutdown(socket.SHUT_RDWR)  # wakes the receiver
+        except OSError:
+            pass  # The machine was first.
+        self._socket.close()
 
     def send(self, data):
         self._socket.sendall(escape(data) + bytes((IAC, EOR)))

@@ -67,6 +67,7 @@ trait AddressSpace: Send {
 pub struct Device {
     // Closed first: the driver lets go of the memory.
     file: File,
+    backend: Backend,
     space: Box<dyn AddressSpace>,
     mapped: BTreeMap<u64, Arc<Memory>>,
 }
@@ -80,9 +81,15 @@ impl Device {
         };
         Ok(Self {
             file,
+            backend,
             space,
             mapped: BTreeMap::new(),
         })
+    }
+
+    /// The interface through which it was opened.
+    pub fn backend(&self) -> Backend {
+        self.backend
     }
 
     /// The device's file.

@@ -3,9 +3,16 @@
 //! What tests are made of: open devices, programs, and checks.
 
 use std::{
+    collections::BTreeSet,
     fmt,
     fs,
     io,
+    sync::{
+        mpsc,
+        Mutex,
+        PoisonError, //
+    },
+    thread,
     time::Duration, //
 };
 
@@ -23,7 +30,10 @@ use ccw::{
         Program, //
     },
     run,
-    sysfs::Mdev,
+    sysfs::{
+        Mdev,
+        Subchannel, //
+    },
     vfio::{
         Backend,
         Device, //
@@ -36,9 +46,17 @@ pub(crate) const TIMEOUT: Duration = Duration::from_secs(5);
 /// How long is waited for an interrupt that must not come.
 pub(crate) const SILENCE: Duration = Duration::from_millis(50);
 
-/// Why a test failed.
+/// The mediated devices that this process has opened.
+static OPENED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+/// Why a test did not pass.
 #[derive(Debug)]
-pub(crate) struct Failure(String);
+pub(crate) enum Failure {
+    /// What was to be seen was not.
+    Fault(String),
+    /// It cannot be seen on this machine.
+    Skip(String),
+}
 
 pub(crate) type TestResult<T = ()> = Result<T, Failure>;
 
@@ -47,25 +65,28 @@ pub(crate) type Case = (&'static str, fn(&Devices) -> TestResult);
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        match self {
+            Self::Fault(what) => f.write_str(what),
+            Self::Skip(why) => write!(f, "skipped: {why}"),
+        }
     }
 }
 
 impl From<String> for Failure {
     fn from(what: String) -> Self {
-        Self(what)
+        Self::Fault(what)
     }
 }
 
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
-        Self(error.to_string())
+        Self::Fault(error.to_string())
     }
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self(error.to_string())
+        Self::Fault(error.to_string())
     }
 }
 
@@ -74,7 +95,7 @@ pub(crate) fn check(condition: bool, what: impl Into<String>) -> TestResult {
     if condition {
         Ok(())
     } else {
-        Err(Failure(what.into()))
+        Err(Failure::Fault(what.into()))
     }
 }
 
@@ -101,6 +122,11 @@ pub(crate) fn check_errno<T: fmt::Debug>(
     )
 }
 
+/// Numbers as they are in an argument.
+pub(crate) fn words(words: &[u32]) -> Vec<u8> {
+    words.iter().flat_map(|word| word.to_ne_bytes()).collect()
+}
+
 /// How much memory is pinned for devices, in KiB.
 ///
 /// Containers count it as locked, iommufd as pinned.
@@ -118,20 +144,82 @@ pub(crate) fn pinned() -> TestResult<u64> {
 pub(crate) struct Devices {
     rng: Mdev,
     terminal: Mdev,
+    spare: Option<Mdev>,
     backend: Backend,
 }
 
 impl Devices {
-    pub(crate) fn new(rng: Mdev, terminal: Mdev, backend: Backend) -> Self {
+    pub(crate) fn new(rng: Mdev, terminal: Mdev, spare: Option<Mdev>, backend: Backend) -> Self {
         Self {
             rng,
             terminal,
+            spare,
             backend,
         }
     }
 
     pub(crate) fn rng(&self) -> &Mdev {
         &self.rng
+    }
+
+    pub(crate) fn terminal(&self) -> &Mdev {
+        &self.terminal
+    }
+
+    /// A virtio-rng that can be unplugged.
+    pub(crate) fn spare(&self) -> TestResult<&Mdev> {
+        let spare = self.spare.as_ref();
+        spare.ok_or_else(|| Failure::Skip("there is no spare device".to_owned()))
+    }
+
+    fn all(&self) -> impl Iterator<Item = (&'static str, &Mdev)> {
+        let spare = self.spare.iter().map(|mdev| ("--spare", mdev));
+        [("--rng", &self.rng), ("--terminal", &self.terminal)]
+            .into_iter()
+            .chain(spare)
+    }
+
+    /// The options that name these devices for another process of the suite.
+    pub(crate) fn options(&self) -> Vec<String> {
+        self.all()
+            .flat_map(|(option, mdev)| [option.to_owned(), mdev.uuid().to_owned()])
+            .collect()
+    }
+
+    /// The subchannel and the UUID of each.
+    pub(crate) fn places(&self) -> TestResult<Vec<(String, String)>> {
+        self.all()
+            .map(|(_, mdev)| {
+                let subchannel = subchannel(mdev)?.bus_id().to_string();
+                Ok((subchannel, mdev.uuid().to_owned()))
+            })
+            .collect()
+    }
+
+    /// Checks that each device can be opened and answers; takes back what eventfds the driver has
+    /// kept from users before.
+    pub(crate) fn probe(&self) -> TestResult {
+        self.probe_those(|_| true)
+    }
+
+    /// Does so with the devices that this process has opened, or with all if it has opened none.
+    pub(crate) fn probe_opened(&self) -> TestResult {
+        let opened = OPENED
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        self.probe_those(|uuid| opened.is_empty() || opened.contains(uuid))
+    }
+
+    fn probe_those(&self, is_wanted: impl Fn(&str) -> bool) -> TestResult {
+        for (_, mdev) in self.all().filter(|(_, mdev)| is_wanted(mdev.uuid())) {
+            let mut channel = open(mdev, self.backend)?;
+            check_usable(&mut channel)?;
+            for index in 0..channel.device().info()?.num_irqs {
+                channel.device().set_trigger(index, None)?;
+            }
+        }
+        Ok(())
     }
 
     pub(crate) fn backend(&self) -> Backend {
@@ -156,9 +244,38 @@ impl Devices {
     }
 }
 
+/// The word for a back end.
+pub(crate) fn backend_word(backend: Backend) -> &'static str {
+    match backend {
+        Backend::Container => "container",
+        Backend::Iommufd => "iommufd",
+    }
+}
+
 /// Opens a device, and listens to it.
 pub(crate) fn open(mdev: &Mdev, backend: Backend) -> TestResult<Channel> {
+    OPENED
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .insert(mdev.uuid().to_owned());
     Ok(Channel::new(Device::open(mdev, backend)?)?)
+}
+
+/// Takes a device from the driver, and gives it to no other: what its own driver begins to do with it
+/// goes on for a while, and not all of that bears to be cut off.
+pub(crate) fn unbind(subchannel: &Subchannel) -> TestResult {
+    let bus_id = subchannel.bus_id().to_string();
+    Ok(fs::write("/sys/bus/css/drivers/vfio_ccw/unbind", bus_id)?)
+}
+
+/// The subchannel of a mediated device.
+pub(crate) fn subchannel(mdev: &Mdev) -> TestResult<Subchannel> {
+    let mut all = Subchannel::all()?.into_iter();
+    let found = all.find(|subchannel| {
+        let there = subchannel.mdev();
+        there.is_some_and(|there| there.uuid() == mdev.uuid())
+    });
+    Ok(found.ok_or_else(|| format!("no subchannel has {}", mdev.uuid()))?)
 }
 
 /// Reads a program that a test has in it.
@@ -169,7 +286,7 @@ pub(crate) fn program(text: &str) -> TestResult<Program> {
         program::read("test", &text, &no_files).map_err(|error| error.to_string())?;
     programs
         .pop()
-        .ok_or_else(|| Failure("no program".to_owned()))
+        .ok_or_else(|| Failure::Fault("no program".to_owned()))
 }
 
 /// Maps a program's memory.
@@ -205,7 +322,7 @@ pub(crate) fn run_checked(channel: &mut Channel, program: &Program) -> TestResul
     if let Outcome::Ended(irb) = outcome {
         faults.push(decode::irb(&irb, ""));
     }
-    Err(Failure(faults.join("\n")))
+    Err(Failure::Fault(faults.join("\n")))
 }
 
 /// Runs a program in text form, as [`run_checked`] does.
@@ -219,7 +336,7 @@ pub(crate) fn check_usable(channel: &mut Channel) -> TestResult {
                     ccw senseid,id,sli\n\
                     expect data id X'FF'";
     run_text(channel, sense_id)
-        .map_err(|failure| Failure(format!("the device is of no use any more:\n{failure}")))
+        .map_err(|failure| format!("the device is of no use any more:\n{failure}").into())
 }
 
 /// A program that suspends itself before its second CCW.
@@ -241,4 +358,15 @@ pub(crate) fn start_suspended(channel: &mut Channel) -> TestResult<(Program, Gue
         "no page is pinned while a program is in flight",
     )?;
     Ok((program, guest))
+}
+
+/// Does something that must not take longer than anything may; what hangs is left alone.
+pub(crate) fn within<T: Send + 'static>(
+    what: &str,
+    f: impl FnOnce() -> T + Send + 'static,
+) -> TestResult<T> {
+    let (done, result) = mpsc::channel();
+    thread::spawn(move || done.send(f()));
+    let result = result.recv_timeout(TIMEOUT);
+    Ok(result.map_err(|_| format!("{what} does not return"))?)
 }

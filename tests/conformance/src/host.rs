@@ -11,7 +11,10 @@ use std::{
     time::Duration, //
 };
 
-use ccw::sysfs::Subchannel;
+use ccw::sysfs::{
+    BusId,
+    Subchannel, //
+};
 
 use crate::{
     bench::{
@@ -19,12 +22,14 @@ use crate::{
         check_eq,
         check_usable,
         start_suspended,
+        subchannel,
         Case,
         Devices,
         TestResult,
         TIMEOUT, //
     },
-    lifecycle::User, //
+    lifecycle::User,
+    machine, //
 };
 
 pub(crate) const TESTS: &[Case] = &[
@@ -62,8 +67,8 @@ fn remove(devices: &Devices) -> TestResult {
 /// use again.
 fn give_back(devices: &Devices, take: fn(&str, &str) -> io::Result<()>) -> TestResult {
     let uuid = devices.rng().uuid().to_owned();
-    let subchannel = subchannel(&uuid)?;
-    let references = references()?;
+    let subchannel = subchannel(devices.rng())?;
+    let references = machine::references()?;
     let user = User::hold(devices)?;
 
     let (done, taken) = mpsc::channel();
@@ -80,24 +85,28 @@ fn give_back(devices: &Devices, take: fn(&str, &str) -> io::Result<()>) -> TestR
 
     subchannel.bind(Some(&uuid), &mut |_| {})?;
     check_usable(&mut devices.open()?)?;
-    check_eq("references to the module", self::references()?, references)
+    check_eq(
+        "references to the module",
+        machine::references()?,
+        references,
+    )
 }
 
-/// The subchannel that has this mediated device.
-fn subchannel(uuid: &str) -> TestResult<Subchannel> {
-    let found = Subchannel::all()?
-        .into_iter()
-        .find(|subchannel| subchannel.mdev().is_some_and(|mdev| mdev.uuid() == uuid));
-    Ok(found.ok_or_else(|| format!("no subchannel has {uuid}"))?)
-}
-
-/// How many references to the module there are.
-fn references() -> TestResult<u32> {
-    let text = fs::read_to_string("/sys/module/vfio_ccw/refcnt")?;
-    Ok(text
-        .trim()
-        .parse()
-        .map_err(|_| format!("refcnt is {text:?}"))?)
+/// Takes a device from the driver and gives it back, with the same UUID.
+pub(crate) fn rebind(bus_id: &str, uuid: &str) -> TestResult {
+    let bus_id = BusId::parse(bus_id).ok_or_else(|| format!("{bus_id} is no subchannel"))?;
+    let subchannel = match Subchannel::find(&bus_id) {
+        Ok(subchannel) => subchannel,
+        Err(_) => {
+            // The driver has had it unregistered; this makes the kernel look for new ones.
+            fs::write("/proc/cio_ignore", "free all")?;
+            fs::write("/proc/cio_settle", "1")?;
+            Subchannel::find(&bus_id)?
+        }
+    };
+    crate::bench::unbind(&subchannel)?;
+    subchannel.bind(Some(uuid), &mut |_| {})?;
+    Ok(())
 }
 
 fn unload_in_use(devices: &Devices) -> TestResult {

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How the interrupt is set up and fired.
+//! How the interrupts are set up and fired: SET_IRQS. Most cases are once for each interrupt.
 
 use std::{
     fs::File,
-    os::fd::{
-        AsFd,
-        AsRawFd, //
-    }, //
+    os::fd::AsFd,
+    time::Duration, //
 };
 
 use ccw::{
     channel::{
         Channel,
-        IO_IRQ, //
+        CRW_IRQ,
+        IO_IRQ,
+        REQ_IRQ, //
     },
     sys::{
         self,
@@ -21,64 +21,76 @@ use ccw::{
             self,
             IrqSet, //
         }, //
-    }, //
+    },
+    vfio::Device, //
 };
 
-use crate::bench::{
-    check,
-    check_errno,
-    check_usable,
-    Case,
-    Devices,
-    TestResult,
-    SILENCE,
-    TIMEOUT, //
+use crate::{
+    bench::{
+        check,
+        check_eq,
+        check_errno,
+        check_usable,
+        Case,
+        Devices,
+        TestResult,
+        SILENCE,
+        TIMEOUT, //
+    },
+    machine, //
 };
 
-pub(crate) const TESTS: &[Case] = &[
-    ("a short header is EINVAL", short_header),
-    (
-        "data that do not fit into the argument are EINVAL",
-        short_data,
-    ),
-    ("an interrupt beyond the last one is EINVAL", index_beyond),
-    (
-        "a range of other than the one interrupt is EINVAL",
-        bad_range,
-    ),
-    ("an unknown flag is EINVAL", unknown_flag),
-    ("no kind of data, or two kinds, are EINVAL", bad_data_kind),
-    ("no action is EINVAL", no_action),
-    ("masking is EINVAL", masking),
-    ("a bad pointer is EFAULT", null),
-    ("a descriptor that is not open is EBADF", closed_descriptor),
-    ("a descriptor below -1 is EINVAL", negative_descriptor),
-    (
-        "a descriptor that is no eventfd is EINVAL",
-        wrong_descriptor,
-    ),
-    (
-        "a failed request leaves the eventfd in place",
-        failure_keeps_eventfd,
-    ),
-    ("firing without data signals", fire_none),
-    (
-        "firing by a true value signals, by a false one not",
-        fire_bool,
-    ),
-    ("the eventfd can be replaced", replace),
-    ("the eventfd can be taken away", take_away),
-    ("firing without an eventfd does nothing", fire_nothing),
+/// The cases, once for each interrupt.
+macro_rules! for_each_irq {
+    ($($name:literal => $case:ident;)*) => {
+        &[
+            $((concat!("I/O: ", $name), $case::<{ ccw::channel::IO_IRQ }>),)*
+            $((concat!("CRW: ", $name), $case::<{ ccw::channel::CRW_IRQ }>),)*
+            $((concat!("REQ: ", $name), $case::<{ ccw::channel::REQ_IRQ }>),)*
+        ]
+    };
+}
+pub(crate) use for_each_irq;
+
+pub(crate) const TESTS: &[Case] = for_each_irq! {
+    "firing without data signals" => fire_none;
+    "firing by a true value signals" => fire_true;
+    "any value but zero is a true one" => fire_any;
+    "firing by a false value does not signal" => fire_false;
+    "firing twice counts two" => fire_twice;
+    "firing without an eventfd does nothing" => fire_nothing;
+    "firing signals no other interrupt" => fire_one;
+    "the eventfd can be replaced" => replace;
+    "the eventfd can be taken away" => take_away;
+    "an eventfd can be set after one was taken away" => set_again;
+    "an eventfd that is set twice signals once" => set_twice;
+    "the eventfd is dropped when it is replaced" => dropped_by_replacing;
+    "the eventfd is dropped when it is taken away" => dropped_by_taking;
+    "the eventfd is dropped when the device is closed" => dropped_by_close;
+    "a reset keeps the eventfd" => reset_keeps;
+    "a failed request leaves the eventfd in place" => failure_keeps;
+};
+
+/// The cases that are no single interrupt's.
+pub(crate) const INDEX_TESTS: &[Case] = &[
+    ("the index 3 is EINVAL", |devices| index_beyond(devices, 3)),
+    ("the index 2^16 is EINVAL", |devices| {
+        index_beyond(devices, 1 << 16)
+    }),
+    ("the largest index is EINVAL", |devices| {
+        index_beyond(devices, u32::MAX)
+    }),
+    ("one eventfd can serve all interrupts", one_for_all),
 ];
 
-const TRIGGER: u32 = uapi::IRQ_ACTION_TRIGGER;
+pub(crate) const TRIGGER: u32 = uapi::IRQ_ACTION_TRIGGER;
 
 /// A good request that sets an eventfd.
-fn good(eventfd: i32) -> IrqSet {
+pub(crate) fn good<const IRQ: u32>(eventfd: i32) -> IrqSet {
     IrqSet {
-        argsz: sys::size_of::<IrqSet>(),
+        argsz: 24,
         flags: uapi::IRQ_DATA_EVENTFD | TRIGGER,
-        index: IO_IRQ,
+        index: IRQ,
         start: 0,
         count: 1,
         data: eventfd.to_ne_bytes(),
@@ -86,165 +98,249 @@ fn good(eventfd: i32) -> IrqSet {
 }
 
 /// A good request that fires the interrupt.
-fn fire() -> IrqSet {
+pub(crate) fn fire<const IRQ: u32>() -> IrqSet {
     IrqSet {
+        argsz: 20,
         flags: uapi::IRQ_DATA_NONE | TRIGGER,
-        ..good(0)
+        ..good::<IRQ>(0)
     }
 }
 
-fn check_all(devices: &Devices, requests: &[IrqSet], errno: i32) -> TestResult {
-    let mut channel = devices.open()?;
-    for request in requests {
-        let result = channel.device().set_irqs(*request);
-        check_errno(&format!("{request:?}"), result, errno)?;
-    }
-    check_usable(&mut channel)
-}
-
-fn short_header(devices: &Devices) -> TestResult {
-    let requests = [0, 4, 19].map(|argsz| IrqSet { argsz, ..fire() });
-    check_all(devices, &requests, libc::EINVAL)
-}
-
-fn short_data(devices: &Devices) -> TestResult {
-    let requests = [20, 23].map(|argsz| IrqSet { argsz, ..good(-1) });
-    check_all(devices, &requests, libc::EINVAL)
-}
-
-fn index_beyond(devices: &Devices) -> TestResult {
-    let first = devices.open()?.device().info()?.num_irqs;
-    let requests = [first, 1 << 16, u32::MAX].map(|index| IrqSet { index, ..good(-1) });
-    check_all(devices, &requests, libc::EINVAL)
-}
-
-fn bad_range(devices: &Devices) -> TestResult {
-    let ranges = [
-        (1, 1),
-        (0, 2),
-        (1, 0),
-        (0, u32::MAX),
-        (u32::MAX, 1),
-        (u32::MAX, u32::MAX),
-    ];
-    let requests = ranges.map(|(start, count)| IrqSet {
-        start,
-        count,
-        ..fire()
-    });
-    check_all(devices, &requests, libc::EINVAL)
-}
-
-fn unknown_flag(devices: &Devices) -> TestResult {
-    let requests = [1 << 6, 1 << 31].map(|flag| IrqSet {
-        flags: fire().flags | flag,
-        ..fire()
-    });
-    check_all(devices, &requests, libc::EINVAL)
-}
-
-fn bad_data_kind(devices: &Devices) -> TestResult {
-    let kinds = [
-        0,
-        uapi::IRQ_DATA_NONE | uapi::IRQ_DATA_BOOL,
-        uapi::IRQ_DATA_BOOL | uapi::IRQ_DATA_EVENTFD,
-    ];
-    let requests = kinds.map(|kind| IrqSet {
-        flags: kind | TRIGGER,
-        ..good(-1)
-    });
-    check_all(devices, &requests, libc::EINVAL)
-}
-
-fn no_action(devices: &Devices) -> TestResult {
-    let request = IrqSet {
-        flags: uapi::IRQ_DATA_EVENTFD,
-        ..good(-1)
-    };
-    check_all(devices, &[request], libc::EINVAL)
-}
-
-fn masking(devices: &Devices) -> TestResult {
-    let actions = [uapi::IRQ_ACTION_MASK, uapi::IRQ_ACTION_UNMASK];
-    let requests = actions.map(|action| IrqSet {
-        flags: uapi::IRQ_DATA_NONE | action,
-        ..fire()
-    });
-    check_all(devices, &requests, libc::EINVAL)
-}
-
-fn null(devices: &Devices) -> TestResult {
-    let channel = devices.open()?;
-    let result = sys::ioctl_null(channel.device().file(), uapi::DEVICE_SET_IRQS);
-    check_errno("null", result, libc::EFAULT)
-}
-
-fn closed_descriptor(devices: &Devices) -> TestResult {
-    check_all(devices, &[good(1000), good(i32::MAX)], libc::EBADF)
-}
-
-fn negative_descriptor(devices: &Devices) -> TestResult {
-    check_all(devices, &[good(-2), good(i32::MIN)], libc::EINVAL)
-}
-
-fn wrong_descriptor(devices: &Devices) -> TestResult {
-    let file = File::open("/dev/null")?;
-    check_all(devices, &[good(file.as_raw_fd())], libc::EINVAL)
-}
-
-fn failure_keeps_eventfd(devices: &Devices) -> TestResult {
-    let mut channel = devices.open()?;
-    let result = channel.device().set_irqs(good(1000));
-    check_errno("a closed descriptor", result, libc::EBADF)?;
-    check_fires(&mut channel, fire())
-}
-
-fn check_fires(channel: &mut Channel, request: IrqSet) -> TestResult {
-    check(!channel.wait_signal(SILENCE)?, "a signal came too early")?;
-    channel.device().set_irqs(request)?;
-    check(channel.wait_signal(TIMEOUT)?, "no signal came")?;
-    check(!channel.wait_signal(SILENCE)?, "a second signal came")
-}
-
-fn fire_none(devices: &Devices) -> TestResult {
-    check_fires(&mut devices.open()?, fire())
-}
-
-fn fire_bool(devices: &Devices) -> TestResult {
-    let mut channel = devices.open()?;
-    let request = |value| IrqSet {
+/// A good request that fires the interrupt if the value is true.
+pub(crate) fn fire_if<const IRQ: u32>(value: u8) -> IrqSet {
+    IrqSet {
         argsz: 21,
         flags: uapi::IRQ_DATA_BOOL | TRIGGER,
         data: [value, 0, 0, 0],
-        ..fire()
-    };
-    channel.device().set_irqs(request(0))?;
-    check(!channel.wait_signal(SILENCE)?, "a false value signals")?;
-    check_fires(&mut channel, request(1))
+        ..good::<IRQ>(0)
+    }
 }
 
-fn replace(devices: &Devices) -> TestResult {
+/// An eventfd that is a device's for one interrupt.
+pub(crate) struct Listener(pub(crate) File);
+
+impl Listener {
+    pub(crate) fn new(device: &Device, irq: u32) -> TestResult<Self> {
+        let eventfd = sys::eventfd()?;
+        device.set_trigger(irq, Some(eventfd.as_fd()))?;
+        Ok(Self(eventfd))
+    }
+
+    /// How often it was signalled since the last look, waiting for the first time.
+    fn count(&self, timeout: Duration) -> TestResult<u64> {
+        if !sys::wait_readable(self.0.as_fd(), timeout)? {
+            return Ok(0);
+        }
+        let mut count = [0; 8];
+        std::io::Read::read_exact(&mut &self.0, &mut count)?;
+        Ok(u64::from_ne_bytes(count))
+    }
+
+    pub(crate) fn check_signalled(&self) -> TestResult {
+        check_eq("signals", self.count(TIMEOUT)?, 1)?;
+        self.check_silent()
+    }
+
+    pub(crate) fn check_silent(&self) -> TestResult {
+        check_eq("signals that should not be", self.count(SILENCE)?, 0)
+    }
+}
+
+/// An open device, of which the interrupt is listened to.
+pub(crate) fn listen<const IRQ: u32>(devices: &Devices) -> TestResult<(Channel, Listener)> {
+    let channel = devices.open()?;
+    let listener = Listener::new(channel.device(), IRQ)?;
+    listener.check_silent()?;
+    Ok((channel, listener))
+}
+
+pub(crate) fn check_fires(devices: &Devices, request: IrqSet) -> TestResult {
+    let channel = devices.open()?;
+    let listener = Listener::new(channel.device(), request.index)?;
+    channel.device().set_irqs(request)?;
+    listener.check_signalled()
+}
+
+/// Checks that a request fails, and changes nothing.
+pub(crate) fn check_fails<const IRQ: u32>(
+    devices: &Devices,
+    request: IrqSet,
+    errno: i32,
+) -> TestResult {
+    let (channel, listener) = listen::<IRQ>(devices)?;
+    let result = channel.device().set_irqs(request);
+    check_errno("result", result, errno)?;
+    listener.check_silent()?;
+    channel.device().set_irqs(fire::<IRQ>())?;
+    listener.check_signalled()
+}
+
+pub(crate) fn check_invalid<const IRQ: u32>(devices: &Devices, request: IrqSet) -> TestResult {
+    check_fails::<IRQ>(devices, request, libc::EINVAL)
+}
+
+fn fire_none<const IRQ: u32>(devices: &Devices) -> TestResult {
+    check_fires(devices, fire::<IRQ>())
+}
+
+fn fire_true<const IRQ: u32>(devices: &Devices) -> TestResult {
+    check_fires(devices, fire_if::<IRQ>(1))
+}
+
+fn fire_any<const IRQ: u32>(devices: &Devices) -> TestResult {
+    check_fires(devices, fire_if::<IRQ>(0x80))
+}
+
+fn fire_false<const IRQ: u32>(devices: &Devices) -> TestResult {
+    let (channel, listener) = listen::<IRQ>(devices)?;
+    channel.device().set_irqs(fire_if::<IRQ>(0))?;
+    listener.check_silent()
+}
+
+fn fire_twice<const IRQ: u32>(devices: &Devices) -> TestResult {
+    let (channel, listener) = listen::<IRQ>(devices)?;
+    channel.device().set_irqs(fire::<IRQ>())?;
+    channel.device().set_irqs(fire::<IRQ>())?;
+    check_eq("signals", listener.count(TIMEOUT)?, 2)
+}
+
+fn fire_nothing<const IRQ: u32>(devices: &Devices) -> TestResult {
     let mut channel = devices.open()?;
-    let other = sys::eventfd()?;
-    channel.device().set_trigger(IO_IRQ, Some(other.as_fd()))?;
-    channel.device().set_irqs(fire())?;
+    channel.device().set_trigger(IRQ, None)?;
+    channel.device().set_trigger(IRQ, None)?;
+    channel.device().set_irqs(fire::<IRQ>())?;
+    check(!channel.wait_signal(SILENCE)?, "another one is signalled")
+}
+
+fn fire_one<const IRQ: u32>(devices: &Devices) -> TestResult {
+    let channel = devices.open()?;
+    let device = channel.device();
+    let listeners = [IO_IRQ, CRW_IRQ, REQ_IRQ]
+        .into_iter()
+        .map(|irq| Ok((irq, Listener::new(device, irq)?)))
+        .collect::<TestResult<Vec<_>>>()?;
+    device.set_irqs(fire::<IRQ>())?;
+    for (irq, listener) in listeners {
+        if irq == IRQ {
+            listener.check_signalled()?;
+        } else {
+            listener.check_silent()?;
+        }
+    }
+    Ok(())
+}
+
+fn replace<const IRQ: u32>(devices: &Devices) -> TestResult {
+    let (channel, old) = listen::<IRQ>(devices)?;
+    let new = Listener::new(channel.device(), IRQ)?;
+    channel.device().set_irqs(fire::<IRQ>())?;
+    new.check_signalled()?;
+    old.check_silent()
+}
+
+fn take_away<const IRQ: u32>(devices: &Devices) -> TestResult {
+    let (channel, listener) = listen::<IRQ>(devices)?;
+    channel.device().set_trigger(IRQ, None)?;
+    channel.device().set_irqs(fire::<IRQ>())?;
+    listener.check_silent()
+}
+
+fn set_again<const IRQ: u32>(devices: &Devices) -> TestResult {
+    let (channel, listener) = listen::<IRQ>(devices)?;
+    channel.device().set_trigger(IRQ, None)?;
+    channel
+        .device()
+        .set_trigger(IRQ, Some(listener.0.as_fd()))?;
+    channel.device().set_irqs(fire::<IRQ>())?;
+    listener.check_signalled()
+}
+
+fn set_twice<const IRQ: u32>(devices: &Devices) -> TestResult {
+    let (channel, listener) = listen::<IRQ>(devices)?;
+    channel
+        .device()
+        .set_trigger(IRQ, Some(listener.0.as_fd()))?;
+    channel.device().set_irqs(fire::<IRQ>())?;
+    listener.check_signalled()
+}
+
+/// Checks that the kernel has no eventfd more than `before`.
+fn check_dropped(before: u32) -> TestResult {
+    let is_gone = machine::eventfd_number()? <= before;
+    check(is_gone, "the kernel still has the eventfd")
+}
+
+fn dropped_by_replacing<const IRQ: u32>(devices: &Devices) -> TestResult {
+    let channel = devices.open()?;
+    let new = sys::eventfd()?;
+    let before = machine::eventfd_number()?;
+    drop(Listener::new(channel.device(), IRQ)?);
     check(
-        sys::wait_readable(other.as_fd(), TIMEOUT)?,
-        "the new one is not signalled",
+        machine::eventfd_number()? > before,
+        "the driver does not hold the eventfd",
     )?;
-    check(!channel.wait_signal(SILENCE)?, "the old one is signalled")
+    channel.device().set_trigger(IRQ, Some(new.as_fd()))?;
+    check_dropped(before)
 }
 
-fn take_away(devices: &Devices) -> TestResult {
-    let mut channel = devices.open()?;
-    channel.device().set_trigger(IO_IRQ, None)?;
-    channel.device().set_irqs(fire())?;
-    check(!channel.wait_signal(SILENCE)?, "it is still signalled")
+fn dropped_by_taking<const IRQ: u32>(devices: &Devices) -> TestResult {
+    let channel = devices.open()?;
+    channel.device().set_trigger(IRQ, None)?;
+    let before = machine::eventfd_number()?;
+    drop(Listener::new(channel.device(), IRQ)?);
+    channel.device().set_trigger(IRQ, None)?;
+    check_dropped(before)
 }
 
-fn fire_nothing(devices: &Devices) -> TestResult {
+fn dropped_by_close<const IRQ: u32>(devices: &Devices) -> TestResult {
     let channel = devices.open()?;
     channel.device().set_trigger(IO_IRQ, None)?;
+    drop(channel);
+    let before = machine::eventfd_number()?;
+    let channel = devices.open()?;
     channel.device().set_trigger(IO_IRQ, None)?;
-    Ok(channel.device().set_irqs(fire())?)
+    drop(Listener::new(channel.device(), IRQ)?);
+    drop(channel);
+    check_dropped(before)
+}
+
+fn reset_keeps<const IRQ: u32>(devices: &Devices) -> TestResult {
+    let (channel, listener) = listen::<IRQ>(devices)?;
+    channel.device().reset()?;
+    listener.check_silent()?;
+    channel.device().set_irqs(fire::<IRQ>())?;
+    listener.check_signalled()
+}
+
+fn failure_keeps<const IRQ: u32>(devices: &Devices) -> TestResult {
+    let (channel, listener) = listen::<IRQ>(devices)?;
+    let result = channel.device().set_irqs(good::<IRQ>(1000));
+    check_errno("a closed descriptor", result, libc::EBADF)?;
+    channel.device().set_irqs(fire::<IRQ>())?;
+    listener.check_signalled()
+}
+
+fn index_beyond(devices: &Devices, index: u32) -> TestResult {
+    let mut channel = devices.open()?;
+    let request = IrqSet {
+        index,
+        ..fire::<IO_IRQ>()
+    };
+    let result = channel.device().set_irqs(request);
+    check_errno("result", result, libc::EINVAL)?;
+    check_usable(&mut channel)
+}
+
+fn one_for_all(devices: &Devices) -> TestResult {
+    let channel = devices.open()?;
+    let listener = Listener::new(channel.device(), IO_IRQ)?;
+    for irq in [CRW_IRQ, REQ_IRQ] {
+        channel
+            .device()
+            .set_trigger(irq, Some(listener.0.as_fd()))?;
+    }
+    for request in [fire::<IO_IRQ>(), fire::<CRW_IRQ>(), fire::<REQ_IRQ>()] {
+        channel.device().set_irqs(request)?;
+    }
+    check_eq("signals", listener.count(TIMEOUT)?, 3)
 }

@@ -19,11 +19,17 @@ use std::{
 };
 
 use ccw::{
+    channel::Channel,
     sysfs::Mdev,
     vfio::Backend, //
 };
+use ccwchain::{
+    orb::Orb,
+    scsw::SubchannelStatus, //
+};
 
 use crate::bench::{
+    backend_word,
     check,
     check_eq,
     check_errno,
@@ -62,6 +68,41 @@ pub(crate) const TESTS: &[Case] = &[
     (
         "memory can be unmapped after a program has ended",
         unmap_after,
+    ),
+    (
+        "unmapping the CCWs of a suspended program leaves it alone",
+        unmap_ccws,
+    ),
+    (
+        "memory can be mapped during a suspended program",
+        map_during,
+    ),
+    (
+        "memory that is unmapped and mapped again is used anew",
+        map_again,
+    ),
+    ("a program is read anew at each start", read_anew),
+    ("two resets in a row do no harm", reset_twice),
+    (
+        "a reset of a suspended program gives no status",
+        reset_silent,
+    ),
+    (
+        "status that was not taken is gone after a reset",
+        reset_status,
+    ),
+    (
+        "status that was not taken is gone after close",
+        close_status,
+    ),
+    (
+        "a signal for the last user does not come to the next",
+        close_signal,
+    ),
+    ("a device without memory gives a program check", no_memory),
+    (
+        "status is taken after its memory is unmapped",
+        status_after_unmap,
     ),
     (
         "a program in flight on one device leaves the other alone",
@@ -127,7 +168,7 @@ fn close(devices: &Devices) -> TestResult {
 
 /// What the process of the next test does: it starts a suspended program, says so, and waits to be
 /// killed.
-pub(crate) fn hold(backend: &str, uuid: &str) -> TestResult<bool> {
+pub(crate) fn hold(backend: &str, uuid: &str) -> TestResult {
     let backend = match backend {
         "iommufd" => Backend::Iommufd,
         _ => Backend::Container,
@@ -137,7 +178,7 @@ pub(crate) fn hold(backend: &str, uuid: &str) -> TestResult<bool> {
     println!("held");
     io::stdout().flush()?;
     thread::sleep(TIMEOUT * 10);
-    Ok(false)
+    Ok(())
 }
 
 /// Another process that has a suspended program in flight on the virtio-rng.
@@ -146,12 +187,13 @@ pub(crate) struct User(Child);
 impl User {
     /// Starts the process, and waits until it has started the program.
     pub(crate) fn hold(devices: &Devices) -> TestResult<Self> {
-        let backend = match devices.backend() {
-            Backend::Container => "container",
-            Backend::Iommufd => "iommufd",
-        };
+        Self::hold_device(devices.rng(), devices.backend())
+    }
+
+    /// The same with another device.
+    pub(crate) fn hold_device(mdev: &Mdev, backend: Backend) -> TestResult<Self> {
         let mut user = Command::new("/proc/self/exe")
-            .args(["hold", backend, devices.rng().uuid()])
+            .args(["hold", backend_word(backend), mdev.uuid()])
             .stdout(Stdio::piped())
             .spawn()?;
         let mut line = String::new();
@@ -220,6 +262,124 @@ fn unmap_after(devices: &Devices) -> TestResult {
         channel.irb()?.scsw().cpa(),
         program.orb.cpa() + 8,
     )?;
+    check_usable(&mut channel)
+}
+
+fn unmap_ccws(devices: &Devices) -> TestResult {
+    let mut channel = devices.open()?;
+    let (program, _) = start_suspended(&mut channel)?;
+    let during = pinned()?;
+    channel.device_mut().unmap(u64::from(program.orb.cpa()))?;
+    check_eq("KiB pinned after unmapping", pinned()?, during)?;
+    check_errno("second start", channel.start(program.orb), libc::EBUSY)
+}
+
+fn map_during(devices: &Devices) -> TestResult {
+    let mut channel = devices.open()?;
+    let (running, _) = start_suspended(&mut channel)?;
+    let other = program("area id at 0x800000 size 256\norg 0x900000\nccw senseid,id,sli")?;
+    let guest = map(&mut channel, &other)?;
+    check_errno("second start", channel.start(running.orb), libc::EBUSY)?;
+    channel.device().reset()?;
+    while channel.wait(Duration::ZERO)?.is_some() {}
+    channel.start(other.orb)?;
+    check(channel.wait(TIMEOUT)?.is_some(), "no status came")?;
+    check_eq("data", guest.read(0x80_0000, 3), vec![0xff, 0x38, 0x32])
+}
+
+/// A program that stores data, and where.
+const SENSE_ID: &str = "area id at 0x20000 size 256\nccw senseid,id,sli";
+
+fn map_again(devices: &Devices) -> TestResult {
+    let mut channel = devices.open()?;
+    let program = program(SENSE_ID)?;
+    for _ in 0..3 {
+        let guest = map(&mut channel, &program)?;
+        channel.start(program.orb)?;
+        check(channel.wait(TIMEOUT)?.is_some(), "no status came")?;
+        check_eq("data", guest.read(0x2_0000, 3), vec![0xff, 0x38, 0x32])?;
+        guest.unmap(channel.device_mut())?;
+    }
+    Ok(())
+}
+
+fn read_anew(devices: &Devices) -> TestResult {
+    let mut channel = devices.open()?;
+    let program = program(SENSE_ID)?;
+    let guest = map(&mut channel, &program)?;
+    for address in [0x2_0000_u32, 0x2_0100, 0x2_0800] {
+        guest.write(u64::from(program.orb.cpa()) + 4, &address.to_be_bytes());
+        channel.start(program.orb)?;
+        check(channel.wait(TIMEOUT)?.is_some(), "no status came")?;
+        let there = guest.read(u64::from(address), 3);
+        check_eq("data", there, vec![0xff, 0x38, 0x32])?;
+    }
+    Ok(())
+}
+
+fn reset_twice(devices: &Devices) -> TestResult {
+    let mut channel = devices.open()?;
+    let (_, guest) = start_suspended(&mut channel)?;
+    channel.device().reset()?;
+    channel.device().reset()?;
+    while channel.wait(Duration::ZERO)?.is_some() {}
+    guest.unmap(channel.device_mut())?;
+    check_usable(&mut channel)
+}
+
+fn reset_silent(devices: &Devices) -> TestResult {
+    let mut channel = devices.open()?;
+    start_suspended(&mut channel)?;
+    channel.device().reset()?;
+    check(channel.wait(SILENCE)?.is_none(), "status came")
+}
+
+/// A device of which a program has ended, whose status is announced but not taken.
+fn ended(devices: &Devices) -> TestResult<(Channel, u32)> {
+    let mut channel = devices.open()?;
+    let program = program(SENSE_ID)?;
+    map(&mut channel, &program)?;
+    channel.start(program.orb)?;
+    check(channel.wait_signal(TIMEOUT)?, "no signal came")?;
+    Ok((channel, program.orb.cpa() + 8))
+}
+
+fn reset_status(devices: &Devices) -> TestResult {
+    let (channel, _) = ended(devices)?;
+    channel.device().reset()?;
+    check_eq("status", channel.irb()?.scsw().words(), [0; 3])
+}
+
+fn close_status(devices: &Devices) -> TestResult {
+    drop(ended(devices)?);
+    let channel = devices.open()?;
+    check_eq("status", channel.irb()?.scsw().words(), [0; 3])
+}
+
+fn close_signal(devices: &Devices) -> TestResult {
+    let mut channel = devices.open()?;
+    let program = program(SENSE_ID)?;
+    map(&mut channel, &program)?;
+    channel.start(program.orb)?;
+    drop(channel);
+    let mut channel = devices.open()?;
+    check(!channel.wait_signal(SILENCE)?, "a signal came")?;
+    check_usable(&mut channel)
+}
+
+fn no_memory(devices: &Devices) -> TestResult {
+    let mut channel = devices.open()?;
+    channel.start(Orb::default().with_cpa(0x1_0000))?;
+    let irb = channel.wait(TIMEOUT)?;
+    let status = irb.map(|irb| irb.scsw().subchannel_status());
+    check_eq("status", status, Some(SubchannelStatus::PROGRAM_CHECK))
+}
+
+fn status_after_unmap(devices: &Devices) -> TestResult {
+    let (mut channel, cpa) = ended(devices)?;
+    channel.device_mut().unmap(PINNED)?;
+    channel.device_mut().unmap(u64::from(cpa) - 8)?;
+    check_eq("address in the status", channel.irb()?.scsw().cpa(), cpa)?;
     check_usable(&mut channel)
 }
 

@@ -11,15 +11,26 @@ use crate::bench::{
 };
 
 pub(crate) const TESTS: &[Case] = &[
+    ("255 CCWs in a row", |devices| accepted(devices, 255)),
     ("256 CCWs in a row", |devices| accepted(devices, 256)),
     ("257 CCWs in a row", |devices| accepted(devices, 257)),
+    ("4095 CCWs are a program", |devices| accepted(devices, 4095)),
     ("4096 CCWs are a program", |devices| accepted(devices, 4096)),
     ("4097 CCWs are EINVAL", |devices| refused(devices, 4097)),
     ("100000 CCWs are EINVAL", |devices| {
         refused(devices, 100_000)
     }),
-    ("200 segments", segments),
+    ("15 segments", |devices| segments(devices, 15)),
+    ("16 segments", |devices| segments(devices, 16)),
+    ("17 segments", |devices| segments(devices, 17)),
+    ("200 segments", |devices| segments(devices, 200)),
     ("data in 1000 pages", pages),
+    ("8192 IDAWs are a program", |devices| {
+        idaws(devices, 14 * 4096, "expect at=last")
+    }),
+    ("8193 IDAWs are EINVAL", |devices| {
+        idaws(devices, 14 * 4096 + 2, "expect errno=EINVAL")
+    }),
 ];
 
 /// A chain of so many commands. They have data, since QEMU takes only 255 CCWs without an address.
@@ -42,16 +53,19 @@ fn refused(devices: &Devices, count: usize) -> TestResult {
 }
 
 /// A command and a TIC to the next page, again and again.
-fn segments(devices: &Devices) -> TestResult {
+fn segments(devices: &Devices, count: u32) -> TestResult {
     let mut text = "area data at 0x8 size 8\n".to_owned();
-    for i in 0..200 {
+    let last = count - 1;
+    for i in 0..last {
         let next = i + 1;
         text.push_str(&format!(
             "org {}\ns{i}: ccw senseid,data,cc|sli\nccw tic,s{next}\n",
             0x10_0000 + i * 0x1000
         ));
     }
-    text.push_str("org 0x800000\ns200: ccw nop\nexpect at=s200");
+    text.push_str(&format!(
+        "org 0x800000\ns{last}: ccw nop\nexpect at=s{last}"
+    ));
     run_text(&mut devices.open()?, &text)
 }
 
@@ -70,4 +84,21 @@ fn pages(devices: &Devices) -> TestResult {
         text.push_str(&format!("expect data data+{} X'FF3832'\n", page * 4096));
     }
     run_text(&mut devices.open()?, &text)
+}
+
+/// 481 CCWs of 17 IDAWs each, and one with so many bytes from the last one of a page on.
+fn idaws(devices: &Devices, count: u32, expected: &str) -> TestResult {
+    let mut text = "area data at 0x800fff size 65535\norg 0x100000\n".to_owned();
+    for i in 1..=481 {
+        text.push_str("ccw senseid,data,cc|sli,65535\n");
+        // Not too many in a row.
+        if i % 200 == 0 {
+            let next = 0x10_0000 + i * 0x1000;
+            text.push_str(&format!("ccw tic,s{i}\norg {next}\ns{i}: ccw nop,,cc\n"));
+        }
+    }
+    text.push_str(&format!("last: ccw senseid,data,sli,{count}\n{expected}"));
+    let mut channel = devices.open()?;
+    run_text(&mut channel, &text)?;
+    check_usable(&mut channel)
 }

@@ -2,15 +2,16 @@
 
 //! The tests of vfio-ccw in L1: on real subchannels, through the user interface.
 //!
-//! Each test is named after what it defends. After each, as many pages are pinned as before. The
-//! results are printed as KTAP (`Documentation/dev-tools/ktap.rst`).
+//! Each case is named after what it defends, and runs in a process of its own, so that the suite
+//! survives one that hangs or dies. After each, the kernel is as before: as many pages are pinned,
+//! as many references to the module and eventfds are there, the log has no trouble, the devices
+//! answer. The results are printed as KTAP (`Documentation/dev-tools/ktap.rst`).
 
 use std::{
-    io::{
-        self,
-        Write, //
-    },
-    process::ExitCode, //
+    io,
+    path::PathBuf,
+    process::ExitCode,
+    time::Duration, //
 };
 
 use ccw::{
@@ -27,42 +28,139 @@ use ccw::{
 };
 
 use bench::{
+    check,
     pinned,
+    Case,
     Devices,
+    Failure,
     TestResult, //
 };
+use runner::Turn;
 
+mod access;
+mod asynchronous;
 mod bench;
+mod blocked;
+mod channel_reports;
+mod child;
+mod descriptors;
+mod extra_regions;
+mod give_back;
 mod host;
+mod host_side;
 mod information;
+mod interrupt_arguments;
 mod interrupts;
 mod lifecycle;
 mod limits;
+mod machine;
+mod observability;
+mod paths;
 mod region;
+mod region_information;
+mod runner;
+mod schib;
 mod status;
+mod unplug;
+mod unsolicited;
 
 const HELP: &str = "\
 conformance - tests of vfio-ccw on real subchannels
 
 usage: conformance [OPTIONS] container|iommufd|both [FILTER]
 
-FILTER runs only the tests whose names have it in them.
+FILTER runs only the cases whose names have it in them.
 
 options:
-  --list             print the names of the tests, run none
+  --list             print the names of the cases, run none
+  --only-backend     leave out the cases in which the back end has no part
+  --output FILE      write the results to FILE, too, each line at once
+  --after NAME       run only the cases behind NAME, and add to FILE: for a
+                     machine that NAME has brought down
   --rng DEVICE       the virtio-rng: a subchannel or the UUID of a mediated
                      device; as a rule the subchannel of device 0.0.0042
   --terminal DEVICE  the 3270, as a rule that of device 0.0.000a
+  --spare DEVICE     a virtio-rng that can be unplugged, as a rule that of
+                     device 0.0.0043, if it has a mediated device
 
 The mediated devices must exist (ccw bind). Results go to stdout as KTAP; the
-exit status is 0 if all tests passed, 1 if one failed, 2 if none could be run.
+exit status is 0 if all cases passed, 1 if one failed or the machine is of no
+use any more, 2 if none could be run.
 ";
 
-/// Programs that are tests: what they have in common, and their text.
+/// The cases that are functions, by the first word of their names.
+const GROUPS: &[(&str, &[Case])] = &[
+    ("information", information::TESTS),
+    ("regions", region_information::TESTS),
+    ("interrupt", interrupts::TESTS),
+    ("interrupt", interrupts::INDEX_TESTS),
+    ("interrupt", interrupt_arguments::TESTS),
+    ("access", access::TESTS),
+    ("access", access::WRITABLE_TESTS),
+    ("access", access::FAR_TESTS),
+    ("region", region::TESTS),
+    ("status", status::TESTS),
+    ("limit", limits::TESTS),
+    ("lifecycle", lifecycle::TESTS),
+    ("asynchronous", asynchronous::TESTS),
+    ("schib", schib::TESTS),
+    ("channel report", channel_reports::TESTS),
+    ("unsolicited", unsolicited::TESTS),
+    ("blocked", blocked::TESTS),
+    ("host", host::TESTS),
+    ("observability", observability::TESTS),
+    ("give back", give_back::TESTS),
+    ("descriptor", descriptors::TESTS),
+    ("unplug", unplug::TESTS),
+    ("path", paths::TESTS),
+];
+
+/// The cases in which the back end has no part, by how their names begin.
+const WITHOUT_BACKEND: [&str; 7] = [
+    "access: ",
+    "channel report: ",
+    "descriptor: resets ",
+    "interrupt: ",
+    "path: ",
+    "regions: ",
+    "schib: ",
+];
+
+/// Programs that are cases: what they have in common, and their text.
 const PROGRAMS: [(&str, &str); 3] = [
     ("good", include_str!("programs/good.ccw")),
     ("fault", include_str!("programs/faults.ccw")),
     ("refused", include_str!("programs/refused.ccw")),
+];
+
+/// How long a case may take.
+const LIMIT: Duration = Duration::from_secs(20);
+/// The cases that may take longer, by how their names begin.
+const SLOW: &[(&str, Duration)] = &[
+    (
+        "host: closing leaves no memory behind",
+        Duration::from_secs(120),
+    ),
+    ("limit: 100000 CCWs are EINVAL", Duration::from_secs(120)),
+    (
+        "unsolicited: ten thousand starts in a storm of attentions each have one end",
+        Duration::from_secs(90),
+    ),
+    (
+        "unsolicited: an attention keeps no start",
+        Duration::from_secs(60),
+    ),
+    // The kernel looks through all subchannels when one goes or comes.
+    ("unplug: ", Duration::from_secs(90)),
+    (
+        "descriptor: a device that is released",
+        Duration::from_secs(60),
+    ),
+    ("give back: an eventfd set later", Duration::from_secs(40)),
+    (
+        "give back: the user is asked again",
+        Duration::from_secs(40),
+    ),
 ];
 
 enum Body {
@@ -75,18 +173,41 @@ struct Test {
     body: Body,
 }
 
-fn tests() -> Vec<Test> {
-    let functions = [
-        ("information", information::TESTS),
-        ("interrupt", interrupts::TESTS),
-        ("region", region::TESTS),
-        ("status", status::TESTS),
-        ("limit", limits::TESTS),
-        ("lifecycle", lifecycle::TESTS),
-        ("host", host::TESTS),
-    ];
-    let mut tests: Vec<Test> = functions
+impl Test {
+    fn limit(&self) -> Duration {
+        let mut slow = SLOW.iter();
+        let limit = slow
+            .find(|(name, _)| self.name.starts_with(name))
+            .map_or(LIMIT, |&(_, limit)| limit);
+        match machine::is_slow() {
+            true => limit * 4,
+            false => limit,
+        }
+    }
+
+    fn needs_backend(&self) -> bool {
+        !WITHOUT_BACKEND
+            .iter()
+            .any(|group| self.name.starts_with(group))
+    }
+
+    fn run(&self, devices: &Devices) -> TestResult {
+        let before = pinned()?;
+        match &self.body {
+            Body::Function(function) => function(devices)?,
+            Body::Program(program) => devices.run_program(program)?,
+        }
+        let after = pinned()?;
+        let what = format!("{before} KiB were pinned before the test, {after} KiB after it");
+        check(after == before, what)
+    }
+}
+
+/// The cases of the groups that are wanted.
+fn tests(is_wanted: impl Fn(&str) -> bool) -> Vec<Test> {
+    let mut tests: Vec<Test> = GROUPS
         .iter()
+        .filter(|(group, _)| is_wanted(group))
         .flat_map(|(group, tests)| {
             tests.iter().map(move |(name, function)| Test {
                 name: format!("{group}: {name}"),
@@ -94,7 +215,7 @@ fn tests() -> Vec<Test> {
             })
         })
         .collect();
-    for (group, text) in PROGRAMS {
+    for (group, text) in PROGRAMS.into_iter().filter(|(group, _)| is_wanted(group)) {
         let no_files = |_: &str| Err(io::ErrorKind::NotFound.into());
         match program::read(group, text, &no_files) {
             Ok(programs) => tests.extend(programs.into_iter().map(|program| Test {
@@ -107,43 +228,7 @@ fn tests() -> Vec<Test> {
     tests
 }
 
-fn run(test: &Test, devices: &Devices) -> TestResult {
-    let before = pinned()?;
-    match &test.body {
-        Body::Function(function) => function(devices)?,
-        Body::Program(program) => devices.run_program(program)?,
-    }
-    let after = pinned()?;
-    if after != before {
-        return Err(
-            format!("{before} KiB were pinned before the test, {after} KiB after it").into(),
-        );
-    }
-    Ok(())
-}
-
-/// Runs tests, with their results on stdout; whether all passed.
-fn run_all(tests: &[(&Test, &Devices, String)]) -> io::Result<bool> {
-    let mut out = io::stdout();
-    let mut all_passed = true;
-    writeln!(out, "KTAP version 1\n1..{}", tests.len())?;
-    for ((test, devices, name), number) in tests.iter().zip(1..) {
-        match run(test, devices) {
-            Ok(()) => writeln!(out, "ok {number} {name}")?,
-            Err(failure) => {
-                all_passed = false;
-                for line in failure.to_string().lines() {
-                    writeln!(out, "# {line}")?;
-                }
-                writeln!(out, "not ok {number} {name}")?;
-            }
-        }
-        out.flush()?;
-    }
-    Ok(all_passed)
-}
-
-/// The mediated device on the subchannel of a device number.
+/// The subchannel of a device number.
 fn find(device_number: &str) -> Result<String, String> {
     let subchannels = Subchannel::all().map_err(|error| error.to_string())?;
     let found = subchannels
@@ -158,8 +243,12 @@ fn find(device_number: &str) -> Result<String, String> {
 #[derive(Default)]
 struct Arguments {
     list: bool,
+    only_backend: bool,
+    output: Option<PathBuf>,
+    after: Option<String>,
     rng: Option<String>,
     terminal: Option<String>,
+    spare: Option<String>,
     words: Vec<String>,
 }
 
@@ -168,83 +257,171 @@ impl Arguments {
         let mut parsed = Self::default();
         let mut arguments = std::env::args().skip(1);
         while let Some(argument) = arguments.next() {
-            let mut value = || arguments.next().ok_or(format!("{argument} takes a device"));
+            let mut value = || arguments.next().ok_or(format!("{argument} takes a value"));
             match argument.as_str() {
                 "--list" => parsed.list = true,
+                "--only-backend" => parsed.only_backend = true,
+                "--output" => parsed.output = Some(value()?.into()),
+                "--after" => parsed.after = Some(value()?),
                 "--rng" => parsed.rng = Some(value()?),
                 "--terminal" => parsed.terminal = Some(value()?),
-                "--help" | "-h" => return Err(HELP.to_owned()),
+                "--spare" => parsed.spare = Some(value()?),
+                "--help" | "-h" => {
+                    print!("{HELP}");
+                    std::process::exit(0);
+                }
                 option if option.starts_with('-') => return Err(format!("no option {option}")),
                 _ => parsed.words.push(argument),
             }
         }
         Ok(parsed)
     }
+
+    /// The devices: those that are named, or those of the usual numbers.
+    fn devices(&self, backend: Backend) -> Result<Devices, String> {
+        let device = |given: &Option<String>, number| -> Result<Mdev, String> {
+            let device = given.clone().map_or_else(|| find(number), Ok)?;
+            Mdev::find(&device).map_err(|error| error.to_string())
+        };
+        let spare = match &self.spare {
+            None => device(&None, "0.0.0043").ok(),
+            given => Some(device(given, "")?),
+        };
+        Ok(Devices::new(
+            device(&self.rng, "0.0.0042")?,
+            device(&self.terminal, "0.0.000a")?,
+            spare,
+            backend,
+        ))
+    }
 }
 
-fn command() -> Result<bool, String> {
-    let arguments = Arguments::parse()?;
-    let mut words = arguments.words.iter().map(String::as_str);
-    let word = words.next();
-    if word == Some("hold") {
-        return lifecycle::hold(words.next().unwrap_or(""), words.next().unwrap_or(""))
-            .map_err(|failure| failure.to_string());
+fn backend_of(name: &str) -> Option<Backend> {
+    match name {
+        "container" => Some(Backend::Container),
+        "iommufd" => Some(Backend::Iommufd),
+        _ => None,
     }
-    let backends: &[_] = match word {
-        Some("container") => &[("container", Backend::Container)],
-        Some("iommufd") => &[("iommufd", Backend::Iommufd)],
-        Some("both") => &[
-            ("container", Backend::Container),
-            ("iommufd", Backend::Iommufd),
-        ],
+}
+
+/// What the processes do that the runner starts: `case BACKEND NAME` runs a case and then sees
+/// whether the devices answer, `probe BACKEND` does only that, `rebind SUBCHANNEL UUID` takes a
+/// device from the driver and gives it back.
+///
+/// `hold BACKEND UUID` and `block WHAT BACKEND UUID` are for the tests of dying users.
+fn part(words: &[&str], arguments: &Arguments) -> Option<TestResult> {
+    // What is printed here is what the runner tells.
+    std::panic::set_hook(Box::new(|info| println!("{info}")));
+    let devices = |backend| -> TestResult<Devices> {
+        let backend = backend_of(backend).ok_or_else(|| format!("no back end {backend}"))?;
+        Ok(arguments.devices(backend)?)
+    };
+    let case = |backend, name: &str| {
+        // Reading the programs takes its time in an emulated machine.
+        let group = name.split(':').next().unwrap_or("");
+        let mut tests = tests(|known| known == group).into_iter();
+        let test = tests.find(|test| test.name == name);
+        let test = test.ok_or_else(|| format!("no case is named {name:?}"))?;
+        let devices = devices(backend)?;
+        test.run(&devices)?;
+        devices.probe_opened()
+    };
+    match words {
+        ["case", backend, name] => Some(case(backend, name)),
+        ["probe", backend] => Some(devices(backend).and_then(|devices| devices.probe())),
+        ["rebind", subchannel, uuid] => Some(host::rebind(subchannel, uuid)),
+        ["block", missing, backend, uuid] => Some(blocked::hold(missing, backend, uuid)),
+        ["hold", backend, uuid] => Some(lifecycle::hold(backend, uuid)),
+        _ => None,
+    }
+}
+
+/// Ends a process that the runner has started.
+fn report(result: TestResult) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::from(child::PASSED),
+        Err(Failure::Fault(what)) => {
+            println!("{what}");
+            ExitCode::from(child::FAILED)
+        }
+        Err(Failure::Skip(why)) => {
+            println!("{why}");
+            ExitCode::from(child::SKIPPED)
+        }
+    }
+}
+
+fn turns(backends: &[&str], tests: &[Test], arguments: &Arguments) -> Result<Vec<Turn>, String> {
+    let mut turns = Vec::new();
+    for name in backends {
+        let backend = backend_of(name).ok_or_else(|| format!("no back end {name}"))?;
+        let devices = arguments.devices(backend)?;
+        let options = devices.options();
+        let rebind = devices.places().map_err(|failure| failure.to_string())?;
+        for test in tests {
+            turns.push(Turn {
+                name: match backends.len() {
+                    1 => test.name.clone(),
+                    _ => format!("{name}: {}", test.name),
+                },
+                case: [
+                    &["case".into(), (*name).into(), test.name.clone()],
+                    &*options,
+                ]
+                .concat(),
+                probe: [&["probe".into(), (*name).into()], &*options].concat(),
+                rebind: rebind
+                    .iter()
+                    .map(|(subchannel, uuid)| {
+                        vec!["rebind".into(), subchannel.clone(), uuid.clone()]
+                    })
+                    .collect(),
+                limit: test.limit(),
+            });
+        }
+    }
+    Ok(turns)
+}
+
+fn command(words: &[&str], arguments: &Arguments) -> Result<bool, String> {
+    let backends: &[_] = match words.first() {
+        Some(&"container") => &["container"],
+        Some(&"iommufd") => &["iommufd"],
+        Some(&"both") => &["container", "iommufd"],
         None if arguments.list => &[],
         _ => return Err("the first word is container, iommufd or both; see --help".to_owned()),
     };
-    let filter = words.next().unwrap_or("");
-    let tests: Vec<Test> = tests()
+    let filter = words.get(1).unwrap_or(&"");
+    let tests: Vec<Test> = tests(|_| true)
         .into_iter()
         .filter(|test| test.name.contains(filter))
+        .filter(|test| !arguments.only_backend || test.needs_backend())
         .collect();
     if arguments.list {
         tests.iter().for_each(|test| println!("{}", test.name));
         return Ok(true);
     }
-
-    let device = |given: &Option<String>, number| -> Result<Mdev, String> {
-        let device = given.clone().map_or_else(|| find(number), Ok)?;
-        Mdev::find(&device).map_err(|error| error.to_string())
-    };
-    let devices = backends
-        .iter()
-        .map(|&(name, backend)| {
-            let rng = device(&arguments.rng, "0.0.0042")?;
-            let terminal = device(&arguments.terminal, "0.0.000a")?;
-            Ok((name, Devices::new(rng, terminal, backend)))
-        })
-        .collect::<Result<Vec<_>, String>>()?;
-    let prefix = devices.len() > 1;
-    let plan: Vec<_> = devices
-        .iter()
-        .flat_map(|(backend, devices)| {
-            tests.iter().map(move |test| {
-                let name = match prefix {
-                    true => format!("{backend}: {}", test.name),
-                    false => test.name.clone(),
-                };
-                (test, devices, name)
-            })
-        })
-        .collect();
-    run_all(&plan).map_err(|error| error.to_string())
+    if tests.is_empty() {
+        return Err(format!("no case has {filter:?} in its name; see --list"));
+    }
+    runner::run(
+        &turns(backends, &tests, arguments)?,
+        arguments.after.as_deref(),
+        arguments.output.as_deref(),
+    )
+    .map_err(|error| error.to_string())
 }
 
 fn main() -> ExitCode {
-    match command() {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::from(1),
-        Err(what) => {
-            eprintln!("conformance: {what}");
-            ExitCode::from(2)
+    let result = Arguments::parse().and_then(|arguments| {
+        let words: Vec<&str> = arguments.words.iter().map(String::as_str).collect();
+        match part(&words, &arguments) {
+            Some(result) => Ok(report(result)),
+            None => command(&words, &arguments).map(|passed| ExitCode::from(u8::from(!passed))),
         }
-    }
+    });
+    result.unwrap_or_else(|what| {
+        eprintln!("conformance: {what}");
+        ExitCode::from(2)
+    })
 }

@@ -1,0 +1,75 @@
+# Whether a driver's turn leaves memory behind.  Single objects are for the checks
+# of the suite, and for kmemleak where the kernel has it; this is about what grows.
+# shellcheck shell=sh
+
+kmemleak=/sys/kernel/debug/kmemleak
+slab_bound=256  # KiB
+free_bound=8192 # KiB
+if [ -e $kmemleak ]; then
+    free_bound=65536 # with what the checks of memory and objects note for themselves
+fi
+
+# What is cached is given back first.
+settle() {
+    sync
+    echo 3 >/proc/sys/vm/drop_caches
+    for cache in /sys/kernel/slab/*/shrink; do echo 1 >"$cache"; done
+    sleep 1
+}
+
+# In KiB: what kmalloc and the DMA pools of the channel have given out.
+slab_kib() { awk '/^(dma-)?kmalloc/ { sum += $2 * $4 } END { print int(sum / 1024) }' /proc/slabinfo; }
+free_kib() { awk '/^MemFree:/ { print $2 }' /proc/meminfo; }
+
+# An object is reported when two scans in a row find no pointer to it, and when it
+# is older than 5 seconds.
+scan() {
+    sleep 6
+    echo scan >$kmemleak
+    sleep 1
+    echo scan >$kmemleak
+}
+
+# What was lost before is not the driver's.
+memory_before() {
+    if [ -e $kmemleak ]; then
+        scan
+        echo "kmemleak: before the turn of $driver $(grep -c '^unreferenced' $kmemleak) reports, cleared"
+        echo clear >$kmemleak || return
+    fi
+    settle
+    slab_before=$(slab_kib) free_before=$(free_kib)
+}
+
+# Where the module was, for the reports that come when it is gone.
+module_symbols() {
+    [ ! -e $kmemleak ] || grep -F '[vfio_ccw]' /proc/kallsyms >"$driver.symbols"
+}
+
+memory_after() {
+    settle
+    slab=$(($(slab_kib) - slab_before)) lost=$((free_before - $(free_kib)))
+    echo "memory: after the turn of $driver $slab KiB more in slabs, $lost KiB less free"
+    leaks=0
+    if [ $slab -gt $slab_bound ]; then
+        echo "error: the driver leaves objects behind: $slab KiB, of at most $slab_bound"
+        leaks=1
+    fi
+    if [ $lost -gt $free_bound ]; then
+        echo "error: the driver leaves memory behind: $lost KiB, of at most $free_bound"
+        leaks=1
+    fi
+    if [ -e $kmemleak ]; then
+        scan
+        cat $kmemleak >kmemleak.log
+        if [ -s kmemleak.log ]; then
+            cat kmemleak.log
+            echo "error: kmemleak: after the turn of $driver $(grep -c '^unreferenced' kmemleak.log) reports;" \
+                "the module's symbols are in $driver.symbols"
+            leaks=1
+        else
+            echo "kmemleak: after the turn of $driver none"
+        fi
+    fi
+    return $leaks
+}

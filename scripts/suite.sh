@@ -1,0 +1,101 @@
+# How results are counted, and how the conformance suite is run in L1 and judged.
+# Sourced after boot.sh.
+# shellcheck shell=bash
+# shellcheck disable=SC2154
+
+passed=0
+failed=0
+
+# count NAME PASSED FAILED: add to the totals; a suite that ran nothing failed.
+count() {
+    passed=$((passed + $2)) failed=$((failed + $3))
+    if (($2 + $3)); then
+        echo "      $1: $2 passed, $3 failed"
+    else
+        echo "      $1: no test was run"
+        failed=$((failed + 1))
+    fi
+}
+
+# check NAME COMMAND...: what passes or fails as a whole.
+check() {
+    if ("${@:2}"); then count "$1" 1 0; else count "$1" 0 1; fi
+}
+
+# ktap NAME FILE: count with the kernel's own parser of test results.  A test
+# that is announced but missing is to it both crashed and an error.
+ktap() {
+    local parsed=$logs/$1.parsed
+    if [ -e "$2" ]; then
+        in_root python3 -B "$kernel_source/tools/testing/kunit/kunit.py" parse --failed "$2" >"$parsed" 2>&1 ||
+            { grep -E '\[(FAILED|CRASHED)\] .|Testing complete' "$parsed" | head -n 30; echo "      all of it: $parsed"; }
+    else
+        echo "no results" >"$parsed"
+    fi
+    # shellcheck disable=SC2046
+    count "$1" $(sed -n 's/.*Testing complete. Ran [0-9]* tests: //p' "$parsed" | tr ',' '\n' |
+        awk '/passed:/ { passed = $2 } /(failed|crashed):/ { failed += $2 } /errors:/ { errors = $2 }
+            END { print passed + 0, failed ? failed : errors + 0 }')
+}
+
+# What the machine says is in build/logs, not on the terminal.
+boot_suite() { # boot_suite NAME ARGS...: l1/conformance with these arguments
+    local L1_SILENCE=$((debug ? 400 : 180)) log=$logs
+    run "$1-output" boot_l1 "$1" $((debug ? 7200 : 3600)) sh l1/conformance "${@:2}"
+}
+
+# The C driver may bring the machine down: the suite goes on behind the case at
+# which it did, so often.
+more_boots=15
+
+# Boot again until the suite has come to its end on the C driver.
+finish_c() {
+    local boot=1 rest last=
+    while rest=$(in_root python3 -B "$top/tests/harness/ktap.py" "$(cat "$share/died" 2>/dev/null || echo "no reason is known")" \
+        "$share"/c-{container,iommufd}.ktap) && [ -n "$rest" ]; do
+        local backends=(container iommufd) backend after=${rest#* }
+        backend=${backends[${rest%% *} - 1]}
+        if [ "$rest" = "$last" ]; then
+            echo "error: the suite comes no further on the C driver; the console: $logs/conformance-c-$boot.log" >&2
+            return 1
+        elif ((boot > more_boots)); then
+            echo "error: the suite does not come to its end on the C driver, with $more_boots boots more" >&2
+            return 1
+        fi
+        last=$rest
+        echo "      C driver: $(cat "$share/died" 2>/dev/null || echo "stopped"); booting again, behind: $backend${after:+: $after}"
+        boot=$((boot + 1))
+        boot_suite "conformance-c-$boot" c "$filter" "$backend" "$after" || return
+    done
+}
+
+# The table of both drivers, left in $table; fails if ours fails, or if they differ in
+# a way that no row of the document explains.
+table=$logs/table.out
+compare() {
+    local rc=0
+    in_root python3 -B "$top/tests/conformance/table.py" --results "$share" \
+        --differences "$top/docs/differences.md" >"$table" 2>&1 || rc=$?
+    # A row is stale only if all cases were run.
+    if ((rc)) && [ -n "${FILTER:-}" ] && grep -q '^[0-9]* cases: ' "$table"; then
+        sed -i '/^error: the row /d' "$table"
+        ! grep -q '^error: ' "$table"
+    else
+        return $rc
+    fi
+}
+
+# run_suite DRIVERS [FILTER]: one boot for ours and the C driver (rust c), or for
+# one of them; the results are left in $share.
+run_suite() {
+    local drivers=$1 filter=${2:-}
+    new_share
+    check "L1 boot" boot_suite conformance "$drivers" "$filter"
+    grep -E '^(memory|kmemleak): ' "$logs/conformance-output.log" | sed 's/^/      /' || true
+    ktap kunit "$share/kunit.log"
+    ktap rust-container "$share/rust-container.ktap"
+    ktap rust-iommufd "$share/rust-iommufd.ktap"
+    case $drivers in
+    *c) check "C driver to the end" finish_c ;;
+    esac
+}

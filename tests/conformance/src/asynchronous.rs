@@ -1,0 +1,698 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! HALT and CLEAR SUBCHANNEL, which region 1 takes.
+
+use std::{
+    sync::atomic::{
+        AtomicBool,
+        Ordering, //
+    },
+    thread,
+    time::{
+        Duration,
+        Instant, //
+    }, //
+};
+
+use ccw::{
+    channel::{
+        Channel,
+        IO_IRQ, //
+    },
+    guest::GuestMemory,
+    program::Program,
+    sys, //
+};
+use ccwchain::{
+    irb::Irb,
+    scsw::{
+        DeviceStatus,
+        FunctionControl,
+        StatusControl,
+        SubchannelStatus, //
+    }, //
+};
+
+use crate::{
+    bench::{
+        check,
+        check_eq,
+        check_errno,
+        check_usable,
+        map,
+        pinned,
+        program,
+        start_suspended,
+        Case,
+        Devices,
+        TestResult,
+        SILENCE,
+        TIMEOUT, //
+    },
+    extra_regions::{
+        clear,
+        command,
+        halt,
+        result,
+        retry,
+        CLEAR,
+        COMMANDS,
+        COMMANDS_SIZE,
+        HALT, //
+    }, //
+};
+
+pub(crate) const TESTS: &[Case] = &[
+    ("halting an idle device gives a device end", halt_idle),
+    (
+        "clearing an idle device gives status of the clear function alone",
+        clear_idle,
+    ),
+    ("a halt ends a suspended program", |devices| {
+        ends(devices, HALT)
+    }),
+    ("a clear ends a suspended program", |devices| {
+        ends(devices, CLEAR)
+    }),
+    (
+        "the pins of a halted program go with its status",
+        |devices| pins_go(devices, HALT),
+    ),
+    (
+        "the pins of a cleared program go with its status",
+        |devices| pins_go(devices, CLEAR),
+    ),
+    ("halting twice gives status twice", |devices| {
+        twice(devices, HALT)
+    }),
+    ("clearing twice gives status twice", |devices| {
+        twice(devices, CLEAR)
+    }),
+    (
+        "halts whose status nobody takes give all of it in order",
+        |devices| not_taken(devices, &[HALT, HALT, HALT]),
+    ),
+    (
+        "a halt and a clear whose status nobody takes give it in order",
+        |devices| not_taken(devices, &[HALT, CLEAR, HALT, CLEAR]),
+    ),
+    (
+        "a halt leaves the status of an ended program to be read first",
+        |devices| behind_status(devices, HALT),
+    ),
+    (
+        "a clear leaves the status of an ended program to be read first",
+        |devices| behind_status(devices, CLEAR),
+    ),
+    ("a halt before a start does it no harm", |devices| {
+        before_start(devices, HALT)
+    }),
+    ("a clear before a start does it no harm", |devices| {
+        before_start(devices, CLEAR)
+    }),
+    (
+        "a start right after the status of a halt is not busy",
+        |devices| start_after(devices, HALT),
+    ),
+    (
+        "a start right after the status of a clear is not busy",
+        |devices| start_after(devices, CLEAR),
+    ),
+    (
+        "the status of a halt does not end a program started behind it",
+        |devices| late(devices, HALT),
+    ),
+    (
+        "the status of a clear does not end a program started behind it",
+        |devices| late(devices, CLEAR),
+    ),
+    (
+        "a halt and a start at once give both statuses, and the data",
+        |devices| at_once(devices, HALT),
+    ),
+    (
+        "a clear and a start at once give both statuses, and the data",
+        |devices| at_once(devices, CLEAR),
+    ),
+    ("a second halt of a program ends what is left", halt_halted),
+    ("a halted program can be started again", |devices| {
+        again(devices, HALT)
+    }),
+    ("a cleared program can be started again", |devices| {
+        again(devices, CLEAR)
+    }),
+    (
+        "the status of a halted program has an address in the program",
+        halted_address,
+    ),
+    (
+        "the status of a halt behind a program has no address of the host's",
+        idle_address,
+    ),
+    ("a halt without an eventfd has its status read", no_eventfd),
+    ("a command that nobody knows is EINVAL", unknown),
+    (
+        "a command that nobody knows leaves a suspended program alone",
+        unknown_in_flight,
+    ),
+    ("commands beyond the region are EINVAL", beyond),
+    ("a command from a bad pointer is EFAULT", bad_pointer),
+    ("command and result can be read back", read_back),
+    ("the command word alone is a request", word_alone),
+    (
+        "a command leaves the result of the last start alone",
+        results_apart,
+    ),
+    ("a command and a reset leave a usable device", with_reset),
+    (
+        "status of a command on a closed device is gone when it is opened",
+        closed,
+    ),
+    (
+        "a halt of one device leaves the other's program alone",
+        |devices| other_device(devices, HALT),
+    ),
+    (
+        "a clear of one device leaves the other's program alone",
+        |devices| other_device(devices, CLEAR),
+    ),
+    (
+        "a halt is EBUSY while 15 statuses wait and no program runs",
+        |devices| full_queue(devices, HALT),
+    ),
+    (
+        "a clear is EBUSY while 15 statuses wait and no program runs",
+        |devices| full_queue(devices, CLEAR),
+    ),
+    ("halts in the midst of starts lose no end", |devices| {
+        storm(devices, HALT)
+    }),
+    ("clears in the midst of starts lose no end", |devices| {
+        storm(devices, CLEAR)
+    }),
+];
+
+/// How often something is tried that goes wrong now and then.
+const ROUNDS: usize = 100;
+
+/// Asks for a command; again while a status is in its way that the host has not taken yet.
+fn command_soon(channel: &Channel, what: u32) -> TestResult {
+    Ok(retry(libc::EBUSY, || command(channel, what))?)
+}
+
+fn function(command: u32) -> FunctionControl {
+    match command {
+        HALT => FunctionControl::HALT,
+        _ => FunctionControl::CLEAR,
+    }
+}
+
+/// Waits for the status of a command, with nothing in front of it.
+fn expect(channel: &mut Channel, command: u32) -> TestResult<Irb> {
+    let irb = channel.wait(TIMEOUT)?;
+    let irb = irb.ok_or_else(|| "no status of the command came".to_owned())?;
+    check_eq(
+        "functions in the status",
+        irb.scsw().fctl(),
+        function(command),
+    )?;
+    check(
+        irb.scsw().stctl().contains(StatusControl::PENDING),
+        format!("no status is pending: {}", irb.scsw()),
+    )?;
+    Ok(irb)
+}
+
+fn expect_silence(channel: &mut Channel) -> TestResult {
+    check(
+        channel.wait(SILENCE)?.is_none(),
+        "there was a status too many",
+    )
+}
+
+fn halt_idle(devices: &Devices) -> TestResult {
+    let mut channel = devices.open()?;
+    halt(&channel)?;
+    let scsw = expect(&mut channel, HALT)?.scsw();
+    check_eq("status control", scsw.stctl(), StatusControl::PENDING)?;
+    check_eq(
+        "device status",
+        scsw.device_status(),
+        DeviceStatus::DEVICE_END,
+    )?;
+    check_eq("cc", scsw.cc(), 0)?;
+    expect_silence(&mut channel)?;
+    check_usable(&mut channel)
+}
+
+fn clear_idle(devices: &Devices) -> TestResult {
+    let mut channel = devices.open()?;
+    clear(&channel)?;
+    let scsw = expect(&mut channel, CLEAR)?.scsw();
+    check_eq("status control", scsw.stctl(), StatusControl::PENDING)?;
+    check_eq("device status", scsw.device_status(), DeviceStatus::empty())?;
+    check_eq(
+        "subchannel status",
+        scsw.subchannel_status(),
+        SubchannelStatus::empty(),
+    )?;
+    check_eq("cc", scsw.cc(), 0)?;
+    expect_silence(&mut channel)?;
+    check_usable(&mut channel)
+}
+
+fn ends(devices: &Devices, what: u32) -> TestResult {
+    let mut channel = devices.open()?;
+    let (_, guest) = start_suspended(&mut channel)?;
+    command(&channel, what)?;
+    expect(&mut channel, what)?;
+    expect_silence(&mut channel)?;
+    guest.unmap(channel.device_mut())?;
+    check_usable(&mut channel)
+}
+
+fn pins_go(devices: &Devices, what: u32) -> TestResult {
+    let mut channel = devices.open()?;
+    let before = pinned()?;
+    for _ in 0..3 {
+        let (_, guest) = start_suspended(&mut channel)?;
+        command(&channel, what)?;
+        expect(&mut channel, what)?;
+        check_eq("KiB pinned after the status was taken", pinned()?, before)?;
+        guest.unmap(channel.device_mut())?;
+    }
+    Ok(())
+}
+
+fn twice(devices: &Devices, what: u32) -> TestResult {
+    let mut channel = devices.open()?;
+    for _ in 0..2 {
+        command_soon(&channel, what)?;
+        expect(&mut channel, what)?;
+    }
+    expect_silence(&mut channel)?;
+    check_usable(&mut channel)
+}
+
+fn not_taken(devices: &Devices, commands: &[u32]) -> TestResult {
+    let mut channel = devices.open()?;
+    for &what in commands {
+        command_soon(&channel, what)?;
+        // A clear takes away what the host has not seen yet.
+        thread::sleep(SILENCE);
+    }
+    for &what in commands {
+        expect(&mut channel, what)?;
+    }
+    expect_silence(&mut channel)?;
+    check_usable(&mut channel)
+}
+
+/// A no-operation whose memory stays mapped until the device is closed.
+fn nop(channel: &mut Channel) -> TestResult<Program> {
+    let nop = program("ccw nop")?;
+    map(channel, &nop)?;
+    Ok(nop)
+}
+
+/// Starts a program; again while a status is in its way that the host has not taken yet.
+fn start_soon(channel: &Channel, program: &Program) -> TestResult {
+    Ok(retry(libc::EBUSY, || {
+        retry(libc::EAGAIN, || channel.start(program.orb))
+    })?)
+}
+
+/// Takes a status that ends a program.
+fn expect_end(channel: &mut Channel) -> TestResult {
+    let irb = channel.wait(TIMEOUT)?;
+    let irb = irb.ok_or_else(|| "the program does not end".to_owned())?;
+    check(
+        irb.scsw().ends_start(),
+        format!("not the end of the program: {}", irb.scsw()),
+    )
+}
+
+fn behind_status(devices: &Devices, what: u32) -> TestResult {
+    let mut channel = devices.open()?;
+    let nop = nop(&mut channel)?;
+    channel.start(nop.orb)?;
+    thread::sleep(SILENCE);
+    command(&channel, what)?;
+    thread::sleep(SILENCE);
+    expect_end(&mut channel)?;
+    expect(&mut channel, what)?;
+    expect_silence(&mut channel)
+}
+
+fn before_start(devices: &Devices, what: u32) -> TestResult {
+    let mut channel = devices.open()?;
+    for _ in 0..10 {
+        command(&channel, what)?;
+        expect(&mut channel, what)?;
+        check_usable(&mut channel)?;
+    }
+    Ok(())
+}
+
+fn start_after(devices: &Devices, what: u32) -> TestResult {
+    let mut channel = devices.open()?;
+    let nop = nop(&mut channel)?;
+    for round in 0..ROUNDS {
+        command_soon(&channel, what)?;
+        expect(&mut channel, what)?;
+        let started = channel.start(nop.orb);
+        started.map_err(|error| format!("start {round}: {error}"))?;
+        expect_end(&mut channel)?;
+    }
+    Ok(())
+}
+
+fn late(devices: &Devices, what: u32) -> TestResult {
+    let mut channel = devices.open()?;
+    let before = pinned()?;
+    for round in 0..ROUNDS {
+        let in_round = |what: &str| format!("round {round}: {what}");
+        command_soon(&channel, what)?;
+        let (program, guest) = suspended_soon(&mut channel)?;
+        expect(&mut channel, what)?;
+        check(pinned()? > before, in_round("its pages were let go"))?;
+        check_errno(
+            &in_round("second start"),
+            channel.start(program.orb),
+            libc::EBUSY,
+        )?;
+        command_soon(&channel, CLEAR)?;
+        expect(&mut channel, CLEAR)?;
+        check_eq(&in_round("KiB pinned at the end"), pinned()?, before)?;
+        guest.unmap(channel.device_mut())?;
+    }
+    Ok(())
+}
+
+/// A suspended program, started as soon as it can be.
+fn suspended_soon(channel: &mut Channel) -> TestResult<(Program, GuestMemory)> {
+    let program = program(crate::bench::SUSPENDED)?;
+    let guest = map(channel, &program)?;
+    start_soon(channel, &program)?;
+    Ok((program, guest))
+}
+
+fn at_once(devices: &Devices, what: u32) -> TestResult {
+    let mut channel = devices.open()?;
+    let sense_id = program("area id at 0x20000 size 256\nccw senseid,id,sli")?;
+    let before = pinned()?;
+    for round in 0..ROUNDS {
+        let guest = map(&mut channel, &sense_id)?;
+        command_soon(&channel, what)?;
+        start_soon(&channel, &sense_id)?;
+        expect(&mut channel, what)?;
+        expect_end(&mut channel)?;
+        check_eq(
+            &format!("round {round}: data"),
+            guest.read(0x2_0000, 3),
+            vec![0xff, 0x38, 0x32],
+        )?;
+        check_eq(&format!("round {round}: KiB pinned"), pinned()?, before)?;
+        guest.unmap(channel.device_mut())?;
+    }
+    expect_silence(&mut channel)
+}
+
+fn halt_halted(devices: &Devices) -> TestResult {
+    let mut channel = devices.open()?;
+    let before = pinned()?;
+    start_suspended(&mut channel)?;
+    for what in [HALT, HALT, CLEAR] {
+        command_soon(&channel, what)?;
+        expect(&mut channel, what)?;
+        check_eq("KiB pinned", pinned()?, before)?;
+    }
+    expect_silence(&mut channel)
+}
+
+fn again(devices: &Devices, what: u32) -> TestResult {
+    let mut channel = devices.open()?;
+    let before = pinned()?;
+    let (program, _guest) = start_suspended(&mut channel)?;
+    for _ in 0..20 {
+        command_soon(&channel, what)?;
+        expect(&mut channel, what)?;
+        channel.start(program.orb)?;
+        check(pinned()? > before, "nothing is pinned")?;
+    }
+    Ok(())
+}
+
+fn halted_address(devices: &Devices) -> TestResult {
+    let mut channel = devices.open()?;
+    let (program, _guest) = start_suspended(&mut channel)?;
+    halt(&channel)?;
+    let cpa = expect(&mut channel, HALT)?.scsw().cpa();
+    let start = program.orb.cpa();
+    check(
+        (start..=start + 16).contains(&cpa),
+        format!("address in the status: {cpa:#x}"),
+    )
+}
+
+fn idle_address(devices: &Devices) -> TestResult {
+    let mut channel = devices.open()?;
+    check_usable(&mut channel)?;
+    for what in [HALT, CLEAR] {
+        command(&channel, what)?;
+        let cpa = expect(&mut channel, what)?.scsw().cpa();
+        check_eq("address in the status", cpa, 0)?;
+    }
+    Ok(())
+}
+
+fn no_eventfd(devices: &Devices) -> TestResult {
+    let channel = devices.open()?;
+    channel.device().set_trigger(IO_IRQ, None)?;
+    halt(&channel)?;
+    let end = Instant::now() + TIMEOUT;
+    while channel.irb()?.scsw().fctl() != FunctionControl::HALT {
+        check(Instant::now() < end, "the status never came")?;
+        thread::sleep(Duration::from_millis(1));
+    }
+    Ok(())
+}
+
+fn unknown(devices: &Devices) -> TestResult {
+    let mut channel = devices.open()?;
+    for what in [0, 3, 4, 1 << 16, HALT.swap_bytes(), u32::MAX] {
+        check_errno(
+            &format!("command {what:#x}"),
+            command(&channel, what),
+            libc::EINVAL,
+        )?;
+    }
+    expect_silence(&mut channel)?;
+    check_usable(&mut channel)
+}
+
+fn unknown_in_flight(devices: &Devices) -> TestResult {
+    let mut channel = devices.open()?;
+    let (program, _guest) = start_suspended(&mut channel)?;
+    let during = pinned()?;
+    check_errno("command", command(&channel, 3), libc::EINVAL)?;
+    expect_silence(&mut channel)?;
+    check_eq("KiB pinned", pinned()?, during)?;
+    check_errno("second start", channel.start(program.orb), libc::EBUSY)
+}
+
+fn beyond(devices: &Devices) -> TestResult {
+    let mut channel = devices.open()?;
+    for (offset, len) in [
+        (0, COMMANDS_SIZE + 1),
+        (0, 4096),
+        (4, 5),
+        (7, 2),
+        (8, 1),
+        (1000, 4),
+    ] {
+        let what = format!("{len} bytes at {offset}");
+        let bytes = &mut vec![1; len];
+        let result = channel.device().pwrite(bytes, COMMANDS + offset);
+        check_errno(&format!("write of {what}"), result, libc::EINVAL)?;
+        let result = channel.device().pread(bytes, COMMANDS + offset);
+        check_errno(&format!("read of {what}"), result, libc::EINVAL)?;
+    }
+    expect_silence(&mut channel)?;
+    check_usable(&mut channel)
+}
+
+fn bad_pointer(devices: &Devices) -> TestResult {
+    let mut channel = devices.open()?;
+    let offset = i64::try_from(COMMANDS).unwrap_or(0);
+    let result = sys::pwrite_null(channel.device().file(), COMMANDS_SIZE, offset);
+    check_errno("write", result, libc::EFAULT)?;
+    let result = sys::pread_null(channel.device().file(), COMMANDS_SIZE, offset);
+    check_errno("read", result, libc::EFAULT)?;
+    expect_silence(&mut channel)
+}
+
+fn read_back(devices: &Devices) -> TestResult {
+    let mut channel = devices.open()?;
+    let word = |channel: &Channel| -> TestResult<u32> {
+        let mut word = [0; 4];
+        channel.device().pread(&mut word, COMMANDS)?;
+        Ok(u32::from_ne_bytes(word))
+    };
+    check_eq("result at first", result(&channel)?, 0)?;
+    for (what, code) in [
+        (7, -libc::EINVAL),
+        (HALT, 0),
+        (9, -libc::EINVAL),
+        (CLEAR, 0),
+    ] {
+        let given = command_soon(&channel, what);
+        check_eq("success", given.is_ok(), code == 0)?;
+        check_eq("command", word(&channel)?, what)?;
+        check_eq("result", result(&channel)?, code)?;
+        if code == 0 {
+            expect(&mut channel, what)?;
+        }
+    }
+    Ok(())
+}
+
+fn word_alone(devices: &Devices) -> TestResult {
+    let mut channel = devices.open()?;
+    let written = channel.device().pwrite(&HALT.to_ne_bytes(), COMMANDS)?;
+    check_eq("bytes written", written, 4)?;
+    expect(&mut channel, HALT)?;
+    check_usable(&mut channel)
+}
+
+fn results_apart(devices: &Devices) -> TestResult {
+    let mut channel = devices.open()?;
+    check_usable(&mut channel)?;
+    check_errno("command", command(&channel, 3), libc::EINVAL)?;
+    let mut code = [0; 4];
+    channel
+        .device()
+        .pread(&mut code, ccw::channel::RET_CODE_OFFSET)?;
+    check_eq("result of the start", i32::from_ne_bytes(code), 0)?;
+    check_eq("result of the command", result(&channel)?, -libc::EINVAL)
+}
+
+fn with_reset(devices: &Devices) -> TestResult {
+    let mut channel = devices.open()?;
+    for what in [HALT, CLEAR] {
+        for _ in 0..20 {
+            command_soon(&channel, what)?;
+            channel.device().reset()?;
+            while channel.wait(Duration::from_millis(2))?.is_some() {}
+        }
+        check_usable(&mut channel)?;
+    }
+    Ok(())
+}
+
+fn closed(devices: &Devices) -> TestResult {
+    for what in [HALT, CLEAR] {
+        let channel = devices.open()?;
+        command(&channel, what)?;
+        drop(channel);
+        let mut channel = devices.open()?;
+        check_eq("status after opening", *channel.irb()?.as_bytes(), [0; 64])?;
+        check_eq("result after opening", result(&channel)?, 0)?;
+        expect_silence(&mut channel)?;
+        check_usable(&mut channel)?;
+    }
+    Ok(())
+}
+
+fn other_device(devices: &Devices, what: u32) -> TestResult {
+    let mut channel = devices.open()?;
+    let mut other = devices.open_terminal()?;
+    let (program, _guest) = start_suspended(&mut other)?;
+    let during = pinned()?;
+    start_suspended(&mut channel)?;
+    command(&channel, what)?;
+    expect(&mut channel, what)?;
+    check_eq("KiB pinned for the other", pinned()?, during)?;
+    check_errno("its second start", other.start(program.orb), libc::EBUSY)?;
+    expect_silence(&mut other)
+}
+
+fn full_queue(devices: &Devices, what: u32) -> TestResult {
+    const QUEUED: usize = 15;
+    let mut channel = devices.open()?;
+    for i in 0..QUEUED {
+        command_soon(&channel, HALT).map_err(|failure| format!("halt {i}: {failure}"))?;
+        thread::sleep(Duration::from_millis(2));
+    }
+    for _ in 0..3 {
+        check_errno("the next command", command(&channel, what), libc::EBUSY)?;
+    }
+    expect(&mut channel, HALT)?;
+    command(&channel, what)?;
+    for _ in 1..QUEUED {
+        expect(&mut channel, HALT)?;
+    }
+    expect(&mut channel, what)?;
+    expect_silence(&mut channel)?;
+    check_usable(&mut channel)
+}
+
+/// Commands and starts from two threads, with each program's end or the command's for an answer.
+fn storm(devices: &Devices, what: u32) -> TestResult {
+    const LONG: Duration = Duration::from_secs(2);
+    let mut channel = devices.open()?;
+    let nop = program("ccw nop")?;
+    let guest = map(&mut channel, &nop)?;
+    let before = pinned()?;
+    let device = channel.device().file().try_clone_to_owned()?;
+    let stop = AtomicBool::new(false);
+    let started = thread::scope(|scope| -> TestResult<usize> {
+        scope.spawn(|| {
+            let file = std::fs::File::from(device);
+            let mut region = [0; COMMANDS_SIZE];
+            region[..4].copy_from_slice(&what.to_ne_bytes());
+            while !stop.load(Ordering::Relaxed) {
+                // Refused while another request or status is in its way.
+                let _ = std::os::unix::fs::FileExt::write_at(&file, &region, COMMANDS);
+                thread::sleep(Duration::from_micros(500));
+            }
+        });
+        let result = starts(&mut channel, &nop, Instant::now() + LONG);
+        stop.store(true, Ordering::Relaxed);
+        result
+    })?;
+    check(
+        started > 100,
+        format!("only {started} programs were started"),
+    )?;
+    while channel.wait(SILENCE)?.is_some() {}
+    check_eq("KiB pinned", pinned()?, before)?;
+    guest.unmap(channel.device_mut())?;
+    check_usable(&mut channel)
+}
+
+/// Starts one program after the other until then; after each one, status of it or of a command
+/// comes.
+fn starts(channel: &mut Channel, program: &Program, end: Instant) -> TestResult<usize> {
+    let mut started = 0;
+    while Instant::now() < end {
+        let patience = Instant::now() + TIMEOUT;
+        loop {
+            match channel
+                .start(program.orb)
+                .map_err(|error| error.raw_os_error())
+            {
+                Ok(()) => break,
+                Err(Some(libc::EBUSY | libc::EAGAIN)) => {
+                    check(Instant::now() < patience, "the device stays busy")?;
+                    while channel.wait(Duration::ZERO)?.is_some() {}
+                }
+                Err(errno) => return Err(format!("start {started}: error {errno:?}").into()),
+            }
+        }
+        started += 1;
+        let irb = channel.wait(TIMEOUT)?;
+        check(irb.is_some(), format!("no status after start {started}"))?;
+    }
+    Ok(started)
+}

@@ -1,0 +1,489 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Who has the device open: duplicates, heirs, second users, and threads that get in each other's
+//! way.
+
+use std::{
+    fs::{
+        self,
+        File, //
+    },
+    os::{
+        fd::OwnedFd,
+        unix::fs::FileExt, //
+    },
+    process::{
+        Child,
+        Command,
+        Stdio, //
+    },
+    sync::{
+        atomic::{
+            AtomicBool,
+            Ordering, //
+        },
+        Arc, //
+    },
+    thread,
+    time::{
+        Duration,
+        Instant, //
+    }, //
+};
+
+use ccw::{
+    channel::{
+        request,
+        Channel, //
+    },
+    sys::{
+        self,
+        uapi,
+        Memory,
+        PAGE_SIZE, //
+    },
+    vfio::Access, //
+};
+use ccwchain::{
+    orb::Orb,
+    scsw::FunctionControl, //
+};
+
+use crate::{
+    bench::{
+        check,
+        check_eq,
+        check_errno,
+        check_usable,
+        map,
+        pinned,
+        program,
+        start_suspended,
+        subchannel,
+        within,
+        Case,
+        Devices,
+        TestResult,
+        SILENCE,
+        TIMEOUT, //
+    },
+    lifecycle::User, //
+};
+
+pub(crate) const TESTS: &[Case] = &[
+    (
+        "a device that is open cannot be opened by another",
+        second_user,
+    ),
+    ("a device is free when its user has died", free_after_death),
+    ("a duplicate keeps a program in flight", duplicate),
+    ("requests go through a duplicate", through_duplicate),
+    ("an heir keeps a program in flight, until death", heir),
+    ("what is executed does not inherit the device", executed),
+    ("a subchannel has one mediated device", one_instance),
+    ("a UUID names one mediated device", one_uuid),
+    ("a mediated device can be removed and made again", remade),
+    (
+        "a driver can be unbound without a mediated device",
+        unbound_without,
+    ),
+    (
+        "a device that is released is of use to its own driver",
+        released,
+    ),
+    (
+        "closing while another thread starts programs ends them",
+        close_beside_start,
+    ),
+    ("resets beside starts leave a usable device", |devices| {
+        resets_beside_starts(devices, 1)
+    }),
+    (
+        "resets of two threads beside starts leave a usable device",
+        |devices| resets_beside_starts(devices, 2),
+    ),
+    (
+        "unmapping beside starts leaves a usable device",
+        unmap_beside_starts,
+    ),
+    (
+        "of two suspended programs one can be ended by a reset",
+        |devices| one_of_two(devices, |channel| Ok(channel.device().reset()?)),
+    ),
+    (
+        "of two suspended programs one can be ended by unmapping",
+        |devices| {
+            one_of_two(devices, |channel| {
+                Ok(channel.device_mut().unmap(0x2_0000)?)
+            })
+        },
+    ),
+    (
+        "of two suspended programs one can be ended by closing",
+        close_one_of_two,
+    ),
+    ("unmapping all memory ends a suspended program", unmap_all),
+    (
+        "unmapping the CCWs leaves a suspended program alone",
+        unmap_ccws,
+    ),
+    (
+        "reading and writing in many threads at once keeps its order",
+        many_threads,
+    ),
+];
+
+fn second_user(devices: &Devices) -> TestResult {
+    let mut channel = devices.open()?;
+    for _ in 0..3 {
+        check(devices.open().is_err(), "it was opened")?;
+    }
+    check_usable(&mut channel)
+}
+
+fn free_after_death(devices: &Devices) -> TestResult {
+    let user = User::hold(devices)?;
+    check(devices.open().is_err(), "it was opened")?;
+    user.kill()?;
+    check_usable(&mut devices.open()?)
+}
+
+fn descriptor(channel: &Channel) -> TestResult<OwnedFd> {
+    Ok(channel.device().file().try_clone_to_owned()?)
+}
+
+fn duplicate(devices: &Devices) -> TestResult {
+    let before = pinned()?;
+    let mut channel = devices.open()?;
+    start_suspended(&mut channel)?;
+    let during = pinned()?;
+    let duplicate = descriptor(&channel)?;
+    drop(channel);
+    // The address space may be gone with its descriptor; the device is open.
+    check(devices.open().is_err(), "it can be opened again")?;
+    check(pinned()? <= during, "more is pinned")?;
+    drop(duplicate);
+    check_eq("KiB pinned", pinned()?, before)?;
+    check_usable(&mut devices.open()?)
+}
+
+fn through_duplicate(devices: &Devices) -> TestResult {
+    let mut channel = devices.open()?;
+    let nop = program("ccw nop")?;
+    map(&mut channel, &nop)?;
+    let duplicate = File::from(descriptor(&channel)?);
+    for _ in 0..10 {
+        duplicate.write_at(&request(nop.orb, FunctionControl::START), 0)?;
+        check(channel.wait(TIMEOUT)?.is_some(), "no status came")?;
+    }
+    Ok(())
+}
+
+/// A process that has the descriptor, and does nothing.
+fn sleeper(inherited: Option<OwnedFd>) -> TestResult<Child> {
+    let input = inherited.map_or_else(Stdio::null, Stdio::from);
+    Ok(Command::new("sleep")
+        .arg("60")
+        .stdin(input)
+        .stdout(Stdio::null())
+        .spawn()?)
+}
+
+fn heir(devices: &Devices) -> TestResult {
+    let mut channel = devices.open()?;
+    start_suspended(&mut channel)?;
+    let mut heir = sleeper(Some(descriptor(&channel)?))?;
+    drop(channel);
+    check(devices.open().is_err(), "it can be opened again")?;
+    heir.kill()?;
+    heir.wait()?;
+    check_usable(&mut devices.open()?)
+}
+
+fn executed(devices: &Devices) -> TestResult {
+    let channel = devices.open()?;
+    let mut other = sleeper(None)?;
+    drop(channel);
+    let opened = devices.open();
+    other.kill()?;
+    other.wait()?;
+    check_usable(&mut opened?)
+}
+
+fn type_path(devices: &Devices) -> TestResult<String> {
+    let bus_id = subchannel(devices.rng())?.bus_id().to_string();
+    Ok(format!(
+        "/sys/bus/css/devices/{bus_id}/mdev_supported_types/vfio_ccw-io"
+    ))
+}
+
+fn one_instance(devices: &Devices) -> TestResult {
+    let path = type_path(devices)?;
+    let available = || fs::read_to_string(format!("{path}/available_instances"));
+    check_eq("available instances", available()?.trim(), "0")?;
+    let uuid = "11111111-2222-3333-4444-555555555555";
+    let made = fs::write(format!("{path}/create"), uuid);
+    check_errno("a second one", made, libc::EUSERS)?;
+    check_usable(&mut devices.open()?)
+}
+
+fn one_uuid(devices: &Devices) -> TestResult {
+    let path = type_path(devices)?;
+    let taken = devices.terminal().uuid();
+    fs::write(
+        format!("/sys/bus/mdev/devices/{}/remove", devices.rng().uuid()),
+        "1",
+    )?;
+    let made = fs::write(format!("{path}/create"), taken);
+    fs::write(format!("{path}/create"), devices.rng().uuid())?;
+    check_errno("the other's UUID", made, libc::EEXIST)?;
+    check_usable(&mut devices.open()?)
+}
+
+fn remade(devices: &Devices) -> TestResult {
+    let (path, uuid) = (type_path(devices)?, devices.rng().uuid());
+    for _ in 0..10 {
+        fs::write(format!("/sys/bus/mdev/devices/{uuid}/remove"), "1")?;
+        fs::write(format!("{path}/create"), uuid)?;
+        check_usable(&mut devices.open()?)?;
+    }
+    Ok(())
+}
+
+fn unbound_without(devices: &Devices) -> TestResult {
+    let (taken, uuid) = (subchannel(devices.rng())?, devices.rng().uuid());
+    let bus_id = taken.bus_id().to_string();
+    fs::write(format!("/sys/bus/mdev/devices/{uuid}/remove"), "1")?;
+    for _ in 0..5 {
+        fs::write("/sys/bus/css/drivers/vfio_ccw/unbind", &bus_id)?;
+        fs::write("/sys/bus/css/drivers/vfio_ccw/bind", &bus_id)?;
+    }
+    taken.bind(Some(uuid), &mut |_| {})?;
+    check_usable(&mut devices.open()?)
+}
+
+fn released(devices: &Devices) -> TestResult {
+    let (taken, uuid) = (subchannel(devices.rng())?, devices.rng().uuid());
+    let device = taken.device_number().unwrap_or_default();
+    taken.release(&mut |_| {})?;
+    // The kernel looks through all subchannels first. Its driver must have come to an end with the
+    // device before that is taken from it again.
+    let end = Instant::now() + TIMEOUT * 6;
+    let is_online = loop {
+        let online = fs::read_to_string(format!("/sys/bus/ccw/devices/{device}/online"));
+        if online.is_ok_and(|online| online.trim() == "1") {
+            break true;
+        }
+        if Instant::now() > end {
+            break false;
+        }
+        thread::sleep(SILENCE);
+    };
+    thread::sleep(SILENCE * 4);
+    taken.bind(Some(uuid), &mut |_| {})?;
+    check(is_online, "its own driver does not get it online")?;
+    check_usable(&mut devices.open()?)
+}
+
+/// Has another thread start programs through a duplicate until it is stopped.
+fn start_storm(channel: &Channel, orb: Orb, stop: &Arc<AtomicBool>) -> TestResult<Storm> {
+    let (file, stop) = (File::from(descriptor(channel)?), Arc::clone(stop));
+    Ok(Storm(thread::spawn(move || {
+        let mut started = 0;
+        while !stop.load(Ordering::Relaxed) {
+            let region = request(orb, FunctionControl::START);
+            match file.write_at(&region, 0) {
+                Ok(_) => started += 1,
+                // There is room again when status is taken.
+                Err(_) => {
+                    let _ = file.read_at(&mut [0; 64], ccw::channel::IRB_OFFSET);
+                }
+            }
+        }
+        started
+    })))
+}
+
+struct Storm(thread::JoinHandle<usize>);
+
+impl Storm {
+    fn started(self) -> TestResult<usize> {
+        let started = self.0.join();
+        Ok(started.map_err(|_| "the other thread has panicked".to_owned())?)
+    }
+}
+
+fn close_beside_start(devices: &Devices) -> TestResult {
+    let before = pinned()?;
+    let sense_id = program("area id at 0x20000 size 256\nccw senseid,id,sli")?;
+    for _ in 0..5 {
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut channel = devices.open()?;
+        map(&mut channel, &sense_id)?;
+        let storm = start_storm(&channel, sense_id.orb, &stop)?;
+        thread::sleep(SILENCE * 2);
+        // The address space may go while programs are started in it.
+        within("close", move || drop(channel))?;
+        stop.store(true, Ordering::Relaxed);
+        check(storm.started()? > 0, "no program was started")?;
+        check_eq("KiB pinned", pinned()?, before)?;
+    }
+    check_usable(&mut devices.open()?)
+}
+
+fn resets_beside_starts(devices: &Devices, threads: usize) -> TestResult {
+    const LONG: Duration = Duration::from_secs(1);
+    let mut channel = devices.open()?;
+    let sense_id = program("area id at 0x20000 size 256\nccw senseid,id,sli")?;
+    let guest = map(&mut channel, &sense_id)?;
+    let before = pinned()?;
+    let stop = Arc::new(AtomicBool::new(false));
+    let storm = start_storm(&channel, sense_id.orb, &stop)?;
+    let end = Instant::now() + LONG;
+    let resets = thread::scope(|scope| -> TestResult<usize> {
+        let device = channel.device().file();
+        let resetting: Vec<_> = (0..threads)
+            .map(|_| {
+                scope.spawn(move || {
+                    let mut resets = 0;
+                    while Instant::now() < end {
+                        // Two at once may be in each other's way.
+                        let reset = sys::ioctl_number(device, uapi::DEVICE_RESET, 0);
+                        match reset.map_err(|error| error.raw_os_error()) {
+                            Ok(_) => resets += 1,
+                            Err(Some(libc::EAGAIN | libc::EBUSY)) => {}
+                            Err(errno) => return Err(format!("a reset fails: {errno:?}")),
+                        }
+                    }
+                    Ok(resets)
+                })
+            })
+            .collect();
+        let mut resets = 0;
+        for thread in resetting {
+            let done = thread.join();
+            resets += done.map_err(|_| "a thread has panicked".to_owned())??;
+        }
+        Ok(resets)
+    });
+    stop.store(true, Ordering::Relaxed);
+    let started = storm.started()?;
+    let resets = resets?;
+    check(
+        started > 10 && resets > 10,
+        format!("{started} starts, {resets} resets"),
+    )?;
+    channel.device().reset()?;
+    while channel.wait(SILENCE)?.is_some() {}
+    check_eq("KiB pinned", pinned()?, before)?;
+    guest.unmap(channel.device_mut())?;
+    check_usable(&mut channel)
+}
+
+fn unmap_beside_starts(devices: &Devices) -> TestResult {
+    const LONG: Duration = Duration::from_secs(1);
+    const DATA: u64 = 0x2_0000;
+    let mut channel = devices.open()?;
+    let sense_id = program("area id at 0x20000 size 256 unmapped\nccw senseid,id,sli")?;
+    let guest = map(&mut channel, &sense_id)?;
+    let before = pinned()?;
+    let stop = Arc::new(AtomicBool::new(false));
+    let storm = start_storm(&channel, sense_id.orb, &stop)?;
+    let end = Instant::now() + LONG;
+    let mut mapped = 0;
+    while Instant::now() < end {
+        let memory = Arc::new(Memory::anonymous(PAGE_SIZE as usize)?);
+        channel.device_mut().map(DATA, &memory, Access::ReadWrite)?;
+        thread::sleep(Duration::from_micros(300));
+        channel.device_mut().unmap(DATA)?;
+        mapped += 1;
+    }
+    stop.store(true, Ordering::Relaxed);
+    let started = storm.started()?;
+    check(
+        started > 10 && mapped > 10,
+        format!("{started} starts, mapped {mapped} times"),
+    )?;
+    channel.device().reset()?;
+    while channel.wait(SILENCE)?.is_some() {}
+    check_eq("KiB pinned", pinned()?, before)?;
+    guest.unmap(channel.device_mut())?;
+    check_usable(&mut channel)
+}
+
+fn one_of_two(devices: &Devices, end: fn(&mut Channel) -> TestResult) -> TestResult {
+    let mut channel = devices.open()?;
+    let mut other = devices.open_terminal()?;
+    let (program, _guest) = start_suspended(&mut other)?;
+    let during = pinned()?;
+    start_suspended(&mut channel)?;
+    end(&mut channel)?;
+    check_eq("KiB pinned for the other", pinned()?, during)?;
+    check_errno("its second start", other.start(program.orb), libc::EBUSY)?;
+    check(!other.wait_signal(SILENCE)?, "the other is signalled")
+}
+
+fn close_one_of_two(devices: &Devices) -> TestResult {
+    let mut channel = devices.open()?;
+    let mut other = devices.open_terminal()?;
+    let (program, _guest) = start_suspended(&mut other)?;
+    let during = pinned()?;
+    start_suspended(&mut channel)?;
+    drop(channel);
+    check_eq("KiB pinned for the other", pinned()?, during)?;
+    check_errno("its second start", other.start(program.orb), libc::EBUSY)?;
+    check_usable(&mut devices.open()?)
+}
+
+fn unmap_all(devices: &Devices) -> TestResult {
+    let mut channel = devices.open()?;
+    let before = pinned()?;
+    let (_, guest) = start_suspended(&mut channel)?;
+    guest.unmap(channel.device_mut())?;
+    check_eq("KiB pinned", pinned()?, before)?;
+    while channel.wait(SILENCE)?.is_some() {}
+    check_usable(&mut channel)
+}
+
+fn unmap_ccws(devices: &Devices) -> TestResult {
+    let mut channel = devices.open()?;
+    let (program, _guest) = start_suspended(&mut channel)?;
+    let during = pinned()?;
+    channel.device_mut().unmap(program.orb.cpa().into())?;
+    check_eq("KiB pinned", pinned()?, during)?;
+    check_errno("second start", channel.start(program.orb), libc::EBUSY)?;
+    check(!channel.wait_signal(SILENCE)?, "a signal came")
+}
+
+/// Starts of one thread, and reads of all regions by others.
+fn many_threads(devices: &Devices) -> TestResult {
+    const OFFSETS: [u64; 3] = [0, 2 << 10, 1 << 10];
+    let mut channel = devices.open()?;
+    let nop = program("ccw nop")?;
+    map(&mut channel, &nop)?;
+    let stop = AtomicBool::new(false);
+    let files = OFFSETS
+        .iter()
+        .map(|_| Ok(File::from(descriptor(&channel)?)))
+        .collect::<TestResult<Vec<_>>>()?;
+    thread::scope(|scope| -> TestResult {
+        for (file, offset) in files.iter().zip(OFFSETS) {
+            let stop = &stop;
+            scope.spawn(move || {
+                while !stop.load(Ordering::Relaxed) {
+                    // Of no region so much that status is taken.
+                    let _ = file.read_at(&mut [0; 8], offset);
+                }
+            });
+        }
+        let result = (0..200).try_for_each(|i| {
+            crate::extra_regions::retry(libc::EAGAIN, || channel.start(nop.orb))
+                .map_err(|error| format!("start {i}: {error}"))?;
+            let irb = channel.wait(TIMEOUT)?;
+            let ends = irb.is_some_and(|irb| irb.scsw().ends_start());
+            check(ends, format!("start {i} has no end"))
+        });
+        stop.store(true, Ordering::Relaxed);
+        result
+    })
+}

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The state of the machine around a case: what one must not leave behind.
+
+use std::{
+    fs::{
+        self,
+        File, //
+    },
+    io::{
+        self,
+        Read,
+        Seek,
+        SeekFrom, //
+    },
+    os::{
+        fd::AsRawFd,
+        unix::fs::OpenOptionsExt, //
+    },
+    path::Path,
+    thread,
+    time::{
+        Duration,
+        Instant, //
+    }, //
+};
+
+use ccw::sys;
+
+/// How long the kernel may take to let go of what a process had.
+const SETTLING: Duration = Duration::from_secs(1);
+
+/// What the kernel's log says when something is wrong in the kernel.
+const TROUBLE: [&str; 17] = [
+    "WARNING:",
+    "BUG",
+    "Oops",
+    "Unable to handle kernel",
+    "rust_kernel: panicked",
+    "Call Trace",
+    "cut here",
+    "possible circular",
+    "possible recursive",
+    "inconsistent lock state",
+    "bad unlock balance",
+    "lock held when returning",
+    "suspicious RCU",
+    "rcu: INFO",
+    "blocked for more than",
+    "refcount_t:",
+    "corruption",
+];
+
+/// What is counted before and after a case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Counts {
+    references: u32,
+    eventfd: u32,
+}
+
+impl Counts {
+    pub(crate) fn take() -> io::Result<Self> {
+        Ok(Self {
+            references: references()?,
+            eventfd: eventfd_number()?,
+        })
+    }
+
+    /// What has become more since `before`, and stays so.
+    pub(crate) fn leaks_since(before: Self) -> io::Result<Vec<String>> {
+        let end = Instant::now() + SETTLING;
+        let now = loop {
+            let now = Self::take()?;
+            let is_settled = now.references == before.references && now.eventfd <= before.eventfd;
+            if is_settled || Instant::now() >= end {
+                break now;
+            }
+            thread::sleep(Duration::from_millis(10));
+        };
+        let mut leaks = Vec::new();
+        if now.references != before.references {
+            let Self { references, .. } = before;
+            let after = now.references;
+            leaks.push(format!(
+                "{references} references to the module before, {after} after it"
+            ));
+        }
+        if now.eventfd > before.eventfd {
+            leaks.push("an eventfd is left in the kernel".to_owned());
+        }
+        Ok(leaks)
+    }
+}
+
+/// Whether the kernel is one for debugging, which takes its time.
+pub(crate) fn is_slow() -> bool {
+    Path::new("/sys/kernel/debug/kmemleak").exists()
+}
+
+/// How many references to the module there are.
+pub(crate) fn references() -> io::Result<u32> {
+    number(&fs::read_to_string("/sys/module/vfio_ccw/refcnt")?)
+}
+
+fn number(text: &str) -> io::Result<u32> {
+    let text = text.trim();
+    text.parse()
+        .map_err(|_| io::Error::other(format!("{text:?} is no number")))
+}
+
+/// The number of the last one of several new eventfds.
+///
+/// The kernel gives the lowest numbers that are free. So this is larger when there are more
+/// eventfds than before, whichever numbers these have.
+pub(crate) fn eventfd_number() -> io::Result<u32> {
+    const SEVERAL: usize = 16;
+
+    let eventfds = (0..SEVERAL)
+        .map(|_| sys::eventfd())
+        .collect::<io::Result<Vec<_>>>()?;
+    let last = eventfds.last().map_or(-1, AsRawFd::as_raw_fd);
+    let info = fs::read_to_string(format!("/proc/self/fdinfo/{last}"))?;
+    let line = info
+        .lines()
+        .find_map(|line| line.strip_prefix("eventfd-id:"));
+    number(line.ok_or_else(|| io::Error::other("fdinfo has no eventfd-id"))?)
+}
+
+/// The kernel's log, from when it was opened on.
+pub(crate) struct KernelLog(File);
+
+impl KernelLog {
+    pub(crate) fn open() -> io::Result<Self> {
+        let mut file = File::options()
+            .read(true)
+            .custom_flags(libc::O_NONBLOCK)
+            .open("/dev/kmsg")?;
+        file.seek(SeekFrom::End(0))?;
+        Ok(Self(file))
+    }
+
+    /// The first line of trouble since the last call.
+    pub(crate) fn trouble(&mut self) -> io::Result<Option<String>> {
+        let mut first = None;
+        let mut record = [0; 8192];
+        loop {
+            match self.0.read(&mut record) {
+                Ok(len) => {
+                    let record = String::from_utf8_lossy(&record[..len]).into_owned();
+                    first = first.or_else(|| trouble(&record));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(first),
+                // Records were lost; the next read gives the oldest there is.
+                Err(error) if error.raw_os_error() == Some(libc::EPIPE) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+/// The text of a record of the kernel's own, if it tells of trouble.
+fn trouble(record: &str) -> Option<String> {
+    let (head, text) = record.split_once(';')?;
+    let priority: u32 = head.split(',').next()?.parse().ok()?;
+    let is_kernel = priority >> 3 == 0;
+    let text = text.lines().next()?;
+    let lock = text.contains("INFO:") && text.contains("lock");
+    (is_kernel && (lock || TROUBLE.iter().any(|word| text.contains(word))))
+        .then(|| text.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trouble_of_the_kernel_is_seen() {
+        let seen = trouble("4,339,5140900,-;WARNING: mm/slub.c:1 at free\n SUBSYSTEM=x\n");
+        assert_eq!(seen.as_deref(), Some("WARNING: mm/slub.c:1 at free"));
+        assert!(trouble("3,1,2,-;BUG: sleeping function called").is_some());
+        assert!(trouble("4,1,2,-;INFO: possible lock mess").is_some());
+    }
+
+    #[test]
+    fn what_is_no_trouble_of_the_kernel_is_not() {
+        assert_eq!(trouble("6,339,5140900,-;vfio_ccw: loading\n"), None);
+        assert_eq!(trouble("12,339,5140900,-;WARNING: of a program\n"), None);
+        assert_eq!(trouble("nonsense"), None);
+    }
+}

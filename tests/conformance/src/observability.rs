@@ -1,0 +1,558 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What an administrator can see: trace points, debug logs, statistics, the kernel's log.
+
+use std::{
+    fs::{
+        self,
+        File, //
+    },
+    io::{
+        self,
+        Read, //
+    },
+    path::{
+        Path,
+        PathBuf, //
+    },
+    process::Command, //
+};
+
+use ccw::{
+    channel::Channel,
+    sysfs::{
+        Mdev,
+        Subchannel, //
+    }, //
+};
+use ccwchain::orb::{
+    self,
+    Orb, //
+};
+
+use crate::bench::{
+    check,
+    check_eq,
+    check_errno,
+    check_usable,
+    map,
+    open,
+    program,
+    run_text,
+    start_suspended,
+    subchannel,
+    Case,
+    Devices,
+    Failure,
+    TestResult,
+    TIMEOUT, //
+};
+
+pub(crate) const TESTS: &[Case] = &[
+    (
+        "the trace points have the fields that scripts know",
+        trace_format,
+    ),
+    ("a start and its interrupt are traced", trace_start),
+    ("a halt is traced, with its answer", trace_halt),
+    ("a refused start is traced, with its reason", trace_refusal),
+    ("varying a path off and on is traced", trace_vary),
+    ("the logs tell of a start and its interrupt", log_start),
+    ("the logs tell of a halt", log_halt),
+    ("the logs tell why a start was refused", log_refusal),
+    ("statistics count what is done", statistics_count),
+    ("statistics show what is pinned and waits", statistics_now),
+    ("statistics count errors by name", statistics_errors),
+    ("statistics go with the device", statistics_go),
+    ("a user cannot flood the kernel's log", flood),
+];
+
+const DEBUGFS: &str = "/sys/kernel/debug";
+
+/// Region 1: a halt.
+const COMMANDS: u64 = 1 << 10;
+const HALT: [u8; 4] = 1u32.to_ne_bytes();
+
+/// What the C driver's events are, and the beginning of their text.
+const EVENTS: [(&str, &[&str], &str); 4] = [
+    (
+        "vfio_ccw_chp_event",
+        &["u8 cssid", "u8 ssid", "u16 sch_no", "int mask", "int event"],
+        "schid=%x.%x.%04x mask=0x%x event=%d",
+    ),
+    (
+        "vfio_ccw_fsm_async_request",
+        &[
+            "u8 cssid",
+            "u8 ssid",
+            "u16 sch_no",
+            "int command",
+            "int errno",
+        ],
+        "schid=%x.%x.%04x command=0x%x errno=%d",
+    ),
+    (
+        "vfio_ccw_fsm_event",
+        &["u8 cssid", "u8 ssid", "u16 schno", "int state", "int event"],
+        "schid=%x.%x.%04x state=%d event=%d",
+    ),
+    (
+        "vfio_ccw_fsm_io_request",
+        &[
+            "u8 cssid",
+            "u8 ssid",
+            "u16 sch_no",
+            "int fctl",
+            "int errno",
+            "char* errstr",
+        ],
+        "schid=%x.%x.%04x fctl=0x%x errno=%d info=%s",
+    ),
+];
+
+fn skip(why: &str) -> Failure {
+    Failure::Skip(why.to_owned())
+}
+
+/// Where the kernel's tracing is.
+fn tracing() -> TestResult<&'static Path> {
+    let path = Path::new("/sys/kernel/tracing");
+    if !path.join("events").exists() {
+        let _ = Command::new("mount")
+            .args(["-t", "tracefs", "tracefs", "/sys/kernel/tracing"])
+            .status();
+    }
+    match path.join("events").exists() {
+        true => Ok(path),
+        false => Err(skip("there is no tracefs")),
+    }
+}
+
+/// The driver's events, in a buffer of their own.
+struct Trace(PathBuf);
+
+impl Trace {
+    fn begin() -> TestResult<Self> {
+        let path = tracing()?.join(format!("instances/conformance-{}", std::process::id()));
+        fs::create_dir(&path)?;
+        let trace = Self(path);
+        trace.enable(true)?;
+        Ok(trace)
+    }
+
+    fn enable(&self, on: bool) -> io::Result<()> {
+        let file = self.0.join("events/vfio_ccw/enable");
+        fs::write(file, if on { "1" } else { "0" })
+    }
+
+    /// The events of a subchannel that have come until now: name and what follows the subchannel.
+    fn events(&self, id: &str) -> TestResult<Vec<String>> {
+        let text = fs::read_to_string(self.0.join("trace"))?;
+        let events = text.lines().filter_map(|line| {
+            let (_, event) = line.split_once(": vfio_ccw_")?;
+            let (name, rest) = event.split_once(": ")?;
+            let fields = rest.strip_prefix(&format!("schid={id} "))?;
+            Some(format!("{name} {fields}"))
+        });
+        Ok(events.collect())
+    }
+
+    /// Checks that each of these has come.
+    fn check(&self, id: &str, wanted: &[&str]) -> TestResult {
+        let events = self.events(id)?;
+        for event in wanted {
+            check(
+                events.iter().any(|is| is == event),
+                format!("no event {event:?} in:\n{}", events.join("\n")),
+            )?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Trace {
+    fn drop(&mut self) {
+        let _ = self.enable(false);
+        let _ = fs::remove_dir(&self.0);
+    }
+}
+
+fn id(mdev: &Mdev) -> TestResult<String> {
+    Ok(subchannel(mdev)?.bus_id().to_string())
+}
+
+fn halt(channel: &Channel) -> TestResult {
+    let info = channel.device().info()?;
+    if info.num_regions < 2 {
+        return Err(skip("the driver has no region 1"));
+    }
+    channel.device().pwrite(&HALT, COMMANDS)?;
+    Ok(())
+}
+
+/// An ORB in transport mode, which is refused.
+fn transport() -> Orb {
+    Orb::default().with_flags(orb::Flags::TRANSPORT)
+}
+
+fn trace_format(_: &Devices) -> TestResult {
+    for (name, fields, text) in EVENTS {
+        let file = tracing()?.join(format!("events/vfio_ccw/{name}/format"));
+        let format = fs::read_to_string(file)?;
+        let is: Vec<&str> = format
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("field:")?.split(';').next())
+            .filter(|field| !field.contains(" common_"))
+            .collect();
+        check_eq(name, is.as_slice(), fields)?;
+        let print = format!("print fmt: \"{text}\"");
+        check(
+            format.lines().any(|line| line.starts_with(&print)),
+            format!("{name} is not printed as {text}:\n{format}"),
+        )?;
+    }
+    Ok(())
+}
+
+fn trace_start(devices: &Devices) -> TestResult {
+    let mut channel = devices.open()?;
+    let trace = Trace::begin()?;
+    run_text(&mut channel, "ccw nop")?;
+    let id = id(devices.rng())?;
+    // State 2 is idle; event 1 is a request, 2 an interrupt.
+    trace.check(&id, &["fsm_event state=2 event=1"])?;
+    let events = trace.events(&id)?;
+    check(
+        events
+            .iter()
+            .any(|event| event.starts_with("fsm_event") && event.ends_with("event=2")),
+        format!("no interrupt in:\n{}", events.join("\n")),
+    )
+}
+
+fn trace_halt(devices: &Devices) -> TestResult {
+    let mut channel = devices.open()?;
+    let trace = Trace::begin()?;
+    halt(&channel)?;
+    check(channel.wait(TIMEOUT)?.is_some(), "no status came")?;
+    trace.check(
+        &id(devices.rng())?,
+        &[
+            "fsm_event state=2 event=3",
+            "fsm_async_request command=0x1 errno=0",
+        ],
+    )
+}
+
+fn trace_refusal(devices: &Devices) -> TestResult {
+    let channel = devices.open()?;
+    let trace = Trace::begin()?;
+    check_errno("start", channel.start(transport()), libc::EOPNOTSUPP)?;
+    trace.check(
+        &id(devices.rng())?,
+        &["fsm_io_request fctl=0x4 errno=-95 info=transport mode"],
+    )
+}
+
+/// Varies the path of the 3270, which no other device has.
+fn vary(id: &str, state: &str) -> TestResult {
+    let chpids = fs::read_to_string(format!("/sys/bus/css/devices/{id}/chpids"))?;
+    let chpid = chpids.split_whitespace().next().unwrap_or("");
+    fs::write(format!("/sys/devices/css0/chp0.{chpid}/status"), state)?;
+    Ok(())
+}
+
+fn trace_vary(devices: &Devices) -> TestResult {
+    let _channel = devices.open_terminal()?;
+    let id = id(devices.terminal())?;
+    let trace = Trace::begin()?;
+    vary(&id, "off")?;
+    let off = trace.check(&id, &["chp_event mask=0x80 event=3"]);
+    vary(&id, "on")?;
+    off?;
+    trace.check(&id, &["chp_event mask=0x80 event=2"])
+}
+
+/// A debug log, with all its levels on.
+struct Log {
+    path: PathBuf,
+    view: &'static str,
+    level: String,
+}
+
+impl Log {
+    fn open(name: &str, view: &'static str) -> TestResult<Self> {
+        if !Path::new(DEBUGFS).join("s390dbf").exists() {
+            return Err(skip("debugfs is not mounted"));
+        }
+        let path = Path::new(DEBUGFS).join("s390dbf").join(name);
+        let level = fs::read_to_string(path.join("level"))?.trim().to_owned();
+        // Entries that others have left are not to be taken for ours.
+        fs::write(path.join("flush"), "-")?;
+        fs::write(path.join("level"), "6")?;
+        Ok(Self { path, view, level })
+    }
+
+    fn msg() -> TestResult<Self> {
+        Self::open("vfio_ccw_msg", "sprintf")
+    }
+
+    fn trace() -> TestResult<Self> {
+        Self::open("vfio_ccw_trace", "hex_ascii")
+    }
+
+    fn text(&self) -> TestResult<String> {
+        Ok(fs::read_to_string(self.path.join(self.view))?)
+    }
+
+    /// Checks that entries with these words follow each other.
+    fn check(&self, words: &[&str]) -> TestResult {
+        let text = self.text()?;
+        let lines: Vec<&str> = text.lines().collect();
+        check(
+            lines.windows(words.len()).any(|run| {
+                run.iter()
+                    .zip(words)
+                    .all(|(line, word)| line.contains(word))
+            }),
+            format!("no entries {words:?} in:\n{text}"),
+        )
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        let _ = fs::write(self.path.join("level"), &self.level);
+    }
+}
+
+/// An entry of a condition code of zero.
+const CC_0: &str = "00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00";
+
+fn log_start(devices: &Devices) -> TestResult {
+    let mut channel = devices.open()?;
+    let log = Log::trace()?;
+    check_eq("level of the log", log.level.as_str(), "2")?;
+    run_text(&mut channel, "ccw nop")?;
+    let id = id(devices.rng())?;
+    log.check(&["stIO", &id, CC_0])?;
+    log.check(&["IRQ", &id])
+}
+
+fn log_halt(devices: &Devices) -> TestResult {
+    let mut channel = devices.open()?;
+    let log = Log::trace()?;
+    halt(&channel)?;
+    check(channel.wait(TIMEOUT)?.is_some(), "no status came")?;
+    log.check(&["haltIO", &id(devices.rng())?, CC_0])
+}
+
+fn log_refusal(devices: &Devices) -> TestResult {
+    let channel = devices.open()?;
+    let log = Log::msg()?;
+    check_eq("level of the log", log.level.as_str(), "2")?;
+    check_errno("start", channel.start(transport()), libc::EOPNOTSUPP)?;
+    let entry = format!("{}: transport mode", id(devices.rng())?);
+    log.check(&[&entry])
+}
+
+/// The statistics of a device.
+struct Statistics(PathBuf);
+
+impl Statistics {
+    fn of(mdev: &Mdev) -> TestResult<Self> {
+        let root = Path::new(DEBUGFS).join("vfio_ccw");
+        if !root.exists() {
+            return Err(skip("the driver has no statistics"));
+        }
+        Ok(Self(root.join(id(mdev)?).join("statistics")))
+    }
+
+    fn text(&self, name: &str) -> TestResult<String> {
+        let text = fs::read_to_string(&self.0)?;
+        let value = text
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        Ok(value
+            .ok_or_else(|| format!("no line {name} in:\n{text}"))?
+            .to_owned())
+    }
+
+    fn get(&self, name: &str) -> TestResult<u64> {
+        let text = self.text(name)?;
+        Ok(text
+            .parse()
+            .map_err(|_| format!("{name} {text} is no number"))?)
+    }
+
+    fn get_all(&self, names: &[&str]) -> TestResult<Vec<u64>> {
+        names.iter().map(|name| self.get(name)).collect()
+    }
+}
+
+/// By how much numbers go up while `f` runs.
+fn growth(
+    statistics: &Statistics,
+    names: &[&str],
+    f: impl FnOnce() -> TestResult,
+) -> TestResult<Vec<u64>> {
+    let before = statistics.get_all(names)?;
+    f()?;
+    let after = statistics.get_all(names)?;
+    Ok(after
+        .iter()
+        .zip(&before)
+        .map(|(after, before)| after.wrapping_sub(*before))
+        .collect())
+}
+
+fn statistics_count(devices: &Devices) -> TestResult {
+    let statistics = Statistics::of(devices.rng())?;
+    let mut channel = devices.open()?;
+
+    let names = ["starts", "ccws", "irbs", "program_checks", "resets"];
+    let done = growth(&statistics, &names, || {
+        run_text(&mut channel, "ccw nop,,cc\nccw nop,,cc\nccw nop")?;
+        run_text(&mut channel, "ccw nop")
+    })?;
+    check_eq("starts, CCWs, IRBs", done, vec![2, 4, 2, 0, 0])?;
+
+    let faults = growth(&statistics, &["program_checks"], || {
+        run_text(
+            &mut channel,
+            "     ccw  nop,,cc\n\
+             bad: ccw  tic,0x500000\n\
+             expect device=0 subchannel=prog at=bad",
+        )
+    })?;
+    check_eq("program checks", faults, vec![1])?;
+
+    for name in [
+        "last_translation_ns",
+        "last_channel_ns",
+        "last_start_ago_ns",
+    ] {
+        check(statistics.get(name)? > 0, format!("{name} is zero"))?;
+    }
+
+    let pages = growth(&statistics, &["pages_pinned_ever"], || {
+        run_text(
+            &mut channel,
+            "area id at 0x20000 size 256\nccw senseid,id,sli",
+        )
+    })?;
+    check_eq("pages pinned for 256 bytes in one page", pages, vec![1])?;
+
+    if channel.device().info()?.num_regions > 1 {
+        let halts = growth(&statistics, &["halts", "irbs", "starts"], || {
+            halt(&channel)?;
+            check(channel.wait(TIMEOUT)?.is_some(), "no status came")
+        })?;
+        check_eq("halts, IRBs, starts", halts, vec![1, 1, 0])?;
+    }
+    Ok(())
+}
+
+fn statistics_now(devices: &Devices) -> TestResult {
+    let statistics = Statistics::of(devices.rng())?;
+    let mut channel = devices.open()?;
+
+    let (_, guest) = start_suspended(&mut channel)?;
+    check(
+        statistics.get("pages_pinned")? > 0,
+        "no page is pinned while a program is in flight",
+    )?;
+    check_eq("time of the channel", statistics.get("last_channel_ns")?, 0)?;
+    check_eq("state", statistics.text("state")?.as_str(), "running")?;
+    let resets = growth(&statistics, &["resets"], || Ok(channel.device().reset()?))?;
+    check_eq("resets", resets, vec![1])?;
+    check_eq("state", statistics.text("state")?.as_str(), "idle")?;
+    guest.unmap(channel.device_mut())?;
+    check_eq("pages pinned", statistics.get("pages_pinned")?, 0)?;
+
+    let nop = program("ccw nop")?;
+    map(&mut channel, &nop)?;
+    for waiting in 1..=3 {
+        channel.start(nop.orb)?;
+        check(channel.wait_signal(TIMEOUT)? || waiting > 1, "no signal")?;
+        check_eq("waiting", statistics.get("irbs_waiting")?, waiting)?;
+    }
+    check(
+        statistics.get("irbs_waiting_most")? >= 3,
+        "fewer at most than there were",
+    )?;
+    for _ in 0..3 {
+        channel.irb()?;
+    }
+    check_eq("waiting", statistics.get("irbs_waiting")?, 0)
+}
+
+fn statistics_errors(devices: &Devices) -> TestResult {
+    let statistics = Statistics::of(devices.rng())?;
+    let mut channel = devices.open()?;
+
+    let names = ["errors_EBUSY", "errors_EOPNOTSUPP", "starts"];
+    let done = growth(&statistics, &names, || {
+        check_errno("start", channel.start(transport()), libc::EOPNOTSUPP)?;
+        let (program, _guest) = start_suspended(&mut channel)?;
+        for _ in 0..3 {
+            check_errno("start", channel.start(program.orb), libc::EBUSY)?;
+        }
+        Ok(())
+    })?;
+    check_eq("EBUSY, EOPNOTSUPP, starts", done, vec![3, 1, 1])
+}
+
+fn statistics_go(devices: &Devices) -> TestResult {
+    let statistics = Statistics::of(devices.rng())?;
+    let directory = statistics.0.with_file_name("");
+    let uuid = devices.rng().uuid().to_owned();
+    let subchannel: Subchannel = subchannel(devices.rng())?;
+    check_usable(&mut devices.open()?)?;
+
+    let mut reader = File::open(&statistics.0)?;
+    fs::write(format!("/sys/bus/mdev/devices/{uuid}/remove"), "1")?;
+    check(
+        !directory.exists(),
+        "the directory is still there without its device",
+    )?;
+    let mut text = String::new();
+    check_errno(
+        "reading what was removed",
+        reader.read_to_string(&mut text),
+        libc::EIO,
+    )?;
+
+    subchannel.bind(Some(&uuid), &mut |_| {})?;
+    check_eq("starts of a new device", statistics.get("starts")?, 0)?;
+    check_usable(&mut open(&Mdev::find(&uuid)?, devices.backend())?)
+}
+
+/// How many lines of the kernel's log are about the driver.
+fn lines_in_log() -> TestResult<usize> {
+    let output = Command::new("dmesg").output()?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    Ok(text
+        .lines()
+        .filter(|line| line.contains("vfio_ccw") || line.contains("vfio-ccw"))
+        .count())
+}
+
+fn flood(devices: &Devices) -> TestResult {
+    let mut channel = devices.open()?;
+    let nop = program("orb prefetch=no\nccw nop")?;
+    let guest = map(&mut channel, &nop)?;
+    let before = lines_in_log()?;
+    for _ in 0..100 {
+        let _ = channel.start(transport());
+        let _ = channel.device().pwrite(&[0xff; 8], COMMANDS);
+        // It is refused when the status of the last one is there to be taken.
+        let _ = channel.start(nop.orb);
+        let _ = channel.irb();
+        let _ = devices.open();
+    }
+    let lines = lines_in_log()? - before;
+    check(lines <= 2, format!("{lines} lines for 100 rounds"))?;
+    channel.device().reset()?;
+    guest.unmap(channel.device_mut()).map_err(Failure::from)
+}

@@ -1,0 +1,637 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Status of the device's own initiative: keys on the 3270, and its display going and coming.
+
+use std::{
+    sync::atomic::{
+        AtomicBool,
+        Ordering, //
+    },
+    thread,
+    time::{
+        Duration,
+        Instant, //
+    }, //
+};
+
+use ccw::{
+    channel::Channel,
+    guest::GuestMemory,
+    program::Program, //
+};
+use ccwchain::{
+    irb::Irb,
+    scsw::{
+        DeviceStatus,
+        FunctionControl, //
+    }, //
+};
+
+use crate::{
+    bench::{
+        check,
+        check_eq,
+        check_errno,
+        check_usable,
+        map,
+        pinned,
+        program,
+        run_text,
+        start_suspended,
+        Case,
+        Devices,
+        Failure,
+        TestResult,
+        SILENCE,
+        TIMEOUT, //
+    },
+    extra_regions::{
+        clear,
+        command,
+        halt,
+        retry,
+        CLEAR,
+        HALT, //
+    },
+    host_side::Host, //
+};
+
+pub(crate) const TESTS: &[Case] = &[
+    ("an attention comes to an idle device", idle),
+    ("an attention is announced once and stays to be read", once),
+    ("attentions that are read one by one all come", one_by_one),
+    ("what was typed can be read after its attention", typed),
+    (
+        "a device end comes when the display goes, and when it comes",
+        display,
+    ),
+    (
+        "the status of an ended program is read before an attention",
+        behind_end,
+    ),
+    (
+        "an attention is read before the status of a program",
+        before_end,
+    ),
+    ("an attention does not end a suspended program", suspended),
+    (
+        "a suspended program is halted behind an attention",
+        |devices| end_behind(devices, HALT),
+    ),
+    (
+        "a suspended program is cleared behind an attention",
+        |devices| end_behind(devices, CLEAR),
+    ),
+    (
+        "a reset ends a suspended program behind an attention",
+        reset_behind,
+    ),
+    (
+        "a start right after an attention is taken is not busy",
+        start_after,
+    ),
+    ("an attention keeps no start from ending", start_with),
+    (
+        "an attention behind a halt is read behind its status",
+        behind_halt,
+    ),
+    ("an attention to a closed device is not kept", closed),
+    ("attentions during resets leave a usable device", resets),
+    (
+        "a reset drops no attention that comes behind it",
+        after_reset,
+    ),
+    (
+        "an attention to one device is not announced by the other",
+        other_device,
+    ),
+    (
+        "many attentions without a reader leave the last one to be read",
+        many,
+    ),
+    ("an attention comes after many were not read", after_many),
+    (
+        "status that does not fit is added to the last of its kind",
+        accumulated,
+    ),
+    (
+        "a program can be started and ends behind attentions",
+        start_behind,
+    ),
+    (
+        "a full queue lets a suspended program be halted",
+        halt_with_full_queue,
+    ),
+    (
+        "ten thousand starts in a storm of attentions each have one end",
+        storm,
+    ),
+];
+
+/// ENTER, in front of what was typed.
+const ENTER: u8 = 0x7d;
+
+/// How much status waits for the user at most.
+const QUEUED: usize = 15;
+
+/// The 3270, and who types on it. What was typed is read at the end, so that the terminal has room.
+struct Typist {
+    host: Host,
+    channel: Channel,
+}
+
+impl Typist {
+    fn new(devices: &Devices) -> TestResult<Self> {
+        let host = Host::new()?;
+        let channel = devices.open_terminal()?;
+        Ok(Self { host, channel })
+    }
+
+    fn press(&self) -> TestResult {
+        self.host.type_in(&[ENTER])
+    }
+
+    /// Waits for a status of the device's own initiative, with nothing in front of it.
+    fn expect(&mut self, status: DeviceStatus) -> TestResult<Irb> {
+        let irb = self.channel.wait(TIMEOUT)?;
+        let irb = irb.ok_or_else(|| format!("no {status} came"))?;
+        check(
+            !irb.scsw().is_solicited(),
+            format!("it is solicited: {}", irb.scsw()),
+        )?;
+        check_eq("device status", irb.scsw().device_status(), status)?;
+        Ok(irb)
+    }
+
+    fn attention(&mut self) -> TestResult {
+        self.expect(DeviceStatus::ATTENTION).map(|_| ())
+    }
+
+    fn silence(&mut self) -> TestResult {
+        let irb = self.channel.wait(SILENCE)?;
+        match irb {
+            None => Ok(()),
+            Some(irb) => Err(format!("a status too many: {}", irb.scsw()).into()),
+        }
+    }
+
+    /// Takes what is there, and lets the terminal forget what was typed.
+    fn done(mut self) -> TestResult {
+        while self.channel.wait(SILENCE)?.is_some() {}
+        read_all(&mut self.channel)
+    }
+}
+
+/// Reads what was typed on the terminal.
+pub(crate) fn read_all(channel: &mut Channel) -> TestResult {
+    let read = program("area keys at 0x210000 size 1000\norg 0x11000\nccw rm,keys,sli")?;
+    let guest = map(channel, &read)?;
+    start_soon(channel, &read)?;
+    let irb = wait_end(channel)?;
+    guest.unmap(channel.device_mut())?;
+    check_eq(
+        "device status of the read",
+        irb.scsw().device_status(),
+        DeviceStatus::CHANNEL_END.union(DeviceStatus::DEVICE_END),
+    )
+}
+
+fn start_soon(channel: &Channel, program: &Program) -> TestResult {
+    Ok(retry(libc::EBUSY, || {
+        retry(libc::EAGAIN, || channel.start(program.orb))
+    })?)
+}
+
+fn wait_end(channel: &mut Channel) -> TestResult<Irb> {
+    let irb = channel.wait_end(TIMEOUT, &mut Vec::new())?;
+    Ok(irb.ok_or_else(|| "the program does not end".to_owned())?)
+}
+
+/// A no-operation whose memory stays mapped until the device is closed.
+fn nop(channel: &mut Channel) -> TestResult<Program> {
+    let nop = program("ccw nop")?;
+    map(channel, &nop)?;
+    Ok(nop)
+}
+
+fn idle(devices: &Devices) -> TestResult {
+    let mut typist = Typist::new(devices)?;
+    typist.press()?;
+    let irb = typist.expect(DeviceStatus::ATTENTION)?;
+    check_eq("functions", irb.scsw().fctl(), FunctionControl::empty())?;
+    typist.silence()?;
+    typist.done()
+}
+
+fn once(devices: &Devices) -> TestResult {
+    let mut typist = Typist::new(devices)?;
+    typist.press()?;
+    check(typist.channel.wait_signal(TIMEOUT)?, "no signal came")?;
+    check(
+        !typist.channel.wait_signal(SILENCE)?,
+        "a second signal came",
+    )?;
+    for _ in 0..2 {
+        let status = typist.channel.irb()?.scsw().device_status();
+        check_eq("device status", status, DeviceStatus::ATTENTION)?;
+    }
+    typist.done()
+}
+
+fn one_by_one(devices: &Devices) -> TestResult {
+    let mut typist = Typist::new(devices)?;
+    for _ in 0..20 {
+        typist.press()?;
+        typist.attention()?;
+    }
+    typist.silence()?;
+    typist.done()
+}
+
+fn typed(devices: &Devices) -> TestResult {
+    let mut typist = Typist::new(devices)?;
+    read_all(&mut typist.channel)?;
+    for text in [[ENTER, 0x40, 0x41], [ENTER, 0xff, 0x01]] {
+        typist.host.type_in(&text)?;
+        typist.attention()?;
+        let [a, b, c] = text;
+        let program = format!(
+            "area keys at 0x200000 size 1000\nccw rm,keys,sli\n\
+             expect residual=997\nexpect data keys X'{a:02x}{b:02x}{c:02x}'"
+        );
+        run_text(&mut typist.channel, &program)?;
+    }
+    Ok(())
+}
+
+fn display(devices: &Devices) -> TestResult {
+    let mut typist = Typist::new(devices)?;
+    for _ in 0..3 {
+        let host = Host::new()?;
+        let hung_up = host.hang_up()?;
+        typist.expect(DeviceStatus::DEVICE_END)?;
+        hung_up.connect()?;
+        typist.expect(DeviceStatus::DEVICE_END)?;
+    }
+    typist.silence()?;
+    check_usable(&mut typist.channel)
+}
+
+fn behind_end(devices: &Devices) -> TestResult {
+    let mut typist = Typist::new(devices)?;
+    let nop = nop(&mut typist.channel)?;
+    typist.channel.start(nop.orb)?;
+    thread::sleep(SILENCE);
+    typist.press()?;
+    thread::sleep(SILENCE);
+    let irb = typist.channel.wait(TIMEOUT)?;
+    let ends = irb.is_some_and(|irb| irb.scsw().ends_start());
+    check(ends, "the end of the program is not the first status")?;
+    typist.attention()?;
+    typist.silence()?;
+    typist.done()
+}
+
+fn before_end(devices: &Devices) -> TestResult {
+    let mut typist = Typist::new(devices)?;
+    let nop = nop(&mut typist.channel)?;
+    typist.press()?;
+    thread::sleep(SILENCE);
+    typist.channel.start(nop.orb)?;
+    thread::sleep(SILENCE);
+    typist.attention()?;
+    let irb = typist.channel.wait(TIMEOUT)?;
+    let ends = irb.is_some_and(|irb| irb.scsw().ends_start());
+    check(ends, "the end of the program is not the second status")?;
+    typist.silence()?;
+    typist.done()
+}
+
+fn suspended(devices: &Devices) -> TestResult {
+    let mut typist = Typist::new(devices)?;
+    let (program, _guest) = start_suspended(&mut typist.channel)?;
+    let during = pinned()?;
+    for _ in 0..3 {
+        typist.press()?;
+        let irb = typist.channel.wait(TIMEOUT)?;
+        let status = irb.map(|irb| irb.scsw().device_status());
+        check_eq("device status", status, Some(DeviceStatus::ATTENTION))?;
+        check_eq("KiB pinned", pinned()?, during)?;
+        let second = typist.channel.start(program.orb);
+        check_errno("second start", second, libc::EBUSY)?;
+    }
+    typist.channel.device().reset()?;
+    typist.done()
+}
+
+fn end_behind(devices: &Devices, what: u32) -> TestResult {
+    let mut typist = Typist::new(devices)?;
+    let before = pinned()?;
+    let (_, guest) = start_suspended(&mut typist.channel)?;
+    typist.press()?;
+    let irb = typist.channel.wait(TIMEOUT)?;
+    check(irb.is_some(), "no attention came")?;
+    retry(libc::EBUSY, || command(&typist.channel, what))?;
+    let irb = typist.channel.wait(TIMEOUT)?;
+    check(irb.is_some(), "no status of the command came")?;
+    check_eq("KiB pinned", pinned()?, before)?;
+    guest.unmap(typist.channel.device_mut())?;
+    check_usable(&mut typist.channel)?;
+    typist.done()
+}
+
+fn reset_behind(devices: &Devices) -> TestResult {
+    let mut typist = Typist::new(devices)?;
+    let before = pinned()?;
+    let (_, guest) = start_suspended(&mut typist.channel)?;
+    typist.press()?;
+    check(typist.channel.wait(TIMEOUT)?.is_some(), "no attention came")?;
+    typist.channel.device().reset()?;
+    check_eq("KiB pinned", pinned()?, before)?;
+    guest.unmap(typist.channel.device_mut())?;
+    check_usable(&mut typist.channel)?;
+    typist.done()
+}
+
+fn start_after(devices: &Devices) -> TestResult {
+    let mut typist = Typist::new(devices)?;
+    let nop = nop(&mut typist.channel)?;
+    for round in 0..30 {
+        typist.press()?;
+        typist.attention()?;
+        let started = typist.channel.start(nop.orb);
+        started.map_err(|error| format!("start {round}: {error}"))?;
+        wait_end(&mut typist.channel)?;
+    }
+    typist.done()
+}
+
+/// The end of a program and an attention, which come about at the same time.
+fn start_with(devices: &Devices) -> TestResult {
+    let mut typist = Typist::new(devices)?;
+    let nop = nop(&mut typist.channel)?;
+    for round in 0..10 {
+        let mut seen = (0, 0);
+        thread::scope(|scope| -> TestResult {
+            let pressed = scope.spawn(|| Host::new()?.type_in(&[ENTER]));
+            while !pressed.is_finished() && seen.0 < 10_000 {
+                start_soon(&typist.channel, &nop)?;
+                seen.0 += 1;
+                wait_all(&mut typist.channel, &mut seen, round)?;
+            }
+            pressed
+                .join()
+                .map_err(|_| "the other thread has panicked".to_owned())?
+        })?;
+        // QEMU keeps no attention that comes while the subchannel has status.
+        let late = take_all(&mut typist.channel)?.len();
+        let attentions = seen.1 + late;
+        check(
+            attentions <= 1,
+            format!("{attentions} attentions came for one"),
+        )?;
+    }
+    typist.done()
+}
+
+/// Waits for the end of a program; counts the attentions on the way.
+fn wait_all(channel: &mut Channel, seen: &mut (usize, usize), round: usize) -> TestResult {
+    let mut others = Vec::new();
+    let end = channel.wait_end(TIMEOUT, &mut others)?;
+    check(
+        end.is_some(),
+        format!("round {round}: a program has no end"),
+    )?;
+    seen.1 += others.len();
+    Ok(())
+}
+
+fn behind_halt(devices: &Devices) -> TestResult {
+    let mut typist = Typist::new(devices)?;
+    halt(&typist.channel)?;
+    thread::sleep(SILENCE);
+    typist.press()?;
+    thread::sleep(SILENCE);
+    let irb = typist.channel.wait(TIMEOUT)?;
+    let functions = irb.map(|irb| irb.scsw().fctl());
+    check_eq("functions", functions, Some(FunctionControl::HALT))?;
+    typist.attention()?;
+    typist.done()
+}
+
+fn closed(devices: &Devices) -> TestResult {
+    let typist = Typist::new(devices)?;
+    let Typist { host, channel } = typist;
+    drop(channel);
+    host.type_in(&[ENTER])?;
+    thread::sleep(SILENCE);
+    let mut typist = Typist::new(devices)?;
+    typist.silence()?;
+    typist.press()?;
+    typist.attention()?;
+    typist.done()
+}
+
+fn resets(devices: &Devices) -> TestResult {
+    let mut typist = Typist::new(devices)?;
+    thread::scope(|scope| -> TestResult {
+        let pressed = scope.spawn(|| -> TestResult {
+            let host = Host::new()?;
+            (0..30).try_for_each(|_| host.type_in(&[ENTER]))
+        });
+        while !pressed.is_finished() {
+            typist.channel.device().reset()?;
+        }
+        pressed
+            .join()
+            .map_err(|_| "the other thread has panicked".to_owned())?
+    })?;
+    while typist.channel.wait(SILENCE)?.is_some() {}
+    typist.press()?;
+    typist.attention()?;
+    check_usable(&mut typist.channel)?;
+    typist.done()
+}
+
+fn after_reset(devices: &Devices) -> TestResult {
+    let mut typist = Typist::new(devices)?;
+    for _ in 0..10 {
+        typist.channel.device().reset()?;
+        typist.press()?;
+        typist.attention()?;
+    }
+    typist.done()
+}
+
+fn other_device(devices: &Devices) -> TestResult {
+    let mut typist = Typist::new(devices)?;
+    let mut other = devices.open()?;
+    typist.press()?;
+    typist.attention()?;
+    check(!other.wait_signal(SILENCE)?, "the other one is signalled")?;
+    typist.done()
+}
+
+fn press_often(typist: &Typist, times: usize) -> TestResult {
+    (0..times).try_for_each(|_| {
+        typist.press()?;
+        // The next one is a status of its own only if the host has taken this one.
+        thread::sleep(Duration::from_millis(5));
+        Ok(())
+    })
+}
+
+/// Takes all status; how much there was.
+fn take_all(channel: &mut Channel) -> TestResult<Vec<Irb>> {
+    let mut taken = Vec::new();
+    while let Some(irb) = channel.wait(SILENCE)? {
+        taken.push(irb);
+    }
+    Ok(taken)
+}
+
+fn many(devices: &Devices) -> TestResult {
+    let mut typist = Typist::new(devices)?;
+    press_often(&typist, QUEUED + 20)?;
+    let taken = take_all(&mut typist.channel)?;
+    check_eq("statuses", taken.len(), QUEUED)?;
+    for irb in taken {
+        let status = irb.scsw().device_status();
+        check_eq("device status", status, DeviceStatus::ATTENTION)?;
+    }
+    typist.done()
+}
+
+fn after_many(devices: &Devices) -> TestResult {
+    let mut typist = Typist::new(devices)?;
+    for _ in 0..2 {
+        press_often(&typist, QUEUED + 5)?;
+        take_all(&mut typist.channel)?;
+        typist.press()?;
+        typist.attention()?;
+        typist.silence()?;
+    }
+    typist.done()
+}
+
+fn accumulated(devices: &Devices) -> TestResult {
+    let mut typist = Typist::new(devices)?;
+    press_often(&typist, QUEUED)?;
+    let host = Host::new()?;
+    let hung_up = host.hang_up()?;
+    thread::sleep(SILENCE);
+    hung_up.connect()?;
+    thread::sleep(SILENCE);
+    let taken = take_all(&mut typist.channel)?;
+    check_eq("statuses", taken.len(), QUEUED)?;
+    let last = taken.last().map(|irb| irb.scsw().device_status());
+    check_eq(
+        "device status of the last one",
+        last,
+        Some(DeviceStatus::ATTENTION.union(DeviceStatus::DEVICE_END)),
+    )?;
+    check_usable(&mut typist.channel)
+}
+
+fn start_behind(devices: &Devices) -> TestResult {
+    let mut typist = Typist::new(devices)?;
+    let nop = nop(&mut typist.channel)?;
+    press_often(&typist, QUEUED - 1)?;
+    typist.channel.start(nop.orb)?;
+    thread::sleep(SILENCE);
+    let taken = take_all(&mut typist.channel)?;
+    check_eq("statuses", taken.len(), QUEUED)?;
+    let last_ends = taken.last().is_some_and(|irb| irb.scsw().ends_start());
+    check(last_ends, "the end of the program is not the last status")?;
+    typist.done()
+}
+
+fn halt_with_full_queue(devices: &Devices) -> TestResult {
+    let mut typist = Typist::new(devices)?;
+    let before = pinned()?;
+    start_suspended(&mut typist.channel)?;
+    press_often(&typist, QUEUED + 5)?;
+    retry(libc::EBUSY, || halt(&typist.channel))?;
+    thread::sleep(SILENCE);
+    let taken = take_all(&mut typist.channel)?;
+    let last = taken.last().map(|irb| irb.scsw().fctl());
+    check_eq(
+        "functions of the last status",
+        last,
+        Some(FunctionControl::HALT),
+    )?;
+    check_eq("KiB pinned", pinned()?, before)?;
+    clear(&typist.channel)?;
+    typist.done()
+}
+
+/// Starts, each of which has one end, while somebody types; only status may keep one waiting.
+fn storm(devices: &Devices) -> TestResult {
+    const STARTS: usize = 10_000;
+    let Typist { host, mut channel } = Typist::new(devices)?;
+    let nop = program("ccw nop")?;
+    let guest: GuestMemory = map(&mut channel, &nop)?;
+    let stop = AtomicBool::new(false);
+    let (attentions, pressed) = thread::scope(|scope| {
+        let typing = scope.spawn(|| -> TestResult<usize> {
+            let mut pressed = 0;
+            // What the terminal holds is read when all is over.
+            while !stop.load(Ordering::Relaxed) && pressed < 900 {
+                host.type_in(&[ENTER])?;
+                pressed += 1;
+            }
+            Ok(pressed)
+        });
+        let attentions = starts(&mut channel, &nop, STARTS);
+        stop.store(true, Ordering::Relaxed);
+        let pressed = typing
+            .join()
+            .map_err(|_| "the other thread has panicked".to_owned())?;
+        Ok::<_, Failure>((attentions?, pressed?))
+    })?;
+    let late = take_all(&mut channel)?.len();
+    // QEMU keeps no attention that comes while the subchannel has status.
+    check(
+        (1..=pressed).contains(&(attentions + late)),
+        format!("{pressed} attentions given, {attentions} and then {late} came"),
+    )?;
+    guest.unmap(channel.device_mut())?;
+    Typist { host, channel }.done()
+}
+
+/// How many attentions came in the meantime.
+fn starts(channel: &mut Channel, program: &Program, count: usize) -> TestResult<usize> {
+    let mut attentions = 0;
+    for i in 0..count {
+        let end = Instant::now() + TIMEOUT;
+        loop {
+            match channel
+                .start(program.orb)
+                .map_err(|error| error.raw_os_error())
+            {
+                Ok(()) => break,
+                // An attention that the host is about to take is in the way.
+                Err(Some(libc::EBUSY | libc::EAGAIN)) => {
+                    let irb = channel.wait(TIMEOUT)?;
+                    let is_attention = irb.is_some_and(|irb| !irb.scsw().is_solicited());
+                    check(
+                        is_attention && Instant::now() < end,
+                        format!("start {i} is busy without an attention"),
+                    )?;
+                    attentions += 1;
+                }
+                Err(errno) => return Err(format!("start {i}: error {errno:?}").into()),
+            }
+        }
+        let mut others = Vec::new();
+        let irb = channel.wait_end(TIMEOUT, &mut others)?;
+        check(irb.is_some(), format!("start {i} has no end"))?;
+        let is_attention = |irb: &Irb| !irb.scsw().is_solicited();
+        check(
+            others.iter().all(is_attention),
+            format!("start {i} has more than one end"),
+        )?;
+        attentions += others.len();
+    }
+    Ok(attentions)
+}

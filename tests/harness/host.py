@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What the tests in L1 can ask of the host while they run.
+
+A request is a file of one line, `host/request` in the shared folder, the answer
+is `host/reply` there: `ok` or `error TEXT` in the first line, then the payload.
+Each side writes its file under another name (`.new`) and renames it when it is
+complete; the reader removes it.  There is one request at a time.
+
+    qmp JSON                 one QMP command; payload: the JSON of its `return`
+    terminal connect         connect the display of the 3270, which is so from the start
+    terminal close           hang up
+    terminal send HEX        type these bytes
+    terminal receive SECONDS payload: the next record that the 3270 shows, in hex, the
+                             command byte first; an error when none comes in time
+    tolerate on|off          from now on, the kernel's trouble fails the run (off), or is
+                             only shown (on)
+"""
+
+import json
+import socket
+import time
+
+from terminal import Terminal
+
+POLL_SECONDS = 0.01
+QMP_SECONDS = 30
+CONNECT_SECONDS = 5
+
+
+class Refused(Exception):
+    """The request cannot be done; the text goes to who asked."""
+
+
+class Qmp:
+    """The monitor of QEMU (docs/interop/qmp-spec.rst)."""
+
+    def __init__(self, path):
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.settimeout(QMP_SECONDS)
+        self._lines = self._socket.makefile("r", encoding="utf-8")
+        self._number = 0
+        try:
+            self._socket.connect(path)
+            self._message()  # the greeting
+            self.command({"execute": "qmp_capabilities"})
+        except OSError:
+            self.close()
+            raise
+
+    def _message(self):
+        line = self._lines.readline()
+        if not line:
+            raise ConnectionResetError("QEMU has closed its monitor")
+        return json.loads(line)
+
+    def command(self, command):
+        """Execute a command and return what it returns."""
+        self._number += 1
+        self._socket.sendall(json.dumps(command | {"id": self._number}).encode())
+        # In between come events, and the answer of a command that was given up.
+        while (answer := self._message()).get("id") != self._number:
+            pass
+        if "error" in answer:
+            raise Refused(f"{answer['error']['class']}: {answer['error']['desc']}")
+        return answer["return"]
+
+    def close(self):
+        self._lines.close()
+        self._socket.close()
+
+
+class Host:
+    """The far side of a booted L1, and the thread that answers requests."""
+
+    def __init__(self, share, sockets, run):
+        self._folder = share / "host"
+        self._sockets = sockets
+        self._run = run
+        self._qmp = None
+        self.terminal = None
+        self._folder.mkdir(exist_ok=True)
+        for left in self._folder.iterdir():
+            left.unlink()
+
+    def connect(self, alive):
+        """Connect to the machine as soon as it listens, unless it is dead before."""
+        self.terminal = patiently(lambda: Terminal(f"{self._sockets}/3270"), alive)
+        self._qmp = patiently(lambda: Qmp(f"{self._sockets}/qmp"), alive)
+
+    def close(self):
+        for end in (self.terminal, self._qmp):
+            if end is not None:
+                end.close()
+
+    def serve(self, stopped):
+        """Answer requests until `stopped` is set."""
+        request, reply = self._folder / "request", self._folder / "reply"
+        while not stopped.wait(POLL_SECONDS):
+            try:
+                line = request.read_text(encoding="utf-8")
+                request.unlink()
+            except FileNotFoundError:
+                continue
+            new = reply.with_suffix(".new")
+            new.write_text(self.answer(line.strip()), encoding="utf-8")
+            new.rename(reply)
+
+    def answer(self, line):
+        """The text of the reply to a request."""
+        try:
+            payload = self._do(line)
+        except (Refused, OSError, ValueError) as error:
+            return f"error {' '.join(str(error).split())}\n"
+        except Exception as error:  # Who asked must not wait for ever.
+            self._run.fail(f"the harness failed at the request `{line}`: {error!r}")
+            return f"error {error!r}\n"
+        return f"ok\n{payload}\n" if payload is not None else "ok\n"
+
+    def _do(self, line):
+        verb, _, argument = line.partition(" ")
+        match verb, *argument.split():
+            case ["qmp", _, *_]:
+                return json.dumps(self._qmp.command(json_object(argument)))
+            case ["terminal", "connect"]:
+                if self.terminal:
+                    raise Refused("the terminal is connected already")
+                self.terminal = Terminal(f"{self._sockets}/3270")
+                if not self.terminal.answered.wait(CONNECT_SECONDS):
+                    raise Refused("the machine does not answer the terminal")
+            case ["terminal", "close"]:
+                self._connected().close()
+                self.terminal = None
+            case ["terminal", "send", data]:
+                self._connected().send(bytes.fromhex(data))
+            case ["terminal", "receive", seconds]:
+                record = self._connected().receive(float(seconds))
+                if record is None:
+                    raise Refused(f"no record came within {seconds} s")
+                return record.hex()
+            case ["tolerate", "on" | "off" as state]:
+                self._run.tolerant = state == "on"
+            case _:
+                raise Refused(f"the host does not know the request `{line}`")
+        return None
+
+    def _connected(self):
+        if self.terminal is None:
+            raise Refused("the terminal is not connected")
+        return self.terminal
+
+
+def json_object(text):
+    command = json.loads(text)
+    if not isinstance(command, dict):
+        raise ValueError(f"a QMP command is a JSON object, not {text}")
+    return command
+
+
+def patiently(connect, alive):
+    """What `connect` makes, tried again as long as nobody listens; None if the machine dies."""
+    while alive():
+        try:
+            return connect()
+        except (FileNotFoundError, ConnectionError):
+            time.sleep(0.02)
+    return None

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Where a suite has come to, by the results that it left (KTAP).
+
+The runner writes `# running: NAME` before a case, its result after it, and
+`# stopped` where the machine must be booted again.  A machine that dies leaves
+the last case without a result.
+
+usage: ktap.py BECAUSE FILE...
+
+Give the case that has no result one, because of BECAUSE, and print what is left
+to be done: the number of the first file that is not complete and the case that
+it has come to, if any.  Nothing is printed if all are complete.
+"""
+
+import pathlib
+import re
+import sys
+
+PLAN = re.compile(r"1\.\.(\d+)$")
+RESULT = re.compile(r"(?:not )?ok (\d+)\b")
+RUNNING = re.compile(r"# running: (.*)$")
+
+
+class Progress:
+    """What results say about how far the suite has come."""
+
+    def __init__(self, text):
+        self.planned = None
+        self.done = 0
+        self.begun = None
+        self.has_result = True
+        for line in text.splitlines():
+            if plan := PLAN.match(line):
+                self.planned = int(plan[1])
+            elif result := RESULT.match(line):
+                self.done, self.has_result = int(result[1]), True
+            elif running := RUNNING.match(line):
+                self.begun, self.has_result = running[1], False
+
+    def is_complete(self):
+        return self.planned is not None and self.has_result and self.done >= self.planned
+
+
+def death(text, because):
+    """The lines that are missing in the results of a suite that died within a case."""
+    progress = Progress(text)
+    if progress.has_result:
+        return ""
+    cut = "" if text.endswith("\n") else "\n"
+    return f"{cut}# the machine died: {because}\nnot ok {progress.done + 1} {progress.begun}\n"
+
+
+def main(because, *paths):
+    for number, path in enumerate(map(pathlib.Path, paths), start=1):
+        text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+        lines = death(text, because)
+        if lines:
+            with path.open("a", encoding="utf-8") as results:
+                results.write(lines)
+        progress = Progress(text + lines)
+        if not progress.is_complete():
+            print(number, progress.begun or "")
+            return
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 3:
+        sys.exit(__doc__)
+    main(*sys.argv[1:])
