@@ -46,7 +46,7 @@ boot_suite() { # boot_suite NAME ARGS...: l1/conformance with these arguments
 
 # The C driver may bring the machine down: the suite goes on behind the case at
 # which it did, so often.
-more_boots=15
+more_boots=30
 
 # Boot again until the suite has come to its end on the C driver.
 finish_c() {
