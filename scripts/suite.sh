@@ -76,8 +76,9 @@ compare() {
     local rc=0
     in_root python3 -B "$top/tests/conformance/table.py" --results "$share" \
         --differences "$top/docs/differences.md" >"$table" 2>&1 || rc=$?
-    # A row is stale only if all cases were run.
-    if ((rc)) && [ -n "${FILTER:-}" ] && grep -q '^[0-9]* cases: ' "$table"; then
+    # A row is stale only if all cases were run; and what the C driver does by chance need not show
+    # in each `make test`, where stale rows are therefore not judged.
+    if ((rc)) && [ -n "${FILTER:-}${stale_rows_may_be:-}" ] && grep -q '^[0-9]* cases: ' "$table"; then
         sed -i '/^error: the row /d' "$table"
         ! grep -q '^error: ' "$table"
     else
