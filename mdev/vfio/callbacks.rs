@@ -63,9 +63,11 @@ impl<T: Operations> Device<T> {
     unsafe extern "C" fn release_callback(vdev: *mut bindings::vfio_device) {
         let this = vdev.cast::<Self>();
 
-        // SAFETY: The last reference is gone; the core frees the memory after this.
+        // SAFETY: The last reference is gone; the core frees the memory after this, when no work item
+        // is left that uses it.
         unsafe {
             if (*this).ready {
+                (*this).wait_for_unmap();
                 (*this).data.assume_init_drop();
             }
         }

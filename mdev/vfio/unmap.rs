@@ -219,7 +219,8 @@ impl<T: Operations> Device<T> {
     pub fn let_go_soon(&self) {
         self.add_unmap(0, u64::MAX);
 
-        // SAFETY: The work is initialised, and lives until `wait_for_unmap` has returned.
+        // SAFETY: The work is initialised, and lives until `wait_for_unmap` has returned,
+        // which the release of the device calls.
         unsafe { bindings::mdev_queue_work(self.unmap_state().work.get()) };
     }
 
