@@ -12,6 +12,7 @@ import unittest
 
 from boot import Run, watch
 from host import Host, patiently
+from terminal import TERMINAL_TYPE_IS
 
 NEGOTIATION = bytes.fromhex("fffd19fffb19fffd00fffb00fffd18fffa1801fff0")
 BOOM = {"error": {"class": "DeviceNotFound", "desc": "Device 'boom' not found"}}
@@ -61,7 +62,8 @@ class Machine:
         self.terminals += 1
         with connection:
             connection.sendall(NEGOTIATION)
-            connection.recv(4096)  # the type of the terminal
+            # The type of the terminal; what is typed may come right behind it.
+            connection.recv(len(TERMINAL_TYPE_IS), socket.MSG_WAITALL)
             while data := connection.recv(4096):
                 connection.sendall(b"\xf5" + data)
 
