@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # For people.  The kernel's make reads Kbuild.
 
-.PHONY: help demo test conformance fuzz coverage cost mutations module install clean
+.PHONY: help demo test conformance scenario fuzz coverage cost mutations module install clean
 
 help:
 	@echo 'make demo      build all that is needed, boot an s390x Linux in QEMU and run channel'
@@ -11,6 +11,8 @@ help:
 	@echo 'make conformance  the conformance suite alone, on our driver and on the C driver, and a'
 	@echo '               table of both; FILTER=words takes the cases with these words in their'
 	@echo '               names, DEBUG=1 the kernel with slow checks and our driver (C=1: both)'
+	@echo 'make scenario  a guest of an unmodified QEMU uses passed-through devices; NAME=name takes'
+	@echo '               one scenario, BACKEND=container or iommufd one back end'
 	@echo 'make fuzz      TARGET=translate SECONDS=60: fuzz a target of tests/fuzz for so long'
 	@echo 'make coverage  line coverage of ccwchain, and the lines that no test comes to'
 	@echo 'make cost      instructions per CCW and IDAW (needs valgrind)'
@@ -33,6 +35,9 @@ test:
 
 conformance:
 	@scripts/conformance
+
+scenario:
+	@scripts/scenario
 
 fuzz:
 	@scripts/fuzz run $(TARGET) $(SECONDS)

@@ -1,5 +1,6 @@
 # Where the kernel's source and build are, and what is built for it: of the plain
-# kernel, or with DEBUG=1 of the debug kernel.  Sourced after lib.sh.
+# kernel, with DEBUG=1 of the debug kernel, with L2=1 of the kernel of L2.  Sourced
+# after lib.sh.
 # shellcheck shell=bash
 # shellcheck disable=SC2034,SC2154
 
@@ -13,6 +14,10 @@ case $debug in
     ;;
 *) die "DEBUG=$DEBUG is neither 0 (the plain kernel) nor 1 (the debug kernel)" ;;
 esac
+if [ -n "${L2:-}" ]; then
+    variant=-l2
+    kernel_configs=("$top/scripts/kernel.l2.config")
+fi
 
 KERNEL_SOURCE=${KERNEL_SOURCE:+$(realpath "$KERNEL_SOURCE")}
 export KERNEL_SOURCE

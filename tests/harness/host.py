@@ -120,16 +120,11 @@ class Host:
         verb, _, argument = line.partition(" ")
         match verb, *argument.split():
             case ["qmp", _, *_]:
-                return json.dumps(self._qmp.command(json_object(argument)))
+                return json.dumps(self.qmp(json_object(argument)))
             case ["terminal", "connect"]:
-                if self.terminal:
-                    raise Refused("the terminal is connected already")
-                self.terminal = Terminal(f"{self._sockets}/3270")
-                if not self.terminal.answered.wait(CONNECT_SECONDS):
-                    raise Refused("the machine does not answer the terminal")
+                self.connect_terminal()
             case ["terminal", "close"]:
-                self._connected().close()
-                self.terminal = None
+                self.close_terminal()
             case ["terminal", "send", data]:
                 self._connected().send(bytes.fromhex(data))
             case ["terminal", "receive", seconds]:
@@ -142,6 +137,23 @@ class Host:
             case _:
                 raise Refused(f"the host does not know the request `{line}`")
         return None
+
+    def qmp(self, command):
+        """Execute a QMP command and return what it returns."""
+        return self._qmp.command(command)
+
+    def connect_terminal(self):
+        """Connect the display of the 3270."""
+        if self.terminal:
+            raise Refused("the terminal is connected already")
+        self.terminal = Terminal(f"{self._sockets}/3270")
+        if not self.terminal.answered.wait(CONNECT_SECONDS):
+            raise Refused("the machine does not answer the terminal")
+
+    def close_terminal(self):
+        """Hang up."""
+        self._connected().close()
+        self.terminal = None
 
     def _connected(self):
         if self.terminal is None:

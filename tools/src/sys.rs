@@ -282,7 +282,7 @@ impl NumberRequest {
     /// # Safety
     ///
     /// The kernel must not take the argument of that number for an address.
-    const unsafe fn new(number: libc::Ioctl) -> Self {
+    pub const unsafe fn new(number: libc::Ioctl) -> Self {
         Self(number)
     }
 }

@@ -1,0 +1,357 @@
+# SPDX-License-Identifier: GPL-2.0
+"""L1 and L2 as a scenario sees them: two machines that take commands."""
+
+import json
+import pathlib
+import re
+import shlex
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "harness"))
+
+from boot import Run
+from console import trouble
+from display import Display
+
+POLL_SECONDS = 0.02
+COMMAND_SECONDS = 30
+BOOT_SECONDS = 240
+
+TERMINAL = "0.0.000a"
+RNG = "0.0.0042"
+SPARE = "0.0.0043"
+
+
+class Failed(Exception):
+    """Something is not as a scenario demands."""
+
+
+def check(is_so, what):
+    """Fail unless it is so."""
+    if not is_so:
+        raise Failed(what)
+
+
+def wait_for(what, condition, seconds):
+    """Return what `condition` gives once that is true; fail if it is not in time."""
+    end = time.monotonic() + seconds
+    while not (result := condition()):
+        if time.monotonic() > end:
+            raise Failed(f"{what}: not within {seconds} s")
+        time.sleep(POLL_SECONDS)
+    return result
+
+
+class Tail:
+    """A file of the shared folder that grows."""
+
+    def __init__(self, path):
+        self.path = path
+        self._read = 0
+        self._begun = ""
+
+    def lines(self):
+        """The lines that are new since the last call."""
+        try:
+            with open(self.path, "rb") as file:
+                file.seek(self._read)
+                new = file.read()
+        except FileNotFoundError:
+            return []
+        self._read += len(new)
+        *lines, self._begun = (self._begun + new.decode(errors="backslashreplace")).split("\n")
+        return [line.rstrip("\r") for line in lines]
+
+
+class L1(Run):
+    """The machine that loads the module; `scripts/l1/agent` runs in it."""
+
+    def __init__(self, args, tell):
+        super().__init__(args)
+        self.tell = tell
+        self._folder = args.share / "agent"
+        self._folder.mkdir(exist_ok=True)
+        for left in self._folder.iterdir():
+            left.unlink()
+        self.is_up = False
+
+    def asked(self, words):
+        if words == ["agent"]:
+            self.is_up = True
+        else:
+            super().asked(words)
+
+    def run(self, command, seconds=COMMAND_SECONDS):
+        """Run a command; return what it prints; fail if it fails."""
+        status, output = self.attempt(command, seconds)
+        if status != 0:
+            raise Failed(f"L1: `{command}` ends with {status}: {output}")
+        return output
+
+    def attempt(self, command, seconds=COMMAND_SECONDS):
+        """Run a command; return its exit status and what it prints."""
+        reply = self._folder / "reply"
+        reply.unlink(missing_ok=True)
+        new = self._folder / "command.new"
+        new.write_text(command + "\n", encoding="utf-8")
+        new.rename(self._folder / "command")
+        wait_for(f"L1: `{command}`", lambda: reply.exists() or self.failures, seconds)
+        if not reply.exists():
+            raise Failed(f"L1: {self.failures[0]}")
+        output = (self._folder / "output").read_text(encoding="utf-8", errors="replace").strip()
+        return int(reply.read_text()), output
+
+    def end(self):
+        """Power L1 off."""
+        new = self._folder / "command.new"
+        new.write_text("@end\n", encoding="utf-8")
+        new.rename(self._folder / "command")
+
+    def subchannel(self, device):
+        """The subchannel of a device number, once the kernel has found it."""
+        find = f'readlink -f /sys/bus/ccw/devices/{device} | sed -n "s,.*/\\(.*\\)/{device},\\1,p"'
+        return wait_for(f"L1: device {device}", lambda: self.run(find), 30)
+
+    def pinned(self):
+        """How many pages the driver has pinned, by its own statistics."""
+        statistics = self.run("cat /sys/kernel/debug/vfio_ccw/*/statistics")
+        return sum(int(pages) for pages in re.findall(r"^pages_pinned (\d+)$", statistics, re.MULTILINE))
+
+
+class Guest:
+    """L2, and the QEMU in L1 that it runs in."""
+
+    def __init__(self, l1, number, backend):
+        self.l1 = l1
+        self.backend = backend
+        self.devices = {}  # by their names in QEMU: the device number in L2
+        self._folder = f"/run/l2-{number}"
+        self._console = Tail(l1.share / f"l2-{number}.console")
+        self._qmp = Tail(l1.share / f"l2-{number}.qmp")
+        self._log = f"/share/l2-{number}.qemu"
+        self._lines = []
+        self._answers = []
+        self.events = []
+        self._number = 0
+
+    def start(self, devices):
+        """Start QEMU with devices (NAME: (UUID, NUMBER)) and wait until L2 is up."""
+        folder = self._folder
+        options = [
+            *("-M", "s390-ccw-virtio", "-accel", "tcg", "-m", "128", "-nodefaults", "-display", "none"),
+            *("-kernel", "/run/l2-kernel", "-initrd", "/run/l2-initrd"),
+            *("-append", "console=ttysclp0 quiet"),
+            *("-chardev", f"pipe,id=console,path={folder}/console", "-device", "sclpconsole,chardev=console"),
+            *("-chardev", f"pipe,id=qmp,path={folder}/qmp", "-mon", "chardev=qmp,mode=control"),
+        ]
+        if self.backend == "iommufd":
+            options += ["-object", "iommufd,id=iommufd0"]
+        for name, (uuid, number) in devices.items():
+            options += ["-device", self._device(name, uuid, number)]
+            self.devices[name] = number
+        qemu = shlex.join(["qemu-system-s390x", *options])
+        self.l1.run(
+            f"mkdir {folder} && cd {folder} && mkfifo console.in console.out qmp.in qmp.out\n"
+            "[ -e /run/l2-kernel ] || cp /share/l2-kernel /share/l2-initrd /run/\n"
+            f"cat console.out >/share/{self._console.path.name} &\n"
+            f"cat qmp.out >/share/{self._qmp.path.name} &\n"
+            f"{qemu} >{self._log} 2>&1 & echo $! >pid"
+        )
+        self.command("qmp_capabilities")
+        self.wait_up()
+
+    def _device(self, name, uuid, number):
+        device = f"vfio-ccw,id={name},sysfsdev=/sys/bus/mdev/devices/{uuid},devno=fe.{number[2:]}"
+        return device + (",iommufd=iommufd0" if self.backend == "iommufd" else "")
+
+    def is_running(self):
+        """Whether QEMU is."""
+        return self.l1.attempt(f"kill -0 $(cat {self._folder}/pid)")[0] == 0
+
+    def kill(self, signal="KILL"):
+        """Kill QEMU, and wait until it is gone."""
+        self.l1.attempt(f"kill -{signal} $(cat {self._folder}/pid)")
+        self.wait_gone()
+
+    def wait_gone(self):
+        """Wait until QEMU has ended."""
+        wait_for("QEMU ends", lambda: not self.is_running(), 30)
+        self.devices.clear()
+
+    def qemu_says(self):
+        """What QEMU has printed."""
+        return self.l1.run(f"cat {self._log}")
+
+    def _listen(self):
+        for line in self._console.lines():
+            if what := trouble(line):
+                raise Failed(f"L2: {what}: {line}")
+            self._lines.append(line)
+
+    def wait_line(self, pattern, seconds):
+        """Wait for a line of the console; return its match and the lines before it."""
+
+        def found():
+            self._listen()
+            for at, line in enumerate(self._lines):
+                if match := re.match(pattern, line):
+                    before, self._lines = self._lines[:at], self._lines[at + 1 :]
+                    return match, before
+            return None
+
+        return wait_for(f"L2: a line {pattern!r} on its console", found, seconds)
+
+    def wait_up(self):
+        """Wait until L2 takes commands."""
+        self.wait_line("@up", BOOT_SECONDS)
+
+    def send(self, command):
+        """Have L2 begin a command; return its number."""
+        self._number += 1
+        line = shlex.quote(f"{self._number} {command}")
+        self.l1.run(f"printf '%s\\n' {line} >{self._folder}/console.in")
+        return self._number
+
+    def attempt(self, command, seconds=COMMAND_SECONDS):
+        """Run a command in L2; return its exit status and what it prints."""
+        number = self.send(command)
+        match, output = self.wait_line(rf"@done {number} (\d+)", seconds)
+        return int(match[1]), "\n".join(output).strip()
+
+    def run(self, command, seconds=COMMAND_SECONDS):
+        """Run a command in L2; return what it prints; fail if it fails."""
+        status, output = self.attempt(command, seconds)
+        if status != 0:
+            raise Failed(f"L2: `{command}` ends with {status}: {output}")
+        return output
+
+    def _hear(self):
+        for line in self._qmp.lines():
+            message = json.loads(line)
+            if "event" in message:
+                self.events.append(message)
+            elif "QMP" not in message:
+                self._answers.append(message)
+
+    def command(self, name, **arguments):
+        """Execute a QMP command of L2's QEMU."""
+        line = shlex.quote(json.dumps({"execute": name, "arguments": arguments}))
+        self.l1.run(f"printf '%s\\n' {line} >{self._folder}/qmp.in")
+
+        def answered():
+            self._hear()
+            return self._answers
+
+        wait_for(f"QEMU answers {name}", answered, COMMAND_SECONDS)
+        answer = self._answers.pop(0)
+        if "error" in answer:
+            raise Failed(f"QEMU: {name}: {answer['error']['desc']}")
+        return answer["return"]
+
+    def plug(self, name, uuid, number):
+        """device_add."""
+        options = dict(pair.split("=", 1) for pair in self._device(name, uuid, number).split(",")[1:])
+        self.command("device_add", driver="vfio-ccw", **options)
+        self.devices[name] = number
+
+    def unplug(self, name):
+        """device_del, until QEMU says that it is done."""
+        self.command("device_del", id=name)
+        self.wait_unplugged(name)
+
+    def wait_unplugged(self, name):
+        """Wait until QEMU has let go of a device."""
+
+        def is_deleted():
+            self._hear()
+            return any(
+                event["event"] == "DEVICE_DELETED" and event["data"].get("device") == name for event in self.events
+            )
+
+        wait_for(f"QEMU lets go of {name}", is_deleted, COMMAND_SECONDS)
+        self.events.clear()
+        del self.devices[name]
+
+
+class Lab:
+    """What the scenarios of one boot of L1 share."""
+
+    def __init__(self, l1, backend, is_short, tell):
+        self.l1 = l1
+        self.backend = backend
+        self.is_short = is_short
+        self.tell = tell
+        self.display = Display(l1.host.terminal)
+        self._guest = None
+        self._guests = 0
+        self.uuids = {}  # of the mediated devices, by device numbers in L1
+        self.subchannels = {}
+
+    def bind(self, device):
+        """Take a device for vfio-ccw; its UUID."""
+        if device not in self.uuids:
+            self.subchannels[device] = self.l1.subchannel(device)
+            output = self.l1.run(f"ccw bind {self.subchannels[device]}")
+            self.uuids[device] = re.search(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", output)[0]
+        return self.uuids[device]
+
+    def guest(self, **devices):
+        """An L2 with these devices (by their names: a device of L1 and a number in L2): the one
+        that runs, or a new one."""
+        wanted = {name: (self.bind(device), number) for name, (device, number) in devices.items()}
+        if self._guest and self._guest.is_running():
+            for name, (uuid, number) in wanted.items():
+                if name not in self._guest.devices:
+                    self._guest.plug(name, uuid, number)
+            return self._guest
+        self._guests += 1
+        start = time.monotonic()
+        self._guest = Guest(self.l1, self._guests, self.backend)
+        self._guest.start(wanted)
+        self.tell(f"L2 is up after {time.monotonic() - start:.0f} s")
+        return self._guest
+
+    def drop_guest(self):
+        """End the QEMU that runs, if any."""
+        if self._guest and self._guest.is_running():
+            self._guest.kill()
+        self._guest = None
+
+    def qmp(self, name, **arguments):
+        """Execute a QMP command of L1's machine."""
+        return self.l1.host.qmp({"execute": name, "arguments": arguments})
+
+    def disconnect(self):
+        """The display hangs up."""
+        self.l1.host.close_terminal()
+
+    def connect(self):
+        """The display comes back."""
+        self.l1.host.connect_terminal()
+        self.display = Display(self.l1.host.terminal)
+
+    def recover(self):
+        """Behind a scenario that has failed: no L2, and a display."""
+        self.drop_guest()
+        if not self.l1.host.terminal:
+            self.connect()
+
+    def forget(self, device):
+        """A mediated device is gone."""
+        del self.uuids[device]
+
+    def usable_in_l1(self, device):
+        """The device works without QEMU, too."""
+        self.l1.run(f"ccw run {self.uuids[device]} demo/sense-id.ccw")
+
+    def release(self, device):
+        """Give a device back to its own driver."""
+        if device in self.uuids:
+            self.l1.run(f"ccw release {self.subchannels[device]}")
+            self.forget(device)
+
+    def release_all(self):
+        """Give all devices back."""
+        for device in list(self.uuids):
+            self.release(device)

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Run scenarios: boot L1 with our module, and in it an unmodified QEMU with L2.
+
+Exit status: 0 if all that was run is as promised and the consoles are clean.
+"""
+
+import argparse
+import pathlib
+import sys
+import threading
+import time
+
+from lab import L1, Failed, Lab
+from scenarios import ALL, SHORT
+from boot import boot, report
+
+START_SECONDS = 120
+
+
+class Results:
+    """What came of the scenarios, told as it comes."""
+
+    def __init__(self):
+        self.start = time.monotonic()
+        self.passed, self.failed = [], []
+
+    def tell(self, text):
+        print(f"{time.monotonic() - self.start:6.0f} s  {text}", flush=True)
+
+
+def serve(l1, args, results):
+    """Run the scenarios one after the other, then power L1 off."""
+    try:
+        until = time.monotonic() + START_SECONDS
+        while not l1.is_up:
+            if l1.failures or time.monotonic() > until:
+                raise Failed("L1 does not come up")
+            time.sleep(0.05)
+        l1.run(". l1/devices.sh; load_driver rust", 60)
+        lab = Lab(l1, args.backend, args.short, results.tell)
+        for name in args.names:
+            one(lab, name, results)
+            if l1.failures:
+                break
+        lab.drop_guest()
+        lab.release_all()
+        l1.run("rmmod vfio_ccw")
+    except Failed as failure:
+        results.tell(f"FAILED: {failure}")
+        l1.fail(str(failure))
+    l1.end()
+
+
+def one(lab, name, results):
+    function, seconds = ALL[name]
+    results.tell(f"{name}: {function.__doc__}")
+    start = time.monotonic()
+    try:
+        function(lab)
+    except Failed as failure:
+        results.failed.append(name)
+        results.tell(f"FAILED {name}: {failure}")
+        lab.recover()
+    else:
+        results.passed.append(name)
+        results.tell(f"ok {name}, {time.monotonic() - start:.0f} s")
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Run scenarios of a guest that uses passed-through devices.")
+    parser.add_argument("--kernel", required=True)
+    parser.add_argument("--initrd", required=True)
+    parser.add_argument("--share", required=True, type=pathlib.Path)
+    parser.add_argument("--log", required=True)
+    parser.add_argument("--seconds", type=int, required=True, help="time limit of all")
+    parser.add_argument("--backend", choices=("container", "iommufd"), default="container")
+    parser.add_argument("--short", action="store_true", help="a part of them, and less of each")
+    parser.add_argument("names", nargs="*")
+    args = parser.parse_args()
+    args.silence = None
+    for name in args.names:
+        if name not in ALL:
+            sys.exit(f"error: there is no scenario {name!r}; there are: {' '.join(ALL)}")
+    args.names = args.names or list(SHORT if args.short else ALL)
+
+    (args.share / "job.sh").write_text("sh l1/agent\n", encoding="utf-8")
+    results = Results()
+    l1 = L1(args, results.tell)
+    threading.Thread(target=serve, args=(l1, args, results), daemon=True).start()
+    try:
+        boot(args, l1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    results.tell(f"{len(results.passed)} passed, {len(results.failed)} failed")
+    if l1.failures:
+        report(l1.failures, args.log)
+    sys.exit(1 if l1.failures or results.failed else 0)
+
+
+if __name__ == "__main__":
+    main()
