@@ -70,8 +70,11 @@ def disconnect(lab):
     is_usable(lab, guest)
     lab.disconnect()
     lab.tell("the display has hung up")
-    guest.attempt(f"l2 write {TUB} 01 100 1", 60)
+    # It waits in the driver until there is a display again.
+    guest.run(f"l2 write {TUB} 01 100 1 &")
     lab.connect()
+    waits = "pidof l2 >/dev/null"
+    wait_for("what was written meanwhile ends", lambda: guest.attempt(waits)[0] != 0, 60)
     is_usable(lab, guest)
     lab.tell("it is back, and usable")
 
