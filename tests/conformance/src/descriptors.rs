@@ -407,6 +407,16 @@ fn unmap_beside_starts(devices: &Devices) -> TestResult {
     channel.device().reset()?;
     while channel.wait(SILENCE)?.is_some() {}
     check_eq("KiB pinned", pinned()?, before)?;
+    // Pins were refused for a while, so that the last unmapping came to its end. Who gets EAGAIN
+    // tries again, as QEMU does.
+    let end = Instant::now() + TIMEOUT;
+    while let Err(error) = channel.start(sense_id.orb) {
+        if error.raw_os_error() != Some(libc::EAGAIN) || Instant::now() > end {
+            return Err(error.into());
+        }
+        thread::sleep(SILENCE);
+    }
+    check(channel.wait(TIMEOUT)?.is_some(), "no status came")?;
     guest.unmap(channel.device_mut())?;
     check_usable(&mut channel)
 }
