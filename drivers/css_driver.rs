@@ -17,8 +17,7 @@ use crate::{
     },
     triggers::{
         Kept,
-        Surroundings,
-        Triggers, //
+        Surroundings, //
     },
 };
 use kernel::{
@@ -70,10 +69,8 @@ impl css::Driver for CssDriver {
     const ID_TABLE: css::IdTable = &ID_TABLE;
 
     fn state(&self, dev: &css::Device<Core<'_>>) -> Kept {
-        SubchannelState::new(Surroundings {
-            triggers: Triggers::default(),
-            observer: Observer::new(self.context.clone(), dev.into()),
-        })
+        let observer = Observer::new(self.context.clone(), dev.into());
+        SubchannelState::new(Surroundings::new(observer))
     }
 
     fn probe(

@@ -37,7 +37,8 @@ use crate::{
     },
     triggers::{
         self,
-        Kept, //
+        Kept,
+        StatusTimer, //
     },
 };
 use ccwchain::translator::{
@@ -104,6 +105,7 @@ pub(crate) struct Device {
     pub(crate) context: Arc<Context>,
     pub(crate) sch: Arc<Subchannel<Kept>>,
     pub(crate) statistics: Arc<Statistics>,
+    timer: Arc<StatusTimer>,
     _shown: Pin<KBox<File<Shown>>>,
     _life: Span,
     /// For messages that a user can cause.
@@ -123,6 +125,12 @@ impl Device {
         pin_init::pin_init_scope(move || {
             let statistics = Arc::new(Statistics::new(), GFP_KERNEL)?;
             let shown = Shown::new(statistics.clone(), sch.clone(), &context.debugfs)?;
+            let timer = StatusTimer::new(sch.clone(), |sch| {
+                if let Ok(mut sch) = sch.lock() {
+                    sch.time_is_over();
+                }
+            });
+            let timer = Arc::pin_init(timer, GFP_KERNEL)?;
             let id = sch.device().id();
             let life = Span::new(context.clone(), id, 2, ["create", "remove"]);
 
@@ -130,6 +138,7 @@ impl Device {
                 context,
                 sch,
                 statistics,
+                timer,
                 _shown: shown,
                 _life: life,
                 messages <- RateLimit::new(msecs_to_jiffies(MESSAGE_INTERVAL)),
@@ -177,6 +186,7 @@ impl Device {
             return Err(ENODEV);
         }
         sch.outside.observer.statistics = Some(self.statistics.clone());
+        sch.outside.timer = Some(self.timer.clone());
         Ok(())
     }
 
@@ -236,7 +246,8 @@ impl Operations for Device {
         let old = dev.sch.lock().map(|mut sch| {
             sch.close();
             let triggers = core::mem::take(&mut sch.outside.triggers);
-            (triggers, sch.outside.observer.statistics.take())
+            let statistics = sch.outside.observer.statistics.take();
+            (triggers, statistics, sch.outside.timer.take())
         });
         drop(old);
     }

@@ -51,6 +51,13 @@ pub(crate) trait Outside {
 
     /// The user is to be interrupted.
     fn interrupt(&mut self, irq: Irq);
+
+    /// The user takes status.
+    fn takes_status(&mut self);
+
+    /// Returns whether the status that the user took last may still be on its way to the guest.
+    /// Then [`SubchannelState::time_is_over`] follows when it has had time enough.
+    fn defers(&mut self) -> bool;
 }
 
 /// What is kept of a subchannel under its lock.
@@ -62,6 +69,13 @@ pub(crate) struct SubchannelState<O> {
     generation: u64,
     /// Whether a request is being worked on, even if it has become void meanwhile.
     translating: bool,
+    /// Whether the user has taken status of which it is not known that the guest has it.
+    ///
+    /// The user is not interrupted for more of it then: QEMU keeps one status for its guest, and the
+    /// next that it reads takes the place of one that the guest has not tested yet.
+    ///
+    /// While this is true, no status waits that was announced.
+    on_its_way: bool,
     irbs: IrbQueue,
     crws: CrwQueue,
     pub(crate) outside: O,
@@ -74,6 +88,7 @@ impl<O: Outside> SubchannelState<O> {
             fsm: State::default(),
             generation: 0,
             translating: false,
+            on_its_way: false,
             irbs: IrbQueue::default(),
             crws: CrwQueue::default(),
             outside,
@@ -116,6 +131,7 @@ impl<O: Outside> SubchannelState<O> {
     pub(crate) fn close(&mut self) {
         // It is refused only while something is in progress, which was ended before.
         let _ = self.fire(Event::Disabled);
+        self.on_its_way = false;
         self.irbs = IrbQueue::default();
         self.crws = CrwQueue::default();
     }
@@ -132,6 +148,7 @@ impl<O: Outside> SubchannelState<O> {
     ///
     /// `Busy` also when the user has to take status before there can be more of it.
     pub(crate) fn request(&mut self) -> Result<u64, Refusal> {
+        self.guest_has_status();
         self.fire(Event::Request)?;
         self.translating = true;
         if !self.irbs.has_room() {
@@ -143,6 +160,7 @@ impl<O: Outside> SubchannelState<O> {
 
     /// Accepts a request for a halt or clear function, as [`Self::request`] does.
     pub(crate) fn halt_or_clear(&mut self) -> Result<(), Refusal> {
+        self.guest_has_status();
         self.fire(Event::HaltOrClear)?;
         // Room for the status that ends the start function is kept already.
         if !self.is_running() && !self.irbs.has_room() {
@@ -181,7 +199,29 @@ impl<O: Outside> SubchannelState<O> {
 
     /// Takes the oldest status.
     pub(crate) fn take_irb(&mut self) -> Option<Entry> {
-        self.irbs.pop()
+        let entry = self.irbs.pop()?;
+        self.on_its_way = true;
+        self.outside.takes_status();
+        Some(entry)
+    }
+
+    /// The guest asks for something, so it has tested the status that there was.
+    fn guest_has_status(&mut self) {
+        if core::mem::take(&mut self.on_its_way) {
+            self.announce(Irq::Io);
+        }
+    }
+
+    #[cfg(not(CONFIG_RUST))]
+    pub(crate) fn is_on_its_way(&self) -> bool {
+        self.on_its_way
+    }
+
+    /// The time has passed that [`Outside::defers`] has asked for.
+    pub(crate) fn time_is_over(&mut self) {
+        if self.on_its_way {
+            self.announce(Irq::Io);
+        }
     }
 
     /// The status that waits for the user.
@@ -207,8 +247,19 @@ impl<O: Outside> SubchannelState<O> {
             Irq::Request => false,
         };
         if waits {
-            self.outside.interrupt(irq);
+            self.interrupt_user(irq);
         }
+    }
+
+    /// Interrupts the user, for status only when the guest has what the user took last.
+    fn interrupt_user(&mut self, irq: Irq) {
+        if irq == Irq::Io {
+            if self.on_its_way && self.outside.defers() {
+                return;
+            }
+            self.on_its_way = false;
+        }
+        self.outside.interrupt(irq);
     }
 
     /// Queues the status that the subchannel has presented, and tells the user. Returns `None` when
@@ -238,7 +289,7 @@ impl<O: Outside> SubchannelState<O> {
             host: true,
         });
         if first {
-            self.outside.interrupt(Irq::Io);
+            self.interrupt_user(Irq::Io);
         }
         if ends {
             // The table ends a start function in progress without fail.
@@ -251,7 +302,7 @@ impl<O: Outside> SubchannelState<O> {
     pub(crate) fn report(&mut self, crw: Crw) {
         if self.fsm != State::Closed {
             self.crws.push(crw);
-            self.outside.interrupt(Irq::Crw);
+            self.interrupt_user(Irq::Crw);
         }
     }
 }
@@ -273,17 +324,26 @@ mod tests {
     const SECONDARY: u32 = 0x02;
     const PENDING: u32 = 0x01;
 
-    /// Counts the I/O interrupts.
+    /// Counts the I/O interrupts; what it has taken is on its way for as long as that says.
     #[derive(Default)]
-    struct User(u32);
+    struct User {
+        interrupts: u32,
+        on_its_way: bool,
+    }
 
     impl Outside for User {
         fn fires(&mut self, _: State, _: Event) {}
 
         fn interrupt(&mut self, irq: Irq) {
             if irq == Irq::Io {
-                self.0 += 1;
+                self.interrupts += 1;
             }
+        }
+
+        fn takes_status(&mut self) {}
+
+        fn defers(&mut self) -> bool {
+            self.on_its_way
         }
     }
 
@@ -416,12 +476,54 @@ mod tests {
         for _ in 0..3 {
             assert!(sch.interrupt(irb(ALERT)).is_ok());
         }
-        assert!(sch.outside.0 == 1);
+        assert!(sch.outside.interrupts == 1);
         for announced in [2, 3, 3] {
             assert!(sch.take_irb().is_some());
             sch.announce(Irq::Io);
-            assert!(sch.outside.0 == announced);
+            assert!(sch.outside.interrupts == announced);
         }
+        Ok(())
+    }
+
+    /// A subchannel whose user has taken one status just now, and not been told of the next.
+    fn with_status_on_its_way() -> Subchannel {
+        let mut sch = open();
+        sch.outside.on_its_way = true;
+        for _ in 0..2 {
+            assert!(sch.interrupt(irb(ALERT)).is_ok());
+        }
+        assert!(sch.take_irb().is_some());
+        sch.announce(Irq::Io);
+        assert!(sch.outside.interrupts == 1);
+        sch
+    }
+
+    #[test]
+    fn status_is_not_announced_while_other_is_on_its_way_to_the_guest() -> Result<(), Refusal> {
+        let mut sch = with_status_on_its_way();
+        assert!(sch.interrupt(irb(ALERT)).is_ok());
+        sch.time_is_over();
+        assert!(sch.outside.interrupts == 1);
+
+        sch.outside.on_its_way = false;
+        sch.time_is_over();
+        assert!(sch.outside.interrupts == 2);
+        sch.time_is_over();
+        assert!(sch.outside.interrupts == 2);
+        Ok(())
+    }
+
+    #[test]
+    fn a_request_shows_that_the_guest_has_its_status() -> Result<(), Refusal> {
+        let mut sch = with_status_on_its_way();
+        sch.request()?;
+        assert!(sch.outside.interrupts == 2);
+
+        let mut sch = with_status_on_its_way();
+        sch.halt_or_clear()?;
+        assert!(sch.outside.interrupts == 2);
+        assert!(sch.halt_or_clear().is_ok());
+        assert!(sch.outside.interrupts == 2);
         Ok(())
     }
 

@@ -12,10 +12,25 @@ use crate::{
         SubchannelState, //
     },
 };
+use kernel::{
+    sync::Arc,
+    time::{
+        Delta,
+        Instant,
+        Monotonic, //
+    },
+};
 use mdev::{
+    css::Subchannel,
     eventfd::EventFd,
+    timer::Timer,
     vfio::Trigger, //
 };
+
+/// How long status may take from the user, who has read it, to the guest, who tests it.
+///
+/// Long enough for a virtual CPU to be scheduled, and too short to be noticed at a terminal.
+const WAY_TO_GUEST: Delta = Delta::from_millis(20);
 
 /// What the driver keeps of a subchannel under its lock.
 pub(crate) type Kept = SubchannelState<Surroundings>;
@@ -24,6 +39,23 @@ pub(crate) type Kept = SubchannelState<Surroundings>;
 pub(crate) struct Surroundings {
     pub(crate) triggers: Triggers,
     pub(crate) observer: Observer,
+    /// What ends the time that status has for its way; while the device is open.
+    pub(crate) timer: Option<Arc<StatusTimer>>,
+    status_taken: Instant<Monotonic>,
+}
+
+/// Calls [`Kept::time_is_over`].
+pub(crate) type StatusTimer = Timer<Arc<Subchannel<Kept>>>;
+
+impl Surroundings {
+    pub(crate) fn new(observer: Observer) -> Self {
+        Self {
+            triggers: Triggers::default(),
+            observer,
+            timer: None,
+            status_taken: Instant::now(),
+        }
+    }
 }
 
 /// The events that the user wants to be signalled.
@@ -57,6 +89,22 @@ impl Outside for Surroundings {
     fn interrupt(&mut self, irq: Irq) {
         if let Some(trigger) = self.triggers.of(irq) {
             trigger.signal();
+        }
+    }
+
+    fn takes_status(&mut self) {
+        self.status_taken = Instant::now();
+    }
+
+    fn defers(&mut self) -> bool {
+        let left = WAY_TO_GUEST - self.status_taken.elapsed();
+
+        match &self.timer {
+            Some(timer) if left > Delta::ZERO => {
+                timer.start(left);
+                true
+            }
+            _ => false,
         }
     }
 }

@@ -196,6 +196,16 @@ void mdev_queue_work(struct work_struct *work)
 	queue_work(system_dfl_wq, work);
 }
 
+void mdev_init_delayed_work(struct delayed_work *work, work_func_t func)
+{
+	INIT_DELAYED_WORK(work, func);
+}
+
+void mdev_mod_delayed_work(struct delayed_work *work, unsigned long delay)
+{
+	mod_delayed_work(system_dfl_wq, work, delay);
+}
+
 void mdev_reinit_completion(struct completion *x)
 {
 	reinit_completion(x);

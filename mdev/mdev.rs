@@ -16,5 +16,6 @@ pub mod eventfd;
 pub mod mediated;
 pub mod random;
 pub mod ratelimit;
+pub mod timer;
 pub mod trace;
 pub mod vfio;

@@ -39,6 +39,14 @@ pub(crate) const TESTS: &[Case] = &[
         not_replaced,
     ),
     (
+        "status is not announced until that before has had time to reach the guest",
+        time_to_reach_guest,
+    ),
+    (
+        "status is announced at once when the guest starts something",
+        guest_has_status,
+    ),
+    (
         "a user who takes no status is refused, and loses none",
         full_queue,
     ),
@@ -126,6 +134,41 @@ fn not_replaced(devices: &Devices) -> TestResult {
     check_cpa(&channel, nop(orb, 0))?;
     check(channel.wait_signal(TIMEOUT)?, "no second signal came")?;
     check_cpa(&channel, nop(orb, 1))
+}
+
+/// Has two programs run, and takes the status of the first. Returns what it was before that.
+fn take_first_of_two(channel: &mut Channel, orb: Orb) -> TestResult<Instant> {
+    channel.start(nop(orb, 0))?;
+    check(channel.wait_signal(TIMEOUT)?, "no signal came")?;
+    start_for(channel, nop(orb, 1), TIMEOUT)?;
+    thread::sleep(SILENCE);
+    let before = Instant::now();
+    check_cpa(channel, nop(orb, 0))?;
+    Ok(before)
+}
+
+fn time_to_reach_guest(devices: &Devices) -> TestResult {
+    let mut channel = devices.open()?;
+    let orb = nops(&mut channel)?;
+    let before = take_first_of_two(&mut channel, orb)?;
+    check(channel.wait_signal(TIMEOUT)?, "no second signal came")?;
+    let pause = before.elapsed();
+    check(
+        pause >= Duration::from_millis(20),
+        format!("it came after {pause:?}"),
+    )?;
+    check_cpa(&channel, nop(orb, 1))
+}
+
+fn guest_has_status(devices: &Devices) -> TestResult {
+    let mut channel = devices.open()?;
+    let orb = nops(&mut channel)?;
+    take_first_of_two(&mut channel, orb)?;
+    channel.start(nop(orb, 2))?;
+    check(channel.wait_signal(Duration::ZERO)?, "it was not")?;
+    check_cpa(&channel, nop(orb, 1))?;
+    check(channel.wait_signal(TIMEOUT)?, "no third signal came")?;
+    check_cpa(&channel, nop(orb, 2))
 }
 
 fn full_queue(devices: &Devices) -> TestResult {

@@ -29,6 +29,7 @@ use crate::{
     state::{
         Crw,
         Irq,
+        Outside,
         State,
         SubchannelState, //
     },
@@ -294,12 +295,19 @@ impl Driver {
         match call {
             Call::Open => self.open(),
             Call::Start => {
+                self.hardware.ledger.on_its_way = false;
                 if self.try_lock_io(slot) {
                     self.tasks[slot] = Some(Task::StartRequest);
                 }
             }
-            Call::Halt => self.halt_or_clear(slot, Channel::halt),
-            Call::Clear => self.halt_or_clear(slot, Channel::clear),
+            Call::Halt | Call::Clear => {
+                self.hardware.ledger.on_its_way = false;
+                let function = match call {
+                    Call::Halt => Channel::halt,
+                    _ => Channel::clear,
+                };
+                self.halt_or_clear(slot, function);
+            }
             Call::Read => {
                 self.sch.outside.io = false;
                 self.failed.0 = false;
@@ -417,6 +425,9 @@ impl Driver {
                 Some(Task::ReadAnnounce)
             }
             Task::ReadAnnounce => {
+                if self.has(Fault::AnnouncesTooSoon) && !self.sch.irbs().is_empty() {
+                    self.sch.outside.interrupt(Irq::Io);
+                }
                 if !self.has(Fault::NeverAnnouncesAgain) {
                     self.sch.announce(Irq::Io);
                 }

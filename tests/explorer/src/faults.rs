@@ -51,10 +51,14 @@ pub(crate) enum Fault {
     GivesUpTooSoon,
     /// A program is started though so much status has come since its request.
     StartsWithoutRoom,
+    /// Status that was not announced at first is not announced later.
+    TimerIsIgnored,
+    /// Status is announced while other is on its way to the guest.
+    AnnouncesTooSoon,
 }
 
 impl Fault {
-    pub(crate) const ALL: [Self; 23] = [
+    pub(crate) const ALL: [Self; 25] = [
         Self::StartsUnchecked,
         Self::StartedLater,
         Self::StartKeepsTheOld,
@@ -78,5 +82,7 @@ impl Fault {
         Self::DeliversAnother,
         Self::GivesUpTooSoon,
         Self::StartsWithoutRoom,
+        Self::TimerIsIgnored,
+        Self::AnnouncesTooSoon,
     ];
 }

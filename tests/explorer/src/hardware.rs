@@ -163,6 +163,10 @@ pub(crate) struct Eventfds {
     pub(crate) generation: u64,
     pub(crate) io: bool,
     pub(crate) crw: bool,
+    /// The status that the user took last has had time enough to reach the guest.
+    pub(crate) late: bool,
+    /// The timer runs that waits for this.
+    pub(crate) timer: bool,
     /// Those that were signalled since this was last cleared.
     pub(crate) signalled: (bool, bool),
 }
@@ -183,5 +187,14 @@ impl Outside for Eventfds {
             Irq::Crw => (self.crw, self.signalled.1) = (true, true),
             Irq::Request => {}
         }
+    }
+
+    fn takes_status(&mut self) {
+        self.late = false;
+    }
+
+    fn defers(&mut self) -> bool {
+        self.timer |= !self.late;
+        !self.late
     }
 }

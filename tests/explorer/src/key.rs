@@ -102,9 +102,10 @@ pub(crate) fn key(driver: &mut Driver) -> u64 {
     channel.with_program(program).hash(h);
     core::mem::discriminant(&eventfds.state).hash(h);
     (eventfds.io, eventfds.crw, driver.failed).hash(h);
+    (eventfds.late, eventfds.timer, driver.sch.is_on_its_way()).hash(h);
 
     let ledger = &driver.hardware.ledger;
-    (ledger.stuck, programs.of(ledger.last)).hash(h);
+    (ledger.stuck, ledger.on_its_way, programs.of(ledger.last)).hash(h);
     ledger
         .unanswered
         .map(|(program, generation)| (programs.of(program), generations.of(generation)))

@@ -49,6 +49,8 @@ pub(crate) struct Ledger {
     pub(crate) owed: Vec<Owed>,
     /// The status in region 0 that no read has brought to the user.
     pub(crate) shown: Option<u16>,
+    /// The user has taken status that the guest may not have tested yet.
+    pub(crate) on_its_way: bool,
     /// The start function whose end has not been presented, and its generation.
     pub(crate) unanswered: Option<(u32, u64)>,
     /// The program that was started last.
@@ -89,6 +91,7 @@ impl Ledger {
     pub(crate) fn closed(&mut self) {
         self.owed.clear();
         self.shown = None;
+        self.on_its_way = false;
     }
 
     /// Returns what is presented for `status`. It is owed to the user if `taken`.
@@ -137,6 +140,7 @@ impl Ledger {
             "status that a read could not deliver is shown again",
         );
         self.shown = Some(serial);
+        self.on_its_way = true;
 
         let Some(first) = self.owed.first().copied() else {
             return self.promise(false, "no status is made up, or outlives what it answers");

@@ -29,6 +29,10 @@ pub(crate) enum Move {
     Look,
     /// The device or the channel does something.
     Channel(Act),
+    /// What the user has read last has had time enough to reach the guest.
+    Time,
+    /// The timer expires.
+    Timer,
     /// The only channel path is varied off.
     VaryOff,
     /// A channel path comes back.
@@ -42,7 +46,7 @@ impl Move {
     pub(crate) fn is_event(self, driver: &Driver) -> bool {
         match self {
             Self::Step(slot, _) => driver.times_out(slot),
-            Self::Interrupt | Self::Look => false,
+            Self::Interrupt | Self::Look | Self::Timer => false,
             _ => true,
         }
     }
@@ -64,6 +68,8 @@ impl Move {
             Self::Interrupt => "the interrupt comes".into(),
             Self::Look => "the host looks at the subchannel".into(),
             Self::Channel(act) => format!("the channel: {act:?}"),
+            Self::Time => "the guest has had time for its status".into(),
+            Self::Timer => "the timer expires".into(),
             Self::VaryOff => "the path is varied off".into(),
             Self::Online => "a path comes back".into(),
             Self::Vanish => "the device goes".into(),
@@ -117,6 +123,12 @@ pub(crate) fn moves(driver: &Driver, mut f: impl FnMut(Move)) {
         }
         f(Move::Vanish);
     }
+    if driver.hardware.ledger.on_its_way {
+        f(Move::Time);
+    }
+    if driver.sch.outside.timer {
+        f(Move::Timer);
+    }
     for call in Call::ALL {
         if driver.can(call) && (driver.scope.reports || call != Call::ReadCrw) {
             f(Move::Call(call));
@@ -134,6 +146,11 @@ pub(crate) fn apply(driver: &mut Driver, what: Move) -> Result<(), &'static str>
         Move::Interrupt => driver.irq(),
         Move::Look => driver.event(),
         Move::Channel(act) => driver.hardware.channel.act(act),
+        Move::Time => {
+            driver.hardware.ledger.on_its_way = false;
+            driver.sch.outside.late = true;
+        }
+        Move::Timer => driver.timer(),
         Move::VaryOff => driver.vary_off(),
         Move::Online => driver.online(),
         Move::Vanish => driver.hardware.vanish(),
@@ -169,6 +186,10 @@ fn check(driver: &mut Driver) -> Result<(), &'static str> {
     promise(
         !eventfds.signalled.0 || waiting > 0,
         "status that is announced can be read",
+    )?;
+    promise(
+        !eventfds.signalled.0 || !ledger.on_its_way,
+        "status is not announced while other is on its way to the guest",
     )?;
     promise(
         !eventfds.signalled.1 || reports > 0,
@@ -220,7 +241,7 @@ fn check(driver: &mut Driver) -> Result<(), &'static str> {
         "what is begun comes to an end",
     )?;
     promise(
-        waiting == 0 || eventfds.io || driver.failed.0,
+        waiting == 0 || eventfds.io || eventfds.timer || driver.failed.0,
         "status that waits is announced",
     )?;
     promise(

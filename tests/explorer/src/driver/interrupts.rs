@@ -49,6 +49,14 @@ impl Driver {
         }
     }
 
+    /// The timer of `Device` expires, perhaps one that was started for status before.
+    pub(crate) fn timer(&mut self) {
+        self.sch.outside.timer = false;
+        if !self.has(Fault::TimerIsIgnored) {
+            self.sch.time_is_over();
+        }
+    }
+
     /// `interrupts::event`.
     pub(crate) fn event(&mut self) {
         if self.hardware.channel.is_present() {
