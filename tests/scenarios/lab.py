@@ -33,12 +33,26 @@ def check(is_so, what):
         raise Failed(what)
 
 
+class Limit:
+    """The time that a scenario may take."""
+
+    end = float("inf")
+
+    @classmethod
+    def set(cls, seconds):
+        """From now on no wait is longer than that."""
+        cls.end = time.monotonic() + seconds
+
+
 def wait_for(what, condition, seconds):
     """Return what `condition` gives once that is true; fail if it is not in time."""
     end = time.monotonic() + seconds
     while not (result := condition()):
-        if time.monotonic() > end:
+        now = time.monotonic()
+        if now > end:
             raise Failed(f"{what}: not within {seconds} s")
+        if now > Limit.end:
+            raise Failed(f"{what}: the time for this scenario is over")
         time.sleep(POLL_SECONDS)
     return result
 
@@ -110,8 +124,9 @@ class L1(Run):
 
     def subchannel(self, device):
         """The subchannel of a device number, once the kernel has found it."""
-        find = f'readlink -f /sys/bus/ccw/devices/{device} | sed -n "s,.*/\\(.*\\)/{device},\\1,p"'
-        return wait_for(f"L1: device {device}", lambda: self.run(find), 30)
+        link = f"/sys/bus/ccw/devices/{device}"
+        wait_for(f"L1: device {device}", lambda: self.attempt(f"[ -e {link} ]")[0] == 0, 30)
+        return self.run(f"basename $(dirname $(readlink -f {link}))")
 
     def pinned(self):
         """How many pages the driver has pinned, by its own statistics."""
@@ -291,24 +306,26 @@ class Lab:
     def bind(self, device):
         """Take a device for vfio-ccw; its UUID."""
         if device not in self.uuids:
-            self.subchannels[device] = self.l1.subchannel(device)
+            if device not in self.subchannels:
+                self.subchannels[device] = self.l1.subchannel(device)
             output = self.l1.run(f"ccw bind {self.subchannels[device]}")
             self.uuids[device] = re.search(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", output)[0]
         return self.uuids[device]
 
-    def guest(self, **devices):
-        """An L2 with these devices (by their names: a device of L1 and a number in L2): the one
-        that runs, or a new one."""
-        wanted = {name: (self.bind(device), number) for name, (device, number) in devices.items()}
+    def guest(self, devices, names):
+        """An L2 with those of the devices (NAME: the device in L1, its number in L2) that are
+        named: the one that runs, or a new one, which gets all."""
         if self._guest and self._guest.is_running():
-            for name, (uuid, number) in wanted.items():
+            for name in names:
                 if name not in self._guest.devices:
-                    self._guest.plug(name, uuid, number)
+                    device, number = devices[name]
+                    self._guest.plug(name, self.bind(device), number)
             return self._guest
+        bound = {name: (self.bind(device), number) for name, (device, number) in devices.items()}
         self._guests += 1
         start = time.monotonic()
         self._guest = Guest(self.l1, self._guests, self.backend)
-        self._guest.start(wanted)
+        self._guest.start(bound)
         self.tell(f"L2 is up after {time.monotonic() - start:.0f} s")
         return self._guest
 
@@ -331,6 +348,10 @@ class Lab:
         self.l1.host.connect_terminal()
         self.display = Display(self.l1.host.terminal)
 
+    def logs(self):
+        """Where the consoles of all L2s are, the newest last."""
+        return [self.l1.share / f"l2-{number + 1}.console" for number in range(self._guests)]
+
     def recover(self):
         """Behind a scenario that has failed: no L2, and a display."""
         self.drop_guest()
@@ -341,15 +362,20 @@ class Lab:
         """A mediated device is gone."""
         del self.uuids[device]
 
-    def usable_in_l1(self, device):
-        """The device works without QEMU, too."""
+    def forget_subchannel(self, device):
+        """A device is gone, and all that was made for it."""
+        self.forget(device)
+        del self.subchannels[device]
+
+    def use_in_l1(self, device):
+        """Run a program without QEMU."""
         self.l1.run(f"ccw run {self.uuids[device]} demo/sense-id.ccw")
 
     def release(self, device):
         """Give a device back to its own driver."""
         if device in self.uuids:
             self.l1.run(f"ccw release {self.subchannels[device]}")
-            self.forget(device)
+            self.forget_subchannel(device)
 
     def release_all(self):
         """Give all devices back."""

@@ -10,11 +10,13 @@ import sys
 import threading
 import time
 
-from lab import L1, Failed, Lab
+from lab import L1, Failed, Lab, Limit
 from scenarios import ALL, SHORT
 from boot import boot, report
 
 START_SECONDS = 120
+END_SECONDS = 120
+LINES_SHOWN = 15
 
 
 class Results:
@@ -38,10 +40,11 @@ def serve(l1, args, results):
             time.sleep(0.05)
         l1.run(". l1/devices.sh; load_driver rust", 60)
         lab = Lab(l1, args.backend, args.short, results.tell)
-        for name in args.names:
-            one(lab, name, results)
+        for number, name in enumerate(args.names):
+            one(lab, name, f"[{number + 1}/{len(args.names)}] {name}", results)
             if l1.failures:
                 break
+        Limit.set(END_SECONDS)
         lab.drop_guest()
         lab.release_all()
         l1.run("rmmod vfio_ccw")
@@ -51,19 +54,30 @@ def serve(l1, args, results):
     l1.end()
 
 
-def one(lab, name, results):
+def one(lab, name, title, results):
     function, seconds = ALL[name]
-    results.tell(f"{name}: {function.__doc__}")
+    results.tell(f"{title}: {function.__doc__}")
     start = time.monotonic()
+    Limit.set(seconds)
     try:
         function(lab)
     except Failed as failure:
         results.failed.append(name)
         results.tell(f"FAILED {name}: {failure}")
+        show_last_lines(lab.logs())
+        Limit.set(END_SECONDS)
         lab.recover()
     else:
         results.passed.append(name)
         results.tell(f"ok {name}, {time.monotonic() - start:.0f} s")
+
+
+def show_last_lines(logs):
+    for log in logs[-1:]:
+        print(f"          the last lines of {log}:", flush=True)
+        text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+        for line in text.splitlines()[-LINES_SHOWN:]:
+            print(f"            {line}", flush=True)
 
 
 def main():
@@ -81,7 +95,7 @@ def main():
     for name in args.names:
         if name not in ALL:
             sys.exit(f"error: there is no scenario {name!r}; there are: {' '.join(ALL)}")
-    args.names = args.names or list(SHORT if args.short else ALL)
+    args.names = args.names or list(SHORT[args.backend] if args.short else ALL)
 
     (args.share / "job.sh").write_text("sh l1/agent\n", encoding="utf-8")
     results = Results()

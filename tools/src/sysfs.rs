@@ -244,6 +244,8 @@ impl Subchannel {
         if self.driver().as_deref() == Some(DRIVER) {
             write(&driver_path(DRIVER).join("unbind"), &id.0)?;
             tell(format!("{id} unbound from {DRIVER}"));
+        }
+        if self.driver().is_none() {
             write(&driver_path("io_subchannel").join("bind"), &id.0)?;
             tell(format!("{id} bound to io_subchannel"));
         }

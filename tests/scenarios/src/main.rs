@@ -114,8 +114,8 @@ fn storm(tub: &str) -> Outcome {
 }
 
 fn suspend(mdev: &str) -> Outcome {
-    let text =
-        "orb suspend=yes\narea sense at 0x20000 size 32\nccw nop,,cc\nccw sense,sense,suspend";
+    let text = "program suspended\norb suspend=yes\narea sense at 0x20000 size 32\n\
+                ccw nop,,cc\nccw sense,sense,suspend";
     let programs = program::read("suspended", text, &|_| {
         Err(std::io::ErrorKind::NotFound.into())
     })?;
