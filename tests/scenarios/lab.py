@@ -148,6 +148,7 @@ class Guest:
         self._lines = []
         self._answers = []
         self.events = []
+        self.qemu = ""  # its command line
         self._number = 0
 
     def start(self, devices):
@@ -165,13 +166,13 @@ class Guest:
         for name, (uuid, number) in devices.items():
             options += ["-device", self._device(name, uuid, number)]
             self.devices[name] = number
-        qemu = shlex.join(["qemu-system-s390x", *options])
+        self.qemu = shlex.join(["qemu-system-s390x", *options])
         self.l1.run(
             f"mkdir {folder} && cd {folder} && mkfifo console.in console.out qmp.in qmp.out\n"
             "[ -e /run/l2-kernel ] || cp /share/l2-kernel /share/l2-initrd /run/\n"
             f"cat console.out >/share/{self._console.path.name} &\n"
             f"cat qmp.out >/share/{self._qmp.path.name} &\n"
-            f"{qemu} >{self._log} 2>&1 & echo $! >pid"
+            f"{self.qemu} >{self._log} 2>&1 & echo $! >pid"
         )
         self.command("qmp_capabilities")
         self.wait_up()

@@ -5,29 +5,55 @@ Exit status: 0 if all that was run is as promised and the consoles are clean.
 """
 
 import argparse
+import json
 import pathlib
 import sys
 import threading
 import time
 
 from lab import L1, Failed, Lab, Limit
+from demo import demo
 from scenarios import ALL, SHORT
 from boot import boot, report
 
+DEMO = {"demo": (demo, 900)}
 START_SECONDS = 120
 END_SECONDS = 120
 LINES_SHOWN = 15
 
 
+class Cast:
+    """A recording that asciinema plays: asciicast, version 2."""
+
+    def __init__(self, path):
+        header = {"version": 2, "width": 160, "height": 40, "idle_time_limit": 2, "title": "make demo-qemu"}
+        self._file = path.open("w", encoding="utf-8")
+        self._start = time.monotonic()
+        self._line(header)
+
+    def _line(self, value):
+        self._file.write(json.dumps(value) + "\n")
+        self._file.flush()
+
+    def add(self, text):
+        self._line([round(time.monotonic() - self._start, 3), "o", text + "\r\n"])
+
+
 class Results:
     """What came of the scenarios, told as it comes."""
 
-    def __init__(self):
+    def __init__(self, cast):
         self.start = time.monotonic()
         self.passed, self.failed = [], []
+        self._cast = cast and Cast(cast)
 
     def tell(self, text):
-        print(f"{time.monotonic() - self.start:6.0f} s  {text}", flush=True)
+        before = f"{time.monotonic() - self.start:6.0f} s  "
+        for line in text.splitlines():
+            print(before + line, flush=True)
+            if self._cast:
+                self._cast.add(before + line)
+            before = " " * len(before)
 
 
 def serve(l1, args, results):
@@ -55,7 +81,7 @@ def serve(l1, args, results):
 
 
 def one(lab, name, title, results):
-    function, seconds = ALL[name]
+    function, seconds = (ALL | DEMO)[name]
     results.tell(f"{title}: {function.__doc__}")
     start = time.monotonic()
     Limit.set(seconds)
@@ -89,16 +115,19 @@ def main():
     parser.add_argument("--seconds", type=int, required=True, help="time limit of all")
     parser.add_argument("--backend", choices=("container", "iommufd"), default="container")
     parser.add_argument("--short", action="store_true", help="a part of them, and less of each")
+    parser.add_argument("--demo", type=pathlib.Path, metavar="CAST", help="the demo, recorded in that file")
     parser.add_argument("names", nargs="*")
     args = parser.parse_args()
     args.silence = None
     for name in args.names:
         if name not in ALL:
             sys.exit(f"error: there is no scenario {name!r}; there are: {' '.join(ALL)}")
+    if args.demo:
+        args.names = list(DEMO)
     args.names = args.names or list(SHORT[args.backend] if args.short else ALL)
 
     (args.share / "job.sh").write_text("sh l1/agent\n", encoding="utf-8")
-    results = Results()
+    results = Results(args.demo)
     l1 = L1(args, results.tell)
     threading.Thread(target=serve, args=(l1, args, results), daemon=True).start()
     try:

@@ -229,6 +229,7 @@ def vanished(lab):
 
 def killed(lab):
     """QEMU is killed while a program is in flight and another device is at work."""
+    lab.drop_guest()  # A new L2 with all devices is up sooner than one finds those that it lost.
     guest = with_terminal(lab)
     suspend(lab)
     guest.run(f"l2 storm {TUB} &")

@@ -13,6 +13,7 @@ use std::{
         Read,
         Write, //
     },
+    iter,
     os::fd::AsFd,
     process::ExitCode,
     thread,
@@ -28,6 +29,7 @@ use ccw::{
         NumberRequest, //
     },
     sysfs::Mdev,
+    text::to_ebcdic,
     vfio::{
         Backend,
         Device, //
@@ -37,7 +39,8 @@ use ccw::{
 const HELP: &str = "\
 l2 - what the scenarios do in L2
 
-usage: l2 write TUB COMMAND SIZE SEED   write SIZE made bytes with a channel command (hex)
+usage: l2 show TUB TEXT                 clear the screen and write TEXT to it
+       l2 write TUB COMMAND SIZE SEED   write SIZE made bytes with a channel command (hex)
        l2 read TUB                      wait for an attention, print what is read, in hex
        l2 echo TUB COUNT                so many numbers go out, each must come back
        l2 storm TUB                     write without end
@@ -53,6 +56,11 @@ const SET_WRITE_COMMAND: NumberRequest = unsafe { NumberRequest::new(0x3304) };
 
 const READ_MODIFIED: u32 = 0x06;
 const WRITE: u32 = 0x01;
+const ERASE_WRITE: u32 = 0x05;
+/// In a record to the terminal, a write control character: the keyboard is free.
+const KEYBOARD_RESTORE: u8 = 0xc2;
+/// A space in EBCDIC.
+const SPACE: u8 = 0x40;
 /// The most that a read takes, and the most that QEMU's terminal has for one.
 const RECORD: usize = 2048;
 /// In a record from the terminal: the attention identifier and the address of the cursor.
@@ -72,7 +80,7 @@ fn made(size: usize, seed: u32) -> Vec<u8> {
         state = state.wrapping_mul(1_103_515_245).wrapping_add(12345);
         state.to_be_bytes()[1]
     };
-    std::iter::repeat_with(next).take(size).collect()
+    iter::repeat_with(next).take(size).collect()
 }
 
 fn write(file: &mut File, bytes: &[u8]) -> Outcome {
@@ -139,6 +147,11 @@ fn suspend(mdev: &str) -> Outcome {
 
 fn run(arguments: &[&str]) -> Outcome {
     match arguments {
+        ["show", tub, text] => {
+            let text = text.chars().map(|c| to_ebcdic(c).unwrap_or(SPACE));
+            let record: Vec<u8> = iter::once(KEYBOARD_RESTORE).chain(text).collect();
+            write(&mut open(tub, ERASE_WRITE)?, &record)
+        }
         ["write", tub, command, size, seed] => {
             let mut file = open(tub, u32::from_str_radix(command, 16)?)?;
             write(&mut file, &made(size.parse()?, seed.parse()?))
