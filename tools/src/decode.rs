@@ -2,11 +2,16 @@
 
 //! Programs and status for a person.
 
+mod device;
+
+pub use device::Kind;
+
 use std::fmt::Write;
 
 use ccwchain::{
     ccw::{
         Ccw,
+        Flags,
         Format, //
     },
     irb::Irb,
@@ -72,19 +77,23 @@ pub fn orb(orb: Orb) -> String {
 
 /// A CCW: its eight bytes, and what they mean.
 pub fn ccw(ccw: &Ccw, format: Format) -> String {
-    let [high, low] = {
-        let [a, b, c, d, e, f, g, h] = ccw.to_bytes(format);
-        [
-            u32::from_be_bytes([a, b, c, d]),
-            u32::from_be_bytes([e, f, g, h]),
-        ]
-    };
     let meaning = match ccw.command {
         _ if ccw.is_tic(format) => "transfer in channel".to_owned(),
         0x03 => "no-operation".to_owned(),
         0x04 => "sense".to_owned(),
         0xe4 => "sense ID".to_owned(),
         command => format!("{} {command:02x}", ccw.direction()),
+    };
+    ccw_that_means(ccw, format, &meaning)
+}
+
+fn ccw_that_means(ccw: &Ccw, format: Format, meaning: &str) -> String {
+    let [high, low] = {
+        let [a, b, c, d, e, f, g, h] = ccw.to_bytes(format);
+        [
+            u32::from_be_bytes([a, b, c, d]),
+            u32::from_be_bytes([e, f, g, h]),
+        ]
     };
     let count = match ccw.is_tic(format) {
         true => String::new(),
@@ -107,13 +116,21 @@ pub fn program(program: &Program) -> String {
     let mut text = format!("  ORB   {}\n", orb(program.orb));
     let labels = program.ccws.iter().filter_map(|ccw| ccw.label.as_deref());
     let label_width = labels.map(str::len).max().unwrap_or(0);
+    // Whose command does not count, as data is chained to it.
+    let mut chained = None;
     for placed in &program.ccws {
         let label = placed.label.as_deref().unwrap_or("");
+        let shown = match chained == Some(placed.address) && !placed.ccw.is_tic(format) {
+            true => ccw_that_means(&placed.ccw, format, "more data"),
+            false => ccw(&placed.ccw, format),
+        };
+        chained = match placed.ccw.flags.contains(Flags::CD) {
+            true => placed.address.checked_add(8),
+            false => None,
+        };
         let line = format!(
             "  CCW   {:08x}  {label:label_width$}  {:62}  {}",
-            placed.address,
-            ccw(&placed.ccw, format),
-            placed.operand
+            placed.address, shown, placed.operand
         );
         text.push_str(line.trim_end());
         text.push('\n');

@@ -16,7 +16,10 @@ use ccwchain::{
     }, //
 };
 
-use crate::vfio::Access;
+use crate::{
+    decode::Kind,
+    vfio::Access, //
+};
 
 mod assemble;
 mod cursor;
@@ -134,6 +137,8 @@ pub enum Step {
     Start,
     /// Print a part of memory.
     Show(Part),
+    /// Print what a part of memory means.
+    Decode(Kind, Part),
     /// Write a part of memory to a file.
     Save(Part, String),
 }

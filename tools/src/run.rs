@@ -15,7 +15,10 @@ use ccwchain::irb::Irb;
 
 use crate::{
     channel::Channel,
-    decode,
+    decode::{
+        self,
+        Kind, //
+    },
     error::{
         Error,
         Result, //
@@ -129,6 +132,7 @@ impl Run<'_> {
                 }
                 Step::Start => self.start()?,
                 Step::Show(part) => self.show(part)?,
+                Step::Decode(kind, part) => self.decode(*kind, part)?,
                 Step::Save(part, file) => {
                     let bytes = self.guest.read(part.address, part.len);
                     fs::write(file, bytes)
@@ -149,6 +153,14 @@ impl Run<'_> {
             indent: "        ",
         };
         self.print(&format!("  {}\n{dump}", part.name))
+    }
+
+    fn decode(&mut self, kind: Kind, part: &Part) -> Result<()> {
+        self.print(&format!("  {}\n", part.name))?;
+        for line in kind.decode(&self.guest.read(part.address, part.len)) {
+            self.print(&format!("        {line}\n"))?;
+        }
+        Ok(())
     }
 
     fn print_unsolicited(&mut self, irbs: &[Irb]) -> Result<()> {

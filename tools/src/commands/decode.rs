@@ -8,7 +8,10 @@ use std::io::{
 };
 
 use ccw::{
-    decode,
+    decode::{
+        self,
+        Kind, //
+    },
     error::Error, //
 };
 use ccwchain::{
@@ -47,7 +50,15 @@ pub(crate) fn decode(kind: &str, arguments: &[String]) -> Result<(), Failure> {
         "irb" => print_each(&padded(&bytes), |bytes| {
             decode::irb(&Irb::from_bytes(bytes), "")
         }),
-        _ => usage(format!("{kind:?} is none of orb, ccw0, ccw1, scsw, irb")),
+        _ => match Kind::of_name(kind) {
+            Some(kind) => {
+                println!("{}", kind.decode(&bytes).join("\n"));
+                Ok(())
+            }
+            None => usage(format!(
+                "{kind:?} is none of orb, ccw0, ccw1, scsw, irb, senseid, characteristics, configuration"
+            )),
+        },
     }
 }
 

@@ -338,7 +338,10 @@ fn steps(symbols: &Symbols, steps: &[source::Step]) -> Result<Vec<Step>, Fault> 
     let mut started = steps.iter().any(|step| matches!(step, source::Step::Start));
     let mut result = Vec::new();
     for step in steps {
-        let looks = matches!(step, source::Step::Show(..) | source::Step::Save(..));
+        let looks = matches!(
+            step,
+            source::Step::Show(..) | source::Step::Decode(..) | source::Step::Save(..)
+        );
         if looks && !started {
             result.push(Step::Start);
             started = true;
@@ -348,6 +351,9 @@ fn steps(symbols: &Symbols, steps: &[source::Step]) -> Result<Vec<Step>, Fault> 
             source::Step::Wait(status) => Step::Wait(*status),
             source::Step::Start => Step::Start,
             source::Step::Show(address, len) => Step::Show(symbols.part(address, *len)?),
+            source::Step::Decode(kind, address) => {
+                Step::Decode(*kind, symbols.part(address, None)?)
+            }
             source::Step::Save(address, file) => {
                 Step::Save(symbols.part(address, None)?, file.clone())
             }

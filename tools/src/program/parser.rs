@@ -32,15 +32,19 @@ use super::{
     Fault,
     Position, //
 };
-use crate::vfio::Access;
+use crate::{
+    decode::Kind,
+    vfio::Access, //
+};
 
 type Load<'a> = &'a dyn Fn(&str) -> io::Result<Vec<u8>>;
 
 /// The largest area: data of one CCW fit more than a hundred times.
 const MAX_AREA: u64 = 16 << 20;
 
+const KINDS: &str = "senseid, characteristics or configuration";
 const STATEMENTS: &str =
-    "program, orb, area, org, idals, ccw, dc, expect, host, wait, start, show or save";
+    "program, orb, area, org, idals, ccw, dc, expect, host, wait, start, show, decode or save";
 
 /// Reads all programs of a text.
 pub(super) fn parse(text: &str, load: Load<'_>) -> Result<Vec<Source>, Fault> {
@@ -150,6 +154,15 @@ fn statement(program: &mut Source, cursor: &mut Cursor, load: Load<'_>) -> Resul
                 false => Some(cursor.number("a number of bytes", MAX_AREA)?),
             };
             program.steps.push(Step::Show(address, count));
+        }
+        "decode" => {
+            let at = cursor.at();
+            let name = cursor.word(KINDS)?;
+            let kind =
+                Kind::of_name(&name).ok_or_else(|| (at, format!("\"{name}\" is not {KINDS}")))?;
+            program
+                .steps
+                .push(Step::Decode(kind, cursor.address("an area")?));
         }
         "save" => {
             let address = cursor.address("an area")?;

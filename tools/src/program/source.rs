@@ -12,7 +12,10 @@ use ccwchain::{
 };
 
 use super::Position;
-use crate::vfio::Access;
+use crate::{
+    decode::Kind,
+    vfio::Access, //
+};
 
 /// Everything between two `program` lines.
 pub(super) struct Source {
@@ -83,6 +86,7 @@ pub(super) enum Step {
     Wait(DeviceStatus),
     Start,
     Show(Address, Option<usize>),
+    Decode(Kind, Address),
     Save(Address, String),
 }
 

@@ -189,6 +189,7 @@ fn the_start_comes_before_the_first_look_at_memory() {
                 Step::Wait(_) => "wait",
                 Step::Start => "start",
                 Step::Show(_) => "show",
+                Step::Decode(..) => "decode",
                 Step::Save(..) => "save",
             })
             .collect()
@@ -199,6 +200,7 @@ fn the_start_comes_before_the_first_look_at_memory() {
         ["host", "wait", "start"]
     );
     assert_eq!(names("show a\nsave a 'x'"), ["start", "show", "save"]);
+    assert_eq!(names("decode senseid a"), ["start", "decode"]);
     assert_eq!(names("show a\nstart\nhost x"), ["show", "start", "host"]);
 }
 

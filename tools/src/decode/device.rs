@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What devices say of themselves (SA22-7204, GA32-0274).
+
+use crate::text::from_ebcdic;
+
+/// What bytes of a device's are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The answer to SENSE ID.
+    SenseId,
+    /// The answer of an ECKD disk to READ DEVICE CHARACTERISTICS.
+    Characteristics,
+    /// A configuration record, the answer to READ CONFIGURATION DATA.
+    Configuration,
+}
+
+impl Kind {
+    /// All kinds, by their names.
+    pub const NAMES: [(&'static str, Self); 3] = [
+        ("senseid", Self::SenseId),
+        ("characteristics", Self::Characteristics),
+        ("configuration", Self::Configuration),
+    ];
+
+    /// The kind of that name.
+    pub fn of_name(name: &str) -> Option<Self> {
+        let (_, kind) = Self::NAMES.into_iter().find(|(known, _)| *known == name)?;
+        Some(kind)
+    }
+
+    /// What the bytes mean, a line each.
+    pub fn decode(self, bytes: &[u8]) -> Vec<String> {
+        match self {
+            Self::SenseId => sense_id(bytes),
+            Self::Characteristics => characteristics(bytes),
+            Self::Configuration => configuration(bytes),
+        }
+    }
+}
+
+/// The number that begins at `at`; bytes that are not there are zero.
+fn number(bytes: &[u8], at: usize, len: usize) -> u32 {
+    (at..at + len).fold(0, |number, at| {
+        number << 8 | u32::from(bytes.get(at).copied().unwrap_or(0))
+    })
+}
+
+fn unit(bytes: &[u8], at: usize) -> String {
+    let (kind, model) = (number(bytes, at, 2), number(bytes, at + 2, 1));
+    format!("{kind:04x} model {model:02x}")
+}
+
+fn sense_id(bytes: &[u8]) -> Vec<String> {
+    if bytes.first() != Some(&0xff) {
+        return vec!["no sense ID: the first byte is not ff".to_owned()];
+    }
+    let mut lines = vec![format!("control unit {}", unit(bytes, 1))];
+    if number(bytes, 4, 2) != 0 {
+        lines.push(format!("device {}", unit(bytes, 4)));
+    }
+    // Command-information words follow, up to one that is none.
+    for word in bytes.get(8..).unwrap_or_default().chunks_exact(4) {
+        let &[head, command, ..] = word else { break };
+        if head >> 6 != 1 {
+            break;
+        }
+        let what = match head & 0xf {
+            0 => "read configuration data",
+            1 => "set interface identifier",
+            2 => "read node identifier",
+            _ => "something else",
+        };
+        let count = number(word, 2, 2);
+        lines.push(format!("has {what}: command {command:02x}, {count} bytes"));
+    }
+    lines
+}
+
+fn characteristics(bytes: &[u8]) -> Vec<String> {
+    /// The number of cylinders of a disk that has more than 16 bits can tell.
+    const LARGE: u32 = 0xfffe;
+
+    let cylinders = match number(bytes, 12, 2) {
+        LARGE => number(bytes, 60, 4),
+        cylinders => cylinders,
+    };
+    vec![
+        format!("control unit {}, device {}", unit(bytes, 0), unit(bytes, 3)),
+        format!(
+            "{cylinders} cylinders of {} tracks, {} bytes a track",
+            number(bytes, 14, 2),
+            number(bytes, 17, 3)
+        ),
+    ]
+}
+
+fn configuration(bytes: &[u8]) -> Vec<String> {
+    const ELEMENT: usize = 32;
+    const NODE: u8 = 3;
+
+    bytes
+        .chunks_exact(ELEMENT)
+        .filter(|element| element.first().is_some_and(|flags| flags >> 6 == NODE))
+        .map(|element| {
+            let text = |from: usize, to: usize| -> String {
+                let bytes = element.get(from..to).unwrap_or_default();
+                let text: String = bytes
+                    .iter()
+                    .map(|&byte| from_ebcdic(byte).unwrap_or('.'))
+                    .collect();
+                text.trim().to_owned()
+            };
+            let what = match element.get(1) {
+                Some(1) => "device",
+                Some(2) => "control unit",
+                _ => "node",
+            };
+            format!(
+                "{what}: type {} model {}, made by {} in {}, serial number {}, tag {:04x}",
+                text(4, 10),
+                text(10, 13),
+                text(13, 16),
+                text(16, 18),
+                text(18, 30),
+                number(element, 30, 2)
+            )
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sense_id_names_control_unit_device_and_commands() {
+        let bytes = [
+            0xff, 0x39, 0x90, 0xc2, 0x33, 0x90, 0x02, 0, 0x40, 0xfa, 1, 0, 0, 0, 0, 0,
+        ];
+        assert_eq!(
+            Kind::SenseId.decode(&bytes),
+            [
+                "control unit 3990 model c2",
+                "device 3390 model 02",
+                "has read configuration data: command fa, 256 bytes"
+            ]
+        );
+        assert_eq!(
+            Kind::SenseId.decode(&bytes[..4]),
+            ["control unit 3990 model c2"]
+        );
+        assert_eq!(
+            Kind::SenseId.decode(&[]),
+            ["no sense ID: the first byte is not ff"]
+        );
+    }
+
+    #[test]
+    fn characteristics_give_the_size_of_a_disk() {
+        let mut bytes = [0; 64];
+        bytes[..20].copy_from_slice(&[
+            0x39, 0x90, 0xc2, 0x33, 0x90, 0x02, 0xd0, 0, 0, 0, 0x20, 0x26, 0, 50, 0, 15, 0xe0, 0,
+            0xe5, 0xa2,
+        ]);
+        let sizes = |bytes: &[u8]| Kind::Characteristics.decode(bytes)[1].clone();
+        assert_eq!(
+            sizes(&bytes),
+            "50 cylinders of 15 tracks, 58786 bytes a track"
+        );
+        bytes[12..14].copy_from_slice(&[0xff, 0xfe]);
+        bytes[60..].copy_from_slice(&[0, 1, 0, 0]);
+        assert!(sizes(&bytes).starts_with("65536 cylinders"));
+    }
+
+    #[test]
+    fn a_configuration_record_lists_its_nodes() {
+        let mut bytes = [0; 64];
+        bytes[..4].copy_from_slice(&[0xc4, 1, 1, 0]);
+        bytes[4..30].copy_from_slice(&[
+            0x40, 0x40, 0xf3, 0xf3, 0xf9, 0xf0, 0xf0, 0xf0, 0xf2, 0xc8, 0xd9, 0xc3, 0xe9, 0xe9,
+            0xf0, 0xf0, 0xf0, 0xf0, 0xf0, 0xf0, 0xf0, 0xf0, 0xf0, 0xf0, 0xf0, 0xf1,
+        ]);
+        bytes[30..32].copy_from_slice(&[0x01, 0x20]);
+        assert_eq!(
+            Kind::Configuration.decode(&bytes),
+            [
+                "device: type 3390 model 002, made by HRC in ZZ, serial number 000000000001, tag 0120"
+            ]
+        );
+    }
+}
