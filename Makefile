@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # For people.  The kernel's make reads Kbuild.
 
-.PHONY: help demo demo-qemu test conformance scenario fuzz coverage cost mutations module install clean
+.PHONY: help demo demo-qemu demo-dasd test conformance scenario fuzz coverage cost mutations module install clean
 
 help:
 	@echo 'make demo      build all that is needed, boot an s390x Linux in QEMU and run channel'
@@ -9,6 +9,8 @@ help:
 	@echo '               C driver of the kernel tree instead, to compare'
 	@echo 'make demo-qemu a guest of an unmodified QEMU, in that Linux, uses its devices through'
 	@echo '               vfio_ccw; what is shown is recorded'
+	@echo 'make demo-dasd channel programs on a disk, a tape, a printer and a card reader of the'
+	@echo '               emulator Hercules'
 	@echo 'make test      formatting, lints, host tests, KUnit and the tests in the booted Linux'
 	@echo 'make conformance  the conformance suite alone, on our driver and on the C driver, and a'
 	@echo '               table of both; FILTER=words takes the cases with these words in their'
@@ -34,6 +36,9 @@ demo:
 
 demo-qemu:
 	@scripts/demo-qemu
+
+demo-dasd:
+	@scripts/demo-dasd
 
 test:
 	@scripts/test

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Boot L1 under QEMU, run a command in it, and judge the run.
+"""Boot L1 under QEMU or Hercules, run a command in it, and judge the run.
 
 The command runs in L1 in the shared folder.  A program there can ask for the
 host's help through files (host.py), or with a line on the console, after which
 what the host says comes in the place where it belongs:
 
+    @host attention DEVICE     have a device of Hercules' give an attention interrupt
     @host send FILE            type FILE (of the shared folder) on the 3270
     @host expect FILE [CMD]    the next record that the 3270 shows has FILE's
                                bytes, after the command byte CMD (hex)
@@ -20,15 +21,17 @@ import hashlib
 import pathlib
 import re
 import shlex
-import subprocess
 import sys
 import tempfile
 import threading
 import time
 
 from console import KERNEL_LINE, KUNIT_FAILURE, trouble
-from host import Host
+from hercules import Hercules
+from qemu import Qemu
 import data
+
+EMULATORS = {"qemu": Qemu, "hercules": Hercules}
 
 HOST_LINE = re.compile(r"@host (.*)")
 RECORD_SECONDS = 10
@@ -43,6 +46,7 @@ class Run:
         self.share = args.share
         self.failures = []
         self.started = False
+        self.emulator = None
         self.host = None
         self.heard = time.monotonic()
         self.tolerant = False
@@ -76,6 +80,10 @@ class Run:
         match words:
             case ["start"]:
                 self.started = True
+            case ["end"]:
+                pass  # The emulator's.
+            case ["attention", device]:
+                self.emulator.attention(device)
             case ["send", name]:
                 content = (self.share / name).read_bytes()
                 self.host.terminal.send(content)
@@ -113,29 +121,6 @@ def difference(record, expected, command):
     return None
 
 
-def qemu(args, sockets):
-    return [
-        "qemu-system-s390x",
-        # More memory than 31 bits can address, so that a page above that is pinned as a rule.
-        *("-M", "s390-ccw-virtio", "-accel", "tcg", "-smp", "2", "-m", "3G"),
-        *("-nodefaults", "-display", "none", "-no-reboot", "-action", "panic=exit-failure"),
-        *("-kernel", args.kernel, "-initrd", args.initrd),
-        # The kernel's own suites are not ours to judge.
-        *("-append", "console=ttysclp0 panic=-1 kunit.filter_glob=vfio_ccw*"),
-        *("-chardev", "stdio,id=console,signal=off", "-device", "sclpconsole,chardev=console"),
-        *("-qmp", f"unix:{sockets}/qmp,server=on,wait=off"),
-        *("-fsdev", f"local,id=share,path={args.share},security_model=none"),
-        *("-device", "virtio-9p-ccw,fsdev=share,mount_tag=share,devno=fe.0.0001"),
-        *("-object", "rng-builtin,id=rng-source"),
-        *("-device", "virtio-rng-ccw,id=rng,rng=rng-source,devno=fe.0.0042"),
-        # To be unplugged, and plugged again with the same source.
-        *("-object", "rng-builtin,id=spare-source"),
-        *("-device", "virtio-rng-ccw,id=spare,rng=spare-source,devno=fe.0.0043"),
-        *("-chardev", f"socket,id=t,path={sockets}/3270,server=on,wait=off,tn3270=on"),
-        *("-device", "x-terminal3270,id=terminal,chardev=t,devno=fe.0.000a"),
-    ]
-
-
 def watch(machine, run, ended):
     """Kill the machine when its time is over, or when it is silent for too long."""
     args, start = run.args, time.monotonic()
@@ -154,30 +139,24 @@ def watch(machine, run, ended):
 def boot(args, run):
     """Boot, feed the console to `run` line by line until power-off."""
     ended = threading.Event()
-    with tempfile.TemporaryDirectory() as sockets, open(args.log, "w", encoding="utf-8") as log:
-        run.host = Host(args.share, sockets, run)
-        machine = subprocess.Popen(
-            qemu(args, sockets), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        )
-        watchdog = threading.Thread(target=watch, args=(machine, run, ended), daemon=True)
+    with tempfile.TemporaryDirectory() as folder, open(args.log, "w", encoding="utf-8") as log:
+        emulator = EMULATORS[args.emulator](args, run, folder)
+        run.emulator = emulator
+        watchdog = threading.Thread(target=watch, args=(emulator.process, run, ended), daemon=True)
         watchdog.start()
         try:
-            run.host.connect(lambda: machine.poll() is None)
-            threading.Thread(target=run.host.serve, args=(ended,), daemon=True).start()
-            for raw in machine.stdout:
-                line = raw.decode(errors="backslashreplace").rstrip("\r\n")
+            emulator.attend(ended)
+            for line in emulator.lines():
                 log.write(line + "\n")
                 log.flush()
                 run.line(line)
-            status = machine.wait()
+            emulator.finish()
         finally:
             ended.set()
-            machine.kill()
-            machine.wait()
+            emulator.process.kill()
+            emulator.process.wait()
             watchdog.join()
-            run.host.close()
-    if status != 0:
-        run.fail(f"QEMU ended with status {status}")
+            emulator.close()
 
 
 def report(failures, log):
@@ -195,6 +174,7 @@ def report(failures, log):
 
 def main():
     parser = argparse.ArgumentParser(description="Boot L1 and run a command in it.")
+    parser.add_argument("--emulator", choices=EMULATORS, default="qemu")
     parser.add_argument("--kernel", required=True)
     parser.add_argument("--initrd", required=True)
     parser.add_argument("--share", required=True, type=pathlib.Path, help="folder that L1 mounts at /share")
@@ -205,7 +185,8 @@ def main():
     parser.add_argument("command", nargs=argparse.REMAINDER)
     args = parser.parse_args()
 
-    data.make(args.share, args.seed)
+    if args.emulator == "qemu":
+        data.make(args.share, args.seed)
     (args.share / "job.sh").write_text(shlex.join(args.command) + "\n", encoding="utf-8")
     status_file, died_file = args.share / "status", args.share / "died"
     status_file.unlink(missing_ok=True)

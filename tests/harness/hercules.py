@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: GPL-2.0
+"""L1 under Hercules: disks, tapes, a printer and a card reader.
+
+Hercules has no file system to share.  The shared folder goes in with the initial file
+system, and what L1 leaves in it comes back on a tape; the console is for a few short lines.
+"""
+
+import io
+import os
+import re
+import shutil
+import struct
+import subprocess
+import tarfile
+import threading
+
+import aws
+
+QUIT_SECONDS = 10
+INITRD_AT = 0x0200_0000
+# Where the kernel finds them: arch/s390/include/asm/setup.h.
+INITRD_START, INITRD_SIZE, COMMAND_LINE = 0x1_0408, 0x1_0410, 0x1_0480
+# The kernel's own suites are not ours to judge.
+OPTIONS = "conmode=3215 condev=0x0009 console=ttyS0 panic=-1 quiet kunit.filter_glob=vfio_ccw*"
+
+RESULTS = "results.aws"
+DISKS = ("disk.ckd", "linux.ckd")
+CONFIGURATION = """\
+ARCHMODE z/Arch
+MAINSIZE 1024
+NUMCPU 2
+CPUSERIAL 002623
+CPUMODEL 2097
+OSTAILOR QUIET
+PANRATE SLOW
+# 1403 and 3505 answer SENSE ID, too.
+LEGACYSENSEID ENABLE
+0009 3215-C / noprompt
+000C 3505 {images}/cards.txt ascii eof
+000E 1403 {images}/printer.txt
+# I/O within START SUBCHANNEL would have endless programs stop the machine.
+0120 3390 {images}/disk.ckd nosyncio
+0121 3390 {images}/linux.ckd nosyncio
+0580 3490 {folder}/results.aws
+0581 3490 {images}/tape.aws
+"""
+# Hercules has done its run-commands file; or its processors had not stopped yet.
+READY = ("HHCPN013I", "HHCPN053E")
+# The kernel's lines lose their brackets on the way.
+KERNEL_LINE = re.compile(r"^\W( *\d+\.\d{6})\W ")
+
+
+class Hercules:
+    """The emulator, from its start to its end."""
+
+    def __init__(self, args, run, folder):
+        self._args = args
+        self._run = run
+        self._folder = folder
+        images = args.share.with_name(args.share.name + "-images")
+        make_images(images)
+        make_ipl(args, folder)
+        with open(f"{folder}/x.cnf", "w", encoding="ascii") as configuration:
+            configuration.write(CONFIGURATION.format(images=images, folder=folder))
+        self._own = open(f"{args.log}.hercules", "w", encoding="utf-8")
+        self.process = subprocess.Popen(
+            ["hercules", "-f", f"{folder}/x.cnf", "EXTERNALGUI"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=dict(os.environ, HERCULES_RC="/dev/null"),
+        )
+        self._end = threading.Timer(QUIT_SECONDS, self.process.kill)
+
+    def _type(self, command):
+        try:
+            self.process.stdin.write(command.encode() + b"\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            pass  # It has ended.
+
+    def attend(self, _ended):
+        """There is nothing to do besides `lines`."""
+
+    def attention(self, device):
+        """Have a device give an attention interrupt."""
+        self._type(f"i {device}")
+
+    def lines(self):
+        """The lines of the console, as they come."""
+        for raw in self.process.stdout:
+            line = raw.decode("latin-1").rstrip("\r\n")
+            line = KERNEL_LINE.sub(r"[\1] ", line)
+            if not line.startswith(("@host ", "[")):
+                self._own.write(line + "\n")
+                if line.startswith(READY):
+                    self._type(f"ipl {self._folder}/x.ins")
+                continue
+            if line == "@host end":
+                self._type("quit")
+                # It does not end by itself when a suspended program was cleared.
+                self._end.start()
+            yield line
+
+    def finish(self):
+        """Take the results."""
+        with open(f"{self._folder}/{RESULTS}", "rb") as tape:
+            blocks = [block for file in aws.files(tape.read()) for block in file]
+        if not blocks:
+            self._run.fail("L1 has left no results")
+            return
+        with tarfile.open(fileobj=io.BytesIO(b"".join(blocks))) as results:
+            results.extractall(self._args.share, filter="data")
+        for line in (self._args.share / "dmesg").read_text(errors="replace").splitlines():
+            self._run.line(line)
+
+    def close(self):
+        """Let go of all that is left."""
+        self._end.cancel()
+        self._own.close()
+
+
+def make_images(folder):
+    """Disks that are formatted and empty, an empty tape, cards."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    for number, name in enumerate(DISKS):
+        subprocess.run(
+            ["dasdinit", "-linux", folder / name, "3390", f"LNX12{number}", "50"],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+    (folder / "tape.aws").touch()
+    (folder / "cards.txt").write_text("".join(f"CARD {number:03}\n" for number in range(1, 11)), encoding="ascii")
+
+
+def make_ipl(args, folder):
+    """What is loaded: the kernel, the initial file system with the shared folder behind it, and
+    where they are."""
+    shutil.copytree(args.share, f"{folder}/root/job")
+    names = subprocess.run(["find", "."], cwd=f"{folder}/root", stdout=subprocess.PIPE, check=True).stdout
+    archive = subprocess.run(
+        ["cpio", "--quiet", "-o", "-H", "newc"], cwd=f"{folder}/root", input=names, stdout=subprocess.PIPE, check=True
+    ).stdout
+    with open(args.initrd, "rb") as initrd:
+        packed = initrd.read()
+    packed += bytes(-len(packed) % 4) + archive
+
+    parts = {
+        "kernel": (0, None),
+        "initrd": (INITRD_AT, packed),
+        "start": (INITRD_START, struct.pack(">Q", INITRD_AT)),
+        "size": (INITRD_SIZE, struct.pack(">Q", len(packed))),
+        "options": (COMMAND_LINE, OPTIONS.encode("ascii") + b"\0"),
+    }
+    shutil.copy(args.kernel, f"{folder}/kernel")
+    with open(f"{folder}/x.ins", "w", encoding="ascii") as script:
+        for name, (address, content) in parts.items():
+            script.write(f"{name} {address:#010x}\n")
+            if content is not None:
+                with open(f"{folder}/{name}", "wb") as file:
+                    file.write(content)
+    open(f"{folder}/{RESULTS}", "wb").close()
