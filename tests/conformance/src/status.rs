@@ -141,7 +141,7 @@ fn take_first_of_two(channel: &mut Channel, orb: Orb) -> TestResult<Instant> {
     channel.start(nop(orb, 0))?;
     check(channel.wait_signal(TIMEOUT)?, "no signal came")?;
     start_for(channel, nop(orb, 1), TIMEOUT)?;
-    thread::sleep(SILENCE);
+    thread::sleep(4 * SILENCE);
     let before = Instant::now();
     check_cpa(channel, nop(orb, 0))?;
     Ok(before)
