@@ -16,6 +16,9 @@ use kernel::{
 
 /// Calls a function with `of`, in a context that may sleep.
 ///
+/// Dropping it waits for the function to return, so it must not be dropped under a lock that the
+/// function takes, nor in atomic context.
+///
 /// # Invariants
 ///
 /// `work` is initialised with [`Timer::callback`], and only queued while the value lives.
