@@ -5,7 +5,6 @@ The command runs in L1 in the shared folder.  A program there can ask for the
 host's help through files (host.py), or with a line on the console, after which
 what the host says comes in the place where it belongs:
 
-    @host attention DEVICE     have a device of Hercules' give an attention interrupt
     @host send FILE            type FILE (of the shared folder) on the 3270
     @host expect FILE [CMD]    the next record that the 3270 shows has FILE's
                                bytes, after the command byte CMD (hex)
@@ -46,7 +45,6 @@ class Run:
         self.share = args.share
         self.failures = []
         self.started = False
-        self.emulator = None
         self.host = None
         self.heard = time.monotonic()
         self.tolerant = False
@@ -82,8 +80,6 @@ class Run:
                 self.started = True
             case ["end"]:
                 pass  # The emulator's.
-            case ["attention", device]:
-                self.emulator.attention(device)
             case ["send", name]:
                 content = (self.share / name).read_bytes()
                 self.host.terminal.send(content)
@@ -141,7 +137,6 @@ def boot(args, run):
     ended = threading.Event()
     with tempfile.TemporaryDirectory() as folder, open(args.log, "w", encoding="utf-8") as log:
         emulator = EMULATORS[args.emulator](args, run, folder)
-        run.emulator = emulator
         watchdog = threading.Thread(target=watch, args=(emulator.process, run, ended), daemon=True)
         watchdog.start()
         try:

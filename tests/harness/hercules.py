@@ -82,10 +82,6 @@ class Hercules:
     def attend(self, _ended):
         """There is nothing to do besides `lines`."""
 
-    def attention(self, device):
-        """Have a device give an attention interrupt."""
-        self._type(f"i {device}")
-
     def lines(self):
         """The lines of the console, as they come."""
         for raw in self.process.stdout:

@@ -195,10 +195,6 @@ class Guest:
         wait_for("QEMU ends", lambda: not self.is_running(), 30)
         self.devices.clear()
 
-    def qemu_says(self):
-        """What QEMU has printed."""
-        return self.l1.run(f"cat {self._log}")
-
     def _listen(self):
         for line in self._console.lines():
             if what := trouble(line):

@@ -77,6 +77,14 @@ def is_usable(lab, guest):
     read(lab, guest, b"\xc1\xc2\xc3")
 
 
+def check_free(lab):
+    """QEMU has ended, and has left the devices as they should be."""
+    lab.drop_guest()
+    check_unpinned(lab)
+    for device in (TERMINAL, RNG):
+        lab.use_in_l1(device)
+
+
 def terminal(lab):
     """L2's own driver brings the terminal online; screens of all sizes and keys go through."""
     guest = with_terminal(lab)
@@ -184,10 +192,7 @@ def panic(lab):
     guest.run(f"l2 storm {TUB} &")
     guest.send("echo c >/proc/sysrq-trigger")
     guest.wait_gone()
-    lab.drop_guest()
-    check_unpinned(lab)
-    for device in (TERMINAL, RNG):
-        lab.use_in_l1(device)
+    check_free(lab)
 
 
 def unplug_in_flight(lab):
@@ -234,10 +239,7 @@ def killed(lab):
     suspend(lab)
     guest.run(f"l2 storm {TUB} &")
     guest.kill()
-    lab.drop_guest()
-    check_unpinned(lab)
-    for device in (TERMINAL, RNG):
-        lab.use_in_l1(device)
+    check_free(lab)
 
 
 def tools(lab):
