@@ -39,7 +39,8 @@ pub(crate) type Kept = SubchannelState<Surroundings>;
 pub(crate) struct Surroundings {
     pub(crate) triggers: Triggers,
     pub(crate) observer: Observer,
-    /// What ends the time that status has for its way; while the device is open.
+    /// What ends the time that status has for its way; while the device is open. It holds the
+    /// subchannel, which holds this: closing the device takes it out.
     pub(crate) timer: Option<Arc<StatusTimer>>,
     status_taken: Instant<Monotonic>,
 }
