@@ -91,7 +91,7 @@ impl<T: Operations> Device<T> {
         let dev = unsafe { Self::opened(vdev) };
 
         T::close(&dev);
-        dev.0.wait_for_unmap();
+        dev.0.end_unmaps();
     }
 
     /// # Safety

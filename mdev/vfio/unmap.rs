@@ -230,6 +230,17 @@ impl<T: Operations> Device<T> {
         unsafe { bindings::flush_work(self.unmap_state().work.get()) };
     }
 
+    /// Waits until no work item is left, and forgets what the user has unmapped: that the next one
+    /// unmaps the same is no further try.
+    pub(super) fn end_unmaps(&self) {
+        self.wait_for_unmap();
+
+        let unmap = self.unmap_state();
+        let mut last_call = unmap.last_call.lock();
+        *last_call = None;
+        unmap.pause_end.store(0, Release);
+    }
+
     /// # Safety
     ///
     /// Only for the work queue to call, with the work of a device that lives until this has
