@@ -3,6 +3,17 @@
 
 # ask_host REQUEST...: print the payload of the reply, or the error and fail.
 ask_host() {
+    if [ -e /job ]; then
+        asked=$((${asked:-0} + 1))
+        echo "@host ask $$.$asked $*" >/dev/console
+        while read -r number answer; do
+            [ "$number" != "$$.$asked" ] || break
+        done </dev/console
+        echo "@host heard $number" >/dev/console
+        [ "$answer" = ok ] && return
+        echo "the host answers \`$*\` with: $answer" >&2
+        return 1
+    fi
     echo "$*" >host/request.new
     mv host/request.new host/request
     while [ ! -e host/reply ]; do usleep 10000; done

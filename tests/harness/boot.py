@@ -8,6 +8,9 @@ what the host says comes in the place where it belongs:
     @host send FILE            type FILE (of the shared folder) on the 3270
     @host expect FILE [CMD]    the next record that the 3270 shows has FILE's
                                bytes, after the command byte CMD (hex)
+    @host ask NUMBER REQUEST   a request as in host.py, from L1 in Hercules
+    @host heard NUMBER         its answer has come
+    @host say TEXT             show that
 
 Exit status: 0 if the command succeeded, all that was expected came and the
 console is clean; 1 otherwise.  If L1 has asked to tolerate trouble and does not
@@ -69,7 +72,7 @@ class Run:
         if request := HOST_LINE.match(line):
             try:
                 self.asked(request[1].split())
-            except (OSError, ValueError) as error:
+            except (OSError, KeyError, ValueError) as error:
                 self.fail(f"{line}: {error}")
         elif self.started and not KERNEL_LINE.match(line):
             print(line, flush=True)
@@ -88,6 +91,12 @@ class Run:
                 self.expect(name, None)
             case ["expect", name, command]:
                 self.expect(name, int(command, 16))
+            case ["ask", number, *request]:
+                self.host.ask(number, " ".join(request))
+            case ["heard", number]:
+                self.host.heard(number)
+            case ["say", *text]:
+                print(*text, flush=True)
             case _:
                 self.fail(f"L1 asks for something unknown: {' '.join(words)}")
 

@@ -7,14 +7,17 @@ system, and what L1 leaves in it comes back on a tape; the console is for a few 
 
 import io
 import os
+import queue
 import re
 import shutil
 import struct
 import subprocess
 import tarfile
 import threading
+import time
 
 import aws
+from host import Answers, Refused
 
 QUIT_SECONDS = 10
 INITRD_AT = 0x0200_0000
@@ -35,7 +38,7 @@ OSTAILOR QUIET
 PANRATE SLOW
 # 1403 and 3505 answer SENSE ID, too.
 LEGACYSENSEID ENABLE
-0009 3215-C / noprompt
+0009 3215-C {prefix} noprompt
 000C 3505 {images}/cards.txt ascii eof
 000E 1403 {images}/printer.txt
 # I/O within START SUBCHANNEL would have endless programs stop the machine.
@@ -44,6 +47,15 @@ LEGACYSENSEID ENABLE
 0580 3490 {folder}/results.aws
 0581 3490 {images}/tape.aws
 """
+# What is typed behind it goes to L1.
+PREFIX = "/"
+# What Hercules says to the command that has a device give an attention: done, or busy.
+RAISED, BUSY = "HHCPN045I", "HHCPN046E"
+ATTENTION = re.compile(r"HHCPN04[5-8]")
+ATTENTION_SECONDS = 30
+BUSY_SECONDS = 0.001
+# An answer is typed until L1 has heard it, so often and with so much time between.
+ANSWERS, ANSWER_SECONDS = 100, 0.3
 # Hercules has done its run-commands file; or its processors had not stopped yet.
 READY = ("HHCPN013I", "HHCPN053E")
 # The kernel's lines lose their brackets on the way.
@@ -61,7 +73,7 @@ class Hercules:
         make_images(images)
         make_ipl(args, folder)
         with open(f"{folder}/x.cnf", "w", encoding="ascii") as configuration:
-            configuration.write(CONFIGURATION.format(images=images, folder=folder))
+            configuration.write(CONFIGURATION.format(images=images, folder=folder, prefix=PREFIX))
         self._own = open(f"{args.log}.hercules", "w", encoding="utf-8")
         self.process = subprocess.Popen(
             ["hercules", "-f", f"{folder}/x.cnf", "EXTERNALGUI"],
@@ -71,8 +83,10 @@ class Hercules:
             env=dict(os.environ, HERCULES_RC="/dev/null"),
         )
         self._end = threading.Timer(QUIT_SECONDS, self.process.kill)
+        run.host = self._operator = Operator(self.type, run)
 
-    def _type(self, command):
+    def type(self, command):
+        """Type a command."""
         try:
             self.process.stdin.write(command.encode() + b"\n")
             self.process.stdin.flush()
@@ -89,11 +103,13 @@ class Hercules:
             line = KERNEL_LINE.sub(r"[\1] ", line)
             if not line.startswith(("@host ", "[")):
                 self._own.write(line + "\n")
+                if ATTENTION.match(line):
+                    self._operator.told.put(line)
                 if line.startswith(READY):
-                    self._type(f"ipl {self._folder}/x.ins")
+                    self.type(f"ipl {self._folder}/x.ins")
                 continue
             if line == "@host end":
-                self._type("quit")
+                self.type("quit")
                 # It does not end by itself when a suspended program was cleared.
                 self._end.start()
             yield line
@@ -114,6 +130,56 @@ class Hercules:
         """Let go of all that is left."""
         self._end.cancel()
         self._own.close()
+
+
+class Operator(Answers):
+    """Who sits at the console of Hercules, and answers what L1 asks there."""
+
+    def __init__(self, command, run):
+        super().__init__(run)
+        self._type = command
+        self._heard = {}
+        self.told = queue.Queue()
+
+    def ask(self, number, request):
+        """Answer when it is done; L1 goes on meanwhile."""
+        heard = self._heard[number] = threading.Event()
+
+        def answer():
+            text = f"{PREFIX}{number} {self.answer(request).strip()}"
+            # What is typed while the console is busy with what L1 prints may not be noticed there.
+            for _ in range(ANSWERS):
+                self._type(text)
+                if heard.wait(ANSWER_SECONDS):
+                    return
+
+        threading.Thread(target=answer, daemon=True).start()
+
+    def heard(self, number):
+        """L1 has the answer."""
+        self._heard.pop(number).set()
+
+    def _do(self, line):
+        match line.split():
+            case ["attention", device, count]:
+                for _ in range(int(count)):
+                    self._attention(device)
+                return None
+        return super()._do(line)
+
+    def _attention(self, device):
+        until = time.monotonic() + ATTENTION_SECONDS
+        while True:
+            self._type(f"i {device}")
+            try:
+                said = self.told.get(timeout=ATTENTION_SECONDS)
+            except queue.Empty:
+                raise Refused(f"Hercules says nothing to `i {device}`") from None
+            if said.startswith(RAISED):
+                return
+            if not said.startswith(BUSY) or time.monotonic() > until:
+                raise Refused(said)
+            time.sleep(BUSY_SECONDS)
 
 
 def make_images(folder):

@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
 """What the tests in L1 can ask of the host while they run.
 
-A request is a file of one line, `host/request` in the shared folder, the answer
-is `host/reply` there: `ok` or `error TEXT` in the first line, then the payload.
-Each side writes its file under another name (`.new`) and renames it when it is
-complete; the reader removes it.  There is one request at a time.
+In QEMU a request is a file of one line, `host/request` in the shared folder, the
+answer is `host/reply` there: `ok` or `error TEXT` in the first line, then the
+payload.  Each side writes its file under another name (`.new`) and renames it
+when it is complete; the reader removes it.  There is one request at a time.
+
+In Hercules a request is a line on the console, `@host ask NUMBER REQUEST`, with
+a number that no other request has; `NUMBER ok` or `NUMBER error TEXT` is typed
+there as the answer, until L1 says `@host heard NUMBER` (hercules.py).
 
     qmp JSON                 one QMP command; payload: the JSON of its `return`
     terminal connect         connect the display of the 3270, which is so from the start
@@ -12,6 +16,7 @@ complete; the reader removes it.  There is one request at a time.
     terminal send HEX        type these bytes
     terminal receive SECONDS payload: the next record that the 3270 shows, in hex, the
                              command byte first; an error when none comes in time
+    attention DEVICE COUNT   Hercules: have the device give so many attentions
     tolerate on|off          from now on, the kernel's trouble fails the run (off), or is
                              only shown (on)
 """
@@ -69,13 +74,38 @@ class Qmp:
         self._socket.close()
 
 
-class Host:
+class Answers:
+    """What answers requests; what it can do depends on the emulator."""
+
+    def __init__(self, run):
+        self._run = run
+
+    def answer(self, line):
+        """The text of the reply to a request."""
+        try:
+            payload = self._do(line)
+        except (Refused, OSError, ValueError) as error:
+            return f"error {' '.join(str(error).split())}\n"
+        except Exception as error:  # Who asked must not wait for ever.
+            self._run.fail(f"the harness failed at the request `{line}`: {error!r}")
+            return f"error {error!r}\n"
+        return f"ok\n{payload}\n" if payload is not None else "ok\n"
+
+    def _do(self, line):
+        match line.split():
+            case ["tolerate", "on" | "off" as state]:
+                self._run.tolerant = state == "on"
+            case _:
+                raise Refused(f"the host does not know the request `{line}`")
+
+
+class Host(Answers):
     """The far side of a booted L1, and the thread that answers requests."""
 
     def __init__(self, share, sockets, run):
+        super().__init__(run)
         self._folder = share / "host"
         self._sockets = sockets
-        self._run = run
         self._qmp = None
         self.terminal = None
         self._folder.mkdir(exist_ok=True)
@@ -105,17 +135,6 @@ class Host:
             new.write_text(self.answer(line.strip()), encoding="utf-8")
             new.rename(reply)
 
-    def answer(self, line):
-        """The text of the reply to a request."""
-        try:
-            payload = self._do(line)
-        except (Refused, OSError, ValueError) as error:
-            return f"error {' '.join(str(error).split())}\n"
-        except Exception as error:  # Who asked must not wait for ever.
-            self._run.fail(f"the harness failed at the request `{line}`: {error!r}")
-            return f"error {error!r}\n"
-        return f"ok\n{payload}\n" if payload is not None else "ok\n"
-
     def _do(self, line):
         verb, _, argument = line.partition(" ")
         match verb, *argument.split():
@@ -132,10 +151,8 @@ class Host:
                 if record is None:
                     raise Refused(f"no record came within {seconds} s")
                 return record.hex()
-            case ["tolerate", "on" | "off" as state]:
-                self._run.tolerant = state == "on"
             case _:
-                raise Refused(f"the host does not know the request `{line}`")
+                return super()._do(line)
         return None
 
     def qmp(self, command):

@@ -78,7 +78,7 @@ class Rows(unittest.TestCase):
 
 
 class Verdicts(unittest.TestCase):
-    def run_table(self, rust=GOOD, c=C, rows=ROWS, leave_out=None, c_iommufd=None, rust_iommufd=None, again=None, options=()):
+    def run_table(self, rust=GOOD, c=C, rows=ROWS, leave_out=None, c_iommufd=None, rust_iommufd=None, again=None, cases="status: one\nregion: two\nother: machine\n", options=()):
         with tempfile.TemporaryDirectory() as directory:
             path = pathlib.Path(directory)
             texts = {"rust-container": rust, "rust-iommufd": rust_iommufd or rust}
@@ -90,6 +90,7 @@ class Verdicts(unittest.TestCase):
                 (path / "again" / "1").mkdir(parents=True)
                 (path / "again" / "1" / "c-container.ktap").write_text(again)
             (path / "rows.md").write_text(rows)
+            (path / "cases").write_text(cases)
             argv = ["table.py", "--results", directory, "--differences", str(path / "rows.md"), *options]
             out, errors = io.StringIO(), io.StringIO()
             with (
@@ -161,6 +162,9 @@ class Verdicts(unittest.TestCase):
 
     def test_a_stale_row_fails(self):
         self.assert_fails("'queue' is stale", c=GOOD)
+
+    def test_a_row_of_another_machine_is_not_stale(self):
+        self.assertEqual(self.run_table(rows=ROWS + "| `other` | a | b | c | d | `other: *` |\n")[0], 0)
 
     def test_a_row_without_a_case_fails(self):
         self.assert_fails("matches no case", rows=ROWS.replace("`status: *`", "`status: *`, `nothing: x`"))

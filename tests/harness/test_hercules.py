@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The operator of Hercules, with a machine that says what it is told to."""
+
+import time
+import unittest
+from unittest import mock
+
+import hercules
+from hercules import Operator
+
+RAISED = f"{hercules.RAISED} Device 0120 attention request raised"
+BUSY = f"{hercules.BUSY} Device 0120 busy or interrupt pending"
+DISABLED = "HHCPN048E Device 0120 subchannel not enabled"
+
+
+class Machine:
+    """What is typed, and what Hercules says to each `i` in turn."""
+
+    def __init__(self, *says):
+        self.typed = []
+        self.says = list(says)
+        self.tolerant = False
+        self.failures = []
+        self.operator = Operator(self.type, self)
+
+    def type(self, command):
+        self.typed.append(command)
+        if command.startswith("i "):
+            self.operator.told.put(self.says.pop(0))
+
+    def fail(self, text):
+        self.failures.append(text)
+
+    def answers(self, number):
+        """Wait for an answer."""
+        until = time.monotonic() + 10
+        while time.monotonic() < until:
+            if answers := [line for line in self.typed if line.startswith(f"/{number} ")]:
+                return answers
+            time.sleep(0.001)
+        raise AssertionError("no answer is typed")
+
+
+class Requests(unittest.TestCase):
+    def test_attentions_are_raised_one_by_one(self):
+        machine = Machine(RAISED, RAISED)
+        machine.operator.ask("7.1", "attention 0120 2")
+        self.assertEqual(machine.answers("7.1")[0], "/7.1 ok")
+        self.assertEqual(machine.typed[:2], ["i 0120", "i 0120"])
+
+    def test_a_busy_device_is_asked_again(self):
+        machine = Machine(BUSY, BUSY, RAISED)
+        machine.operator.ask("7.1", "attention 0120 1")
+        self.assertEqual(machine.answers("7.1")[0], "/7.1 ok")
+        self.assertEqual(machine.typed[:3], ["i 0120"] * 3)
+
+    def test_what_is_not_possible_is_said(self):
+        machine = Machine(DISABLED)
+        machine.operator.ask("7.1", "attention 0120 1")
+        self.assertEqual(machine.answers("7.1")[0], f"/7.1 error {DISABLED}")
+        machine.operator.ask("7.2", "terminal connect")
+        self.assertIn("does not know", machine.answers("7.2")[0])
+
+    def test_trouble_can_be_tolerated(self):
+        machine = Machine()
+        machine.operator.ask("7.1", "tolerate on")
+        machine.answers("7.1")
+        self.assertTrue(machine.tolerant)
+
+    @mock.patch("hercules.ANSWER_SECONDS", 0.01)
+    def test_an_answer_is_typed_until_it_is_heard(self):
+        machine = Machine()
+        machine.operator.ask("7.1", "tolerate off")
+        while len(machine.answers("7.1")) < 3:
+            time.sleep(0.001)
+        machine.operator.heard("7.1")
+        time.sleep(0.1)
+        count = len(machine.answers("7.1"))
+        time.sleep(0.1)
+        self.assertEqual(len(machine.answers("7.1")), count)
+
+    def test_an_answer_to_nothing_is_an_error(self):
+        with self.assertRaises(KeyError):
+            Machine().operator.heard("7.9")
+
+
+if __name__ == "__main__":
+    unittest.main()
