@@ -33,21 +33,37 @@ subchannel_of() {
     basename "$(dirname "$(readlink -f "/sys/bus/ccw/devices/$1")")"
 }
 
-bind_devices() {
-    terminal=$(subchannel_of 0.0.000a) && rng=$(subchannel_of 0.0.0042) || return
-    ccw bind "$terminal" && ccw bind "$rng"
+# The devices of the suite: in QEMU the 3270 and a virtio-rng, in Hercules two disks and a tape.
+numbers_of_devices() {
+    if [ -e /job ]; then
+        echo 0.0.0120 0.0.0121 0.0.0581
+    else
+        echo 0.0.000a 0.0.0042
+    fi
 }
 
-# The virtio-rng that tests unplug.
+bind_devices() {
+    subchannels=
+    for number in $(numbers_of_devices); do
+        subchannel=$(subchannel_of "$number") && ccw bind "$subchannel" || return
+        subchannels="$subchannels $subchannel"
+    done
+}
+
+# The virtio-rng that tests unplug; Hercules does not survive that.
 bind_spare() {
+    spare=
+    [ ! -e /job ] || return 0
     spare=$(subchannel_of 0.0.0043) && ccw bind "$spare"
 }
 
-release_spare() { ccw release "$spare"; }
+release_spare() { [ -z "$spare" ] || ccw release "$spare"; }
 
 # Nothing may be left that holds the module.
 release_devices() {
-    ccw release "$terminal" && ccw release "$rng" || return
+    for subchannel in $subchannels; do
+        ccw release "$subchannel" || return
+    done
     references=$(cat /sys/module/vfio_ccw/refcnt)
     if [ "$references" != 0 ]; then
         echo "error: $references references to the module are left"

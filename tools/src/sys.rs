@@ -86,7 +86,8 @@ impl Memory {
         self.size
     }
 
-    pub(crate) fn address(&self) -> u64 {
+    /// Where it is in this process.
+    pub fn address(&self) -> u64 {
         self.start.as_ptr() as u64
     }
 

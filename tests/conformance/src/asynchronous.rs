@@ -606,7 +606,7 @@ fn closed(devices: &Devices) -> TestResult {
 
 fn other_device(devices: &Devices, what: u32) -> TestResult {
     let mut channel = devices.open()?;
-    let mut other = devices.open_terminal()?;
+    let mut other = devices.open_named("terminal")?;
     let (program, _guest) = start_suspended(&mut other)?;
     let during = pinned()?;
     start_suspended(&mut channel)?;

@@ -39,6 +39,9 @@ use ccw::{
         Device, //
     }, //
 };
+use ccwchain::scsw::ActivityControl;
+
+use crate::machine;
 
 /// How long an interrupt may take.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(5);
@@ -122,6 +125,14 @@ pub(crate) fn check_errno<T: fmt::Debug>(
     )
 }
 
+/// Skips a case that is about a promise of our driver, and would harm this machine on another.
+pub(crate) fn only_ours() -> TestResult {
+    match machine::is_our_driver()? {
+        true => Ok(()),
+        false => Err(Failure::Skip("not asked of the C driver".to_owned())),
+    }
+}
+
 /// Numbers as they are in an argument.
 pub(crate) fn words(words: &[u32]) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_ne_bytes()).collect()
@@ -140,49 +151,80 @@ pub(crate) fn pinned() -> TestResult<u64> {
     Ok(field("VmLck:") + field("VmPin:"))
 }
 
-/// The devices that tests run on.
+/// The machine in which L1 runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Machine {
+    Qemu,
+    Hercules,
+}
+
+impl Machine {
+    /// What its devices are called here, and their device numbers.
+    pub(crate) fn devices(self) -> [(&'static str, &'static str); 3] {
+        match self {
+            Self::Qemu => [
+                ("rng", "0.0.0042"),
+                ("terminal", "0.0.000a"),
+                ("spare", "0.0.0043"),
+            ],
+            Self::Hercules => [
+                ("disk", "0.0.0120"),
+                ("disk2", "0.0.0121"),
+                ("tape", "0.0.0581"),
+            ],
+        }
+    }
+}
+
+/// The devices that tests run on, by their names.
 pub(crate) struct Devices {
-    rng: Mdev,
-    terminal: Mdev,
-    spare: Option<Mdev>,
+    /// That on which most tests run: the virtio-rng or a disk.
+    first: (&'static str, Mdev),
+    second: (&'static str, Mdev),
+    third: Option<(&'static str, Mdev)>,
     backend: Backend,
 }
 
 impl Devices {
-    pub(crate) fn new(rng: Mdev, terminal: Mdev, spare: Option<Mdev>, backend: Backend) -> Self {
+    pub(crate) fn new(
+        first: (&'static str, Mdev),
+        second: (&'static str, Mdev),
+        third: Option<(&'static str, Mdev)>,
+        backend: Backend,
+    ) -> Self {
         Self {
-            rng,
-            terminal,
-            spare,
+            first,
+            second,
+            third,
             backend,
         }
     }
 
-    pub(crate) fn rng(&self) -> &Mdev {
-        &self.rng
+    fn all(&self) -> impl Iterator<Item = &(&'static str, Mdev)> {
+        [&self.first, &self.second].into_iter().chain(&self.third)
     }
 
-    pub(crate) fn terminal(&self) -> &Mdev {
-        &self.terminal
+    pub(crate) fn first(&self) -> &Mdev {
+        &self.first.1
     }
 
-    /// A virtio-rng that can be unplugged.
-    pub(crate) fn spare(&self) -> TestResult<&Mdev> {
-        let spare = self.spare.as_ref();
-        spare.ok_or_else(|| Failure::Skip("there is no spare device".to_owned()))
+    /// Another one: the 3270 or a disk.
+    pub(crate) fn second(&self) -> &Mdev {
+        &self.second.1
     }
 
-    fn all(&self) -> impl Iterator<Item = (&'static str, &Mdev)> {
-        let spare = self.spare.iter().map(|mdev| ("--spare", mdev));
-        [("--rng", &self.rng), ("--terminal", &self.terminal)]
-            .into_iter()
-            .chain(spare)
+    /// A device by its name.
+    pub(crate) fn named(&self, name: &str) -> TestResult<&Mdev> {
+        let found = self
+            .all()
+            .find_map(|(there, mdev)| (*there == name).then_some(mdev));
+        found.ok_or_else(|| Failure::Skip(format!("there is no {name}")))
     }
 
     /// The options that name these devices for another process of the suite.
     pub(crate) fn options(&self) -> Vec<String> {
         self.all()
-            .flat_map(|(option, mdev)| [option.to_owned(), mdev.uuid().to_owned()])
+            .flat_map(|(name, mdev)| [format!("--{name}"), mdev.uuid().to_owned()])
             .collect()
     }
 
@@ -212,7 +254,8 @@ impl Devices {
     }
 
     fn probe_those(&self, is_wanted: impl Fn(&str) -> bool) -> TestResult {
-        for (_, mdev) in self.all().filter(|(_, mdev)| is_wanted(mdev.uuid())) {
+        let mdevs = self.all().map(|(_, mdev)| mdev);
+        for mdev in mdevs.filter(|mdev| is_wanted(mdev.uuid())) {
             let mut channel = open(mdev, self.backend)?;
             check_usable(&mut channel)?;
             for index in 0..channel.device().info()?.num_irqs {
@@ -226,17 +269,17 @@ impl Devices {
         self.backend
     }
 
-    /// Opens the virtio-rng.
+    /// Opens the first device.
     pub(crate) fn open(&self) -> TestResult<Channel> {
-        open(&self.rng, self.backend)
+        open(self.first(), self.backend)
     }
 
-    /// Opens the 3270.
-    pub(crate) fn open_terminal(&self) -> TestResult<Channel> {
-        open(&self.terminal, self.backend)
+    /// Opens a device by its name.
+    pub(crate) fn open_named(&self, name: &str) -> TestResult<Channel> {
+        open(self.named(name)?, self.backend)
     }
 
-    /// Runs a program on the virtio-rng, which must then still be of use.
+    /// Runs a program on the first device, which must then still be of use.
     pub(crate) fn run_program(&self, program: &Program) -> TestResult {
         let mut channel = self.open()?;
         run_checked(&mut channel, program)?;
@@ -357,6 +400,15 @@ pub(crate) fn start_suspended(channel: &mut Channel) -> TestResult<(Program, Gue
         pinned()? > before,
         "no page is pinned while a program is in flight",
     )?;
+    // QEMU does not tell of a suspension.
+    if machine::is_hercules() {
+        let irb = channel.wait(TIMEOUT)?;
+        let is_suspended = irb.is_some_and(|irb| {
+            let actl = irb.scsw().actl();
+            actl.contains(ActivityControl::SUSPENDED)
+        });
+        check(is_suspended, format!("it is not suspended: {irb:?}"))?;
+    }
     Ok((program, guest))
 }
 

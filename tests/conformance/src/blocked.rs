@@ -406,7 +406,7 @@ fn other_device(devices: &Devices, missing: Missing) -> TestResult {
     let mut channel = devices.open()?;
     let before = pinned()?;
     let blocked = Blocked::on(&mut channel, missing)?;
-    let mut other = devices.open_terminal()?;
+    let mut other = devices.open_named("terminal")?;
     let other = within("another device's I/O", move || {
         let result = (0..20).try_for_each(|_| check_usable(&mut other));
         (result, other)
@@ -419,7 +419,7 @@ fn other_device(devices: &Devices, missing: Missing) -> TestResult {
 
 fn attention(devices: &Devices, missing: Missing) -> TestResult {
     let host = Host::new()?;
-    let mut channel = devices.open_terminal()?;
+    let mut channel = devices.open_named("terminal")?;
     let before = pinned()?;
     let blocked = Blocked::on(&mut channel, missing)?;
     host.type_in(&[0x7d])?;
@@ -457,8 +457,8 @@ fn reset(devices: &Devices, missing: Missing) -> TestResult {
 fn other_unbound(devices: &Devices, missing: Missing) -> TestResult {
     let mut channel = devices.open()?;
     let before = pinned()?;
-    let uuid = devices.terminal().uuid().to_owned();
-    let other = subchannel(devices.terminal())?;
+    let uuid = devices.named("terminal")?.uuid().to_owned();
+    let other = subchannel(devices.named("terminal")?)?;
     let blocked = Blocked::on(&mut channel, missing)?;
     within("taking another device away", move || -> TestResult {
         unbind(&other)?;
@@ -466,7 +466,7 @@ fn other_unbound(devices: &Devices, missing: Missing) -> TestResult {
         Ok(())
     })??;
     blocked.check_blocked()?;
-    check_usable(&mut devices.open_terminal()?)?;
+    check_usable(&mut devices.open_named("terminal")?)?;
     blocked.end(&mut channel, before)
 }
 
@@ -498,7 +498,7 @@ fn death(devices: &Devices, missing: Missing) -> TestResult {
         let mut user = Command::new("/proc/self/exe")
             .args(["block", missing.word()])
             .arg(crate::bench::backend_word(devices.backend()))
-            .arg(devices.rng().uuid())
+            .arg(devices.first().uuid())
             .stdout(Stdio::piped())
             .spawn()?;
         let said = first_line(&mut user);

@@ -177,7 +177,7 @@ impl Listener {
 
     /// Listens to the terminal, of which nothing is reported yet.
     fn open(devices: &Devices) -> TestResult<Self> {
-        let mut listener = Self::on(devices.open_terminal()?)?;
+        let mut listener = Self::on(devices.open_named("terminal")?)?;
         while take_crw(&listener.channel)? != 0 {}
         listener.signalled(Duration::ZERO)?;
         Ok(listener)
@@ -391,7 +391,7 @@ fn while_closed(devices: &Devices) -> TestResult {
     injection.gone(path)?;
     injection.back(path)?;
     injection.settle()?;
-    Listener::on(devices.open_terminal()?)?.expect_none()
+    Listener::on(devices.open_named("terminal")?)?.expect_none()
 }
 
 fn unread_at_close(devices: &Devices) -> TestResult {
@@ -399,7 +399,7 @@ fn unread_at_close(devices: &Devices) -> TestResult {
     Injection::new()?.back(listener.path)?;
     check(listener.signalled(TIMEOUT)?, "no report is announced")?;
     drop(listener);
-    Listener::on(devices.open_terminal()?)?.expect_none()
+    Listener::on(devices.open_named("terminal")?)?.expect_none()
 }
 
 fn over_reset(devices: &Devices) -> TestResult {
@@ -434,7 +434,7 @@ fn solicited(devices: &Devices) -> TestResult {
 
 fn evaluated(devices: &Devices) -> TestResult {
     let mut listener = Listener::open(devices)?;
-    let bus_id = subchannel(devices.terminal())?.bus_id().to_string();
+    let bus_id = subchannel(devices.named("terminal")?)?.bus_id().to_string();
     let number = bus_id.rsplit('.').next().unwrap_or("").to_owned();
     let injection = Injection::new()?;
     for _ in 0..5 {
@@ -447,7 +447,7 @@ fn evaluated(devices: &Devices) -> TestResult {
 
 fn varied(devices: &Devices) -> TestResult {
     let mut listener = Listener::open(devices)?;
-    let path = crate::paths::Path::of(devices.terminal())?;
+    let path = crate::paths::Path::of(devices.named("terminal")?)?;
     path.vary_off()?;
     path.vary_on()?;
     listener.expect_none()?;

@@ -211,7 +211,7 @@ fn executed(devices: &Devices) -> TestResult {
 }
 
 fn type_path(devices: &Devices) -> TestResult<String> {
-    let bus_id = subchannel(devices.rng())?.bus_id().to_string();
+    let bus_id = subchannel(devices.first())?.bus_id().to_string();
     Ok(format!(
         "/sys/bus/css/devices/{bus_id}/mdev_supported_types/vfio_ccw-io"
     ))
@@ -229,19 +229,19 @@ fn one_instance(devices: &Devices) -> TestResult {
 
 fn one_uuid(devices: &Devices) -> TestResult {
     let path = type_path(devices)?;
-    let taken = devices.terminal().uuid();
+    let taken = devices.named("terminal")?.uuid();
     fs::write(
-        format!("/sys/bus/mdev/devices/{}/remove", devices.rng().uuid()),
+        format!("/sys/bus/mdev/devices/{}/remove", devices.first().uuid()),
         "1",
     )?;
     let made = fs::write(format!("{path}/create"), taken);
-    fs::write(format!("{path}/create"), devices.rng().uuid())?;
+    fs::write(format!("{path}/create"), devices.first().uuid())?;
     check_errno("the other's UUID", made, libc::EEXIST)?;
     check_usable(&mut devices.open()?)
 }
 
 fn remade(devices: &Devices) -> TestResult {
-    let (path, uuid) = (type_path(devices)?, devices.rng().uuid());
+    let (path, uuid) = (type_path(devices)?, devices.first().uuid());
     for _ in 0..10 {
         fs::write(format!("/sys/bus/mdev/devices/{uuid}/remove"), "1")?;
         fs::write(format!("{path}/create"), uuid)?;
@@ -251,7 +251,7 @@ fn remade(devices: &Devices) -> TestResult {
 }
 
 fn unbound_without(devices: &Devices) -> TestResult {
-    let (taken, uuid) = (subchannel(devices.rng())?, devices.rng().uuid());
+    let (taken, uuid) = (subchannel(devices.first())?, devices.first().uuid());
     let bus_id = taken.bus_id().to_string();
     fs::write(format!("/sys/bus/mdev/devices/{uuid}/remove"), "1")?;
     for _ in 0..5 {
@@ -263,7 +263,7 @@ fn unbound_without(devices: &Devices) -> TestResult {
 }
 
 fn released(devices: &Devices) -> TestResult {
-    let (taken, uuid) = (subchannel(devices.rng())?, devices.rng().uuid());
+    let (taken, uuid) = (subchannel(devices.first())?, devices.first().uuid());
     let device = taken.device_number().unwrap_or_default();
     taken.release(&mut |_| {})?;
     // The kernel looks through all subchannels first. Its driver must have come to an end with the
@@ -423,7 +423,7 @@ fn unmap_beside_starts(devices: &Devices) -> TestResult {
 
 fn one_of_two(devices: &Devices, end: fn(&mut Channel) -> TestResult) -> TestResult {
     let mut channel = devices.open()?;
-    let mut other = devices.open_terminal()?;
+    let mut other = devices.open_named("terminal")?;
     let (program, _guest) = start_suspended(&mut other)?;
     let during = pinned()?;
     start_suspended(&mut channel)?;
@@ -435,7 +435,7 @@ fn one_of_two(devices: &Devices, end: fn(&mut Channel) -> TestResult) -> TestRes
 
 fn close_one_of_two(devices: &Devices) -> TestResult {
     let mut channel = devices.open()?;
-    let mut other = devices.open_terminal()?;
+    let mut other = devices.open_named("terminal")?;
     let (program, _guest) = start_suspended(&mut other)?;
     let during = pinned()?;
     start_suspended(&mut channel)?;

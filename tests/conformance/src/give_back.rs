@@ -125,7 +125,7 @@ impl<'a> Asked<'a> {
             .set_trigger(REQUEST_IRQ, Some(eventfd.as_fd()))?;
         Ok(Self {
             devices,
-            subchannel: subchannel(devices.rng())?,
+            subchannel: subchannel(devices.first())?,
             channel: Some(channel),
             eventfd,
         })
@@ -145,7 +145,7 @@ impl<'a> Asked<'a> {
     }
 
     fn take(&mut self, way: Way) -> TestResult<Taking> {
-        let taking = Taking::start(self.devices.rng(), way)?;
+        let taking = Taking::start(self.devices.first(), way)?;
         check(self.is_asked(TIMEOUT)?, "the user is not asked")?;
         taking.check_waits()?;
         Ok(taking)
@@ -168,7 +168,7 @@ impl<'a> Asked<'a> {
 impl Drop for Asked<'_> {
     fn drop(&mut self) {
         self.channel = None;
-        let uuid = self.devices.rng().uuid();
+        let uuid = self.devices.first().uuid();
         // What was not taken has nothing to be done; what cannot be bound the next case sees.
         for _ in 0..50 {
             thread::sleep(Duration::from_millis(20));
@@ -201,7 +201,7 @@ fn again(devices: &Devices) -> TestResult {
 fn late(devices: &Devices) -> TestResult {
     let mut user = Asked::open(devices)?;
     user.channel()?.device().set_trigger(REQUEST_IRQ, None)?;
-    let taking = Taking::start(devices.rng(), UNBIND)?;
+    let taking = Taking::start(devices.first(), UNBIND)?;
     taking.check_waits()?;
     check(!user.is_asked(SILENCE)?, "the user is asked")?;
     let eventfd = user.eventfd.try_clone()?;
@@ -221,7 +221,7 @@ fn silence(devices: &Devices) -> TestResult {
 fn no_eventfd(devices: &Devices) -> TestResult {
     let mut user = Asked::open(devices)?;
     user.channel()?.device().set_trigger(REQUEST_IRQ, None)?;
-    let taking = Taking::start(devices.rng(), UNBIND)?;
+    let taking = Taking::start(devices.first(), UNBIND)?;
     taking.check_waits()?;
     check_usable(user.channel()?)?;
     user.close_for(&taking)
@@ -234,7 +234,7 @@ fn not_open(devices: &Devices) -> TestResult {
             user.channel()?.device().set_trigger(index, None)?;
         }
         user.channel = None;
-        Taking::start(devices.rng(), way)?.finish()?;
+        Taking::start(devices.first(), way)?.finish()?;
         check(!user.is_asked(SILENCE)?, "who has closed it is asked")?;
     }
     Ok(())
@@ -276,7 +276,7 @@ fn requests(devices: &Devices) -> TestResult {
 
 fn other_device(devices: &Devices) -> TestResult {
     let mut user = Asked::open(devices)?;
-    let mut other = devices.open_terminal()?;
+    let mut other = devices.open_named("terminal")?;
     let eventfd = sys::eventfd()?;
     other
         .device()
@@ -300,13 +300,13 @@ fn eventfds(devices: &Devices) -> TestResult {
 
 fn both(devices: &Devices) -> TestResult {
     let mut user = Asked::open(devices)?;
-    let other = devices.open_terminal()?;
-    let bus_id = subchannel(devices.terminal())?;
+    let other = devices.open_named("terminal")?;
+    let bus_id = subchannel(devices.named("terminal")?)?;
     let eventfd = sys::eventfd()?;
     other
         .device()
         .set_trigger(REQUEST_IRQ, Some(eventfd.as_fd()))?;
-    let second = Taking::start(devices.terminal(), REMOVE)?;
+    let second = Taking::start(devices.named("terminal")?, REMOVE)?;
     let is_asked = sys::wait_readable(eventfd.as_fd(), TIMEOUT)?;
     check(is_asked, "the other user is not asked")?;
     let first = user.take(REMOVE)?;
@@ -318,6 +318,6 @@ fn both(devices: &Devices) -> TestResult {
     }
     drop(other);
     second.finish()?;
-    bus_id.bind(Some(devices.terminal().uuid()), &mut |_| {})?;
-    check_usable(&mut devices.open_terminal()?)
+    bus_id.bind(Some(devices.named("terminal")?.uuid()), &mut |_| {})?;
+    check_usable(&mut devices.open_named("terminal")?)
 }

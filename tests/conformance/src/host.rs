@@ -52,24 +52,27 @@ pub(crate) const TESTS: &[Case] = &[
 const PATIENCE: Duration = Duration::from_millis(500);
 
 fn unbind(devices: &Devices) -> TestResult {
-    give_back(devices, |subchannel, _| {
+    take_from(devices, User::hold, |subchannel, _| {
         fs::write("/sys/bus/css/drivers/vfio_ccw/unbind", subchannel)
     })
 }
 
 fn remove(devices: &Devices) -> TestResult {
-    give_back(devices, |_, mdev| {
+    take_from(devices, User::hold, |_, mdev| {
         fs::write(format!("/sys/bus/mdev/devices/{mdev}/remove"), "1")
     })
 }
 
-/// Takes the device away while its user has a suspended program in flight, and then takes it into
-/// use again.
-fn give_back(devices: &Devices, take: fn(&str, &str) -> io::Result<()>) -> TestResult {
-    let uuid = devices.rng().uuid().to_owned();
-    let subchannel = subchannel(devices.rng())?;
+/// Takes the device away while a user has a program in flight, and then takes it into use again.
+pub(crate) fn take_from(
+    devices: &Devices,
+    hold: fn(&Devices) -> TestResult<User>,
+    take: fn(&str, &str) -> io::Result<()>,
+) -> TestResult {
+    let uuid = devices.first().uuid().to_owned();
+    let subchannel = subchannel(devices.first())?;
     let references = machine::references()?;
-    let user = User::hold(devices)?;
+    let user = hold(devices)?;
 
     let (done, taken) = mpsc::channel();
     let names = (subchannel.bus_id().to_string(), uuid.clone());

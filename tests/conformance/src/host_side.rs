@@ -1,14 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What only the host of L1 can do: plugging devices, typing on the 3270.
+//! What only the host of L1 can do: plugging devices, typing on the 3270, having a disk give an
+//! attention.
 //!
-//! The host answers requests that are left in the shared folder, one at a time
-//! (`tests/harness/host.py`).
+//! The host answers requests, one at a time (`tests/harness/host.py`): from QEMU they are left in the
+//! shared folder, from Hercules they go over the console.
 
 use std::{
-    fs,
-    io,
+    fs::{
+        self,
+        File, //
+    },
+    io::{
+        self,
+        Read,
+        Write, //
+    },
+    os::{
+        fd::AsFd,
+        unix::fs::OpenOptionsExt, //
+    },
     path::Path,
+    process,
+    sync::atomic::{
+        AtomicU32,
+        Ordering, //
+    },
     thread,
     time::{
         Duration,
@@ -16,49 +33,69 @@ use std::{
     }, //
 };
 
-use crate::bench::{
-    Failure,
-    TestResult, //
+use ccw::sys;
+
+use crate::{
+    bench::{
+        Failure,
+        TestResult, //
+    },
+    machine, //
 };
 
 const FOLDER: &str = "/share/host";
+const CONSOLE: &str = "/dev/console";
 
 /// How long the host may take for anything.
 const PATIENCE: Duration = Duration::from_secs(40);
 
 /// The far side.
-pub(crate) struct Host(());
+pub(crate) enum Host {
+    /// Requests and replies are files.
+    Folder,
+    /// Requests and replies are lines.
+    Console,
+}
 
 impl Host {
     /// Meets the host; without one, the case is skipped.
     pub(crate) fn new() -> TestResult<Self> {
-        match Path::new(FOLDER).is_dir() {
-            true => Ok(Self(())),
-            false => Err(Failure::Skip("there is no host to be asked".to_owned())),
+        match (machine::is_hercules(), Path::new(FOLDER).is_dir()) {
+            (true, _) => Ok(Self::Console),
+            (false, true) => Ok(Self::Folder),
+            (false, false) => Err(Failure::Skip("there is no host to be asked".to_owned())),
         }
     }
 
     /// Asks for something, and returns what the host has to say.
     fn ask(&self, request: &str) -> TestResult<String> {
-        let file = |name: &str| format!("{FOLDER}/{name}");
-        fs::write(file("request.new"), request)?;
-        fs::rename(file("request.new"), file("request"))?;
-        let end = Instant::now() + PATIENCE;
-        let reply = loop {
-            match fs::read_to_string(file("reply")) {
-                Ok(reply) => break reply,
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
-                Err(_) if Instant::now() > end => {
-                    return Err(format!("the host does not answer `{request}`").into());
-                }
-                Err(_) => thread::sleep(Duration::from_millis(2)),
+        self.begin(request)?.wait()
+    }
+
+    /// Asks for something that takes its time.
+    fn begin(&self, request: &str) -> TestResult<Pending> {
+        let console = match self {
+            Self::Folder => {
+                fs::write(format!("{FOLDER}/request.new"), request)?;
+                fs::rename(format!("{FOLDER}/request.new"), format!("{FOLDER}/request"))?;
+                None
+            }
+            Self::Console => {
+                let mut options = File::options();
+                options.read(true).write(true);
+                let mut console = options.custom_flags(libc::O_NOCTTY).open(CONSOLE)?;
+                let number = number();
+                writeln!(console, "@host ask {number} {request}")?;
+                Some((number, console))
             }
         };
-        fs::remove_file(file("reply"))?;
-        match reply.split_once('\n') {
-            Some(("ok", payload)) => Ok(payload.to_owned()),
-            _ => Err(format!("the host answers `{request}` with: {}", reply.trim()).into()),
-        }
+        let request = request.to_owned();
+        Ok(Pending { request, console })
+    }
+
+    /// Has a disk give so many attentions, each as soon as it can.
+    pub(crate) fn attentions(&self, device: &str, count: u32) -> TestResult<Pending> {
+        self.begin(&format!("attention {device} {count}"))
     }
 
     /// Types on the 3270: as many bytes, and ENTER in front. There is an attention for it.
@@ -87,6 +124,75 @@ impl Host {
             "id": "spare", "devno": "fe.0.0043"}}"#;
         let command = command.replace('\n', " ");
         self.ask(&format!("qmp {command}")).map(|_| ())
+    }
+}
+
+/// A request that is not answered yet.
+pub(crate) struct Pending {
+    request: String,
+    /// The number of a request on the console.
+    console: Option<(String, File)>,
+}
+
+impl Pending {
+    /// Waits for the answer, and returns what the host has to say.
+    pub(crate) fn wait(mut self) -> TestResult<String> {
+        let end = Instant::now() + PATIENCE;
+        let reply = match self.console.take() {
+            Some((number, console)) => line(console, &number, end)?,
+            None => file(end)?,
+        };
+        let request = &self.request;
+        let reply = reply.ok_or_else(|| format!("the host does not answer `{request}`"))?;
+        match reply.split_once('\n') {
+            Some(("ok", payload)) => Ok(payload.to_owned()),
+            _ => Err(format!("the host answers `{request}` with: {}", reply.trim()).into()),
+        }
+    }
+}
+
+/// A reply in the shared folder.
+fn file(end: Instant) -> io::Result<Option<String>> {
+    let path = format!("{FOLDER}/reply");
+    loop {
+        match fs::read_to_string(&path) {
+            Ok(reply) => {
+                fs::remove_file(&path)?;
+                return Ok(Some(reply));
+            }
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Err(_) if Instant::now() > end => return Ok(None),
+            Err(_) => thread::sleep(Duration::from_millis(2)),
+        }
+    }
+}
+
+/// A number that no other request has.
+fn number() -> String {
+    static ASKED: AtomicU32 = AtomicU32::new(0);
+    format!(
+        "{}.{}",
+        process::id(),
+        ASKED.fetch_add(1, Ordering::Relaxed)
+    )
+}
+
+/// A reply on the console: a line that begins with the number.
+fn line(mut console: File, number: &str, end: Instant) -> io::Result<Option<String>> {
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        if !sys::wait_readable(console.as_fd(), left)? {
+            return Ok(None);
+        }
+        // The terminal gives one line at a time.
+        let mut bytes = [0; 256];
+        let len = console.read(&mut bytes)?;
+        let line = String::from_utf8_lossy(&bytes[..len]);
+        let reply = line.strip_prefix(number);
+        if let Some(reply) = reply.and_then(|reply| reply.strip_prefix(' ')) {
+            writeln!(console, "@host heard {number}")?;
+            return Ok(Some(reply.to_owned()));
+        }
     }
 }
 

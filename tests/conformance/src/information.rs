@@ -51,7 +51,7 @@ pub(crate) const TESTS: &[Case] = &[
         let rng = devices.open()?.device().info()?;
         check_eq(
             "information",
-            devices.open_terminal()?.device().info()?,
+            devices.open_named("terminal")?.device().info()?,
             rng,
         )
     }),
@@ -193,7 +193,7 @@ pub(crate) const TESTS: &[Case] = &[
 
 fn two_devices(devices: &Devices) -> TestResult {
     let mut rng = devices.open()?;
-    let mut terminal = devices.open_terminal()?;
+    let mut terminal = devices.open_named("terminal")?;
     for (channel, id) in [(&mut rng, "FF3832"), (&mut terminal, "FF3270")] {
         let text =
             format!("area id at 0x20000 size 256\nccw senseid,id,sli\nexpect data id X'{id}'");
@@ -203,9 +203,9 @@ fn two_devices(devices: &Devices) -> TestResult {
 }
 
 fn three_devices(devices: &Devices) -> TestResult {
-    let mut spare = open(devices.spare()?, devices.backend())?;
+    let mut spare = open(devices.named("spare")?, devices.backend())?;
     let _rng = devices.open()?;
-    let _terminal = devices.open_terminal()?;
+    let _terminal = devices.open_named("terminal")?;
     check_usable(&mut spare)
 }
 
@@ -342,7 +342,7 @@ fn unbound(devices: &Devices) -> TestResult {
         let why = "a container gives only devices that it has";
         return Err(Failure::Skip(why.to_owned()));
     }
-    let path = format!("/dev/vfio/devices/{}", devices.rng().vfio_name()?);
+    let path = format!("/dev/vfio/devices/{}", devices.first().vfio_name()?);
     let file = File::options().read(true).write(true).open(path)?;
     let mut info = DeviceInfo {
         argsz: 16,

@@ -97,6 +97,21 @@ pub(crate) fn is_slow() -> bool {
     Path::new("/sys/kernel/debug/kmemleak").exists()
 }
 
+/// Whether this is L1 in Hercules, where the shared folder is a copy (`scripts/l1/init`).
+pub(crate) fn is_hercules() -> bool {
+    Path::new("/job").exists()
+}
+
+/// Whether the driver is ours: the kernel marks what does not come from its own tree.
+pub(crate) fn is_our_driver() -> io::Result<bool> {
+    Ok(fs::read_to_string("/sys/module/vfio_ccw/taint")?.contains('O'))
+}
+
+/// Whether cases that go on for long are to be shorter, by the variable `SHORT`.
+pub(crate) fn is_in_a_hurry() -> bool {
+    std::env::var_os("SHORT").is_some()
+}
+
 /// How many references to the module there are.
 pub(crate) fn references() -> io::Result<u32> {
     number(&fs::read_to_string("/sys/module/vfio_ccw/refcnt")?)

@@ -8,6 +8,7 @@
 //! answer. The results are printed as KTAP (`Documentation/dev-tools/ktap.rst`).
 
 use std::{
+    collections::BTreeMap,
     io,
     path::PathBuf,
     process::ExitCode,
@@ -33,6 +34,7 @@ use bench::{
     Case,
     Devices,
     Failure,
+    Machine,
     TestResult, //
 };
 use runner::Turn;
@@ -46,6 +48,7 @@ mod child;
 mod descriptors;
 mod extra_regions;
 mod give_back;
+mod hercules;
 mod host;
 mod host_side;
 mod information;
@@ -77,18 +80,21 @@ options:
   --output FILE      write the results to FILE, too, each line at once
   --after NAME       run only the cases behind NAME, and add to FILE: for a
                      machine that NAME has brought down
-  --rng DEVICE       the virtio-rng: a subchannel or the UUID of a mediated
-                     device; as a rule the subchannel of device 0.0.0042
-  --terminal DEVICE  the 3270, as a rule that of device 0.0.000a
-  --spare DEVICE     a virtio-rng that can be unplugged, as a rule that of
-                     device 0.0.0043, if it has a mediated device
+  --rng DEVICE, --terminal DEVICE, --spare DEVICE
+                     in QEMU the virtio-rng, the 3270, a virtio-rng that can be
+                     unplugged: subchannels or UUIDs of mediated devices; as a
+                     rule those of the devices 0.0.0042, 0.0.000a and, if it has
+                     a mediated device, 0.0.0043
+  --disk DEVICE, --disk2 DEVICE, --tape DEVICE
+                     in Hercules two 3390 and a 3490, as a rule 0.0.0120,
+                     0.0.0121 and 0.0.0581: what they hold is lost
 
 The mediated devices must exist (ccw bind). Results go to stdout as KTAP; the
 exit status is 0 if all cases passed, 1 if one failed or the machine is of no
 use any more, 2 if none could be run.
 ";
 
-/// The cases that are functions, by the first word of their names.
+/// The cases that are functions and run in QEMU, by how their names begin.
 const GROUPS: &[(&str, &[Case])] = &[
     ("information", information::TESTS),
     ("regions", region_information::TESTS),
@@ -116,15 +122,23 @@ const GROUPS: &[(&str, &[Case])] = &[
 ];
 
 /// The cases in which the back end has no part, by how their names begin.
-const WITHOUT_BACKEND: [&str; 7] = [
+const WITHOUT_BACKEND: [&str; 12] = [
     "access: ",
+    "attention: ",
+    "boot: ",
     "channel report: ",
     "descriptor: resets ",
+    "intermediate: ",
     "interrupt: ",
     "path: ",
+    "place: ",
     "regions: ",
     "schib: ",
+    "status modifier: ",
 ];
+
+/// The cases in which it has most.
+const MOST_OF_BACKEND: [&str; 2] = ["containment: ", "in flight: "];
 
 /// Programs that are cases: what they have in common, and their text.
 const PROGRAMS: [(&str, &str); 3] = [
@@ -150,6 +164,7 @@ const SLOW: &[(&str, Duration)] = &[
         "unsolicited: an attention keeps no start",
         Duration::from_secs(60),
     ),
+    ("attention: a thousand of them", Duration::from_secs(300)),
     // The kernel looks through all subchannels when one goes or comes.
     ("unplug: ", Duration::from_secs(90)),
     (
@@ -170,6 +185,7 @@ enum Body {
 
 struct Test {
     name: String,
+    machine: Machine,
     body: Body,
 }
 
@@ -186,9 +202,11 @@ impl Test {
     }
 
     fn needs_backend(&self) -> bool {
-        !WITHOUT_BACKEND
-            .iter()
-            .any(|group| self.name.starts_with(group))
+        let is_of = |groups: &[&str]| groups.iter().any(|group| self.name.starts_with(group));
+        match machine::is_in_a_hurry() {
+            true => is_of(&MOST_OF_BACKEND),
+            false => !is_of(&WITHOUT_BACKEND),
+        }
     }
 
     fn run(&self, devices: &Devices) -> TestResult {
@@ -205,21 +223,32 @@ impl Test {
 
 /// The cases of the groups that are wanted.
 fn tests(is_wanted: impl Fn(&str) -> bool) -> Vec<Test> {
-    let mut tests: Vec<Test> = GROUPS
+    let of_qemu = GROUPS.iter().map(|group| (Machine::Qemu, group));
+    let of_hercules = hercules::GROUPS
         .iter()
-        .filter(|(group, _)| is_wanted(group))
-        .flat_map(|(group, tests)| {
+        .map(|group| (Machine::Hercules, group));
+    let mut tests: Vec<Test> = of_qemu
+        .chain(of_hercules)
+        .filter(|(_, (group, _))| is_wanted(group))
+        .flat_map(|(machine, (group, tests))| {
             tests.iter().map(move |(name, function)| Test {
                 name: format!("{group}: {name}"),
+                machine,
                 body: Body::Function(*function),
             })
         })
         .collect();
-    for (group, text) in PROGRAMS.into_iter().filter(|(group, _)| is_wanted(group)) {
+    let of_qemu = PROGRAMS.iter().map(|group| (Machine::Qemu, group));
+    let of_hercules = hercules::PROGRAMS
+        .iter()
+        .map(|group| (Machine::Hercules, group));
+    let programs = of_qemu.chain(of_hercules);
+    for (machine, (group, text)) in programs.filter(|(_, (group, _))| is_wanted(group)) {
         let no_files = |_: &str| Err(io::ErrorKind::NotFound.into());
         match program::read(group, text, &no_files) {
             Ok(programs) => tests.extend(programs.into_iter().map(|program| Test {
                 name: format!("{group}: {}", program.title),
+                machine,
                 body: Body::Program(program),
             })),
             Err(error) => panic!("{error}"),
@@ -246,10 +275,24 @@ struct Arguments {
     only_backend: bool,
     output: Option<PathBuf>,
     after: Option<String>,
-    rng: Option<String>,
-    terminal: Option<String>,
-    spare: Option<String>,
+    devices: BTreeMap<&'static str, String>,
     words: Vec<String>,
+}
+
+/// The machine that this is.
+fn machine() -> Machine {
+    match machine::is_hercules() {
+        true => Machine::Hercules,
+        false => Machine::Qemu,
+    }
+}
+
+/// The name of a device as an option has it.
+fn device_name(option: &str) -> Option<&'static str> {
+    let wanted = option.strip_prefix("--")?;
+    let machines = [Machine::Qemu, Machine::Hercules].into_iter();
+    let mut names = machines.flat_map(Machine::devices).map(|(name, _)| name);
+    names.find(|name| *name == wanted)
 }
 
 impl Arguments {
@@ -263,14 +306,14 @@ impl Arguments {
                 "--only-backend" => parsed.only_backend = true,
                 "--output" => parsed.output = Some(value()?.into()),
                 "--after" => parsed.after = Some(value()?),
-                "--rng" => parsed.rng = Some(value()?),
-                "--terminal" => parsed.terminal = Some(value()?),
-                "--spare" => parsed.spare = Some(value()?),
                 "--help" | "-h" => {
                     print!("{HELP}");
                     std::process::exit(0);
                 }
-                option if option.starts_with('-') => return Err(format!("no option {option}")),
+                option if option.starts_with('-') => match device_name(option) {
+                    Some(name) => drop(parsed.devices.insert(name, value()?)),
+                    None => return Err(format!("no option {option}")),
+                },
                 _ => parsed.words.push(argument),
             }
         }
@@ -279,20 +322,20 @@ impl Arguments {
 
     /// The devices: those that are named, or those of the usual numbers.
     fn devices(&self, backend: Backend) -> Result<Devices, String> {
-        let device = |given: &Option<String>, number| -> Result<Mdev, String> {
-            let device = given.clone().map_or_else(|| find(number), Ok)?;
-            Mdev::find(&device).map_err(|error| error.to_string())
+        let device = |(name, number): (&'static str, &str)| -> Result<_, String> {
+            let given = self.devices.get(name);
+            let device = given.cloned().map_or_else(|| find(number), Ok)?;
+            let mdev = Mdev::find(&device).map_err(|error| error.to_string())?;
+            Ok((name, mdev))
         };
-        let spare = match &self.spare {
-            None => device(&None, "0.0.0043").ok(),
-            given => Some(device(given, "")?),
+        let [first, second, third] = machine().devices();
+        let last = match device(third) {
+            Ok(third) => Some(third),
+            // Nobody needs a device to be unplugged, and it may be just that.
+            Err(_) if third.0 == "spare" && !self.devices.contains_key(third.0) => None,
+            Err(error) => return Err(error),
         };
-        Ok(Devices::new(
-            device(&self.rng, "0.0.0042")?,
-            device(&self.terminal, "0.0.000a")?,
-            spare,
-            backend,
-        ))
+        Ok(Devices::new(device(first)?, device(second)?, last, backend))
     }
 }
 
@@ -308,7 +351,7 @@ fn backend_of(name: &str) -> Option<Backend> {
 /// whether the devices answer, `probe BACKEND` does only that, `rebind SUBCHANNEL UUID` takes a
 /// device from the driver and gives it back.
 ///
-/// `hold BACKEND UUID` and `block WHAT BACKEND UUID` are for the tests of dying users.
+/// `hold WHAT BACKEND UUID` and `block WHAT BACKEND UUID` are for the tests of dying users.
 fn part(words: &[&str], arguments: &Arguments) -> Option<TestResult> {
     // What is printed here is what the runner tells.
     std::panic::set_hook(Box::new(|info| println!("{info}")));
@@ -331,7 +374,7 @@ fn part(words: &[&str], arguments: &Arguments) -> Option<TestResult> {
         ["probe", backend] => Some(devices(backend).and_then(|devices| devices.probe())),
         ["rebind", subchannel, uuid] => Some(host::rebind(subchannel, uuid)),
         ["block", missing, backend, uuid] => Some(blocked::hold(missing, backend, uuid)),
-        ["hold", backend, uuid] => Some(lifecycle::hold(backend, uuid)),
+        ["hold", what, backend, uuid] => Some(lifecycle::hold(what, backend, uuid)),
         _ => None,
     }
 }
@@ -392,8 +435,10 @@ fn command(words: &[&str], arguments: &Arguments) -> Result<bool, String> {
         _ => return Err("the first word is container, iommufd or both; see --help".to_owned()),
     };
     let filter = words.get(1).unwrap_or(&"");
+    let machine = machine();
     let tests: Vec<Test> = tests(|_| true)
         .into_iter()
+        .filter(|test| arguments.list || test.machine == machine)
         .filter(|test| test.name.contains(filter))
         .filter(|test| !arguments.only_backend || test.needs_backend())
         .collect();

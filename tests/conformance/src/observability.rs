@@ -218,7 +218,7 @@ fn trace_start(devices: &Devices) -> TestResult {
     let mut channel = devices.open()?;
     let trace = Trace::begin()?;
     run_text(&mut channel, "ccw nop")?;
-    let id = id(devices.rng())?;
+    let id = id(devices.first())?;
     // State 2 is idle; event 1 is a request, 2 an interrupt.
     trace.check(&id, &["fsm_event state=2 event=1"])?;
     let events = trace.events(&id)?;
@@ -236,7 +236,7 @@ fn trace_halt(devices: &Devices) -> TestResult {
     halt(&channel)?;
     check(channel.wait(TIMEOUT)?.is_some(), "no status came")?;
     trace.check(
-        &id(devices.rng())?,
+        &id(devices.first())?,
         &[
             "fsm_event state=2 event=3",
             "fsm_async_request command=0x1 errno=0",
@@ -249,7 +249,7 @@ fn trace_refusal(devices: &Devices) -> TestResult {
     let trace = Trace::begin()?;
     check_errno("start", channel.start(transport()), libc::EOPNOTSUPP)?;
     trace.check(
-        &id(devices.rng())?,
+        &id(devices.first())?,
         &["fsm_io_request fctl=0x4 errno=-95 info=transport mode"],
     )
 }
@@ -263,8 +263,8 @@ fn vary(id: &str, state: &str) -> TestResult {
 }
 
 fn trace_vary(devices: &Devices) -> TestResult {
-    let _channel = devices.open_terminal()?;
-    let id = id(devices.terminal())?;
+    let _channel = devices.open_named("terminal")?;
+    let id = id(devices.named("terminal")?)?;
     let trace = Trace::begin()?;
     vary(&id, "off")?;
     let off = trace.check(&id, &["chp_event mask=0x80 event=3"]);
@@ -334,7 +334,7 @@ fn log_start(devices: &Devices) -> TestResult {
     let log = Log::trace()?;
     check_eq("level of the log", log.level.as_str(), "2")?;
     run_text(&mut channel, "ccw nop")?;
-    let id = id(devices.rng())?;
+    let id = id(devices.first())?;
     log.check(&["stIO", &id, CC_0])?;
     log.check(&["IRQ", &id])
 }
@@ -344,7 +344,7 @@ fn log_halt(devices: &Devices) -> TestResult {
     let log = Log::trace()?;
     halt(&channel)?;
     check(channel.wait(TIMEOUT)?.is_some(), "no status came")?;
-    log.check(&["haltIO", &id(devices.rng())?, CC_0])
+    log.check(&["haltIO", &id(devices.first())?, CC_0])
 }
 
 fn log_refusal(devices: &Devices) -> TestResult {
@@ -352,7 +352,7 @@ fn log_refusal(devices: &Devices) -> TestResult {
     let log = Log::msg()?;
     check_eq("level of the log", log.level.as_str(), "2")?;
     check_errno("start", channel.start(transport()), libc::EOPNOTSUPP)?;
-    let entry = format!("{}: transport mode", id(devices.rng())?);
+    let entry = format!("{}: transport mode", id(devices.first())?);
     log.check(&[&entry])
 }
 
@@ -407,7 +407,7 @@ fn growth(
 }
 
 fn statistics_count(devices: &Devices) -> TestResult {
-    let statistics = Statistics::of(devices.rng())?;
+    let statistics = Statistics::of(devices.first())?;
     let mut channel = devices.open()?;
 
     let names = ["starts", "ccws", "irbs", "program_checks", "resets"];
@@ -454,7 +454,7 @@ fn statistics_count(devices: &Devices) -> TestResult {
 }
 
 fn statistics_now(devices: &Devices) -> TestResult {
-    let statistics = Statistics::of(devices.rng())?;
+    let statistics = Statistics::of(devices.first())?;
     let mut channel = devices.open()?;
 
     let (_, guest) = start_suspended(&mut channel)?;
@@ -488,7 +488,7 @@ fn statistics_now(devices: &Devices) -> TestResult {
 }
 
 fn statistics_errors(devices: &Devices) -> TestResult {
-    let statistics = Statistics::of(devices.rng())?;
+    let statistics = Statistics::of(devices.first())?;
     let mut channel = devices.open()?;
 
     let names = ["errors_EBUSY", "errors_EOPNOTSUPP", "starts"];
@@ -504,10 +504,10 @@ fn statistics_errors(devices: &Devices) -> TestResult {
 }
 
 fn statistics_go(devices: &Devices) -> TestResult {
-    let statistics = Statistics::of(devices.rng())?;
+    let statistics = Statistics::of(devices.first())?;
     let directory = statistics.0.with_file_name("");
-    let uuid = devices.rng().uuid().to_owned();
-    let subchannel: Subchannel = subchannel(devices.rng())?;
+    let uuid = devices.first().uuid().to_owned();
+    let subchannel: Subchannel = subchannel(devices.first())?;
     check_usable(&mut devices.open()?)?;
 
     let mut reader = File::open(&statistics.0)?;

@@ -159,9 +159,9 @@ fn check_refused(channel: &mut Channel, program: &Program) -> TestResult {
 }
 
 fn refused(devices: &Devices) -> TestResult {
-    let mut channel = devices.open_terminal()?;
+    let mut channel = devices.open_named("terminal")?;
     let nop = nop(&mut channel)?;
-    let path = Path::of(devices.terminal())?;
+    let path = Path::of(devices.named("terminal")?)?;
     path.vary_off()?;
     for _ in 0..3 {
         check_refused(&mut channel, &nop)?;
@@ -170,9 +170,9 @@ fn refused(devices: &Devices) -> TestResult {
 }
 
 fn usable_again(devices: &Devices) -> TestResult {
-    let mut channel = devices.open_terminal()?;
+    let mut channel = devices.open_named("terminal")?;
     let nop = nop(&mut channel)?;
-    let path = Path::of(devices.terminal())?;
+    let path = Path::of(devices.named("terminal")?)?;
     for _ in 0..5 {
         path.vary_off()?;
         // Whatever comes of it now.
@@ -187,9 +187,9 @@ fn usable_again(devices: &Devices) -> TestResult {
 }
 
 fn idle(devices: &Devices) -> TestResult {
-    let mut channel = devices.open_terminal()?;
+    let mut channel = devices.open_named("terminal")?;
     let nop = nop(&mut channel)?;
-    let path = Path::of(devices.terminal())?;
+    let path = Path::of(devices.named("terminal")?)?;
     for _ in 0..10 {
         path.vary_off()?;
         path.vary_on()?;
@@ -211,9 +211,9 @@ fn expect_end(channel: &mut Channel) -> TestResult {
 }
 
 fn ends_program(devices: &Devices) -> TestResult {
-    let mut channel = devices.open_terminal()?;
+    let mut channel = devices.open_named("terminal")?;
     let (_, guest) = start_suspended(&mut channel)?;
-    let path = Path::of(devices.terminal())?;
+    let path = Path::of(devices.named("terminal")?)?;
     path.vary_off()?;
     expect_end(&mut channel)?;
     check(!channel.wait_signal(SILENCE)?, "a second status came")?;
@@ -223,19 +223,19 @@ fn ends_program(devices: &Devices) -> TestResult {
 }
 
 fn pins_go(devices: &Devices) -> TestResult {
-    let mut channel = devices.open_terminal()?;
+    let mut channel = devices.open_named("terminal")?;
     let before = pinned()?;
     start_suspended(&mut channel)?;
-    let path = Path::of(devices.terminal())?;
+    let path = Path::of(devices.named("terminal")?)?;
     path.vary_off()?;
     expect_end(&mut channel)?;
     check_eq("KiB pinned", pinned()?, before)
 }
 
 fn started_again(devices: &Devices) -> TestResult {
-    let mut channel = devices.open_terminal()?;
+    let mut channel = devices.open_named("terminal")?;
     let (program, _guest) = start_suspended(&mut channel)?;
-    let path = Path::of(devices.terminal())?;
+    let path = Path::of(devices.named("terminal")?)?;
     for _ in 0..5 {
         path.vary_off()?;
         expect_end(&mut channel)?;
@@ -249,7 +249,7 @@ fn other_device(devices: &Devices) -> TestResult {
     let mut channel = devices.open()?;
     let (program, _guest) = start_suspended(&mut channel)?;
     let during = pinned()?;
-    let path = Path::of(devices.terminal())?;
+    let path = Path::of(devices.named("terminal")?)?;
     path.vary_off()?;
     check(!channel.wait_signal(SILENCE)?, "a signal came")?;
     check_eq("KiB pinned", pinned()?, during)?;
@@ -258,17 +258,17 @@ fn other_device(devices: &Devices) -> TestResult {
 
 fn other_usable(devices: &Devices) -> TestResult {
     let mut channel = devices.open()?;
-    let path = Path::of(devices.terminal())?;
+    let path = Path::of(devices.named("terminal")?)?;
     path.vary_off()?;
     check_usable(&mut channel)
 }
 
 fn status_waits(devices: &Devices) -> TestResult {
-    let mut channel = devices.open_terminal()?;
+    let mut channel = devices.open_named("terminal")?;
     let nop = nop(&mut channel)?;
     channel.start(nop.orb)?;
     thread::sleep(SILENCE);
-    let path = Path::of(devices.terminal())?;
+    let path = Path::of(devices.named("terminal")?)?;
     path.vary_off()?;
     path.vary_on()?;
     let irb = channel.wait(TIMEOUT)?;
@@ -281,8 +281,8 @@ fn command_without_path(
     command: fn(&Channel) -> std::io::Result<()>,
     function: FunctionControl,
 ) -> TestResult {
-    let mut channel = devices.open_terminal()?;
-    let path = Path::of(devices.terminal())?;
+    let mut channel = devices.open_named("terminal")?;
+    let path = Path::of(devices.named("terminal")?)?;
     path.vary_off()?;
     retry(libc::EBUSY, || command(&channel))?;
     let irb = channel.wait(TIMEOUT)?;
@@ -299,8 +299,8 @@ fn cleared(devices: &Devices) -> TestResult {
 }
 
 fn reset(devices: &Devices) -> TestResult {
-    let mut channel = devices.open_terminal()?;
-    let path = Path::of(devices.terminal())?;
+    let mut channel = devices.open_named("terminal")?;
+    let path = Path::of(devices.named("terminal")?)?;
     path.vary_off()?;
     channel.device().reset()?;
     path.vary_on()?;
@@ -308,8 +308,8 @@ fn reset(devices: &Devices) -> TestResult {
 }
 
 fn schib(devices: &Devices) -> TestResult {
-    let channel = devices.open_terminal()?;
-    let path = Path::of(devices.terminal())?;
+    let channel = devices.open_named("terminal")?;
+    let path = Path::of(devices.named("terminal")?)?;
     path.vary_off()?;
     let schib = Schib::read(&channel)?;
     check(
@@ -319,9 +319,9 @@ fn schib(devices: &Devices) -> TestResult {
 }
 
 fn off_before_open(devices: &Devices) -> TestResult {
-    let path = Path::of(devices.terminal())?;
+    let path = Path::of(devices.named("terminal")?)?;
     path.vary_off()?;
-    let mut channel = devices.open_terminal()?;
+    let mut channel = devices.open_named("terminal")?;
     let nop = nop(&mut channel)?;
     check_refused(&mut channel, &nop)?;
     path.vary_on()?;
@@ -329,9 +329,9 @@ fn off_before_open(devices: &Devices) -> TestResult {
 }
 
 fn off_before_bind(devices: &Devices) -> TestResult {
-    let terminal = subchannel(devices.terminal())?;
-    let uuid = devices.terminal().uuid();
-    let path = Path::of(devices.terminal())?;
+    let terminal = subchannel(devices.named("terminal")?)?;
+    let uuid = devices.named("terminal")?.uuid();
+    let path = Path::of(devices.named("terminal")?)?;
     unbind(&terminal)?;
     path.vary_off()?;
     let mdev = terminal.bind(Some(uuid), &mut |_| {})?;
@@ -343,22 +343,22 @@ fn off_before_bind(devices: &Devices) -> TestResult {
 }
 
 fn closed(devices: &Devices) -> TestResult {
-    let channel = devices.open_terminal()?;
-    let path = Path::of(devices.terminal())?;
+    let channel = devices.open_named("terminal")?;
+    let path = Path::of(devices.named("terminal")?)?;
     path.vary_off()?;
     drop(channel);
-    let channel = devices.open_terminal()?;
+    let channel = devices.open_named("terminal")?;
     drop(channel);
     path.vary_on()?;
-    check_usable(&mut devices.open_terminal()?)
+    check_usable(&mut devices.open_named("terminal")?)
 }
 
 fn storm(devices: &Devices) -> TestResult {
     const LONG: Duration = Duration::from_secs(1);
-    let mut channel = devices.open_terminal()?;
+    let mut channel = devices.open_named("terminal")?;
     let program = program("orb lpm=0\nccw nop")?;
     let guest = map(&mut channel, &program)?;
-    let path = Path::of(devices.terminal())?;
+    let path = Path::of(devices.named("terminal")?)?;
     let stop = AtomicBool::new(false);
     let (ended, varied) = thread::scope(|scope| {
         let varying = scope.spawn(|| -> TestResult<usize> {

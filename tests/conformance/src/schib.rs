@@ -83,8 +83,8 @@ fn attribute(subchannel: &Subchannel, name: &str) -> TestResult<Vec<u8>> {
 
 fn device_number(devices: &Devices) -> TestResult {
     for (mdev, channel) in [
-        (devices.rng(), devices.open()?),
-        (devices.terminal(), devices.open_terminal()?),
+        (devices.first(), devices.open()?),
+        (devices.named("terminal")?, devices.open_named("terminal")?),
     ] {
         let number = Schib::read(&channel)?.device_number();
         let expected = subchannel(mdev)?.device_number();
@@ -102,13 +102,13 @@ fn valid(devices: &Devices) -> TestResult {
 
 fn path_masks(devices: &Devices) -> TestResult {
     let schib = Schib::read(&devices.open()?)?;
-    let expected = attribute(&subchannel(devices.rng())?, "pimpampom")?;
+    let expected = attribute(&subchannel(devices.first())?, "pimpampom")?;
     check_eq("PIM, PAM, POM", schib.path_masks().to_vec(), expected)
 }
 
 fn paths(devices: &Devices) -> TestResult {
     let schib = Schib::read(&devices.open()?)?;
-    let expected = attribute(&subchannel(devices.rng())?, "chpids")?;
+    let expected = attribute(&subchannel(devices.first())?, "chpids")?;
     check_eq("CHPIDs", schib.paths().to_vec(), expected)
 }
 

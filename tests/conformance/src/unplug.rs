@@ -127,9 +127,9 @@ impl<'a> Spare<'a> {
     }
 
     fn of_any_back_end(devices: &'a Devices) -> TestResult<Self> {
-        let uuid = devices.spare()?.uuid().to_owned();
+        let uuid = devices.named("spare")?.uuid().to_owned();
         let host = Host::new()?;
-        let bus_id = subchannel(devices.spare()?)?.bus_id().to_string();
+        let bus_id = subchannel(devices.named("spare")?)?.bus_id().to_string();
         Ok(Self {
             place: Path::new("/sys/devices/css0").join(bus_id),
             host,
@@ -261,7 +261,7 @@ fn listen(channel: &Channel, index: u32) -> TestResult<File> {
 
 fn told(devices: &Devices) -> TestResult {
     let mut spare = Spare::new(devices)?;
-    let bus_id = subchannel(devices.spare()?)?.bus_id().to_string();
+    let bus_id = subchannel(devices.named("spare")?)?.bus_id().to_string();
     let number = bus_id.rsplit('.').next().unwrap_or("");
     let number = u32::from_str_radix(number, 16).map_err(|error| error.to_string())?;
 
@@ -314,7 +314,7 @@ fn status(devices: &Devices) -> TestResult {
 fn suspended(devices: &Devices) -> TestResult {
     let mut spare = Spare::new(devices)?;
     let mut rng = devices.open()?;
-    let mut terminal = devices.open_terminal()?;
+    let mut terminal = devices.open_named("terminal")?;
     let (program, _guest) = start_suspended(&mut rng)?;
     let during = pinned()?;
     let mut channel = spare.open()?;
@@ -344,7 +344,7 @@ fn unmapped(devices: &Devices) -> TestResult {
 
 fn death(devices: &Devices) -> TestResult {
     let mut spare = Spare::new(devices)?;
-    let user = User::hold_device(devices.spare()?, devices.backend())?;
+    let user = User::hold_device(devices.named("spare")?, devices.backend())?;
     spare.pull()?;
     thread::sleep(SILENCE * 4);
     check(spare.place.exists(), "the device was taken from its user")?;

@@ -143,7 +143,7 @@ struct Typist {
 impl Typist {
     fn new(devices: &Devices) -> TestResult<Self> {
         let host = Host::new()?;
-        let channel = devices.open_terminal()?;
+        let channel = devices.open_named("terminal")?;
         Ok(Self { host, channel })
     }
 

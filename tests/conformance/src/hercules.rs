@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the devices of QEMU cannot show: on disks and a tape of Hercules channel programs chain data,
+//! modify their way, stay in flight and are interrupted on it.
+
+use ccw::{
+    channel::Channel,
+    guest::GuestMemory,
+    program::Program, //
+};
+
+use crate::{
+    bench::{
+        check,
+        check_eq,
+        map,
+        pinned,
+        program,
+        Case,
+        TestResult,
+        SILENCE,
+        TIMEOUT, //
+    },
+    host,
+    lifecycle, //
+};
+
+mod attentions;
+mod boot;
+mod chaining;
+mod containment;
+mod in_flight;
+mod intermediate;
+mod midaws;
+
+/// The cases that are functions, by how their names begin.
+pub(crate) const GROUPS: &[(&str, &[Case])] = &[
+    ("chaining", chaining::TESTS),
+    ("midaw", midaws::TESTS),
+    ("intermediate", intermediate::TESTS),
+    ("boot", boot::TESTS),
+    ("containment", containment::TESTS),
+    ("lifecycle", lifecycle::TESTS),
+    ("host", host::TESTS),
+    ("in flight", in_flight::TESTS),
+    ("attention", attentions::TESTS),
+];
+
+/// Programs that are cases, on the first disk.
+pub(crate) const PROGRAMS: [(&str, &str); 2] = [
+    ("status modifier", include_str!("hercules/search.ccw")),
+    ("place", include_str!("hercules/places.ccw")),
+];
+
+/// A program that goes on until the guest lets it end: it looks for a record that is not there.
+const ENDLESS: &str = "\
+area where at 0x20000 X'0000 0000 0000'
+area which at 0x21000 X'FFFF FFFF FF'
+loop: ccw  seek,where,cc
+      ccw  searchid,which,cc
+      ccw  tic,loop
+      ccw  nop";
+/// The page of what it looks for.
+const WHICH: u64 = 0x2_1000;
+/// The identifier of record 0, to which a search comes first behind a SEEK.
+const THERE: [u8; 5] = [0; 5];
+
+/// A program in flight.
+struct Endless {
+    program: Program,
+    guest: GuestMemory,
+}
+
+impl Endless {
+    /// Starts [`ENDLESS`] on a disk.
+    fn start(channel: &mut Channel) -> TestResult<Self> {
+        Self::start_text(channel, ENDLESS)
+    }
+
+    /// Starts a program of the test's own that is made like [`ENDLESS`].
+    fn start_text(channel: &mut Channel, text: &str) -> TestResult<Self> {
+        let program = program(text)?;
+        let guest = map(channel, &program)?;
+        let before = pinned()?;
+        channel.start(program.orb)?;
+        check(
+            pinned()? > before,
+            "no page is pinned while a program is in flight",
+        )?;
+        Ok(Self { program, guest })
+    }
+
+    /// Lets the program find what it looks for.
+    fn let_end(&self) {
+        self.guest.write(WHICH, &THERE);
+    }
+
+    /// Lets it end, and takes its status; other status is a fault.
+    fn end(self, channel: &mut Channel) -> TestResult {
+        check(
+            channel.wait(SILENCE)?.is_none(),
+            "status came while the program was in flight",
+        )?;
+        self.let_end();
+        let mut others = Vec::new();
+        let irb = channel.wait_end(TIMEOUT, &mut others)?;
+        check_eq("other status", others.len(), 0)?;
+        let cpa = irb.map(|irb| irb.scsw().cpa());
+        check_eq(
+            "address in the status",
+            cpa,
+            Some(self.program.orb.cpa() + 32),
+        )?;
+        self.guest.unmap(channel.device_mut())?;
+        Ok(())
+    }
+}
+
+/// Starts [`ENDLESS`], and leaves it to itself.
+pub(crate) fn start_endless(channel: &mut Channel) -> TestResult {
+    Endless::start(channel).map(drop)
+}

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Programs as a boot loader runs them: at address 0, over which READ IPL reads, and then what was
+//! read.
+
+use ccw::program::Program;
+use ccwchain::orb::Orb;
+
+use crate::bench::{
+    check,
+    check_eq,
+    check_usable,
+    map,
+    program,
+    run_text,
+    Case,
+    Devices,
+    TestResult,
+    TIMEOUT, //
+};
+
+pub(crate) const TESTS: &[Case] = &[(
+    "READ IPL reads over its own CCW, and what it has read is run",
+    read_ipl,
+)];
+
+/// Track 0 of the second disk: a PSW and two CCWs of format 0, which read the next record to 0x1000
+/// and go on there; and that record, two CCWs.
+const TRACK: &str = "\
+area where at 0x20000 X'0000 0000 0000'
+area zero  at 0x20010 X'0000 0000 00'
+area one   at 0x20100 X'0000 0000 01 00 0018' X'000A0000 00000000' X'06001000 60000010' X'08001000 00000000'
+area two   at 0x20200 X'0000 0000 02 00 0010' X'03000000 60000001' X'03000000 20000001'
+      ccw  seek,where,cc
+find: ccw  searchid,zero,cc
+      ccw  tic,find
+      ccw  writeckd,one,cc
+      ccw  writeckd,two";
+
+fn run(channel: &mut ccw::channel::Channel, orb: Orb) -> TestResult<u32> {
+    channel.start(orb)?;
+    let irb = channel.wait_end(TIMEOUT, &mut Vec::new())?;
+    let scsw = irb.ok_or("no status came".to_owned())?.scsw();
+    check(
+        scsw.subchannel_status().bits() == 0,
+        format!("subchannel status {}", scsw.subchannel_status()),
+    )?;
+    Ok(scsw.cpa())
+}
+
+fn read_ipl(devices: &Devices) -> TestResult {
+    let mut disk = devices.open_named("disk2")?;
+    run_text(&mut disk, TRACK)?;
+
+    // READ IPL, with incorrect length suppressed: 24 bytes, to address 0.
+    let loader: Program = program("orb format=0 prefetch=no\norg 0\ndc X'02000000 20000018'")?;
+    let guest = map(&mut disk, &loader)?;
+    let cpa = run(&mut disk, loader.orb)?;
+    check_eq("address in the status", cpa, 8)?;
+    let read = guest.read(0, 24);
+    check_eq(
+        "the PSW that was read",
+        &read[..8],
+        &[0, 0x0a, 0, 0, 0, 0, 0, 0],
+    )?;
+
+    // The CCW at 8 reads those at 0x1000 only when it is run, so the loader runs it by itself, behind
+    // SEEK and SEARCH ID for its record.
+    let mut ccw = guest.read(8, 8);
+    ccw[4] = 0x20;
+    guest.write(8, &[0x07, 0, 1, 0, 0x40, 0, 0, 6]);
+    guest.write(0x10, &[0x31, 0, 1, 8, 0x40, 0, 0, 5]);
+    guest.write(0x18, &[0x08, 0, 0, 0x10, 0, 0, 0, 0]);
+    guest.write(0x20, &ccw);
+    guest.write(0x108, &[0, 0, 0, 0, 2]);
+    let page = program("area page at 0x1000 size 16\norg 0x8000\nccw nop")?;
+    let second = map(&mut disk, &page)?;
+    let cpa = run(&mut disk, loader.orb.with_cpa(8))?;
+    check_eq("address in the status", cpa, 0x28)?;
+    check_eq(
+        "the CCWs that were read",
+        second.read(0x1000, 2),
+        vec![3, 0],
+    )?;
+    let cpa = run(&mut disk, loader.orb.with_cpa(0x1000))?;
+    check_eq("address in the status", cpa, 0x1010)?;
+    second.unmap(disk.device_mut())?;
+    guest.unmap(disk.device_mut())?;
+    check_usable(&mut disk)
+}
