@@ -38,10 +38,15 @@ ktap() {
             END { print passed + 0, failed ? failed : errors + 0 }')
 }
 
+# The machine of L1 while the suite runs; in the short form the cases that go on for long are shorter.
+emulator=qemu
+short=${SHORT:-}
+
 # What the machine says is in build/logs, not on the terminal.
 boot_suite() { # boot_suite NAME ARGS...: l1/conformance with these arguments
     local L1_SILENCE=$((debug ? 400 : 180)) log=$logs
-    run "$1-output" boot_l1 "$1" $((debug ? 7200 : 3600)) sh l1/conformance "${@:2}"
+    run "$1-output" boot_l1 "$1" $((debug ? 7200 : 3600)) --emulator $emulator \
+        ${short:+env SHORT=1} sh l1/conformance "${@:2}"
 }
 
 # The C driver may bring the machine down: the suite goes on behind the case at
@@ -69,11 +74,11 @@ finish_c() {
     done
 }
 
-# The table of both drivers, left in $table; fails if ours fails, or if they differ in
+# The table of both drivers in this machine, left in $table; fails if ours fails, or if they differ in
 # a way that no row of the document explains.
-table=$logs/table.out
 compare() {
     local rc=0
+    table=$logs/table-$emulator.out
     in_root python3 -B "$top/tests/conformance/table.py" --results "$share" \
         --differences "$top/docs/differences.md" >"$table" 2>&1 || rc=$?
     # A row is stale only if all cases were run; and what the C driver does by chance need not show
@@ -117,4 +122,32 @@ run_suite() {
     case $drivers in
     *c) check "C driver to the end" finish_c ;;
     esac
+}
+
+# The same in Hercules.  There the console has no room for results, which come at
+# the end, so each driver has a boot of its own; and the C driver a second one, if
+# it has brought the machine down.
+run_suite_in_hercules() {
+    local drivers=$1 filter=${2:-} driver rust_share=$top/build/share-hercules
+    for driver in $drivers; do
+        share=$rust_share
+        [ "$driver" = rust ] || share=$rust_share-c
+        new_share
+        if [ "$driver" = rust ]; then
+            check "L1 boot in Hercules" boot_suite conformance-hercules rust "$filter"
+            ktap kunit-hercules "$share/kunit.log"
+            ktap rust-container-hercules "$share/rust-container.ktap"
+            ktap rust-iommufd-hercules "$share/rust-iommufd.ktap"
+        else
+            check "C driver to the end in Hercules" c_in_hercules
+            cp "$share"/c-*.ktap "$rust_share/" || true
+        fi
+    done
+    share=$rust_share
+}
+
+c_in_hercules() {
+    (boot_suite conformance-hercules-c c "$filter") && [ -e "$share/c-iommufd.ktap" ] && return
+    echo "      C driver: once more"
+    (boot_suite conformance-hercules-c-2 c "$filter") && [ -e "$share/c-iommufd.ktap" ]
 }
