@@ -190,15 +190,28 @@ area all at 0x30000 size 4K
      ccw  read,all,cc|sli,2048
      ccw  read,all+2048,sli,2048";
 
-/// Runs a program, whatever comes of it.
-fn run(channel: &mut Channel, program: &Program) -> TestResult<Irb> {
-    channel.start(program.orb)?;
+/// Waits for the end of a program.
+fn end(channel: &mut Channel) -> TestResult<Irb> {
     let irb = channel.wait_end(TIMEOUT, &mut Vec::new())?;
     Ok(irb.ok_or_else(|| "the program does not end".to_owned())?)
 }
 
-/// Goes the way, perhaps with the page mapped; whether the page was changed or seen.
-fn go(devices: &Devices, way: &Way, is_mapped: bool) -> TestResult<bool> {
+/// Runs a program, whatever comes of it.
+fn run(channel: &mut Channel, program: &Program) -> TestResult<Irb> {
+    channel.start(program.orb)?;
+    end(channel)
+}
+
+/// What came of a way.
+struct Outcome {
+    /// The page was changed, or seen.
+    got_at: bool,
+    /// Of the program.
+    status: SubchannelStatus,
+}
+
+/// Goes the way, perhaps with the page mapped.
+fn go(devices: &Devices, way: &Way, is_mapped: bool) -> TestResult<Outcome> {
     only_ours()?;
     let mut channel = devices.open_named(way.device)?;
     if way.device == "tape" {
@@ -212,13 +225,8 @@ fn go(devices: &Devices, way: &Way, is_mapped: bool) -> TestResult<bool> {
         device.map(marked.page, &marked.memory, Access::ReadWrite)?;
     }
 
-    match way.change {
-        None => {
-            let scsw = run(&mut channel, &program)?.scsw();
-            let status = scsw.subchannel_status();
-            let is_check = status.contains(SubchannelStatus::PROGRAM_CHECK);
-            check_eq("program check", is_check, !is_mapped)?;
-        }
+    let irb = match way.change {
+        None => run(&mut channel, &program)?,
         Some(change) => {
             let (address, bytes) = change(marked.page);
             // In the control the change is there when the program is read.
@@ -232,13 +240,11 @@ fn go(devices: &Devices, way: &Way, is_mapped: bool) -> TestResult<bool> {
             )?;
             guest.write(address, &bytes);
             guest.write(WHICH, &THERE);
-            let irb = channel.wait_end(TIMEOUT, &mut Vec::new())?;
-            let status = irb.map(|irb| irb.scsw().subchannel_status().bits());
-            check_eq("subchannel status", status, Some(0))?;
+            end(&mut channel)?
         }
-    }
+    };
     guest.unmap(channel.device_mut())?;
-    let changed = match way.effect {
+    let got_at = match way.effect {
         Effect::Stores => marked.read() != marked.contents,
         Effect::Shows => {
             let program = self::program(READ)?;
@@ -250,20 +256,28 @@ fn go(devices: &Devices, way: &Way, is_mapped: bool) -> TestResult<bool> {
         }
     };
     check_usable(&mut channel)?;
-    Ok(changed)
+    let status = irb.scsw().subchannel_status();
+    Ok(Outcome { got_at, status })
 }
 
 fn contained(devices: &Devices, way: &Way) -> TestResult {
-    let changed = go(devices, way, false)?;
-    check(!changed, "the channel has got at a page that is not mapped")
+    let Outcome { got_at, status } = go(devices, way, false)?;
+    check(!got_at, "the channel has got at a page that is not mapped")?;
+    let expected = match way.change {
+        None => SubchannelStatus::PROGRAM_CHECK,
+        // The program is as it was when it was started.
+        Some(_) => SubchannelStatus::default(),
+    };
+    check_eq("status of the program", status, expected)
 }
 
 fn control(devices: &Devices, way: &Way) -> TestResult {
-    let changed = go(devices, way, true)?;
+    let Outcome { got_at, status } = go(devices, way, true)?;
     check(
-        changed,
+        got_at,
         "the test does not see what the channel does to a page",
-    )
+    )?;
+    check_eq("status of the program", status, SubchannelStatus::default())
 }
 
 /// A case and its control for each way.
