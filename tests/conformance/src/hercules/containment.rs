@@ -55,6 +55,9 @@ const LIST: u64 = 8;
 /// What fills the page behind them.
 const MARK: [u8; 16] = *b"Not for channels";
 
+/// Word 1 of an ORB as usual that allows modified IDAWs.
+const MIDAWS: &str = "0x00c2ff40";
+
 /// What the channel would do with the marked page.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Effect {
@@ -342,6 +345,23 @@ pub(crate) const TESTS: &[Case] = ways! {
          ccw read,part,cd\n\
          ccw nop,list,ida|sli,7"
     ));
+    "an IDAW for 2 KiB" => stores(|page| format!(
+        "orb idaw=2/2K\n\
+         area list at 0x20000 X'00000000000307FE {page:016X}'\n\
+         area part at 0x307fe size 2\n\
+         ccw senseid,list,ida|sli,7"
+    ));
+    "a modified IDAW" => stores(|page| format!(
+        "orb control={MIDAWS}\n\
+         area list at 0x20000 X'0000000000800007 {page:016X}'\n\
+         ccw senseid,list,mida|sli,7"
+    ));
+    "a later modified IDAW" => stores(|page| format!(
+        "orb control={MIDAWS}\n\
+         area list at 0x20000 X'0000000000000002 0000000000030FFE 0000000000800005 {page:016X}'\n\
+         area part at 0x30ffe size 2\n\
+         ccw senseid,list,mida|sli,7"
+    ));
     "a list of IDAWs" => stores(|page| format!(
         "ccw senseid,{:#x},ida|sli,7", page + LIST
     ));
@@ -356,6 +376,11 @@ pub(crate) const TESTS: &[Case] = ways! {
     "command chaining over the end of a page" => stores(|page| format!(
         "org {:#x}\n\
          ccw nop,,cc", page - 8
+    ));
+    "data chaining over the end of a page" => stores_from_tape(|page| format!(
+        "area part at 0x20000 size 2\n\
+         org {:#x}\n\
+         ccw read,part,cd", page - 8
     ));
     "a status modifier over the end of a page" => stores(|page| format!(
         "area where at 0x20000 X'0000 0000 0000'\n\
@@ -407,6 +432,14 @@ pub(crate) const TESTS: &[Case] = ways! {
     "a CCW that gets another command while the program runs" => changed(
         |_| waiting("ccw readdata,id,cd,2\nccw nop,id+2,sli,6"),
         |page| (CHANGED_CCW + 12, page.to_be_bytes()[4..].to_vec()),
+    );
+    "a modified IDAW that is changed while the program runs" => changed(
+        |_| waiting(&format!(
+            "area list at 0x22000 X'0000000000800007 0000000000030000'\n\
+             orb control={MIDAWS}\n\
+             ccw senseid,list,mida|sli,7"
+        )),
+        |page| (0x2_2008, page.to_be_bytes().to_vec()),
     );
     "an IDAW that is changed while the program runs" => changed(
         |_| waiting("area list at 0x22000 X'0000000000030000'\nccw senseid,list,ida|sli,7"),
