@@ -1,10 +1,10 @@
 # Where the kernel's source and build are, and what is built for it: of the plain
-# kernel, with DEBUG=1 of the debug kernel, with L2=1 of the kernel of L2.  Sourced
-# after lib.sh.
+# kernel, with DEBUG=1 of the debug kernel, with BENCH=1 of the one that is measured,
+# with L2=1 of the kernel of L2.  Sourced after lib.sh.
 # shellcheck shell=bash
 # shellcheck disable=SC2034,SC2154
 
-kernel_configs=("$top/scripts/kernel.config")
+kernel_configs=("$top"/scripts/kernel{,.checks}.config)
 debug=${DEBUG:-0}
 case $debug in
 0) variant= ;;
@@ -14,6 +14,10 @@ case $debug in
     ;;
 *) die "DEBUG=$DEBUG is neither 0 (the plain kernel) nor 1 (the debug kernel)" ;;
 esac
+if [ -n "${BENCH:-}" ]; then
+    variant=-bench
+    kernel_configs=("$top/scripts/kernel.config")
+fi
 if [ -n "${L2:-}" ]; then
     variant=-l2
     kernel_configs=("$top/scripts/kernel.l2.config")

@@ -226,6 +226,14 @@ pub fn eventfd() -> io::Result<File> {
     Ok(File::from(unsafe { OwnedFd::from_raw_fd(fd) }))
 }
 
+/// Makes an eventfd whose reads wait.
+pub fn blocking_eventfd() -> io::Result<File> {
+    // SAFETY: No memory is involved.
+    let fd = checked(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC) })?;
+    // SAFETY: The descriptor is new, so it has no other owner.
+    Ok(File::from(unsafe { OwnedFd::from_raw_fd(fd) }))
+}
+
 /// Waits until `fd` can be read; `false` when that takes longer than `timeout`.
 pub fn wait_readable(fd: BorrowedFd<'_>, timeout: Duration) -> io::Result<bool> {
     let mut poll = libc::pollfd {
@@ -242,6 +250,13 @@ pub fn wait_readable(fd: BorrowedFd<'_>, timeout: Duration) -> io::Result<bool> 
 pub fn is_root() -> bool {
     // SAFETY: The call has no preconditions.
     unsafe { libc::geteuid() == 0 }
+}
+
+/// Has this process run before all of the ordinary ones: SCHED_FIFO.
+pub fn run_first() -> io::Result<()> {
+    let priority = libc::sched_param { sched_priority: 50 };
+    // SAFETY: `priority` is valid.
+    checked(unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &priority) }).map(|_| ())
 }
 
 /// Kills a group of processes.

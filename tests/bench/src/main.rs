@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What an I/O costs: runs a program again and again, and prints how long it took, by the clock.
+//!
+//! The machine is QEMU with a clock that goes by one nanosecond with each instruction of the guest
+//! (`-icount shift=0,sleep=off`, `scripts/bench`), so that the times are instructions.
+
+use std::{
+    error::Error,
+    fs::File,
+    io::Read,
+    os::fd::AsFd,
+    time::Instant, //
+};
+
+use ccw::{
+    channel::{
+        self,
+        IO_IRQ,
+        IO_REGION_SIZE,
+        IRB_OFFSET, //
+    },
+    guest::GuestMemory,
+    program::Program,
+    sys,
+    sysfs::Mdev,
+    vfio::{
+        Backend,
+        Device, //
+    }, //
+};
+use ccwchain::{
+    irb::{
+        self,
+        Irb, //
+    },
+    scsw::{
+        DeviceStatus,
+        FunctionControl, //
+    },
+};
+
+mod shapes;
+
+/// How often a program is run before it counts: after that all is there that is kept.
+const WARM_UP: usize = 30;
+
+type Result<T = ()> = std::result::Result<T, Box<dyn Error>>;
+
+/// An open device, and its interrupt.
+struct Channel {
+    device: Device,
+    eventfd: File,
+}
+
+impl Channel {
+    fn open(device: &str, backend: Backend) -> Result<Self> {
+        let device = Device::open(&Mdev::find(device)?, backend)?;
+        let eventfd = sys::blocking_eventfd()?;
+        device.set_trigger(IO_IRQ, Some(eventfd.as_fd()))?;
+        Ok(Self { device, eventfd })
+    }
+
+    /// One I/O, and how many nanoseconds it took.
+    fn run(&mut self, request: &[u8]) -> Result<(u128, Irb)> {
+        let mut region = [0; IO_REGION_SIZE];
+        let mut count = [0; 8];
+        let start = Instant::now();
+        self.device.pwrite(request, 0)?;
+        self.eventfd.read_exact(&mut count)?;
+        self.device.pread(&mut region, 0)?;
+        let time = start.elapsed().as_nanos();
+
+        let mut irb = [0; irb::SIZE];
+        let offset = usize::try_from(IRB_OFFSET)?;
+        irb.copy_from_slice(&region[offset..offset + irb::SIZE]);
+        Ok((time, Irb::from_bytes(&irb)))
+    }
+}
+
+/// Fails unless the I/O has done what it should have.
+fn check(program: &Program, guest: &GuestMemory, irb: &Irb) -> Result {
+    let scsw = irb.scsw();
+    let good = DeviceStatus::CHANNEL_END.union(DeviceStatus::DEVICE_END);
+    if scsw.device_status() != good || scsw.subchannel_status().bits() != 0 {
+        return Err(format!("status: {scsw:?}").into());
+    }
+    let data = program
+        .chunks
+        .iter()
+        .filter(|chunk| chunk.name.starts_with('d'));
+    for chunk in data {
+        let first = guest.read(chunk.address, 1);
+        if first != [0xff] {
+            return Err(format!("{}: {first:x?} was stored", chunk.name).into());
+        }
+        guest.write(chunk.address, &[0]);
+    }
+    Ok(())
+}
+
+/// The times of a program, in order of length.
+fn times(channel: &mut Channel, text: &str, rounds: usize) -> Result<Vec<u128>> {
+    let program = shapes::program(text)?;
+    let guest = GuestMemory::map(&mut channel.device, &program.chunks)?;
+    let request = channel::request(program.orb, FunctionControl::START);
+    let mut times = Vec::with_capacity(WARM_UP + rounds);
+    for _ in 0..WARM_UP + rounds {
+        let (time, irb) = channel.run(&request)?;
+        times.push(time);
+        check(&program, &guest, &irb)?;
+    }
+    guest.unmap(&mut channel.device)?;
+    let mut times = times.split_off(WARM_UP);
+    times.sort_unstable();
+    Ok(times)
+}
+
+fn main() -> Result {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [backend, device, rounds] = arguments.as_slice() else {
+        return Err("usage: bench container|iommufd SUBCHANNEL ROUNDS".into());
+    };
+    let backend = match backend.as_str() {
+        "container" => Backend::Container,
+        "iommufd" => Backend::Iommufd,
+        other => return Err(format!("no back end {other}").into()),
+    };
+    let rounds: usize = rounds.parse()?;
+    let mut channel = Channel::open(device, backend)?;
+    sys::run_first()?;
+    for (shape, text) in shapes::all() {
+        let times =
+            times(&mut channel, &text, rounds).map_err(|error| format!("{shape}: {error}"))?;
+        let [first, last] =
+            [times.first(), times.last()].map(|time| time.copied().unwrap_or_default());
+        let median = times.get(times.len() / 2).copied().unwrap_or_default();
+        println!("{shape} {median} {first} {last}");
+    }
+    Ok(())
+}
