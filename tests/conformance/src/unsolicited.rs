@@ -177,7 +177,7 @@ impl Typist {
 
     /// Takes what is there, and lets the terminal forget what was typed.
     fn done(mut self) -> TestResult {
-        while self.channel.wait(SILENCE)?.is_some() {}
+        while self.channel.wait(REST)?.is_some() {}
         read_all(&mut self.channel)
     }
 }
@@ -481,10 +481,15 @@ fn press_often(typist: &Typist, times: usize) -> TestResult {
     })
 }
 
+/// How long is waited for status that may come.
+///
+/// Our driver announces the next one up to 40 ms behind the last, and the machine may be busy.
+const REST: Duration = Duration::from_millis(300);
+
 /// Takes all status; how much there was.
 fn take_all(channel: &mut Channel) -> TestResult<Vec<Irb>> {
     let mut taken = Vec::new();
-    while let Some(irb) = channel.wait(SILENCE)? {
+    while let Some(irb) = channel.wait(REST)? {
         taken.push(irb);
     }
     Ok(taken)
