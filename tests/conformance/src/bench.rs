@@ -382,6 +382,14 @@ pub(crate) fn check_usable(channel: &mut Channel) -> TestResult {
         .map_err(|failure| format!("the device is of no use any more:\n{failure}").into())
 }
 
+/// What SENSE ID of the first device begins with: that of virtio, or of a 3990.
+pub(crate) fn sense_id() -> Vec<u8> {
+    match machine::is_hercules() {
+        true => vec![0xff, 0x39, 0x90],
+        false => vec![0xff, 0x38, 0x32],
+    }
+}
+
 /// A program that suspends itself before its second CCW.
 pub(crate) const SUSPENDED: &str = "\
 orb  suspend=yes

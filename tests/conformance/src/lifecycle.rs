@@ -39,6 +39,7 @@ use crate::{
         open,
         pinned,
         program,
+        sense_id,
         start_suspended,
         Case,
         Devices,
@@ -299,7 +300,7 @@ fn map_during(devices: &Devices) -> TestResult {
     while channel.wait(Duration::ZERO)?.is_some() {}
     channel.start(other.orb)?;
     check(channel.wait(TIMEOUT)?.is_some(), "no status came")?;
-    check_eq("data", guest.read(0x80_0000, 1), vec![0xff])
+    check_eq("data", guest.read(0x80_0000, 3), sense_id())
 }
 
 /// A program that stores data, and where.
@@ -312,7 +313,7 @@ fn map_again(devices: &Devices) -> TestResult {
         let guest = map(&mut channel, &program)?;
         channel.start(program.orb)?;
         check(channel.wait(TIMEOUT)?.is_some(), "no status came")?;
-        check_eq("data", guest.read(0x2_0000, 1), vec![0xff])?;
+        check_eq("data", guest.read(0x2_0000, 3), sense_id())?;
         guest.unmap(channel.device_mut())?;
     }
     Ok(())
@@ -326,7 +327,7 @@ fn read_anew(devices: &Devices) -> TestResult {
         guest.write(u64::from(program.orb.cpa()) + 4, &address.to_be_bytes());
         channel.start(program.orb)?;
         check(channel.wait(TIMEOUT)?.is_some(), "no status came")?;
-        check_eq("data", guest.read(u64::from(address), 1), vec![0xff])?;
+        check_eq("data", guest.read(u64::from(address), 3), sense_id())?;
     }
     Ok(())
 }
