@@ -232,6 +232,9 @@ impl<T: Operations> Device<T> {
 
     /// Waits until no work item is left, and forgets what the user has unmapped: that the next one
     /// unmaps the same is no further try.
+    ///
+    /// The core calls for this with its lock of the device set held. `last_call` comes behind that:
+    /// what is done under it, the work item too, never takes that lock.
     pub(super) fn end_unmaps(&self) {
         self.wait_for_unmap();
 
