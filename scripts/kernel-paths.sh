@@ -16,7 +16,7 @@ case $debug in
 esac
 if [ -n "${BENCH:-}" ]; then
     variant=-bench
-    kernel_configs=("$top/scripts/kernel.config")
+    kernel_configs=("$top"/scripts/kernel{,.bench}.config)
 fi
 if [ -n "${L2:-}" ]; then
     variant=-l2

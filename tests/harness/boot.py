@@ -185,6 +185,7 @@ def main():
     parser.add_argument("--log", required=True, help="where the console goes")
     parser.add_argument("--seconds", type=int, default=60, help="time limit")
     parser.add_argument("--icount", action="store_true", help="QEMU: the clock goes by one nanosecond an instruction")
+    parser.add_argument("--plugin", help="QEMU: a plugin and its arguments")
     parser.add_argument("--silence", type=int, help="time limit between two lines of the console")
     parser.add_argument("--seed", type=int, help="of the random data; default: by chance")
     parser.add_argument("command", nargs=argparse.REMAINDER)

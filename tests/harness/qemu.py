@@ -45,6 +45,7 @@ def command(args, sockets):
         # More memory than 31 bits can address, so that a page above that is pinned as a rule.
         *("-M", "s390-ccw-virtio", "-accel", "tcg", "-m", "3G"),
         *(("-smp", "1", "-icount", "shift=0,sleep=off") if args.icount else ("-smp", "2")),
+        *(("-plugin", args.plugin) if args.plugin else ()),
         *("-nodefaults", "-display", "none", "-no-reboot", "-action", "panic=exit-failure"),
         *("-kernel", args.kernel, "-initrd", args.initrd),
         # The kernel's own suites are not ours to judge.

@@ -40,6 +40,7 @@ use ccwchain::{
     },
 };
 
+mod profile;
 mod shapes;
 
 /// How often a program is run before it counts: after that all is there that is kept.
@@ -104,15 +105,20 @@ fn times(channel: &mut Channel, text: &str, rounds: usize) -> Result<Vec<u128>> 
     let program = shapes::program(text)?;
     let guest = GuestMemory::map(&mut channel.device, &program.chunks)?;
     let request = channel::request(program.orb, FunctionControl::START);
-    let mut times = Vec::with_capacity(WARM_UP + rounds);
-    for _ in 0..WARM_UP + rounds {
+    let mut run = || {
         let (time, irb) = channel.run(&request)?;
-        times.push(time);
         check(&program, &guest, &irb)?;
+        Ok(time)
+    };
+    for _ in 0..WARM_UP {
+        run()?;
     }
-    guest.unmap(&mut channel.device)?;
-    let mut times = times.split_off(WARM_UP);
+    profile::begin();
+    let times: Result<Vec<u128>> = (0..rounds).map(|_| run()).collect();
+    profile::end();
+    let mut times = times?;
     times.sort_unstable();
+    guest.unmap(&mut channel.device)?;
     Ok(times)
 }
 

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Tell where the instructions of an I/O go.
+
+usage: profile.py SHARE ROUNDS OUT
+
+SHARE is the folder that L1 had: for each measurement there is a file blocks.N of the
+plugin (profile/profile.c), and for each driver DRIVER.kallsyms.  Prints for each program
+what an I/O took by module, and how often what is dear was called; the folder OUT gets
+a list of all functions for each measurement.
+"""
+
+import bisect
+import collections
+import pathlib
+import subprocess
+import sys
+
+from table import BACKENDS, SHAPES
+
+DRIVERS = ("c", "rust")
+
+# Where an instruction is, by the module of its function; all others are the kernel's.
+PARTS = {
+    "client": "client",
+    "vfio_ccw": "driver",
+    "mdev": "VFIO",
+    "vfio": "VFIO",
+    "vfio_iommu_type1": "VFIO",
+    "iommufd": "VFIO",
+}
+PART_NAMES = ("driver", "VFIO", "kernel", "client")
+
+# What is counted, and the functions that do it.
+COUNTS = {
+    "allocations": (
+        "__kmalloc_noprof",
+        "__kmalloc_large_noprof",
+        "__kmalloc_node_noprof",
+        "__kvmalloc_node_noprof",
+        "__kmalloc_cache_noprof",
+        "kmem_cache_alloc_noprof",
+    ),
+    "pin calls": ("vfio_pin_pages",),
+    "unpin calls": ("vfio_unpin_pages",),
+    "reads": ("vfio_dma_rw",),
+    "work items": ("__queue_work",),
+}
+
+
+class Symbols:
+    """The functions of a running kernel."""
+
+    def __init__(self, path):
+        symbols = []
+        for line in path.read_text(encoding="utf-8").splitlines():
+            address, _, name, *module = line.split()
+            symbols.append((int(address, 16), name, module[0].strip("[]") if module else "kernel"))
+        symbols.sort()
+        self._symbols = symbols
+        self._addresses = [address for address, _, _ in symbols]
+
+    def find(self, address):
+        """The address, name and module of the function that has an address."""
+        place = bisect.bisect_right(self._addresses, address) - 1
+        if place < 0:
+            return 0, "(user)", "client"
+        return self._symbols[place]
+
+
+def profile(blocks, symbols):
+    """Instructions and calls by (module, function)."""
+    instructions, calls = collections.Counter(), collections.Counter()
+    for line in blocks.read_text(encoding="utf-8").splitlines():
+        address, length, runs = line.split()
+        address, runs = int(address, 16), int(runs)
+        start, name, module = symbols.find(address)
+        instructions[module, name] += int(length) * runs
+        if address == start:
+            calls[module, name] += runs
+    return instructions, calls
+
+
+def readable(names):
+    """Names as they are in the sources."""
+    filtered = subprocess.run(
+        ["c++filt"], input="\n".join(names), stdout=subprocess.PIPE, encoding="utf-8", check=True
+    )
+    return dict(zip(names, filtered.stdout.splitlines()))
+
+
+def write(path, instructions, calls, rounds):
+    """The list of all functions of one measurement."""
+    names = readable([name for _, name in instructions])
+    with open(path, "w", encoding="utf-8") as file:
+        print(f"{'instructions':>12}{'calls':>9}  an I/O", file=file)
+        for (module, name), count in instructions.most_common():
+            if count >= rounds:
+                per_call = calls[module, name] / rounds
+                print(f"{count / rounds:12,.1f}{per_call:9,.2f}  [{module}] {names[name]}", file=file)
+
+
+def summary(instructions, calls, rounds):
+    """The numbers of one measurement."""
+    parts = collections.Counter()
+    for (module, _), count in instructions.items():
+        parts[PARTS.get(module, "kernel")] += count
+    called = collections.Counter()
+    for (_, name), count in calls.items():
+        called[name] += count
+    numbers = [parts[part] / rounds for part in PART_NAMES]
+    return numbers, [sum(called[name] for name in names) / rounds for names in COUNTS.values()]
+
+
+def main():
+    share, rounds, out = pathlib.Path(sys.argv[1]), int(sys.argv[2]), pathlib.Path(sys.argv[3])
+    out.mkdir(parents=True, exist_ok=True)
+    number = 0
+    rows = []
+    for driver in DRIVERS:
+        symbols = Symbols(share / f"{driver}.kallsyms")
+        for backend in BACKENDS:
+            for shape in SHAPES:
+                counted = profile(share / f"blocks.{number}", symbols)
+                number += 1
+                write(out / f"{driver}-{backend}-{shape}.txt", *counted, rounds)
+                rows.append((shape, backend, driver, summary(*counted, rounds)))
+    heads = "".join(f"{head:>12}" for head in (*PART_NAMES, *COUNTS))
+    print(f"{'an I/O':22}{heads}")
+    for shape, backend, driver, (instructions, counts) in sorted(rows):
+        line = f"{shape} {backend:10}{'ours' if driver == 'rust' else 'C':9}"
+        line += "".join(f"{value:12,.0f}" for value in instructions)
+        line += "".join(f"{value:12,.1f}" for value in counts)
+        print(line)
+    print(f"\nall functions: {out}")
+
+
+if __name__ == "__main__":
+    main()
