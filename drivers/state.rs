@@ -57,7 +57,9 @@ pub(crate) trait Outside {
 
     /// Returns whether the status that the user took last may still be on its way to the guest.
     /// Then [`SubchannelState::time_is_over`] follows when it has had time enough.
-    fn defers(&mut self) -> bool;
+    ///
+    /// `answers` tells whether an answer to a function waits for that: it is not to wait for long.
+    fn defers(&mut self, answers: bool) -> bool;
 }
 
 /// What is kept of a subchannel under its lock.
@@ -254,7 +256,7 @@ impl<O: Outside> SubchannelState<O> {
     /// Interrupts the user, for status only when the guest has what the user took last.
     fn interrupt_user(&mut self, irq: Irq) {
         if irq == Irq::Io {
-            if self.on_its_way && self.outside.defers() {
+            if self.on_its_way && self.outside.defers(self.irbs.has_answers()) {
                 return;
             }
             self.on_its_way = false;
@@ -288,7 +290,7 @@ impl<O: Outside> SubchannelState<O> {
             ends,
             host: true,
         });
-        if first {
+        if first || self.on_its_way {
             self.interrupt_user(Irq::Io);
         }
         if ends {
@@ -324,11 +326,13 @@ mod tests {
     const SECONDARY: u32 = 0x02;
     const PENDING: u32 = 0x01;
 
-    /// Counts the I/O interrupts; what it has taken is on its way for as long as that says.
+    /// Counts the I/O interrupts; what it has taken is on its way for as long as that says, or
+    /// until an answer waits.
     #[derive(Default)]
     struct User {
         interrupts: u32,
         on_its_way: bool,
+        hurries_answers: bool,
     }
 
     impl Outside for User {
@@ -342,8 +346,8 @@ mod tests {
 
         fn takes_status(&mut self) {}
 
-        fn defers(&mut self) -> bool {
-            self.on_its_way
+        fn defers(&mut self, answers: bool) -> bool {
+            self.on_its_way && !(answers && self.hurries_answers)
         }
     }
 
@@ -509,6 +513,22 @@ mod tests {
         sch.time_is_over();
         assert!(sch.outside.interrupts == 2);
         sch.time_is_over();
+        assert!(sch.outside.interrupts == 2);
+        Ok(())
+    }
+
+    #[test]
+    fn an_answer_need_not_wait_as_long_as_what_the_device_says_by_itself() -> Result<(), Refusal> {
+        let (mut sch, _) = running()?;
+        sch.outside.on_its_way = true;
+        sch.outside.hurries_answers = true;
+        for _ in 0..2 {
+            assert!(sch.interrupt(irb(ALERT)).is_ok());
+        }
+        assert!(sch.take_irb().is_some());
+        sch.announce(Irq::Io);
+        assert!(sch.outside.interrupts == 1);
+        assert!(sch.interrupt(irb(START | PRIMARY | SECONDARY)).is_ok());
         assert!(sch.outside.interrupts == 2);
         Ok(())
     }

@@ -29,8 +29,12 @@ use mdev::{
 
 /// How long status may take from the user, who has read it, to the guest, who tests it.
 ///
-/// Long enough for a virtual CPU to be scheduled, and too short to be noticed at a terminal.
-const WAY_TO_GUEST: Delta = Delta::from_millis(20);
+/// Long enough for a virtual CPU to be scheduled even where much else is to be run, and too short to
+/// be noticed at a terminal.
+const WAY_TO_GUEST: Delta = Delta::from_millis(100);
+
+/// The same when an answer to a function waits, which a guest may wait for.
+const WAY_BEFORE_ANSWER: Delta = Delta::from_millis(20);
 
 /// What the driver keeps of a subchannel under its lock.
 pub(crate) type Kept = SubchannelState<Surroundings>;
@@ -97,8 +101,13 @@ impl Outside for Surroundings {
         self.status_taken = Instant::now();
     }
 
-    fn defers(&mut self) -> bool {
-        let left = WAY_TO_GUEST - self.status_taken.elapsed();
+    fn defers(&mut self, answers: bool) -> bool {
+        let way = if answers {
+            WAY_BEFORE_ANSWER
+        } else {
+            WAY_TO_GUEST
+        };
+        let left = way - self.status_taken.elapsed();
 
         match &self.timer {
             Some(timer) if left > Delta::ZERO => {

@@ -79,6 +79,13 @@ impl IrbQueue {
         self.0.len()
     }
 
+    /// Whether an entry answers a function.
+    pub(crate) fn has_answers(&mut self) -> bool {
+        self.0
+            .newest_first()
+            .any(|entry| entry.answer != Answer::Unsolicited)
+    }
+
     /// Appends `entry`, or accumulates it in the newest of its kind when only the reserve is left.
     #[must_use]
     pub(crate) fn push(&mut self, entry: Entry) -> Pushed {

@@ -43,6 +43,7 @@ use crate::{
         pinned,
         program,
         start_suspended,
+        take_rest,
         Case,
         Devices,
         TestResult,
@@ -666,7 +667,7 @@ fn storm(devices: &Devices, what: u32) -> TestResult {
         started > 100,
         format!("only {started} programs were started"),
     )?;
-    while channel.wait(SILENCE)?.is_some() {}
+    take_rest(&mut channel)?;
     check_eq("KiB pinned", pinned()?, before)?;
     guest.unmap(channel.device_mut())?;
     check_usable(&mut channel)

@@ -39,7 +39,10 @@ use ccw::{
         Device, //
     }, //
 };
-use ccwchain::scsw::ActivityControl;
+use ccwchain::{
+    irb::Irb,
+    scsw::ActivityControl, //
+};
 
 use crate::machine;
 
@@ -48,6 +51,10 @@ pub(crate) const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long is waited for an interrupt that must not come.
 pub(crate) const SILENCE: Duration = Duration::from_millis(50);
+
+/// How long is waited for status that may come. Our driver announces one up to 120 ms after another
+/// was taken, and the machine may be busy.
+const REST: Duration = Duration::from_millis(400);
 
 /// The mediated devices that this process has opened.
 static OPENED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
@@ -371,6 +378,15 @@ pub(crate) fn run_checked(channel: &mut Channel, program: &Program) -> TestResul
 /// Runs a program in text form, as [`run_checked`] does.
 pub(crate) fn run_text(channel: &mut Channel, text: &str) -> TestResult {
     run_checked(channel, &program(text)?)
+}
+
+/// Takes all status that is there or may still come.
+pub(crate) fn take_rest(channel: &mut Channel) -> TestResult<Vec<Irb>> {
+    let mut taken = Vec::new();
+    while let Some(irb) = channel.wait(REST)? {
+        taken.push(irb);
+    }
+    Ok(taken)
 }
 
 /// Checks that a program can be run.

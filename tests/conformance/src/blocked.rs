@@ -68,6 +68,7 @@ use crate::{
         pinned,
         program,
         subchannel,
+        take_rest,
         unbind,
         within,
         Case,
@@ -356,7 +357,7 @@ impl Blocked {
             let end = channel.wait_end(TIMEOUT, &mut Vec::new())?;
             check(end.is_some(), "the program does not end")?;
         }
-        while channel.wait(SILENCE)?.is_some() {}
+        take_rest(channel)?;
         check_eq("KiB pinned", pinned()?, before)?;
         self.unmap(channel)?;
         check_usable(channel)
@@ -435,7 +436,7 @@ fn attention(devices: &Devices, missing: Missing) -> TestResult {
             check(end.is_some(), "the program does not end")?;
         }
     }
-    while channel.wait(SILENCE)?.is_some() {}
+    take_rest(&mut channel)?;
     check_eq("KiB pinned", pinned()?, before)?;
     blocked.unmap(&mut channel)?;
     crate::unsolicited::read_all(&mut channel)

@@ -60,6 +60,7 @@ use crate::{
         program,
         start_suspended,
         subchannel,
+        take_rest,
         within,
         Case,
         Devices,
@@ -374,7 +375,7 @@ fn resets_beside_starts(devices: &Devices, threads: usize) -> TestResult {
         format!("{started} starts, {resets} resets"),
     )?;
     channel.device().reset()?;
-    while channel.wait(SILENCE)?.is_some() {}
+    take_rest(&mut channel)?;
     check_eq("KiB pinned", pinned()?, before)?;
     guest.unmap(channel.device_mut())?;
     check_usable(&mut channel)
@@ -405,7 +406,7 @@ fn unmap_beside_starts(devices: &Devices) -> TestResult {
         format!("{started} starts, mapped {mapped} times"),
     )?;
     channel.device().reset()?;
-    while channel.wait(SILENCE)?.is_some() {}
+    take_rest(&mut channel)?;
     check_eq("KiB pinned", pinned()?, before)?;
     // Pins were refused for a while, so that the last unmapping came to its end. Who gets EAGAIN
     // tries again, as QEMU does.
@@ -451,7 +452,7 @@ fn unmap_all(devices: &Devices) -> TestResult {
     let (_, guest) = start_suspended(&mut channel)?;
     guest.unmap(channel.device_mut())?;
     check_eq("KiB pinned", pinned()?, before)?;
-    while channel.wait(SILENCE)?.is_some() {}
+    take_rest(&mut channel)?;
     check_usable(&mut channel)
 }
 

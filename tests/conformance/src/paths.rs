@@ -39,6 +39,7 @@ use crate::{
         program,
         start_suspended,
         subchannel,
+        take_rest,
         unbind,
         Case,
         Devices,
@@ -381,7 +382,7 @@ fn storm(devices: &Devices) -> TestResult {
         ended > 10 && varied > 10,
         format!("{ended} programs, {varied} times off and on"),
     )?;
-    while channel.wait(SILENCE)?.is_some() {}
+    take_rest(&mut channel)?;
     guest.unmap(channel.device_mut())?;
     check_usable(&mut channel)
 }

@@ -47,6 +47,7 @@ use crate::{
         program,
         start_suspended,
         subchannel,
+        take_rest,
         within,
         Case,
         Devices,
@@ -370,7 +371,7 @@ fn storm(devices: &Devices) -> TestResult {
         ended
     })?;
     check(ended > 10, format!("only {ended} programs ended"))?;
-    while channel.wait(SILENCE)?.is_some() {}
+    take_rest(&mut channel)?;
     check_eq("KiB pinned", pinned()?, before)?;
     within("close", move || drop(channel))
 }

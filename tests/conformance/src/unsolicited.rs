@@ -38,6 +38,7 @@ use crate::{
         program,
         run_text,
         start_suspended,
+        take_rest,
         Case,
         Devices,
         Failure,
@@ -68,6 +69,10 @@ pub(crate) const TESTS: &[Case] = &[
     (
         "the status of an ended program is read before an attention",
         behind_end,
+    ),
+    (
+        "an attention is not announced until status before it has had time to reach the guest",
+        time_to_reach_guest,
     ),
     (
         "an attention is read before the status of a program",
@@ -177,7 +182,7 @@ impl Typist {
 
     /// Takes what is there, and lets the terminal forget what was typed.
     fn done(mut self) -> TestResult {
-        while self.channel.wait(REST)?.is_some() {}
+        take_rest(&mut self.channel)?;
         read_all(&mut self.channel)
     }
 }
@@ -277,18 +282,39 @@ fn display(devices: &Devices) -> TestResult {
     check_usable(&mut typist.channel)
 }
 
-fn behind_end(devices: &Devices) -> TestResult {
-    let mut typist = Typist::new(devices)?;
+/// Takes the status of a program behind which an attention waits. Returns what it was before that.
+fn take_end(typist: &mut Typist) -> TestResult<Instant> {
     let nop = nop(&mut typist.channel)?;
     typist.channel.start(nop.orb)?;
     thread::sleep(SILENCE);
     typist.press()?;
     thread::sleep(SILENCE);
+    let before = Instant::now();
     let irb = typist.channel.wait(TIMEOUT)?;
     let ends = irb.is_some_and(|irb| irb.scsw().ends_start());
     check(ends, "the end of the program is not the first status")?;
+    Ok(before)
+}
+
+fn behind_end(devices: &Devices) -> TestResult {
+    let mut typist = Typist::new(devices)?;
+    take_end(&mut typist)?;
     typist.attention()?;
     typist.silence()?;
+    typist.done()
+}
+
+fn time_to_reach_guest(devices: &Devices) -> TestResult {
+    let mut typist = Typist::new(devices)?;
+    let before = take_end(&mut typist)?;
+    check(typist.channel.wait_signal(TIMEOUT)?, "no signal came")?;
+    let pause = before.elapsed();
+    check(
+        pause >= Duration::from_millis(100),
+        format!("it came after {pause:?}"),
+    )?;
+    let status = typist.channel.irb()?.scsw().device_status();
+    check_eq("device status", status, DeviceStatus::ATTENTION)?;
     typist.done()
 }
 
@@ -384,7 +410,7 @@ fn start_with(devices: &Devices) -> TestResult {
                 .map_err(|_| "the other thread has panicked".to_owned())?
         })?;
         // QEMU keeps no attention that comes while the subchannel has status.
-        let late = take_all(&mut typist.channel)?.len();
+        let late = take_rest(&mut typist.channel)?.len();
         let attentions = seen.1 + late;
         check(
             attentions <= 1,
@@ -446,7 +472,7 @@ fn resets(devices: &Devices) -> TestResult {
             .join()
             .map_err(|_| "the other thread has panicked".to_owned())?
     })?;
-    while typist.channel.wait(SILENCE)?.is_some() {}
+    take_rest(&mut typist.channel)?;
     typist.press()?;
     typist.attention()?;
     check_usable(&mut typist.channel)?;
@@ -481,24 +507,10 @@ fn press_often(typist: &Typist, times: usize) -> TestResult {
     })
 }
 
-/// How long is waited for status that may come.
-///
-/// Our driver announces the next one up to 40 ms behind the last, and the machine may be busy.
-const REST: Duration = Duration::from_millis(300);
-
-/// Takes all status; how much there was.
-fn take_all(channel: &mut Channel) -> TestResult<Vec<Irb>> {
-    let mut taken = Vec::new();
-    while let Some(irb) = channel.wait(REST)? {
-        taken.push(irb);
-    }
-    Ok(taken)
-}
-
 fn many(devices: &Devices) -> TestResult {
     let mut typist = Typist::new(devices)?;
     press_often(&typist, QUEUED + 20)?;
-    let taken = take_all(&mut typist.channel)?;
+    let taken = take_rest(&mut typist.channel)?;
     check_eq("statuses", taken.len(), QUEUED)?;
     for irb in taken {
         let status = irb.scsw().device_status();
@@ -511,7 +523,7 @@ fn after_many(devices: &Devices) -> TestResult {
     let mut typist = Typist::new(devices)?;
     for _ in 0..2 {
         press_often(&typist, QUEUED + 5)?;
-        take_all(&mut typist.channel)?;
+        take_rest(&mut typist.channel)?;
         typist.press()?;
         typist.attention()?;
         typist.silence()?;
@@ -527,7 +539,7 @@ fn accumulated(devices: &Devices) -> TestResult {
     thread::sleep(SILENCE);
     hung_up.connect()?;
     thread::sleep(SILENCE);
-    let taken = take_all(&mut typist.channel)?;
+    let taken = take_rest(&mut typist.channel)?;
     check_eq("statuses", taken.len(), QUEUED)?;
     let last = taken.last().map(|irb| irb.scsw().device_status());
     check_eq(
@@ -544,7 +556,7 @@ fn start_behind(devices: &Devices) -> TestResult {
     press_often(&typist, QUEUED - 1)?;
     typist.channel.start(nop.orb)?;
     thread::sleep(SILENCE);
-    let taken = take_all(&mut typist.channel)?;
+    let taken = take_rest(&mut typist.channel)?;
     check_eq("statuses", taken.len(), QUEUED)?;
     let last_ends = taken.last().is_some_and(|irb| irb.scsw().ends_start());
     check(last_ends, "the end of the program is not the last status")?;
@@ -558,7 +570,7 @@ fn halt_with_full_queue(devices: &Devices) -> TestResult {
     press_often(&typist, QUEUED + 5)?;
     retry(libc::EBUSY, || halt(&typist.channel))?;
     thread::sleep(SILENCE);
-    let taken = take_all(&mut typist.channel)?;
+    let taken = take_rest(&mut typist.channel)?;
     let last = taken.last().map(|irb| irb.scsw().fctl());
     check_eq(
         "functions of the last status",
@@ -594,7 +606,7 @@ fn storm(devices: &Devices) -> TestResult {
             .map_err(|_| "the other thread has panicked".to_owned())?;
         Ok::<_, Failure>((attentions?, pressed?))
     })?;
-    let late = take_all(&mut channel)?.len();
+    let late = take_rest(&mut channel)?.len();
     // QEMU keeps no attention that comes while the subchannel has status.
     check(
         (1..=pressed).contains(&(attentions + late)),

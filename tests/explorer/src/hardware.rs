@@ -193,7 +193,7 @@ impl Outside for Eventfds {
         self.late = false;
     }
 
-    fn defers(&mut self) -> bool {
+    fn defers(&mut self, _answers: bool) -> bool {
         self.timer |= !self.late;
         !self.late
     }

@@ -24,6 +24,7 @@ use crate::{
         pinned,
         program,
         start_suspended,
+        take_rest,
         Case,
         Devices,
         TestResult,
@@ -135,7 +136,7 @@ fn suspended(devices: &Devices) -> TestResult {
     check_errno("second start", channel.start(program.orb), libc::EBUSY)?;
     channel.device().reset()?;
     attention.wait()?;
-    while channel.wait(SILENCE)?.is_some() {}
+    take_rest(&mut channel)?;
     guest.unmap(channel.device_mut())?;
     check_usable(&mut channel)
 }
