@@ -99,6 +99,18 @@ pub(crate) struct Io {
     pub(crate) told_of_prefetch: bool,
 }
 
+impl Io {
+    /// Makes the addresses in all status that waits the guest's, as the program that they are of is
+    /// about to go.
+    pub(crate) fn write_back(&self, sch: &mut Kept) {
+        sch.irbs().for_each(|entry| {
+            if core::mem::take(&mut entry.host) {
+                self.translator.write_back(&mut entry.irb);
+            }
+        });
+    }
+}
+
 /// The driver's part of the VFIO device.
 #[pin_data]
 pub(crate) struct Device {
@@ -154,11 +166,7 @@ impl Device {
     /// The channel must be done with the program.
     pub(crate) fn retire(&self, dev: &Open<'_, Self>, io: &mut Io) {
         if let Ok(mut sch) = self.sch.lock() {
-            sch.irbs().for_each(|entry| {
-                if core::mem::take(&mut entry.host) {
-                    io.translator.write_back(&mut entry.irb);
-                }
-            });
+            io.write_back(&mut sch);
         }
         io.translator.release(&mut UserMemory(dev));
     }

@@ -106,9 +106,11 @@ impl Observer {
     /// The user's instruction has been given to the subchannel, with that answer.
     pub(crate) fn instruction(&self, instruction: Instruction, cc: ConditionCode) {
         let (log, level) = (&self.context.trace, instruction.level());
-        log.text(level, format_args!("{}", instruction.name()));
-        log.text(level, format_args!("{}", self.dev.id()));
-        log.bytes(level, &cc.code().to_be_bytes());
+        if log.is_enabled(level) {
+            log.text(level, format_args!("{}", instruction.name()));
+            log.text(level, format_args!("{}", self.dev.id()));
+            log.bytes(level, &cc.code().to_be_bytes());
+        }
 
         if cc == ConditionCode::Initiated {
             self.count(|statistics| match instruction {
@@ -122,8 +124,10 @@ impl Observer {
     /// An interrupt has come, with that status.
     pub(crate) fn interrupt(&self, scsw: &Scsw) {
         let log = &self.context.trace;
-        log.text(6, format_args!("IRQ"));
-        log.text(6, format_args!("{}", self.dev.id()));
+        if log.is_enabled(6) {
+            log.text(6, format_args!("IRQ"));
+            log.text(6, format_args!("{}", self.dev.id()));
+        }
         self.count(|statistics| statistics.presented(scsw));
     }
 

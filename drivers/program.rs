@@ -98,7 +98,7 @@ impl Arena for ProgramArea {
         self.0.size()
     }
 
-    fn write(&mut self, offset: usize, bytes: &[u8]) {
+    fn write<const N: usize>(&mut self, offset: usize, bytes: [u8; N]) {
         // The translator stays within `size`, and a write beyond it is not done.
         let _ = self.0.write(offset, bytes);
     }
@@ -197,7 +197,7 @@ mod tests {
             self.0.len()
         }
 
-        fn write(&mut self, offset: usize, bytes: &[u8]) {
+        fn write<const N: usize>(&mut self, offset: usize, bytes: [u8; N]) {
             for (to, from) in self.0.iter_mut().skip(offset).zip(bytes) {
                 *to = *from;
             }

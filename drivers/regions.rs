@@ -94,8 +94,11 @@ impl Region {
 
 /// Replaces bytes of `to` from `start` on; what does not fit is left out.
 fn overwrite(to: &mut [u8], start: usize, bytes: &[u8]) {
-    for (to, from) in to.iter_mut().skip(start).zip(bytes) {
-        *to = *from;
+    let to = to.get_mut(start..).unwrap_or_default();
+    let len = to.len().min(bytes.len());
+
+    if let (Some(to), Some(bytes)) = (to.get_mut(..len), bytes.get(..len)) {
+        to.copy_from_slice(bytes);
     }
 }
 

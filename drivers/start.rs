@@ -34,16 +34,13 @@ use ccwchain::{
 use core::ops::Range;
 use kernel::{
     prelude::*,
-    time::{
-        Instant,
-        Monotonic, //
-    },
     uaccess::{
         UserSliceReader,
         UserSliceWriter, //
     },
 };
 use mdev::{
+    clock::Tod,
     css::{
         ConditionCode,
         Locked, //
@@ -124,11 +121,13 @@ impl Device {
     ) -> Result<usize> {
         let takes_status = IoRegion::takes_status(&range);
 
+        // If a copy failed before, its status is shown again, and what was behind it not announced.
+        let mut more_waits = true;
         let (bytes, shown) = {
             let mut guard = self.io.lock();
             let io = Option::as_mut(&mut guard).ok_or(EIO)?;
             if takes_status && io.delivered == io.shown {
-                self.take_status(dev, io)?;
+                more_waits = self.take_status(dev, io)?;
             }
             (*io.region.bytes(), io.shown)
         };
@@ -140,27 +139,37 @@ impl Device {
             if let Some(io) = Option::as_mut(&mut self.io.lock()) {
                 io.delivered = io.delivered.max(shown);
             }
-            self.sch.lock()?.announce(Irq::Io);
+            // What comes when nothing waits is announced when it comes.
+            if more_waits {
+                self.sch.lock()?.announce(Irq::Io);
+            }
         }
         Ok(range.len())
     }
 
-    /// Moves the oldest status into the region. The pages of a program that is over with it are
-    /// unpinned.
-    fn take_status(&self, dev: &Open<'_, Self>, io: &mut Io) -> Result {
-        let Some(mut entry) = self.sch.lock()?.take_irb() else {
-            return Ok(());
+    /// Moves the oldest status into the region, and returns whether more waits. The pages of a
+    /// program that is over with it are unpinned.
+    fn take_status(&self, dev: &Open<'_, Self>, io: &mut Io) -> Result<bool> {
+        let mut sch = self.sch.lock()?;
+        let Some(mut entry) = sch.take_irb() else {
+            return Ok(false);
         };
+        let is_over = entry.ends && entry.answer == Answer::Start(io.generation);
+        if is_over {
+            io.write_back(&mut sch);
+        }
+        let more_waits = !sch.irbs().is_empty();
+        drop(sch);
 
         if entry.host {
             io.translator.write_back(&mut entry.irb);
         }
-        if entry.ends && entry.answer == Answer::Start(io.generation) {
-            self.retire(dev, io);
+        if is_over {
+            io.translator.release(&mut UserMemory(dev));
         }
         io.region.set_irb(&entry.irb);
         io.shown += 1;
-        Ok(())
+        Ok(more_waits)
     }
 
     /// Starts the program of `orb`.
@@ -171,11 +180,16 @@ impl Device {
     /// `EOPNOTSUPP` when the program has MIDAWs and the channel subsystem has no such facility, and
     /// those of [`errno`].
     fn start(&self, dev: &Open<'_, Self>, io: &mut Io, orb: &Orb) -> Result<(), Failure> {
-        let generation = self.sch.lock().map_err(Failure::NotStarted)?.request()?;
+        let began = Tod::now();
+        let generation = {
+            let mut sch = self.sch.lock().map_err(Failure::NotStarted)?;
+            let generation = sch.request()?;
+            io.write_back(&mut sch);
+            generation
+        };
 
-        self.retire(dev, io);
         let result = self.translate(dev, io, orb).and_then(|host| {
-            self.start_translated(generation, host, orb.lpm())
+            self.start_translated(generation, began, host, orb.lpm())
                 .map_err(Failure::NotStarted)
         });
         match result {
@@ -191,14 +205,12 @@ impl Device {
     }
 
     fn translate(&self, dev: &Open<'_, Self>, io: &mut Io, orb: &Orb) -> Result<HostOrb, Failure> {
-        let began = Instant::<Monotonic>::now();
         let host = io
             .translator
             .translate(orb, &mut UserMemory(dev), &mut io.area)
             .map_err(Failure::NotTranslated)?;
 
-        self.statistics
-            .translated(&io.translator.stats(), began.elapsed());
+        self.statistics.translated(&io.translator.stats());
         if !orb.prefetch() {
             self.tell_of_prefetch(io);
         }
@@ -257,7 +269,7 @@ impl Device {
     }
 
     /// START SUBCHANNEL, unless the request of `generation` has become void.
-    fn start_translated(&self, generation: u64, host: HostOrb, lpm: u8) -> Result {
+    fn start_translated(&self, generation: u64, began: Tod, host: HostOrb, lpm: u8) -> Result {
         let mut sch = self.sch.lock()?;
         sch.check(generation)?;
 
@@ -272,7 +284,7 @@ impl Device {
             .with_intparm(sch.interruption_parameter())
             .with_lpm(lpm);
 
-        self.statistics.starting();
+        self.statistics.starting(began, Tod::now());
         let cc = sch.start(&orb.words())?;
         sch.outside.observer.instruction(Instruction::Start, cc);
         match cc {

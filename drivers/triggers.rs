@@ -14,13 +14,10 @@ use crate::{
 };
 use kernel::{
     sync::Arc,
-    time::{
-        Delta,
-        Instant,
-        Monotonic, //
-    },
+    time::Delta, //
 };
 use mdev::{
+    clock::Tod,
     css::Subchannel,
     eventfd::EventFd,
     timer::Timer,
@@ -46,7 +43,7 @@ pub(crate) struct Surroundings {
     /// What ends the time that status has for its way; while the device is open. It holds the
     /// subchannel, which holds this: closing the device takes it out.
     pub(crate) timer: Option<Arc<StatusTimer>>,
-    status_taken: Instant<Monotonic>,
+    status_taken: Tod,
 }
 
 /// Calls [`Kept::time_is_over`].
@@ -58,7 +55,7 @@ impl Surroundings {
             triggers: Triggers::default(),
             observer,
             timer: None,
-            status_taken: Instant::now(),
+            status_taken: Tod::now(),
         }
     }
 }
@@ -98,7 +95,7 @@ impl Outside for Surroundings {
     }
 
     fn takes_status(&mut self) {
-        self.status_taken = Instant::now();
+        self.status_taken = Tod::now();
     }
 
     fn defers(&mut self, answers: bool) -> bool {

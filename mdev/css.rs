@@ -343,7 +343,8 @@ impl<T: Driver> Registration<T> {
             )?;
 
             // The lock publishes the data to the other callbacks.
-            let locked = sch.lock()?;
+            let mut locked = sch.lock()?;
+            locked.look_at_paths();
             // SAFETY: `raw` is a valid subchannel.
             unsafe { bindings::dev_set_drvdata(&raw mut (*raw).dev, bound.into_foreign()) };
             drop(locked);
@@ -483,7 +484,10 @@ impl<T: Driver> Registration<T> {
         link: *mut bindings::chp_link,
         event: c_int,
     ) -> c_int {
-        // SAFETY: The caller passes a valid subchannel, whose lock it holds, and a valid link.
+        // SAFETY: The caller passes a valid subchannel, whose lock it holds.
+        unsafe { Self::with_locked(raw, |_, sch| sch.look_at_paths()) };
+
+        // SAFETY: As above; the link is valid.
         let path = unsafe {
             Path {
                 chpid: bindings::mdev_chp_id(link),

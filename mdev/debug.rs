@@ -106,6 +106,11 @@ impl HexLog {
         Registration::new(name, pages, level, false).map(Self)
     }
 
+    /// Returns whether entries of `level` are kept at present.
+    pub fn is_enabled(&self, level: c_int) -> bool {
+        self.0.is_enabled(level)
+    }
+
     /// Adds an entry of text. What is too long for it is cut off. May be called in any context.
     pub fn text(&self, level: c_int, args: fmt::Arguments<'_>) {
         self.0.add_text(level, args);

@@ -85,8 +85,9 @@ impl Area {
     /// Copies `bytes` to `offset`.
     ///
     /// Returns `EINVAL` and copies nothing when they do not fit.
-    pub fn write(&mut self, offset: usize, bytes: &[u8]) -> Result {
-        let end = offset.checked_add(bytes.len()).ok_or(EINVAL)?;
+    #[inline]
+    pub fn write<const N: usize>(&mut self, offset: usize, bytes: [u8; N]) -> Result {
+        let end = offset.checked_add(N).ok_or(EINVAL)?;
         if end > self.len {
             return Err(EINVAL);
         }
@@ -96,8 +97,9 @@ impl Area {
             self.memory
                 .as_ptr()
                 .add(offset)
-                .copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
-        }
+                .cast::<[u8; N]>()
+                .write_unaligned(bytes)
+        };
         Ok(())
     }
 }

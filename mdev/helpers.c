@@ -11,6 +11,7 @@
 #include <asm/asm-extable.h>
 #include <asm/debug.h>
 #include <asm/irq.h>
+#include <asm/timex.h>
 
 #include "chp.h"
 #include "css.h"
@@ -61,12 +62,12 @@ u8 mdev_sch_varied_on(const struct subchannel *sch)
 	return mask;
 }
 
-/* The paths that are installed, operational, available, and not varied off. */
+/* The paths that are installed, available and operational. */
 u8 mdev_sch_paths(const struct subchannel *sch)
 {
 	const struct pmcw *pmcw = &sch->schib.pmcw;
 
-	return pmcw->pim & pmcw->pam & pmcw->pom & mdev_sch_varied_on(sch);
+	return pmcw->pim & pmcw->pam & pmcw->pom;
 }
 
 /* The path that was used last. */
@@ -166,9 +167,17 @@ u32 mdev_sch_intparm(struct subchannel *sch)
 	return (u32)virt_to_phys(sch);
 }
 
-u64 mdev_page_to_phys(struct page *page)
+/* Replaces each pointer to a page by its address. */
+void mdev_pages_to_phys(u64 *pages, size_t count)
 {
-	return page_to_phys(page);
+	for (size_t i = 0; i < count; i++)
+		pages[i] = page_to_phys((struct page *)pages[i]);
+}
+
+/* The time of day, in units of 2^-12 microseconds. */
+u64 mdev_tod_clock(void)
+{
+	return get_tod_clock_fast();
 }
 
 void mdev_eventfd_signal(struct eventfd_ctx *ctx)

@@ -304,12 +304,8 @@ impl<T: Operations> Open<'_, T> {
             return Err(EINVAL);
         }
 
-        for frame in frames {
-            let page = core::ptr::with_exposed_provenance_mut(*frame as usize);
-
-            // SAFETY: The call above has stored a pointer to a page here.
-            *frame = unsafe { bindings::mdev_page_to_phys(page) };
-        }
+        // SAFETY: The call above has stored a pointer to a page in each.
+        unsafe { bindings::mdev_pages_to_phys(frames.as_mut_ptr(), frames.len()) };
         Ok(())
     }
 

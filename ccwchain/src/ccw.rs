@@ -52,6 +52,7 @@ pub enum Format {
 
 impl Format {
     /// The format that an ORB asks for.
+    #[inline]
     pub const fn of(orb: &Orb) -> Self {
         if orb.format1() {
             Self::One
@@ -61,6 +62,7 @@ impl Format {
     }
 
     /// The highest address that a CCW of this format can give.
+    #[inline]
     pub const fn max_address(self) -> u32 {
         match self {
             Self::Zero => 0x00ff_ffff,
@@ -90,6 +92,7 @@ pub enum Direction {
 
 impl Direction {
     /// The direction of a command code.
+    #[inline]
     pub const fn of(command: u8) -> Self {
         match command & 0x0f {
             0x00 => Self::Invalid,
@@ -105,6 +108,7 @@ impl Direction {
     }
 
     /// Whether the channel stores into memory.
+    #[inline]
     pub const fn stores(self) -> bool {
         matches!(self, Self::Read | Self::Sense | Self::ReadBackward)
     }
@@ -140,38 +144,42 @@ pub struct Ccw {
 
 impl Ccw {
     /// Reads a CCW from the bytes that it has in memory.
+    #[inline]
     pub const fn parse(format: Format, bytes: [u8; 8]) -> Self {
-        let [command, b, c, d, e, f, g, h] = bytes;
+        let word = u64::from_be_bytes(bytes);
+        let command = (word >> 56) as u8;
         match format {
             Format::Zero => Self {
                 command,
-                flags: Flags::from_bits(e),
-                count: u16::from_be_bytes([g, h]),
-                address: u32::from_be_bytes([0, b, c, d]),
+                flags: Flags::from_bits((word >> 24) as u8),
+                count: word as u16,
+                address: (word >> 32) as u32 & Format::Zero.max_address(),
             },
             Format::One => Self {
                 command,
-                flags: Flags::from_bits(b),
-                count: u16::from_be_bytes([c, d]),
-                address: u32::from_be_bytes([e, f, g, h]),
+                flags: Flags::from_bits((word >> 48) as u8),
+                count: (word >> 32) as u16,
+                address: word as u32,
             },
         }
     }
 
     /// The bytes that the CCW has in memory. Format 0 holds the low 24 bits of the address.
+    #[inline]
     pub const fn to_bytes(&self, format: Format) -> [u8; 8] {
-        let flags = self.flags.bits();
-        let [count0, count1] = self.count.to_be_bytes();
-        let [a, b, c, d] = self.address.to_be_bytes();
-        match format {
-            Format::Zero => [self.command, b, c, d, flags, 0, count0, count1],
-            Format::One => [self.command, flags, count0, count1, a, b, c, d],
-        }
+        let (flags, count) = (self.flags.bits() as u64, self.count as u64);
+        let address = self.address as u64;
+        let rest = match format {
+            Format::Zero => (address & 0x00ff_ffff) << 32 | flags << 24 | count,
+            Format::One => flags << 48 | count << 32 | address,
+        };
+        ((self.command as u64) << 56 | rest).to_be_bytes()
     }
 
     /// Whether this is a transfer in channel in a program of that format.
     ///
     /// Format 1 has one code for it, 0x08, and calls the others that end so invalid.
+    #[inline]
     pub const fn is_tic(&self, format: Format) -> bool {
         match format {
             Format::Zero => self.command & 0x0f == TIC,
@@ -179,7 +187,19 @@ impl Ccw {
         }
     }
 
+    /// Whether commands or data are chained: another CCW follows.
+    #[inline]
+    pub const fn chains(&self) -> bool {
+        self.flags.intersects(Flags::CD.union(Flags::CC))
+    }
+
+    /// Whether the address is the one of a list, not of data.
+    pub const fn has_list(&self) -> bool {
+        self.flags.intersects(Flags::IDA.union(Flags::MIDA))
+    }
+
     /// What the command code asks for.
+    #[inline]
     pub const fn direction(&self) -> Direction {
         Direction::of(self.command)
     }

@@ -14,11 +14,13 @@
 #![forbid(unsafe_code)]
 
 mod data;
+mod fetch;
 mod flags;
 mod image;
 mod index;
 mod layout;
 mod pages;
+mod reader;
 mod sort;
 mod walk;
 mod ways;

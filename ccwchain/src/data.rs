@@ -5,6 +5,8 @@
 //! The channel uses the blocks of a CCW one after the other, and a program check ends the program.
 //! So the blocks of a CCW end where something is wrong: what is behind that does not matter.
 
+use core::ops::Range;
+
 use crate::{
     ccw::{
         Ccw,
@@ -12,26 +14,47 @@ use crate::{
         Format, //
     },
     error::{
-        available,
         Bound,
         Error, //
     },
     idaw,
     memory::{
         GuestMemory,
-        Storage,
-        PAGE_SIZE, //
+        Storage, //
     },
     midaw::{
         self,
         Midaw, //
     },
     orb::Orb,
+    pages::{
+        Pages,
+        Wanted, //
+    },
+    reader::Reader,
     ways::Transfer, //
 };
 
 /// A block of storage within one page: a MIDAW, or the address that an IDAW is.
-pub(crate) type Block = Midaw;
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Block {
+    pub(crate) address: u64,
+    count: u16,
+    flags: midaw::Flags,
+    /// Its page, or none if it is skipped.
+    pub(crate) page: Wanted,
+}
+
+impl Block {
+    /// The block as a MIDAW of the guest's.
+    pub(crate) fn midaw(&self) -> Midaw {
+        Midaw {
+            flags: self.flags,
+            count: self.count,
+            address: self.address,
+        }
+    }
+}
 
 /// The blocks of one CCW: a part of the [`BlockList`].
 #[derive(Clone, Copy, Default)]
@@ -40,6 +63,14 @@ pub(crate) struct Blocks {
     count: u16,
     /// Whether something wrong is behind the last of them.
     pub(crate) fault: bool,
+}
+
+impl Blocks {
+    #[inline]
+    fn range(self) -> Range<usize> {
+        let first = self.first as usize;
+        first..first + usize::from(self.count)
+    }
 }
 
 /// The blocks of all CCWs of a program.
@@ -71,19 +102,18 @@ impl<S: Storage> BlockList<S> {
 
     /// The blocks of a CCW.
     pub(crate) fn get(&self, blocks: Blocks) -> &[Block] {
-        let first = blocks.first as usize;
-        self.blocks
-            .get(first..first + usize::from(blocks.count))
-            .unwrap_or_default()
+        self.blocks.get(blocks.range()).unwrap_or_default()
     }
 
-    /// Adds the blocks of a CCW that moves data.
+    /// Adds the blocks of a CCW that moves data, and wants the pages that they are in.
+    #[inline(never)]
     pub(crate) fn add<M: GuestMemory>(
         &mut self,
         ccw: &Ccw,
         transfer: Transfer,
         orb: &Orb,
-        memory: &mut M,
+        pages: &mut Pages<S>,
+        memory: &mut Reader<'_, M>,
     ) -> Result<Blocks, Error<M::Error>> {
         let area = Area {
             address: u64::from(ccw.address),
@@ -93,12 +123,17 @@ impl<S: Storage> BlockList<S> {
             format: idaw::Format::of(orb),
         };
         let first = self.len;
-        let end = if ccw.flags.contains(Flags::MIDA) {
-            self.add_midaws(&area, memory)?
-        } else if ccw.flags.contains(Flags::IDA) {
-            self.add_idaws(&area, memory)?
+        let end = if area.is_one_block() && !ccw.has_list() {
+            self.push(&area, Midaw::at(area.address), pages)?;
+            End::Complete
+        } else if ccw.flags.contains(Flags::MIDA) {
+            self.add_midaws(&area, pages, memory)?
+        } else if !ccw.flags.contains(Flags::IDA) {
+            self.add_direct(&area, pages)?
+        } else if area.format == idaw::Format::One {
+            self.add_idaws::<4, M>(&area, pages, memory)?
         } else {
-            self.add_direct(&area)?
+            self.add_idaws::<8, M>(&area, pages, memory)?
         };
         Ok(Blocks {
             first: first as u32,
@@ -108,13 +143,13 @@ impl<S: Storage> BlockList<S> {
     }
 
     /// Adds the blocks of an area whose address the CCW gives itself.
-    fn add_direct(&mut self, area: &Area) -> Result<End, Bound> {
+    fn add_direct(&mut self, area: &Area, pages: &mut Pages<S>) -> Result<End, Bound> {
         let mut next = Some(area.address);
         for _ in 0..area.needed(area.address) {
             let Some(address) = next.filter(|address| *address < area.limit) else {
                 return Ok(End::Fault);
             };
-            self.push_address(address)?;
+            self.push(area, Midaw::at(address), pages)?;
             let start = address - address % area.format.block();
             next = if area.transfer.backward() {
                 start.checked_sub(1)
@@ -125,43 +160,39 @@ impl<S: Storage> BlockList<S> {
         Ok(End::Complete)
     }
 
-    /// Adds the blocks of an area that a list of IDAWs gives.
+    /// Adds the blocks of an area that a list of IDAWs of `N` bytes gives.
     ///
-    /// How many IDAWs there are depends on the first of them. So as many are fetched as there are in
-    /// any case, then the one more that there may be: nothing is fetched twice, and nothing that is
-    /// not of the list. Of a list in two pages, one page may not be there.
-    fn add_idaws<M: GuestMemory>(
+    /// How many IDAWs there are depends on the first of them.
+    fn add_idaws<const N: usize, M: GuestMemory>(
         &mut self,
         area: &Area,
-        memory: &mut M,
+        pages: &mut Pages<S>,
+        memory: &mut Reader<'_, M>,
     ) -> Result<End, Error<M::Error>> {
-        let size = area.format.size();
-        if area.address % size as u64 != 0 {
+        let mut address = area.address;
+        let mut rest = 1;
+        let mut is_first = true;
+        if address % N as u64 != 0 {
             return Ok(End::Fault);
         }
-        let mut bytes = [0; idaw::MAX * 8];
-        let mut fetched = 0;
-        let mut needed = area.format.needed(0, area.count);
-        while fetched < needed {
-            let address = area.address + (fetched * size) as u64;
-            let in_page = (PAGE_SIZE - address % PAGE_SIZE) as usize / size;
-            let end = needed.min(fetched + in_page);
-            let Some(part) = bytes.get_mut(fetched * size..end * size) else {
-                break;
+        while rest > 0 {
+            if address >= area.limit {
+                return Ok(End::Fault);
+            }
+            let Some(word) = memory.word::<N>(address)? else {
+                return Ok(End::Fault);
             };
-            if address >= area.limit || !available(memory.read(address, part))? {
-                break;
+            let idaw = idaw::parse(word);
+            if is_first {
+                rest = area.needed(idaw);
             }
-            fetched = end;
-            needed = area.needed(area.format.parse(&bytes, 0).unwrap_or(0));
-        }
-
-        let list = bytes.get(..fetched * size).unwrap_or_default();
-        for number in 0..needed {
-            match area.format.parse(list, number) {
-                Some(idaw) if area.accepts_idaw(idaw, number == 0) => self.push_address(idaw)?,
-                _ => return Ok(End::Fault),
+            if !area.accepts_idaw(idaw, is_first) {
+                return Ok(End::Fault);
             }
+            self.push(area, Midaw::at(idaw), pages)?;
+            is_first = false;
+            rest -= 1;
+            address += N as u64;
         }
         Ok(End::Complete)
     }
@@ -173,7 +204,8 @@ impl<S: Storage> BlockList<S> {
     fn add_midaws<M: GuestMemory>(
         &mut self,
         area: &Area,
-        memory: &mut M,
+        pages: &mut Pages<S>,
+        memory: &mut Reader<'_, M>,
     ) -> Result<End, Error<M::Error>> {
         let mut address = area.address;
         let mut rest = area.count;
@@ -181,14 +213,14 @@ impl<S: Storage> BlockList<S> {
             return Ok(End::Fault);
         }
         loop {
-            let mut bytes = [0; midaw::SIZE];
-            if address >= area.limit || !available(memory.read(address, &mut bytes))? {
+            if address >= area.limit {
                 return Ok(End::Fault);
             }
-            let Some(midaw) = Midaw::parse(bytes).filter(|midaw| area.accepts_midaw(midaw)) else {
+            let midaw = memory.word(address)?.and_then(Midaw::parse);
+            let Some(midaw) = midaw.filter(|midaw| area.accepts_midaw(midaw)) else {
                 return Ok(End::Fault);
             };
-            self.push(midaw)?;
+            self.push(area, midaw, pages)?;
             if midaw.flags.contains(midaw::Flags::LAST) || midaw.count >= rest {
                 return Ok(End::Complete);
             }
@@ -200,15 +232,20 @@ impl<S: Storage> BlockList<S> {
         }
     }
 
-    fn push_address(&mut self, address: u64) -> Result<(), Bound> {
-        self.push(Block {
-            address,
-            ..Block::default()
-        })
-    }
-
-    fn push(&mut self, block: Block) -> Result<(), Bound> {
-        *self.blocks.get_mut(self.len).ok_or(Bound::Idaws)? = block;
+    #[inline]
+    fn push(&mut self, area: &Area, midaw: Midaw, pages: &mut Pages<S>) -> Result<(), Bound> {
+        let place = self.blocks.get_mut(self.len).ok_or(Bound::Idaws)?;
+        let page = if area.transfer.skips(midaw.flags) {
+            Wanted::NONE
+        } else {
+            pages.want(midaw.address, area.transfer.access())?
+        };
+        *place = Block {
+            address: midaw.address,
+            count: midaw.count,
+            flags: midaw.flags,
+            page,
+        };
         self.len += 1;
         Ok(())
     }
@@ -229,7 +266,15 @@ struct Area {
 }
 
 impl Area {
+    /// Whether it is within one block of storage, if the CCW gives its address.
+    #[inline]
+    fn is_one_block(&self) -> bool {
+        let offset = self.address % self.format.block();
+        !self.transfer.backward() && offset + u64::from(self.count) <= self.format.block()
+    }
+
     /// The number of blocks when `first` is the address of the first byte that is moved.
+    #[inline]
     fn needed(&self, first: u64) -> usize {
         if self.transfer.backward() {
             self.format.needed_backward(first, self.count)
@@ -239,6 +284,7 @@ impl Area {
     }
 
     /// Whether the channel takes this IDAW.
+    #[inline]
     fn accepts_idaw(&self, idaw: u64, is_first: bool) -> bool {
         self.format.in_range(idaw)
             && (is_first
@@ -251,7 +297,7 @@ impl Area {
 
     /// Whether the channel takes this MIDAW.
     fn accepts_midaw(&self, midaw: &Midaw) -> bool {
-        if self.transfer.skips(midaw) {
+        if self.transfer.skips(midaw.flags) {
             midaw.count != 0
         } else {
             midaw.accepts(self.transfer.backward())

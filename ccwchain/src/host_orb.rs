@@ -22,6 +22,7 @@ impl HostOrb {
     ///
     /// Modified indirect data addressing is asked for only where it is used: a machine without it
     /// gives an operand exception.
+    #[inline]
     pub(crate) fn new(guest: &Orb, cpa: ArenaAddress, midaws: bool) -> Self {
         const REPLACED: Flags = Flags::FORMAT_1
             .union(Flags::IDAW_64)
@@ -48,23 +49,27 @@ impl HostOrb {
     }
 
     /// The same request with the host's own interruption parameter.
+    #[inline]
     #[must_use]
     pub const fn with_intparm(self, intparm: u32) -> Self {
         Self(self.0.with_intparm(intparm))
     }
 
     /// The same request with this logical-path mask.
+    #[inline]
     #[must_use]
     pub const fn with_lpm(self, lpm: u8) -> Self {
         Self(self.0.with_lpm(lpm))
     }
 
     /// The request as an ORB.
+    #[inline]
     pub const fn orb(&self) -> Orb {
         self.0
     }
 
     /// The eight words of the request, as numbers; those of the extension are zero.
+    #[inline]
     pub const fn words(&self) -> [u32; 8] {
         let [intparm, control, cpa] = self.0.words();
         [intparm, control, cpa, 0, 0, 0, 0, 0]

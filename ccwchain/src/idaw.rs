@@ -10,6 +10,13 @@ use crate::orb::Orb;
 /// The most IDAWs that one CCW can need: 65535 bytes that begin at the end of a 2 KiB block.
 pub const MAX: usize = 33;
 
+/// Reads an IDAW, of which there are some of 4 bytes and some of 8.
+#[inline]
+pub(crate) fn parse<const N: usize>(word: [u8; N]) -> u64 {
+    word.iter()
+        .fold(0, |idaw, byte| idaw << 8 | u64::from(*byte))
+}
+
 /// The format of the IDAWs of a program, as the ORB gives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
@@ -23,6 +30,7 @@ pub enum Format {
 
 impl Format {
     /// The format that an ORB asks for.
+    #[inline]
     pub const fn of(orb: &Orb) -> Self {
         match (orb.idaw64(), orb.idaw2k()) {
             (false, _) => Self::One,
@@ -32,6 +40,7 @@ impl Format {
     }
 
     /// The size of an IDAW in bytes, which is also the alignment of a list of them.
+    #[inline]
     pub const fn size(self) -> usize {
         match self {
             Self::One => 4,
@@ -40,6 +49,7 @@ impl Format {
     }
 
     /// The size of a block in bytes.
+    #[inline]
     pub const fn block(self) -> u64 {
         match self {
             Self::One | Self::Two2K => 2048,
@@ -48,30 +58,21 @@ impl Format {
     }
 
     /// How many IDAWs it takes for `count` bytes from the address `first` on, upward.
+    #[inline]
     pub fn needed(self, first: u64, count: u16) -> usize {
         let skipped = first % self.block();
         (skipped + u64::from(count)).div_ceil(self.block()) as usize
     }
 
     /// How many IDAWs it takes for `count` bytes from the address `first` on, downward.
+    #[inline]
     pub fn needed_backward(self, first: u64, count: u16) -> usize {
         let skipped = self.block() - 1 - first % self.block();
         (skipped + u64::from(count)).div_ceil(self.block()) as usize
     }
 
-    /// Reads the IDAW with this number from the bytes of a list.
-    pub fn parse(self, list: &[u8], number: usize) -> Option<u64> {
-        let at = number.checked_mul(self.size())?;
-        let bytes = list.get(at..)?;
-        match self {
-            Self::One => bytes
-                .first_chunk()
-                .map(|word| u64::from(u32::from_be_bytes(*word))),
-            Self::Two2K | Self::Two4K => bytes.first_chunk().map(|word| u64::from_be_bytes(*word)),
-        }
-    }
-
     /// Whether an IDAW is an address of this format.
+    #[inline]
     pub const fn in_range(self, idaw: u64) -> bool {
         match self {
             Self::One => idaw < 1 << 31,
@@ -80,12 +81,14 @@ impl Format {
     }
 
     /// Whether an IDAW names the first byte of a block, as all but the first of a list must.
+    #[inline]
     pub const fn is_first_byte(self, idaw: u64) -> bool {
         idaw % self.block() == 0
     }
 
     /// Whether an IDAW names the last byte of a block, as all but the first of a list must for a
     /// read backward.
+    #[inline]
     pub const fn is_last_byte(self, idaw: u64) -> bool {
         idaw % self.block() == self.block() - 1
     }

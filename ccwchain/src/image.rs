@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! the sink page      data that goes nowhere, 4 KiB
-//! the sink list      IDAWs that all name the sink page
+//! the sink list      IDAWs that all name the sink page, as many as are used
 //! slots              CCWs of format 1
 //! lists              IDAWs of format 2, and MIDAWs
 //! ```
@@ -23,6 +23,7 @@ use crate::{
         Format, //
     },
     error::Bound,
+    idaw,
     memory::{
         Arena,
         PAGE_SIZE, //
@@ -57,7 +58,7 @@ const FAULT_MIDAW: Midaw = Midaw {
 const SINK_PAGE: Range<usize> = 0..PAGE_SIZE as usize;
 
 /// As many IDAWs as 65535 bytes need in blocks of 2 KiB.
-const SINK_LIST: Range<usize> = SINK_PAGE.end..SINK_PAGE.end + 32 * IDAW;
+const SINK_LIST: Range<usize> = SINK_PAGE.end..SINK_PAGE.end + idaw::MAX * IDAW;
 
 const SLOTS: usize = SINK_LIST.end;
 
@@ -71,20 +72,19 @@ pub(crate) struct ArenaAddress(u32);
 
 impl ArenaAddress {
     /// The address.
+    #[inline]
     pub(crate) const fn address(self) -> u32 {
         self.0
     }
 }
 
-/// What a word of a list names.
+/// What a MIDAW names.
 #[derive(Clone, Copy)]
 pub(crate) enum Target {
     /// Data of the guest's.
     Block(PinnedBlock),
-    /// The sink page, at the same offset as in the guest's page: a MIDAW that has data skipped.
+    /// The sink page, at the same offset as in the guest's page: data is skipped.
     Sink,
-    /// Nothing. There is a program check if the channel gets there, and not before.
-    Fault,
 }
 
 /// The list of a host's CCW.
@@ -96,23 +96,12 @@ pub(crate) enum List {
     Midaws(ArenaAddress),
 }
 
-/// A CCW of the host's program.
+/// A CCW of the host's program that is no command.
 pub(crate) enum HostCcw {
     /// It gives a program check.
     ProgramCheck,
     /// It goes on at another CCW.
     Transfer(ArenaAddress),
-    /// It is a command, or a part of one, whose data is given by a list.
-    Command {
-        /// The command code.
-        command: u8,
-        /// The flags; those that say what list there is are not looked at.
-        flags: Flags,
-        /// The number of bytes.
-        count: u16,
-        /// The list.
-        list: List,
-    },
 }
 
 impl HostCcw {
@@ -129,23 +118,6 @@ impl HostCcw {
                 address: target.0,
                 ..Ccw::default()
             },
-            Self::Command {
-                command,
-                flags,
-                count,
-                list,
-            } => {
-                let (flag, address) = match list {
-                    List::Idaws(address) => (Flags::IDA, address),
-                    List::Midaws(address) => (Flags::MIDA, address),
-                };
-                Ccw {
-                    command,
-                    flags: flags.difference(Flags::IDA.union(Flags::MIDA)).union(flag),
-                    count,
-                    address: address.0,
-                }
-            }
         }
         .to_bytes(Format::One)
     }
@@ -159,6 +131,7 @@ pub(crate) struct Slots {
 
 impl Slots {
     /// The number of the slot at an absolute address, which may be beyond the last.
+    #[inline]
     pub(crate) fn at(self, address: u32) -> Option<u32> {
         let offset = address.checked_sub(self.first)?;
         (offset % ccw::SIZE == 0).then_some(offset / ccw::SIZE)
@@ -182,12 +155,15 @@ pub(crate) struct Image<'a, A> {
     slots: Range<usize>,
     /// Where there is room for lists.
     free: Range<usize>,
+    /// Where the sink list ends so far.
+    sink_end: usize,
     written: Written,
 }
 
 impl<'a, A: Arena> Image<'a, A> {
-    /// Begins a program of that many slots, all of which give a program check.
-    pub(crate) fn new(arena: &'a mut A, slots: u32) -> Result<Self, Bound> {
+    /// Begins a program of that many slots. Those from `guard` on give a program check; the others
+    /// are to be put.
+    pub(crate) fn new(arena: &'a mut A, slots: u32, guard: u32) -> Result<Self, Bound> {
         let base = arena.address();
         let below_2_gib = (1_u64 << 31).checked_sub(u64::from(base));
         let size = match below_2_gib {
@@ -198,21 +174,21 @@ impl<'a, A: Arena> Image<'a, A> {
         if slots.end > size {
             return Err(Bound::Arena);
         }
-        for idaw in SINK_LIST.step_by(IDAW) {
-            arena.write(idaw, &u64::from(base).to_be_bytes());
-        }
-        for slot in slots.clone().step_by(ccw::SIZE as usize) {
-            arena.write(slot, &HostCcw::ProgramCheck.to_bytes());
+        let guards = slots.start + (guard * ccw::SIZE) as usize..slots.end;
+        for slot in guards.step_by(ccw::SIZE as usize) {
+            arena.write(slot, HostCcw::ProgramCheck.to_bytes());
         }
         Ok(Self {
             arena,
             free: slots.end..size,
+            sink_end: SINK_LIST.start,
             slots,
             written: Written::default(),
         })
     }
 
     /// The absolute address of what is at an offset that is known to be in the arena.
+    #[inline]
     fn address(&self, offset: usize) -> ArenaAddress {
         ArenaAddress(self.arena.address() + offset as u32)
     }
@@ -236,59 +212,108 @@ impl<'a, A: Arena> Image<'a, A> {
         self.address(offset.min(last))
     }
 
-    /// The list for commands that move no data.
-    pub(crate) fn sink_list(&self) -> List {
+    /// The list for a command that moves no data but has a count: enough for a channel that uses
+    /// blocks of 2 KiB, from the first byte of one on, in either direction.
+    pub(crate) fn sink_list(&mut self, count: u16) -> List {
+        let idaws = 1 + usize::from(count.saturating_sub(1)).div_ceil(2048);
+        let end = SINK_LIST.start + idaws * IDAW;
+        if self.sink_end < end {
+            self.extend_sink_list(end);
+        }
         List::Idaws(self.address(SINK_LIST.start))
+    }
+
+    #[cold]
+    fn extend_sink_list(&mut self, end: usize) {
+        let sink = u64::from(self.arena.address());
+        while self.sink_end < end {
+            self.arena.write(self.sink_end, sink.to_be_bytes());
+            self.sink_end += IDAW;
+        }
+    }
+
+    /// Writes a command, or a part of one, into a slot: the guest's with a list of the host's.
+    #[inline]
+    pub(crate) fn put_command(&mut self, slot: u32, guest: &Ccw, list: List) {
+        let (flag, address) = match list {
+            List::Idaws(address) => (Flags::IDA, address),
+            List::Midaws(address) => (Flags::MIDA, address),
+        };
+        let flags = guest.flags.difference(Flags::IDA.union(Flags::MIDA));
+        let ccw = Ccw {
+            flags: flags.union(flag),
+            address: address.0,
+            ..*guest
+        };
+        self.put_bytes(slot, ccw.to_bytes(Format::One));
     }
 
     /// Writes a CCW into a slot.
     pub(crate) fn put(&mut self, slot: u32, ccw: &HostCcw) {
+        self.put_bytes(slot, ccw.to_bytes());
+    }
+
+    #[inline]
+    fn put_bytes(&mut self, slot: u32, ccw: [u8; 8]) {
         let offset = self.slots.start + (slot * ccw::SIZE) as usize;
         if offset < self.slots.end {
-            self.arena.write(offset, &ccw.to_bytes());
+            self.arena.write(offset, ccw);
         }
     }
 
-    /// Writes a list of IDAWs, of `len` at most. It ends behind the first fault.
+    /// Writes a list of `len` IDAWs at most. It ends behind the first of them that is none: a fault,
+    /// which stands behind all of them if there is one at the `end`.
+    #[inline]
     pub(crate) fn list_idaws(
         &mut self,
         len: usize,
-        targets: impl Iterator<Item = Target>,
+        idaws: impl Iterator<Item = Option<PinnedBlock>>,
+        end: bool,
     ) -> Result<List, Bound> {
-        let start = self.make_room(len * IDAW, IDAW, IDAW_LIST_BOUNDARY)?;
-        for (_, target) in (0..len).zip(targets) {
-            let address = self.target(target, 0);
-            self.append(&address.to_be_bytes());
-            self.written.idaws += 1;
-            if matches!(target, Target::Fault) {
-                self.written.faults += 1;
+        let size = (len + usize::from(end)) * IDAW;
+        let start = self.make_room(size, IDAW, IDAW_LIST_BOUNDARY)?;
+        let mut fault = end;
+        for idaw in idaws.take(len) {
+            let Some(block) = idaw else {
+                fault = true;
                 break;
-            }
+            };
+            self.append(block.address().to_be_bytes());
         }
+        if fault {
+            self.append(FAULT.to_be_bytes());
+            self.written.faults += 1;
+        }
+        self.written.idaws += (self.free.start - (start.0 - self.arena.address()) as usize) / IDAW;
         Ok(List::Idaws(start))
     }
 
-    /// Writes a list of MIDAWs, of `len` at most. It ends behind the first fault.
+    /// Writes a list of `len` MIDAWs at most, in the same way.
     pub(crate) fn list_midaws(
         &mut self,
         len: usize,
-        targets: impl Iterator<Item = (Midaw, Target)>,
+        midaws: impl Iterator<Item = (Midaw, Option<Target>)>,
+        end: bool,
     ) -> Result<List, Bound> {
-        let start = self.make_room(len * midaw::SIZE, midaw::SIZE, midaw::LIST_BOUNDARY)?;
-        for (_, (midaw, target)) in (0..len).zip(targets) {
-            let word = match target {
-                Target::Fault => FAULT_MIDAW,
-                _ => Midaw {
-                    address: self.target(target, midaw.address),
-                    ..midaw
-                },
-            };
-            self.append(&word.to_bytes());
-            self.written.midaws += 1;
-            if matches!(target, Target::Fault) {
-                self.written.faults += 1;
+        let size = (len + usize::from(end)) * midaw::SIZE;
+        let start = self.make_room(size, midaw::SIZE, midaw::LIST_BOUNDARY)?;
+        let mut fault = end;
+        for (guest, target) in midaws.take(len) {
+            let Some(target) = target else {
+                fault = true;
                 break;
-            }
+            };
+            let midaw = Midaw {
+                address: self.target(target, guest.address),
+                ..guest
+            };
+            self.append(midaw.to_bytes());
+            self.written.midaws += 1;
+        }
+        if fault {
+            self.append(FAULT_MIDAW.to_bytes());
+            self.written.midaws += 1;
+            self.written.faults += 1;
         }
         Ok(List::Midaws(start))
     }
@@ -312,9 +337,9 @@ impl<'a, A: Arena> Image<'a, A> {
     }
 
     /// Writes a word of a list where there is room for it.
-    fn append(&mut self, word: &[u8]) {
+    fn append<const N: usize>(&mut self, word: [u8; N]) {
         self.arena.write(self.free.start, word);
-        self.free.start += word.len();
+        self.free.start += N;
     }
 
     /// The absolute address of a target; `guest` is what the guest has for it.
@@ -322,7 +347,6 @@ impl<'a, A: Arena> Image<'a, A> {
         match target {
             Target::Block(block) => block.address(),
             Target::Sink => u64::from(self.arena.address()) + guest % PAGE_SIZE,
-            Target::Fault => FAULT,
         }
     }
 }

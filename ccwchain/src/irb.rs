@@ -40,31 +40,37 @@ pub struct Irb([u8; SIZE]);
 
 impl Irb {
     /// The block with these bytes.
+    #[inline]
     pub const fn from_bytes(bytes: &[u8; SIZE]) -> Self {
         Self(*bytes)
     }
 
     /// The bytes of the block.
+    #[inline]
     pub const fn as_bytes(&self) -> &[u8; SIZE] {
         &self.0
     }
 
+    #[inline]
     fn field<const N: usize>(&self, at: Range<usize>) -> [u8; N] {
         let mut bytes = [0; N];
         bytes.copy_from_slice(&self.0[at]);
         bytes
     }
 
+    #[inline]
     fn set_field(&mut self, at: Range<usize>, bytes: &[u8]) {
         self.0[at].copy_from_slice(bytes);
     }
 
     /// The subchannel-status word.
+    #[inline]
     pub fn scsw(&self) -> Scsw {
         Scsw::from_bytes(&self.field(SCSW))
     }
 
     /// Replaces the subchannel-status word.
+    #[inline]
     pub fn set_scsw(&mut self, scsw: Scsw) {
         self.set_field(SCSW, &scsw.to_bytes());
     }
@@ -86,10 +92,12 @@ impl Irb {
     }
 
     /// The extended-report word.
+    #[inline]
     pub fn erw(&self) -> u32 {
         u32::from_be_bytes(self.field(ERW))
     }
 
+    #[inline]
     fn set_erw(&mut self, erw: u32) {
         self.set_field(ERW, &erw.to_be_bytes());
     }
@@ -110,6 +118,7 @@ impl Irb {
     }
 
     /// The absolute address of the storage that an error was found at, if it is valid.
+    #[inline]
     pub fn failing_storage_address(&self) -> Option<u64> {
         let erw = self.erw();
         if !self.scsw().logout() || erw & erw::FAILING_STORAGE_VALID == 0 {
@@ -124,6 +133,7 @@ impl Irb {
     }
 
     /// Replaces the failing-storage address; `None` makes it invalid and zero.
+    #[inline]
     pub fn set_failing_storage_address(&mut self, address: Option<u64>) {
         const BITS: u32 = erw::FAILING_STORAGE_VALID | erw::FAILING_STORAGE_64;
         let erw = self.erw() & !BITS;
@@ -137,12 +147,14 @@ impl Irb {
     }
 
     /// The address of the CCW that was current as well when an error was found, if it is valid.
+    #[inline]
     pub fn secondary_ccw_address(&self) -> Option<u32> {
         (self.scsw().logout() && self.erw() & erw::SECONDARY_CCW_VALID != 0)
             .then(|| u32::from_be_bytes(self.field(SECONDARY_CCW)))
     }
 
     /// Replaces the secondary-CCW address; `None` makes it invalid and zero.
+    #[inline]
     pub fn set_secondary_ccw_address(&mut self, address: Option<u32>) {
         let erw = self.erw() & !erw::SECONDARY_CCW_VALID;
         let bit = address.map_or(0, |_| erw::SECONDARY_CCW_VALID);

@@ -8,6 +8,9 @@
 //! Behind each run stand [`GUARDS`] slots that give a program check: no chaining and no status
 //! modifier leads past them. Where a run ends only because its next CCW has its slot in another run,
 //! the guards lead there instead.
+//!
+//! Most programs are straight: CCWs one behind the other, each of which chains commands but for the
+//! last. There is one way to come to each of them, and they are one run.
 
 use crate::{
     ccw::{
@@ -17,13 +20,21 @@ use crate::{
         Format, //
     },
     data::Blocks,
-    error::Bound,
-    memory::Storage,
-    walk::{
-        Entry,
-        Program,
+    error::{
+        Bound,
+        Error, //
+    },
+    fetch::{
+        Fetched,
+        Rules,
         Step, //
     },
+    memory::{
+        GuestMemory,
+        Storage, //
+    },
+    reader::Reader,
+    walk::Program,
     ways::{
         Transfer,
         Ways, //
@@ -46,49 +57,55 @@ pub(crate) struct Instance {
     /// Its slot in the host's program.
     pub(crate) slot: u32,
     /// The CCW.
-    pub(crate) ccw: Ccw,
-    /// Whether it could be fetched.
-    fetched: bool,
-    /// What becomes of it.
-    pub(crate) step: Step,
+    fetched: Fetched,
     /// The command in effect, or the way in which a transfer is come to.
     effect: Ways,
     /// Whether status modifier can lead from the CCW before to the one behind.
     stepped_over: bool,
+    /// How it moves data, if it does.
+    pub(crate) transfer: Option<Transfer>,
     /// The data that it moves.
     pub(crate) blocks: Blocks,
 }
 
 impl Instance {
-    fn new(entry: &Entry, effect: Ways) -> Self {
+    #[inline]
+    fn new(address: u32, slot: u32, fetched: Fetched, effect: Ways) -> Self {
         Self {
-            address: entry.address,
-            slot: NOWHERE,
-            ccw: entry.ccw,
-            fetched: entry.fetched,
-            step: match entry.step {
-                Step::Command if effect.is_empty() => Step::ProgramCheck,
-                step => step,
-            },
+            address,
+            slot,
+            fetched,
             effect,
-            stepped_over: entry.is_stepped_over(),
+            stepped_over: false,
+            transfer: match fetched.step {
+                Step::Command => effect.transfer(&fetched.ccw),
+                _ => None,
+            },
             blocks: Blocks::default(),
         }
     }
 
-    /// How it moves data, if it does.
-    pub(crate) fn transfer(&self) -> Option<Transfer> {
-        match self.step {
-            Step::Command => self.effect.transfer(&self.ccw),
-            _ => None,
+    /// The CCW.
+    #[inline]
+    pub(crate) fn ccw(&self) -> &Ccw {
+        &self.fetched.ccw
+    }
+
+    /// What becomes of it.
+    #[inline]
+    pub(crate) fn step(&self) -> Step {
+        match self.fetched.step {
+            Step::Command if self.effect.is_empty() => Step::ProgramCheck,
+            step => step,
         }
     }
 
     /// Whether commands are chained, so that status modifier matters.
+    #[inline]
     fn chains_commands(&self) -> bool {
-        self.step == Step::Command
-            && self.ccw.flags.contains(Flags::CC)
-            && !self.ccw.flags.contains(Flags::CD)
+        self.step() == Step::Command
+            && self.ccw().flags.contains(Flags::CC)
+            && !self.ccw().flags.contains(Flags::CD)
     }
 }
 
@@ -98,6 +115,8 @@ pub(crate) struct Layout<S: Storage> {
     instances: S::Of<Instance>,
     len: usize,
     slots: u32,
+    /// Whether the CCWs stand as they do in the guest, one behind the other.
+    is_straight: bool,
 }
 
 impl<S: Storage> Layout<S> {
@@ -107,6 +126,7 @@ impl<S: Storage> Layout<S> {
             instances: S::allocate(ccws)?,
             len: 0,
             slots: 0,
+            is_straight: false,
         })
     }
 
@@ -114,6 +134,7 @@ impl<S: Storage> Layout<S> {
     pub(crate) fn clear(&mut self) {
         self.len = 0;
         self.slots = 0;
+        self.is_straight = false;
     }
 
     /// The CCWs.
@@ -131,13 +152,57 @@ impl<S: Storage> Layout<S> {
         self.slots
     }
 
+    /// The first slot that may be that of no CCW.
+    pub(crate) fn first_guard(&self) -> u32 {
+        if self.is_straight {
+            self.slots - GUARDS
+        } else {
+            0
+        }
+    }
+
+    /// Fetches a program's CCWs and gives them their slots, if it is straight. Returns whether it is:
+    /// else there are only its first CCWs, as far as it is straight and the next one.
+    #[inline(never)]
+    pub(crate) fn lay_out_straight<M: GuestMemory>(
+        &mut self,
+        cpa: u32,
+        rules: &Rules,
+        memory: &mut Reader<'_, M>,
+    ) -> Result<bool, Error<M::Error>> {
+        self.clear();
+        let mut address = cpa;
+        for (slot, place) in (0..).zip(self.instances.iter_mut()) {
+            let fetched = rules.fetch(address, memory)?;
+            *place = Instance::new(address, slot, fetched, fetched.command());
+            if !place.chains_commands() {
+                self.is_straight = !fetched.leads_on(slot > 0);
+                self.slots = slot + 1 + GUARDS;
+                self.len = slot as usize + 1;
+                return Ok(self.is_straight);
+            }
+            address += ccw::SIZE;
+        }
+        Err(Bound::Ccws.into())
+    }
+
+    /// The CCWs as they were fetched, by the addresses that they have in the guest.
+    pub(crate) fn fetched(&self) -> impl Iterator<Item = (u32, Fetched)> + use<'_, S> {
+        self.instances()
+            .iter()
+            .map(|instance| (instance.address, instance.fetched))
+    }
+
     /// Gives each CCW of a program its slots. Returns the number of runs.
     pub(crate) fn lay_out(&mut self, program: &mut Program<S>) -> Result<usize, Bound> {
         self.clear();
         for entry in program.sorted() {
             for effect in entry.effects() {
                 let place = self.instances.get_mut(self.len).ok_or(Bound::Ccws)?;
-                *place = Instance::new(entry, effect);
+                *place = Instance {
+                    stepped_over: entry.is_stepped_over(),
+                    ..Instance::new(entry.address, NOWHERE, entry.fetched, effect)
+                };
                 self.len += 1;
             }
         }
@@ -177,9 +242,9 @@ impl<S: Storage> Layout<S> {
     /// The CCW that is to stand right behind the one with this index.
     fn behind(&self, index: usize) -> Option<usize> {
         let instance = self.instances().get(index)?;
-        let way = match instance.step {
-            Step::Command if instance.ccw.flags.contains(Flags::CD) => instance.effect,
-            Step::Command if instance.ccw.flags.contains(Flags::CC) => Ways::COMMAND,
+        let way = match instance.step() {
+            Step::Command if instance.ccw().flags.contains(Flags::CD) => instance.effect,
+            Step::Command if instance.ccw().flags.contains(Flags::CC) => Ways::COMMAND,
             _ if instance.stepped_over => Ways::COMMAND,
             _ => return None,
         };
@@ -221,8 +286,8 @@ impl<S: Storage> Layout<S> {
         let ccws = self.instances().get(first..)?;
         let effect = match ccws.first()? {
             instance if instance.address != address => return None,
-            instance if instance.step == Step::Transfer => way,
-            instance => way.in_effect(&instance.ccw),
+            instance if instance.step() == Step::Transfer => way,
+            instance => way.in_effect(instance.ccw()),
         };
         // What the channel refuses for its command code or its count it refuses in any slot.
         let found = ccws
@@ -234,6 +299,9 @@ impl<S: Storage> Layout<S> {
 
     /// The slot of the first CCW of the program.
     pub(crate) fn start(&self, address: u32) -> u32 {
+        if self.is_straight {
+            return 0;
+        }
         self.find(address, Ways::COMMAND)
             .and_then(|index| self.instances().get(index))
             .map_or(0, |instance| instance.slot)
@@ -241,14 +309,17 @@ impl<S: Storage> Layout<S> {
 
     /// The slot that a transfer goes on at, if there is a CCW.
     pub(crate) fn target(&self, transfer: &Instance) -> Option<u32> {
-        let index = self.find(transfer.ccw.address, transfer.effect)?;
+        let index = self.find(transfer.ccw().address, transfer.effect)?;
         let target = self.instances().get(index)?;
-        target.fetched.then_some(target.slot)
+        target.fetched.is_there.then_some(target.slot)
     }
 
     /// The CCWs that the two slots behind the one with this index are to lead to, because they have
     /// their slots in other runs.
     pub(crate) fn elsewhere(&self, index: usize) -> [Option<&Instance>; 2] {
+        if self.is_straight {
+            return [None, None];
+        }
         let slot = |index: usize| self.instances().get(index).map(|instance| instance.slot);
         let behind = self.behind(index);
         if behind.and_then(slot) == slot(index).map(|slot| slot + 1) {
@@ -263,11 +334,15 @@ impl<S: Storage> Layout<S> {
         if slot >= self.slots {
             return None;
         }
-        let instance = self
-            .instances()
-            .iter()
-            .filter(|instance| instance.slot <= slot)
-            .max_by_key(|instance| instance.slot)?;
+        let instances = self.instances();
+        let instance = if self.is_straight {
+            instances.first()?
+        } else {
+            instances
+                .iter()
+                .filter(|instance| instance.slot <= slot)
+                .max_by_key(|instance| instance.slot)?
+        };
         let address = instance.address + ccw::SIZE * (slot - instance.slot);
         Some(address & Format::One.max_address())
     }

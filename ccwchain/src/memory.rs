@@ -61,7 +61,7 @@ pub trait Arena {
     fn size(&self) -> usize;
 
     /// Copies `bytes` to `offset`; they always fit.
-    fn write(&mut self, offset: usize, bytes: &[u8]);
+    fn write<const N: usize>(&mut self, offset: usize, bytes: [u8; N]);
 }
 
 /// Where the translator's working memory comes from.

@@ -47,6 +47,15 @@ pub struct Midaw {
 }
 
 impl Midaw {
+    /// One that gives an address, and nothing else.
+    pub(crate) const fn at(address: u64) -> Self {
+        Self {
+            flags: Flags::empty(),
+            count: 0,
+            address,
+        }
+    }
+
     /// Reads a MIDAW from the bytes that it has in memory; none if a bit that must be zero is one.
     pub fn parse(bytes: [u8; SIZE]) -> Option<Self> {
         let [0, 0, 0, 0, 0, flags, count0, count1, address @ ..] = bytes else {
@@ -61,6 +70,7 @@ impl Midaw {
     }
 
     /// The bytes that the MIDAW has in memory.
+    #[inline]
     pub fn to_bytes(&self) -> [u8; SIZE] {
         let word = u64::from(self.flags.bits()) << 16 | u64::from(self.count);
         (u128::from(word) << 64 | u128::from(self.address)).to_be_bytes()

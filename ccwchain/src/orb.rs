@@ -63,6 +63,7 @@ pub struct Orb([u32; 3]);
 
 impl Orb {
     /// Reads an ORB from the bytes that it has in memory.
+    #[inline]
     pub fn from_bytes(bytes: &[u8; 12]) -> Self {
         let [a, b, c, d, e, f, g, h, i, j, k, l] = *bytes;
         Self([
@@ -79,6 +80,7 @@ impl Orb {
     }
 
     /// The three words of the ORB, as numbers.
+    #[inline]
     pub const fn words(&self) -> [u32; 3] {
         self.0
     }
@@ -89,6 +91,7 @@ impl Orb {
         intparm
     }
 
+    #[inline]
     const fn control(&self) -> u32 {
         let [_, control, _] = self.0;
         control
@@ -100,16 +103,19 @@ impl Orb {
     }
 
     /// The logical-path mask.
+    #[inline]
     pub const fn lpm(&self) -> u8 {
         (self.control() >> LPM_SHIFT) as u8
     }
 
     /// The control bits, reserved ones among them.
+    #[inline]
     pub const fn flags(&self) -> Flags {
         Flags(self.control() & !(KEY_MASK | LPM_MASK))
     }
 
     /// The channel-program address. Bit 0 must be zero.
+    #[inline]
     pub const fn cpa(&self) -> u32 {
         let [_, _, cpa] = self.0;
         cpa
@@ -121,11 +127,13 @@ impl Orb {
     }
 
     /// Whether the program is of format-1 CCWs; else it is of format-0 ones.
+    #[inline]
     pub const fn format1(&self) -> bool {
         self.flags().contains(Flags::FORMAT_1)
     }
 
     /// Whether the channel may prefetch CCWs and data.
+    #[inline]
     pub const fn prefetch(&self) -> bool {
         self.flags().contains(Flags::PREFETCH)
     }
@@ -136,21 +144,25 @@ impl Orb {
     }
 
     /// Whether this is a request in transport mode, whose other words mean something else.
+    #[inline]
     pub const fn transport(&self) -> bool {
         self.flags().contains(Flags::TRANSPORT)
     }
 
     /// Whether IDAWs are of format 2 (64 bits each); else they are of format 1.
+    #[inline]
     pub const fn idaw64(&self) -> bool {
         self.flags().contains(Flags::IDAW_64)
     }
 
     /// Whether format-2 IDAWs stand for blocks of 2 KiB; else they stand for blocks of 4 KiB.
+    #[inline]
     pub const fn idaw2k(&self) -> bool {
         self.flags().contains(Flags::IDAW_2K)
     }
 
     /// The same request with this interruption parameter.
+    #[inline]
     #[must_use]
     pub const fn with_intparm(self, intparm: u32) -> Self {
         let [_, control, cpa] = self.0;
@@ -158,6 +170,7 @@ impl Orb {
     }
 
     /// The same request with this channel-program address.
+    #[inline]
     #[must_use]
     pub const fn with_cpa(self, cpa: u32) -> Self {
         let [intparm, control, _] = self.0;
@@ -171,6 +184,7 @@ impl Orb {
     }
 
     /// The same request with this logical-path mask.
+    #[inline]
     #[must_use]
     pub const fn with_lpm(self, lpm: u8) -> Self {
         self.with_control(LPM_MASK, (lpm as u32) << LPM_SHIFT)
@@ -178,11 +192,13 @@ impl Orb {
 
     /// The same request with these control bits, and no others; they do not reach the fields for
     /// the key and the path mask.
+    #[inline]
     #[must_use]
     pub const fn with_flags(self, flags: Flags) -> Self {
         self.with_control(!(KEY_MASK | LPM_MASK), flags.0)
     }
 
+    #[inline]
     const fn with_control(self, mask: u32, value: u32) -> Self {
         let [intparm, control, cpa] = self.0;
         Self([intparm, (control & !mask) | (value & mask), cpa])

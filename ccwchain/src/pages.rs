@@ -26,7 +26,7 @@ use crate::{
 ///
 /// # Invariants
 ///
-/// Only [`Pages::block`] makes one.
+/// Only [`Pinned::block`] makes one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PinnedBlock(u64);
 
@@ -37,16 +37,27 @@ impl PinnedBlock {
     }
 }
 
+/// A page that is wanted: the how manyeth it was.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Wanted(u32);
+
+impl Wanted {
+    /// No page is wanted.
+    pub(crate) const NONE: Self = Self(u32::MAX);
+}
+
 /// A guest page.
 #[derive(Clone, Copy, Default)]
 struct Page {
     number: u64,
+    /// The place of its number in the index, if the pages are not in order.
+    bucket: u32,
+    wanted: Wanted,
+    /// How many pages one call has pinned from this one on; zero for the others of them. They must be
+    /// unpinned so, too.
+    run: u32,
     /// The access that is wanted, and from [`Pages::pin`] on the one that is had, if any.
     access: Option<Access>,
-    /// Whether it was pinned in one call with the page before. It must be unpinned so, too.
-    joined: bool,
-    /// The place of its number in the index.
-    bucket: u32,
 }
 
 impl Keyed for Page {
@@ -67,8 +78,13 @@ pub(crate) struct Pages<S: Storage> {
     /// The absolute address of each page in the host, if it is pinned.
     frames: S::Of<u64>,
     len: usize,
+    /// Whether the pages are wanted in ascending order.
+    in_order: bool,
+    /// Where each page that was wanted is, if they were not in order and are now.
+    places: S::Of<u32>,
     /// How many of the pages have been tried to pin; they are in ascending order.
     tried: usize,
+    pinned: usize,
     calls: usize,
 }
 
@@ -81,7 +97,10 @@ impl<S: Storage> Pages<S> {
             index: Index::new(pages, seed)?,
             frames: S::allocate(pages)?,
             len: 0,
+            in_order: true,
+            places: S::allocate(pages)?,
             tried: 0,
+            pinned: 0,
             calls: 0,
         })
     }
@@ -93,9 +112,7 @@ impl<S: Storage> Pages<S> {
 
     /// How many pages are pinned.
     pub(crate) fn pinned(&self) -> usize {
-        self.tried()
-            .filter(|(page, _)| page.access.is_some())
-            .count()
+        self.pinned
     }
 
     /// How many calls it took to pin them.
@@ -104,26 +121,79 @@ impl<S: Storage> Pages<S> {
     }
 
     /// Notes that the page of a block is to be pinned.
-    pub(crate) fn want(&mut self, block: u64, access: Access) -> Result<(), Bound> {
+    #[inline]
+    pub(crate) fn want(&mut self, block: u64, access: Access) -> Result<Wanted, Bound> {
         let number = block / PAGE_SIZE;
         let pages = self.pages.get_mut(..self.len).unwrap_or_default();
-        match self.index.find(number, pages) {
+        // The next block is in the same page, as a rule, or further on.
+        match pages.last_mut() {
+            Some(last) if last.number == number => {
+                last.access = last.access.max(Some(access));
+                Ok(last.wanted)
+            }
+            Some(last) if last.number > number || !self.in_order => self.want_any(number, access),
+            _ => self.append(number, access, 0),
+        }
+    }
+
+    /// Does so with a page that may be anywhere among the others, or new.
+    fn want_any(&mut self, number: u64, access: Access) -> Result<Wanted, Bound> {
+        let pages = self.pages.get_mut(..self.len).unwrap_or_default();
+        let found = if self.in_order {
+            let found = pages.binary_search_by_key(&number, |page| page.number);
+            found.map(|known| known as u32).or_else(|_| {
+                self.index_all();
+                self.find(number)
+            })
+        } else {
+            self.find(number)
+        };
+        match found {
             Ok(known) => {
-                let page = &mut pages[known as usize];
-                page.access = page.access.max(Some(access));
+                if let Some(page) = self.pages.get_mut(known as usize) {
+                    page.access = page.access.max(Some(access));
+                }
+                Ok(Wanted(known))
             }
             Err(bucket) => {
-                *self.pages.get_mut(self.len).ok_or(Bound::Idaws)? = Page {
-                    number,
-                    access: Some(access),
-                    joined: false,
-                    bucket,
-                };
                 self.index.set(bucket, self.len as u32);
-                self.len += 1;
+                self.append(number, access, bucket)
             }
         }
-        Ok(())
+    }
+
+    fn find(&self, number: u64) -> Result<u32, u32> {
+        let pages = self.pages.get(..self.len).unwrap_or_default();
+        self.index.find(number, pages)
+    }
+
+    #[inline]
+    fn append(&mut self, number: u64, access: Access, bucket: u32) -> Result<Wanted, Bound> {
+        let wanted = Wanted(self.len as u32);
+        *self.pages.get_mut(self.len).ok_or(Bound::Idaws)? = Page {
+            number,
+            bucket,
+            wanted,
+            run: 0,
+            access: Some(access),
+        };
+        self.len += 1;
+        Ok(wanted)
+    }
+
+    /// Notes all pages in the index: they are in order no more.
+    fn index_all(&mut self) {
+        self.in_order = false;
+        for place in 0..self.len {
+            let (before, rest) = self.pages.split_at_mut(place);
+            let Some(page) = rest.first_mut() else {
+                return;
+            };
+            if let Err(bucket) = self.index.find(page.number, before) {
+                page.bucket = bucket;
+                self.index.set(bucket, place as u32);
+            }
+        }
     }
 
     /// Pins all pages that are wanted. Those that the guest cannot give are left out.
@@ -147,11 +217,14 @@ impl<S: Storage> Pages<S> {
 
     /// Sorts the pages.
     fn sort(&mut self) {
+        if self.in_order {
+            return;
+        }
         let pages = self.pages.get_mut(..self.len).unwrap_or_default();
         let scratch = self.scratch.get_mut(..self.len).unwrap_or_default();
         sort_by_key(pages, scratch, |page| page.number);
-        for (number, page) in (0..).zip(pages) {
-            self.index.set(page.bucket, number);
+        for (place, page) in (0..).zip(pages) {
+            self.places[page.wanted.0 as usize] = place;
         }
     }
 
@@ -185,8 +258,10 @@ impl<S: Storage> Pages<S> {
         self.calls += 1;
         let pinned = available(memory.pin(number, access, frames))?;
         if pinned {
-            let joined = self.pages.iter_mut().skip(self.tried + 1).take(count - 1);
-            joined.for_each(|page| page.joined = true);
+            if let Some(first) = self.pages.get_mut(self.tried) {
+                first.run = count as u32;
+            }
+            self.pinned += count;
         }
         Ok(pinned)
     }
@@ -203,24 +278,34 @@ impl<S: Storage> Pages<S> {
 
     /// Unpins all pages and forgets them.
     pub(crate) fn release<M: GuestMemory>(&mut self, memory: &mut M) {
-        let tried = self.pages.get(..self.tried).unwrap_or_default();
-        for run in tried.chunk_by(|_, page| page.joined) {
-            match run {
-                [first, ..] if first.access.is_some() => memory.unpin(first.number, run.len()),
-                _ => {}
+        let mut rest = self.pages.get(..self.tried).unwrap_or_default();
+        while let Some(first) = rest.first() {
+            let run = first.run as usize;
+            if run > 0 {
+                memory.unpin(first.number, run);
             }
+            rest = rest.get(run.max(1)..).unwrap_or_default();
         }
         self.len = 0;
+        self.in_order = true;
         self.tried = 0;
+        self.pinned = 0;
         self.calls = 0;
     }
 
-    /// Where a block is in the host, if its page is pinned with this access or a greater one.
-    pub(crate) fn block(&self, block: u64, access: Access) -> Option<PinnedBlock> {
-        let tried = self.pages.get(..self.tried)?;
-        let index = self.index.find(block / PAGE_SIZE, tried).ok()? as usize;
-        let (page, frame) = (tried.get(index)?, self.frames.get(index)?);
-        (page.access >= Some(access)).then_some(PinnedBlock(frame + block % PAGE_SIZE))
+    /// The pages that are pinned with this access or a greater one.
+    #[inline]
+    pub(crate) fn pinned_for(&self, access: Access) -> Pinned<'_> {
+        Pinned {
+            pages: self.pages.get(..self.tried).unwrap_or_default(),
+            frames: self.frames.get(..self.tried).unwrap_or_default(),
+            places: if self.in_order {
+                None
+            } else {
+                Some(&self.places)
+            },
+            access,
+        }
     }
 
     /// The guest address of what is at an absolute address of the host.
@@ -234,5 +319,29 @@ impl<S: Storage> Pages<S> {
     pub(crate) fn any_pinned(&self, first: u64, last: u64) -> bool {
         self.tried()
             .any(|(page, _)| page.access.is_some() && (first..=last).contains(&page.number))
+    }
+}
+
+/// Pages that are pinned, with some access.
+pub(crate) struct Pinned<'a> {
+    pages: &'a [Page],
+    frames: &'a [u64],
+    places: Option<&'a [u32]>,
+    access: Access,
+}
+
+impl Pinned<'_> {
+    /// Where a block is in the host, if its page, which was wanted, is one of these.
+    #[inline]
+    pub(crate) fn block(&self, wanted: Wanted, block: u64) -> Option<PinnedBlock> {
+        let wanted = wanted.0 as usize;
+        let place = match self.places {
+            None => wanted,
+            Some(places) => *places.get(wanted)? as usize,
+        };
+        let (page, frame) = (self.pages.get(place)?, self.frames.get(place)?);
+        let is_had = page.number == block / PAGE_SIZE && page.access >= Some(self.access);
+        // INVARIANT: The page is pinned, and the block lies in it.
+        is_had.then_some(PinnedBlock(*frame + block % PAGE_SIZE))
     }
 }

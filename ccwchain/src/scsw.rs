@@ -114,6 +114,7 @@ impl Scsw {
     }
 
     /// Reads an SCSW from the bytes that it has in memory.
+    #[inline]
     pub fn from_bytes(bytes: &[u8; 12]) -> Self {
         let [a, b, c, d, e, f, g, h, i, j, k, l] = *bytes;
         Self([
@@ -124,16 +125,19 @@ impl Scsw {
     }
 
     /// The bytes that the SCSW has in memory.
+    #[inline]
     pub fn to_bytes(&self) -> [u8; 12] {
         let [[a, b, c, d], [e, f, g, h], [i, j, k, l]] = self.0.map(u32::to_be_bytes);
         [a, b, c, d, e, f, g, h, i, j, k, l]
     }
 
+    #[inline]
     const fn control(&self) -> u32 {
         let [control, _, _] = self.0;
         control
     }
 
+    #[inline]
     const fn status(&self) -> u32 {
         let [_, _, status] = self.0;
         status
@@ -145,16 +149,19 @@ impl Scsw {
     }
 
     /// Whether the extended-status word is of format 0, with a subchannel logout (L, bit 5).
+    #[inline]
     pub const fn logout(&self) -> bool {
         self.control() & 0x0400_0000 != 0
     }
 
     /// The deferred condition code (bits 6 and 7).
+    #[inline]
     pub const fn cc(&self) -> u8 {
         (self.control() >> 24) as u8 & 0x3
     }
 
     /// The format of the CCWs (F, bit 8).
+    #[inline]
     pub const fn format(&self) -> Format {
         if self.control() & 0x0080_0000 != 0 {
             Format::One
@@ -164,6 +171,7 @@ impl Scsw {
     }
 
     /// The same status with this format of the CCWs.
+    #[inline]
     #[must_use]
     pub const fn with_format(self, format: Format) -> Self {
         let [control, cpa, status] = self.0;
@@ -189,27 +197,32 @@ impl Scsw {
     }
 
     /// The function control (bits 17 to 19).
+    #[inline]
     pub const fn fctl(&self) -> FunctionControl {
         FunctionControl::from_bits((self.control() >> 12) as u8 & 0x07)
     }
 
     /// The activity control (bits 20 to 26).
+    #[inline]
     pub const fn actl(&self) -> ActivityControl {
         ActivityControl::from_bits((self.control() >> 5) as u8 & 0x7f)
     }
 
     /// The status control (bits 27 to 31).
+    #[inline]
     pub const fn stctl(&self) -> StatusControl {
         StatusControl::from_bits(self.control() as u8 & 0x1f)
     }
 
     /// The address of the CCW behind the one that was last in effect.
+    #[inline]
     pub const fn cpa(&self) -> u32 {
         let [_, cpa, _] = self.0;
         cpa
     }
 
     /// The same status with this channel-program address.
+    #[inline]
     #[must_use]
     pub const fn with_cpa(self, cpa: u32) -> Self {
         let [control, _, status] = self.0;
@@ -217,11 +230,13 @@ impl Scsw {
     }
 
     /// The status of the device.
+    #[inline]
     pub const fn device_status(&self) -> DeviceStatus {
         DeviceStatus::from_bits((self.status() >> 24) as u8)
     }
 
     /// The status of the subchannel.
+    #[inline]
     pub const fn subchannel_status(&self) -> SubchannelStatus {
         SubchannelStatus::from_bits((self.status() >> 16) as u8)
     }
@@ -233,6 +248,7 @@ impl Scsw {
 
     /// Whether the status answers a function that was asked for, as against the device's own
     /// initiative.
+    #[inline]
     pub fn is_solicited(&self) -> bool {
         self.cc() != 0
             || self.stctl() != StatusControl::ALERT.union(StatusControl::PENDING)
@@ -240,6 +256,7 @@ impl Scsw {
     }
 
     /// Whether a halt or clear function has been performed.
+    #[inline]
     const fn halted_or_cleared(&self) -> bool {
         const PENDING: ActivityControl =
             ActivityControl::HALT_PENDING.union(ActivityControl::CLEAR_PENDING);
@@ -256,6 +273,7 @@ impl Scsw {
     /// program shows no activity and goes on when it is resumed, unless it is halted; when its pending
     /// status is taken then, the halt function is over with it. Nor does the function control, which
     /// is empty in the secondary status that comes after the primary one was taken.
+    #[inline]
     pub const fn ends_start(&self) -> bool {
         const UNFINISHED: ActivityControl = ActivityControl::RESUME_PENDING
             .union(ActivityControl::START_PENDING)

@@ -15,13 +15,14 @@ use crate::{
         Flags,
         Format, //
     },
-    data::{
-        Block,
-        BlockList, //
-    },
+    data::BlockList,
     error::{
         Bound,
         Error, //
+    },
+    fetch::{
+        Rules,
+        Step, //
     },
     host_orb::HostOrb,
     image::{
@@ -46,11 +47,15 @@ use crate::{
         self,
         Orb, //
     },
-    pages::Pages,
-    walk::{
-        Program,
-        Step, //
+    pages::{
+        Pages,
+        Wanted, //
     },
+    reader::{
+        Reader,
+        AHEAD, //
+    },
+    walk::Program, //
 };
 
 /// The greatest program that a translator has room for.
@@ -101,6 +106,8 @@ pub struct Translator<S: Storage> {
     blocks: BlockList<S>,
     pages: Pages<S>,
     slots: Slots,
+    /// Where the guest's memory is read to.
+    buffer: S::Of<u8>,
     /// The format of the guest's CCWs.
     format: Format,
     stats: Stats,
@@ -115,6 +122,7 @@ impl<S: Storage> Translator<S> {
             blocks: BlockList::new(sizes.idaws)?,
             pages: Pages::new(sizes.idaws, seed)?,
             slots: Slots::default(),
+            buffer: S::allocate(AHEAD)?,
             format: Format::One,
             stats: Stats::default(),
         })
@@ -145,9 +153,7 @@ impl<S: Storage> Translator<S> {
         arena: &mut A,
     ) -> Result<HostOrb, Error<M::Error>> {
         check(orb)?;
-        self.program.walk(orb, memory)?;
-        self.stats.ccws = self.program.len();
-        self.stats.runs = self.layout.lay_out(&mut self.program)?;
+        self.lay_out(orb, memory)?;
         self.collect(orb, memory)?;
         self.pages.pin(memory)?;
         self.stats.pages = self.pages.pinned();
@@ -155,43 +161,57 @@ impl<S: Storage> Translator<S> {
         Ok(self.emit(orb, arena)?)
     }
 
+    /// Fetches all CCWs, and gives each its place in the host's program.
+    fn lay_out<M: GuestMemory>(
+        &mut self,
+        orb: &Orb,
+        memory: &mut M,
+    ) -> Result<(), Error<M::Error>> {
+        let rules = Rules::of(orb);
+        let memory = &mut Reader::new(memory, &mut self.buffer);
+        if self.layout.lay_out_straight(orb.cpa(), &rules, memory)? {
+            self.stats.ccws = self.layout.instances().len();
+            self.stats.runs = 1;
+        } else {
+            self.program.walk(self.layout.fetched(), &rules, memory)?;
+            self.stats.ccws = self.program.len();
+            self.stats.runs = self.layout.lay_out(&mut self.program)?;
+        }
+        Ok(())
+    }
+
     /// Lists the data of all CCWs, and the pages that it is in.
+    #[inline(never)]
     fn collect<M: GuestMemory>(
         &mut self,
         orb: &Orb,
         memory: &mut M,
     ) -> Result<(), Error<M::Error>> {
+        let memory = &mut Reader::new(memory, &mut self.buffer);
         for instance in self.layout.instances_mut() {
-            let Some(transfer) = instance.transfer() else {
-                continue;
-            };
-            instance.blocks = self.blocks.add(&instance.ccw, transfer, orb, memory)?;
-            for block in self.blocks.get(instance.blocks) {
-                if !transfer.skips(block) {
-                    self.pages.want(block.address, transfer.access())?;
-                }
+            if let Some(transfer) = instance.transfer {
+                let (blocks, pages) = (&mut self.blocks, &mut self.pages);
+                instance.blocks = blocks.add(instance.ccw(), transfer, orb, pages, memory)?;
             }
         }
         Ok(())
     }
 
     /// Writes the host's program.
+    #[inline(never)]
     fn emit<A: Arena>(&mut self, orb: &Orb, arena: &mut A) -> Result<HostOrb, Bound> {
-        let mut image = Image::new(arena, self.layout.slots())?;
+        let mut image = Image::new(arena, self.layout.slots(), self.layout.first_guard())?;
         self.slots = image.slots();
         self.format = Format::of(orb);
         for (index, instance) in self.layout.instances().iter().enumerate() {
-            let ccw = match instance.step {
-                Step::Command => HostCcw::Command {
-                    command: instance.ccw.command,
-                    flags: instance.ccw.flags,
-                    count: instance.ccw.count,
-                    list: self.list(instance, &mut image)?,
-                },
-                _ => self.way_to(instance, &image),
-            };
-            image.put(instance.slot, &ccw);
-            self.stats.faults += usize::from(matches!(ccw, HostCcw::ProgramCheck));
+            if instance.step() == Step::Command {
+                let list = self.list(instance, &mut image)?;
+                image.put_command(instance.slot, instance.ccw(), list);
+            } else {
+                let ccw = self.way_to(instance, &image);
+                image.put(instance.slot, &ccw);
+                self.stats.faults += usize::from(matches!(ccw, HostCcw::ProgramCheck));
+            }
             for (guard, elsewhere) in (1..).zip(self.layout.elsewhere(index)) {
                 if let Some(elsewhere) = elsewhere {
                     image.put(instance.slot + guard, &self.way_to(elsewhere, &image));
@@ -209,7 +229,7 @@ impl<S: Storage> Translator<S> {
     /// What leads to where a CCW leads. For a transfer, that is the same transfer again, as the
     /// channel does not take two of them in a row.
     fn way_to<A: Arena>(&self, instance: &Instance, image: &Image<'_, A>) -> HostCcw {
-        let slot = match instance.step {
+        let slot = match instance.step() {
             Step::ProgramCheck => None,
             Step::Command => Some(instance.slot),
             // That there is no CCW is the fault of the transfer (Principles of Operation,
@@ -222,33 +242,27 @@ impl<S: Storage> Translator<S> {
     }
 
     /// Writes the list of a command.
+    #[inline]
     fn list<A: Arena>(&self, instance: &Instance, image: &mut Image<'_, A>) -> Result<List, Bound> {
-        let Some(transfer) = instance.transfer() else {
-            return Ok(image.sink_list());
+        let Some(transfer) = instance.transfer else {
+            return Ok(image.sink_list(instance.ccw().count));
         };
-        let target = |block: &Block| {
-            if transfer.skips(block) {
-                return Target::Sink;
-            }
-            self.pages
-                .block(block.address, transfer.access())
-                .map_or(Target::Fault, Target::Block)
-        };
-        let blocks = self.blocks.get(instance.blocks);
-        let fault = instance
-            .blocks
-            .fault
-            .then(|| (Block::default(), Target::Fault));
-        let len = blocks.len() + usize::from(instance.blocks.fault);
-        let words = blocks
-            .iter()
-            .map(|block| (*block, target(block)))
-            .chain(fault);
-        if instance.ccw.flags.contains(Flags::MIDA) {
-            image.list_midaws(len, words)
-        } else {
-            image.list_idaws(len, words.map(|(_, target)| target))
+        let (blocks, fault) = (self.blocks.get(instance.blocks), instance.blocks.fault);
+        let pages = self.pages.pinned_for(transfer.access());
+        if !instance.ccw().flags.contains(Flags::MIDA) {
+            let idaws = blocks
+                .iter()
+                .map(|block| pages.block(block.page, block.address));
+            return image.list_idaws(blocks.len(), idaws, fault);
         }
+        let midaws = blocks.iter().map(|block| {
+            let target = match block.page {
+                Wanted::NONE => Some(Target::Sink),
+                page => pages.block(page, block.address).map(Target::Block),
+            };
+            (block.midaw(), target)
+        });
+        image.list_midaws(blocks.len(), midaws, fault)
     }
 
     /// Replaces the addresses of the host's in `irb` by those of the guest's that they stand for,

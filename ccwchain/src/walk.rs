@@ -9,15 +9,16 @@
 use crate::{
     ccw::{
         self,
-        Ccw,
-        Direction,
-        Flags,
-        Format, //
+        Flags, //
     },
     error::{
-        available,
         Bound,
         Error, //
+    },
+    fetch::{
+        Fetched,
+        Rules,
+        Step, //
     },
     index::{
         Index,
@@ -27,25 +28,10 @@ use crate::{
         GuestMemory,
         Storage, //
     },
-    orb::{
-        self,
-        Orb, //
-    },
+    reader::Reader,
     sort::sort_by_key,
     ways::Ways, //
 };
-
-/// What becomes of a CCW.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Step {
-    /// It gives a program check: it is wrong, or could not be fetched.
-    #[default]
-    ProgramCheck,
-    /// It goes on at another CCW.
-    Transfer,
-    /// It is a command, or a part of one.
-    Command,
-}
 
 /// A CCW of the guest's program.
 #[derive(Clone, Copy, Default)]
@@ -58,12 +44,7 @@ pub(crate) struct Entry {
     after: Option<u32>,
     /// Whether it is to be followed, during the walk.
     waiting: bool,
-    /// Whether it could be fetched.
-    pub(crate) fetched: bool,
-    /// The CCW as it was fetched.
-    pub(crate) ccw: Ccw,
-    /// What becomes of it, by what it says itself.
-    pub(crate) step: Step,
+    pub(crate) fetched: Fetched,
     /// The ways in which the channel can come to it.
     ways: Ways,
 }
@@ -81,10 +62,10 @@ impl Keyed for Entry {
 impl Entry {
     /// The commands that can be in effect, or the ways in which a transfer can be come to.
     fn effect(&self) -> Ways {
-        match self.step {
+        match self.fetched.step {
             Step::ProgramCheck => Ways::default(),
             Step::Transfer => self.ways.difference(Ways::STEPPED_OVER),
-            Step::Command => self.ways.in_effect(&self.ccw),
+            Step::Command => self.ways.in_effect(&self.fetched.ccw),
         }
     }
 
@@ -97,15 +78,12 @@ impl Entry {
 
     /// Whether status modifier leads past this CCW.
     pub(crate) fn is_stepped_over(&self) -> bool {
-        let chaining = Flags::CD.union(Flags::CC);
-        let leads_on = self.ccw.direction() == Direction::TransferInChannel
-            || self.ccw.flags.intersects(chaining);
-        leads_on && self.ways.contains(Ways::STEPPED_OVER)
+        self.ways.contains(Ways::STEPPED_OVER) && self.fetched.can_be_stepped_over()
     }
 
     /// The CCW that a transfer goes on at, and the ways in which that one is come to.
     fn target(&self) -> Option<(u32, Ways)> {
-        (self.step == Step::Transfer).then(|| (self.ccw.address, self.effect()))
+        (self.fetched.step == Step::Transfer).then(|| (self.fetched.ccw.address, self.effect()))
     }
 
     /// The CCW behind this one, if the program leads there from here or from the CCW before, and
@@ -117,11 +95,11 @@ impl Entry {
             Ways::default()
         };
         let effect = self.effect();
-        let ways = if self.step != Step::Command || effect.is_empty() {
+        let ways = if self.fetched.step != Step::Command || effect.is_empty() {
             past
-        } else if self.ccw.flags.contains(Flags::CD) {
+        } else if self.fetched.ccw.flags.contains(Flags::CD) {
             past.union(effect)
-        } else if self.ccw.flags.contains(Flags::CC) {
+        } else if self.fetched.ccw.flags.contains(Flags::CC) {
             Ways::COMMAND.union(Ways::STEPPED_OVER)
         } else {
             Ways::default()
@@ -187,21 +165,29 @@ impl<S: Storage> Program<S> {
         self.first = None;
     }
 
-    /// Fetches the program of `orb`.
+    /// Fetches a program, of which the first CCWs are at hand: they stand one behind the other, and
+    /// each chains commands but for the last.
     ///
     /// An entry is followed again when a further way leads to it: as often as there are ways at
     /// most.
     pub(crate) fn walk<M: GuestMemory>(
         &mut self,
-        orb: &Orb,
-        memory: &mut M,
+        first: impl Iterator<Item = (u32, Fetched)>,
+        rules: &Rules,
+        memory: &mut Reader<'_, M>,
     ) -> Result<(), Error<M::Error>> {
-        let rules = Rules::of(orb);
         self.clear();
-        self.lead(Some((orb.cpa(), Ways::COMMAND)), &rules, memory)?;
+        let mut ways = Ways::COMMAND;
+        for (address, fetched) in first {
+            if let Err(bucket) = self.find(address) {
+                let index = self.insert(address, fetched, bucket)?;
+                self.add_ways(index, ways);
+            }
+            ways = Ways::COMMAND.union(Ways::STEPPED_OVER);
+        }
         while let Some(entry) = self.take() {
-            self.lead(entry.target(), &rules, memory)?;
-            self.lead(entry.following(), &rules, memory)?;
+            self.lead(entry.target(), rules, memory)?;
+            self.lead(entry.following(), rules, memory)?;
         }
         Ok(())
     }
@@ -211,21 +197,21 @@ impl<S: Storage> Program<S> {
         &mut self,
         to: Option<(u32, Ways)>,
         rules: &Rules,
-        memory: &mut M,
+        memory: &mut Reader<'_, M>,
     ) -> Result<(), Error<M::Error>> {
         let Some((address, ways)) = to else {
             return Ok(());
         };
         let index = match self.find(address) {
             Ok(index) => index,
-            Err(bucket) => {
-                let index = self.insert(address, bucket)?;
-                if let Some(entry) = self.entries.get_mut(index as usize) {
-                    rules.fetch(entry, memory)?;
-                }
-                index
-            }
+            Err(bucket) => self.insert(address, rules.fetch(address, memory)?, bucket)?,
         };
+        self.add_ways(index, ways);
+        Ok(())
+    }
+
+    /// Notes that an entry can be come to in these ways, and is to be followed if that is new.
+    fn add_ways(&mut self, index: u32, ways: Ways) {
         match self.entries.get_mut(index as usize) {
             Some(entry) if !entry.ways.contains(ways) => {
                 entry.ways = entry.ways.union(ways);
@@ -236,7 +222,6 @@ impl<S: Storage> Program<S> {
             }
             _ => {}
         }
-        Ok(())
     }
 
     /// Takes the first of the entries to be followed.
@@ -248,12 +233,13 @@ impl<S: Storage> Program<S> {
     }
 
     /// Adds an entry for the CCW at `address`, which is to be in this bucket.
-    fn insert(&mut self, address: u32, bucket: u32) -> Result<u32, Bound> {
+    fn insert(&mut self, address: u32, fetched: Fetched, bucket: u32) -> Result<u32, Bound> {
         let index = self.len as u32;
         let entry = self.entries.get_mut(self.len).ok_or(Bound::Ccws)?;
         *entry = Entry {
             address,
             bucket,
+            fetched,
             ..Entry::default()
         };
         self.len += 1;
@@ -264,67 +250,5 @@ impl<S: Storage> Program<S> {
     /// Finds the entry of the CCW at `address`, or the bucket where it is to be.
     fn find(&self, address: u32) -> Result<u32, u32> {
         self.index.find(address.into(), self.entries())
-    }
-}
-
-/// What a program's ORB says about its CCWs.
-struct Rules {
-    format: Format,
-    midaw: bool,
-}
-
-impl Rules {
-    fn of(orb: &Orb) -> Self {
-        Self {
-            format: Format::of(orb),
-            midaw: orb.flags().contains(orb::Flags::MIDAW),
-        }
-    }
-
-    /// Fetches the CCW of an entry and judges it.
-    fn fetch<M: GuestMemory>(
-        &self,
-        entry: &mut Entry,
-        memory: &mut M,
-    ) -> Result<(), Error<M::Error>> {
-        let address = entry.address;
-        if address % ccw::SIZE != 0 || address > self.format.max_address() {
-            return Ok(());
-        }
-        let mut bytes = [0; 8];
-        if available(memory.read(u64::from(address), &mut bytes))? {
-            entry.fetched = true;
-            entry.ccw = Ccw::parse(self.format, bytes);
-            entry.step = self.judge(&entry.ccw);
-        }
-        Ok(())
-    }
-
-    /// What becomes of a CCW, by what it says itself: a program check only if the channel would not
-    /// take it in any way.
-    fn judge(&self, ccw: &Ccw) -> Step {
-        let format1 = self.format == Format::One;
-        if ccw.is_tic(self.format) {
-            let wrong = format1 && (!ccw.flags.is_empty() || ccw.count != 0);
-            let reachable =
-                ccw.address % ccw::SIZE == 0 && ccw.address <= self.format.max_address();
-            return if wrong || !reachable {
-                Step::ProgramCheck
-            } else {
-                Step::Transfer
-            };
-        }
-        let no_count = ccw.count == 0 && (!format1 || ccw.flags.contains(Flags::CD));
-        let midaws = ccw.flags.contains(Flags::MIDA);
-        let no_midaws = !self.midaw || ccw.flags.intersects(Flags::IDA.union(Flags::SKIP));
-        if no_count
-            || ccw.address > self.format.max_address()
-            || ccw.direction() == Direction::TransferInChannel
-            || (midaws && no_midaws)
-        {
-            Step::ProgramCheck
-        } else {
-            Step::Command
-        }
     }
 }

@@ -14,10 +14,7 @@ use crate::{
         Flags, //
     },
     memory::Access,
-    midaw::{
-        self,
-        Midaw, //
-    },
+    midaw, //
 };
 
 /// A set of ways.
@@ -40,21 +37,25 @@ impl Ways {
     pub(crate) const STEPPED_OVER: Self = Self(0x20);
 
     /// In none of these ways.
+    #[inline]
     pub(crate) const fn is_empty(self) -> bool {
         self.0 == 0
     }
 
     /// Whether all of `other` are among these.
+    #[inline]
     pub(crate) const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
 
     /// These and `other`.
+    #[inline]
     pub(crate) const fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
     /// These without `other`.
+    #[inline]
     pub(crate) const fn difference(self, other: Self) -> Self {
         Self(self.0 & !other.0)
     }
@@ -71,6 +72,7 @@ impl Ways {
     ///
     /// There is nothing if the channel refuses the CCW: for its command code, or for a count of zero
     /// when data is chained.
+    #[inline]
     pub(crate) const fn in_effect(self, ccw: &Ccw) -> Self {
         let chained = if ccw.count == 0 {
             Self(0)
@@ -84,17 +86,32 @@ impl Ways {
         }
     }
 
+    #[inline]
     const fn of_command(ccw: &Ccw) -> Self {
-        match ccw.direction() {
-            _ if ccw.command == ccw::NO_OPERATION => Self::NO_DATA,
-            Direction::Invalid | Direction::TransferInChannel => Self(0),
-            Direction::Write | Direction::Control => Self::FETCH,
-            Direction::Read | Direction::Sense => Self::STORE,
-            Direction::ReadBackward => Self::STORE_BACKWARD,
+        if ccw.command == ccw::NO_OPERATION {
+            return Self::NO_DATA;
         }
+        Self::BY_CODE[(ccw.command & 0x0f) as usize]
     }
 
+    /// What commands that move data have in effect, by the low four bits of their code.
+    const BY_CODE: [Self; 16] = {
+        let mut ways = [Self(0); 16];
+        let mut code = 0;
+        while code < 16 {
+            ways[code] = match Direction::of(code as u8) {
+                Direction::Invalid | Direction::TransferInChannel => Self(0),
+                Direction::Write | Direction::Control => Self::FETCH,
+                Direction::Read | Direction::Sense => Self::STORE,
+                Direction::ReadBackward => Self::STORE_BACKWARD,
+            };
+            code += 1;
+        }
+        ways
+    };
+
     /// How a CCW moves data when this one is in effect, if it does.
+    #[inline]
     pub(crate) const fn transfer(self, ccw: &Ccw) -> Option<Transfer> {
         let transfer = match self {
             _ if ccw.count == 0 => return None,
@@ -125,6 +142,7 @@ pub(crate) enum Transfer {
 
 impl Transfer {
     /// The access to memory that this takes.
+    #[inline]
     pub(crate) const fn access(self) -> Access {
         match self {
             Self::Fetch => Access::Read,
@@ -133,12 +151,14 @@ impl Transfer {
     }
 
     /// Whether addresses go down.
+    #[inline]
     pub(crate) const fn backward(self) -> bool {
         matches!(self, Self::StoreBackward)
     }
 
     /// Whether the data of a MIDAW is skipped: as with CCWs, only if it were to be stored.
-    pub(crate) const fn skips(self, midaw: &Midaw) -> bool {
-        midaw.flags.contains(midaw::Flags::SKIP) && !matches!(self, Self::Fetch)
+    #[inline]
+    pub(crate) const fn skips(self, flags: midaw::Flags) -> bool {
+        flags.contains(midaw::Flags::SKIP) && !matches!(self, Self::Fetch)
     }
 }

@@ -31,14 +31,12 @@ use kernel::{
             Relaxed, //
         },
         Arc, //
-    },
-    time::{
-        Delta,
-        Instant,
-        Monotonic, //
-    },
+    }, //
 };
-use mdev::css::Subchannel;
+use mdev::{
+    clock::Tod,
+    css::Subchannel, //
+};
 
 /// A number that only grows.
 pub(crate) struct Counter(Atomic<u64>);
@@ -78,6 +76,36 @@ impl Peak {
     }
 }
 
+/// When something has happened, if it has.
+struct Time(Atomic<u64>);
+
+impl Time {
+    const NEVER: u64 = 0;
+
+    const fn new() -> Self {
+        Self(Atomic::new(Self::NEVER))
+    }
+
+    fn set(&self, time: Tod) {
+        self.0.store(time.bits(), Relaxed);
+    }
+
+    fn unset(&self) {
+        self.0.store(Self::NEVER, Relaxed);
+    }
+
+    fn get(&self) -> Option<Tod> {
+        let bits = self.0.load(Relaxed);
+        (bits != Self::NEVER).then(|| Tod::from_bits(bits))
+    }
+
+    /// Returns how many nanoseconds it was after `earlier`, or zero if one of them has not happened.
+    fn nanoseconds_since(&self, earlier: &Self) -> i64 {
+        let time = self.get().zip(earlier.get());
+        time.map_or(0, |(time, earlier)| time.since(earlier).as_nanos())
+    }
+}
+
 /// The errors that are counted by name; all others are counted together.
 const ERRORS: [(&str, Error); 9] = [
     ("EACCES", EACCES),
@@ -93,7 +121,6 @@ const ERRORS: [(&str, Error); 9] = [
 
 /// What a device has done since it was made.
 pub(crate) struct Statistics {
-    made: Instant<Monotonic>,
     /// START SUBCHANNEL that was accepted.
     pub(crate) starts: Counter,
     /// HALT SUBCHANNEL that was accepted.
@@ -125,18 +152,16 @@ pub(crate) struct Statistics {
     /// Writes to regions 0 and 1 that were refused, by error.
     errors: [Counter; ERRORS.len()],
     errors_other: Counter,
-    /// The last start, in nanoseconds from `made` on.
-    last_start: Atomic<i64>,
-    /// What its translation took, in nanoseconds.
-    last_translation: Atomic<i64>,
-    /// What the channel took for it, in nanoseconds; 0 until it has ended.
-    last_channel: Atomic<i64>,
+    /// When the last program was given to the channel, when its translation had begun, and when the
+    /// channel was done with it.
+    last_start: Time,
+    last_request: Time,
+    last_end: Time,
 }
 
 impl Statistics {
     pub(crate) fn new() -> Self {
         Self {
-            made: Instant::now(),
             starts: Counter::new(),
             halts: Counter::new(),
             clears: Counter::new(),
@@ -154,23 +179,23 @@ impl Statistics {
             crws: Counter::new(),
             errors: [const { Counter::new() }; ERRORS.len()],
             errors_other: Counter::new(),
-            last_start: Atomic::new(0),
-            last_translation: Atomic::new(0),
-            last_channel: Atomic::new(0),
+            last_start: Time::new(),
+            last_request: Time::new(),
+            last_end: Time::new(),
         }
     }
 
-    /// A program was translated, which took as long.
-    pub(crate) fn translated(&self, program: &Stats, took: Delta) {
+    /// A program was translated.
+    pub(crate) fn translated(&self, program: &Stats) {
         self.ccws.add(program.ccws);
-        self.last_translation.store(took.as_nanos(), Relaxed);
     }
 
-    /// The channel is about to be given a program. Only one at a time may say so.
-    pub(crate) fn starting(&self) {
-        self.last_channel.store(0, Relaxed);
-        self.last_start
-            .store(self.made.elapsed().as_nanos(), Relaxed);
+    /// The channel is given a program `now`, whose translation `began` before. Only one at a time may
+    /// say so.
+    pub(crate) fn starting(&self, began: Tod, now: Tod) {
+        self.last_end.unset();
+        self.last_request.set(began);
+        self.last_start.set(now);
     }
 
     /// The subchannel has presented status.
@@ -187,9 +212,7 @@ impl Statistics {
 
     /// The start function has ended.
     pub(crate) fn ended(&self) {
-        let took = self.made.elapsed().as_nanos() - self.last_start.load(Relaxed);
-        // A coarse clock may not have moved.
-        self.last_channel.store(took.max(1), Relaxed);
+        self.last_end.set(Tod::now());
     }
 
     /// `count` pages are about to be pinned.
@@ -301,13 +324,13 @@ impl fmt::Display for Statistics {
         }
         writeln!(f, "errors_other {}", self.errors_other.get())?;
 
-        if self.starts.get() > 0 {
-            let ago = self.made.elapsed().as_nanos() - self.last_start.load(Relaxed);
-            writeln!(f, "last_start_ago_ns {ago}")?;
+        if let Some(start) = self.last_start.get() {
+            writeln!(f, "last_start_ago_ns {}", start.elapsed().as_nanos())?;
         }
-        let (translation, channel) = (&self.last_translation, &self.last_channel);
-        writeln!(f, "last_translation_ns {}", translation.load(Relaxed))?;
-        writeln!(f, "last_channel_ns {}", channel.load(Relaxed))
+        let translation = self.last_start.nanoseconds_since(&self.last_request);
+        let channel = self.last_end.nanoseconds_since(&self.last_start);
+        writeln!(f, "last_translation_ns {translation}")?;
+        writeln!(f, "last_channel_ns {channel}")
     }
 }
 
@@ -329,13 +352,11 @@ mod tests {
     #[test]
     fn each_number_has_a_line() -> Result {
         let statistics = Statistics::new();
-        statistics.translated(
-            &Stats {
-                ccws: 3,
-                ..Stats::default()
-            },
-            Delta::from_nanos(1234),
-        );
+        statistics.translated(&Stats {
+            ccws: 3,
+            ..Stats::default()
+        });
+        statistics.starting(Tod::from_bits(0x1000), Tod::from_bits(0x6000));
         // Unit check and program check.
         statistics.presented(&Scsw::from_words([0, 0, 0x0220_0000]));
         statistics.presented(&Scsw::default());
@@ -349,7 +370,7 @@ mod tests {
             "crws 0",
             "errors_EBUSY 0",
             "errors_other 0",
-            "last_translation_ns 1234",
+            "last_translation_ns 5000",
         ] {
             assert!(shows(&statistics, line)?);
         }
@@ -398,10 +419,11 @@ mod tests {
     #[test]
     fn the_channels_time_is_zero_until_the_start_has_ended() -> Result {
         let statistics = Statistics::new();
-        statistics.starting();
+        let start = Tod::from_bits(0x1000);
+        statistics.starting(start, start);
         statistics.ended();
         assert!(!shows(&statistics, "last_channel_ns 0")?);
-        statistics.starting();
+        statistics.starting(start, start);
         assert!(shows(&statistics, "last_channel_ns 0")?);
         Ok(())
     }

@@ -91,11 +91,8 @@ impl IoRegion {
     }
 
     fn field<const N: usize>(&self, range: Range<usize>) -> [u8; N] {
-        let mut field = [0; N];
-        for (to, from) in field.iter_mut().zip(self.0.iter().skip(range.start)) {
-            *to = *from;
-        }
-        field
+        let bytes = self.0.get(range).unwrap_or_default();
+        bytes.first_chunk().copied().unwrap_or([0; N])
     }
 }
 

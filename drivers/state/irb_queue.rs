@@ -110,7 +110,9 @@ impl IrbQueue {
 
     /// Calls `f` for each entry.
     pub(crate) fn for_each(&mut self, f: impl FnMut(&mut Entry)) {
-        self.0.newest_first().for_each(f);
+        if !self.is_empty() {
+            self.0.newest_first().for_each(f);
+        }
     }
 
     /// Drops all entries that answer a function.

@@ -32,18 +32,22 @@ use kernel::{
 ///
 /// # Invariants
 ///
-/// `state` and `bound` are only accessed under the subchannel lock; `bound` is true from before
-/// the driver's probe until after its data is dropped.
+/// What is in cells is only accessed under the subchannel lock; `bound` is true from before the
+/// driver's probe until after its data is dropped.
 #[pin_data]
 pub struct Subchannel<S> {
     dev: ARef<Device>,
     bound: UnsafeCell<bool>,
     state: UnsafeCell<S>,
+    /// The paths that the administrator has not varied off, as found when that may last have changed.
+    varied_on: UnsafeCell<u8>,
+    /// Whether somebody waits for an interrupt.
+    waits: UnsafeCell<bool>,
     #[pin]
     interrupt: Opaque<bindings::completion>,
 }
 
-// SAFETY: `state` and `bound` are only accessed under the subchannel lock.
+// SAFETY: What is in cells is only accessed under the subchannel lock.
 unsafe impl<S: Send> Sync for Subchannel<S> {}
 
 // SAFETY: As above, and nothing in it belongs to a thread.
@@ -58,6 +62,8 @@ impl<S> Subchannel<S> {
                 dev: dev.into(),
                 bound: UnsafeCell::new(true),
                 state: UnsafeCell::new(state),
+                varied_on: UnsafeCell::new(0),
+                waits: UnsafeCell::new(false),
                 interrupt <- Opaque::ffi_init(|x| {
                     // SAFETY: `x` is valid for writing.
                     unsafe { bindings::init_completion(x) }
@@ -176,8 +182,12 @@ impl<S> Locked<'_, S> {
 
     /// Wakes up who waits for an interrupt.
     pub(super) fn complete(&self) {
-        // SAFETY: The completion is initialised.
-        unsafe { bindings::complete_all(self.sch.interrupt.get()) };
+        // SAFETY: The lock is held; the completion is initialised.
+        unsafe {
+            if core::mem::take(&mut *self.sch.waits.get()) {
+                bindings::complete_all(self.sch.interrupt.get());
+            }
+        }
     }
 
     /// Returns the interruption parameter that interrupts of this subchannel must carry.
@@ -188,8 +198,15 @@ impl<S> Locked<'_, S> {
 
     /// Returns the mask of paths that the host's administrator has not varied off.
     pub fn varied_on(&self) -> u8 {
+        // SAFETY: The lock is held.
+        unsafe { *self.sch.varied_on.get() }
+    }
+
+    /// Finds out which paths are varied off: to be called when the subchannel is bound, at each event
+    /// of a path, and when the paths themselves may have changed.
+    pub(super) fn look_at_paths(&mut self) {
         // SAFETY: `self` is a valid subchannel whose lock is held.
-        unsafe { bindings::mdev_sch_varied_on(self.as_raw()) }
+        unsafe { *self.sch.varied_on.get() = bindings::mdev_sch_varied_on(self.as_raw()) };
     }
 
     /// Returns the path that was used last, as last stored.
@@ -202,7 +219,8 @@ impl<S> Locked<'_, S> {
     /// varied off.
     pub fn paths(&self) -> u8 {
         // SAFETY: `self` is a valid subchannel whose lock is held.
-        unsafe { bindings::mdev_sch_paths(self.as_raw()) }
+        let usable = unsafe { bindings::mdev_sch_paths(self.as_raw()) };
+        usable & self.varied_on()
     }
 
     /// STORE SUBCHANNEL.
@@ -210,7 +228,9 @@ impl<S> Locked<'_, S> {
     /// Returns `ENODEV` or `EACCES` when there is no subchannel, or no device at it, any more.
     pub fn store(&mut self) -> Result {
         // SAFETY: `self` is a valid subchannel whose lock is held.
-        to_result(unsafe { bindings::cio_update_schib(self.as_raw()) })
+        to_result(unsafe { bindings::cio_update_schib(self.as_raw()) })?;
+        self.look_at_paths();
+        Ok(())
     }
 
     /// Returns the subchannel-information block that was stored last.
@@ -294,8 +314,12 @@ impl<S> Locked<'_, S> {
     pub fn wait_for_interrupt(self, timeout: c_ulong) -> Result<Self> {
         let sch = self.sch;
 
-        // SAFETY: The completion is initialised; the lock keeps interrupts from it until the drop.
-        unsafe { bindings::mdev_reinit_completion(sch.interrupt.get()) };
+        // SAFETY: The completion is initialised; the lock, which is held, keeps interrupts from it
+        // until the drop.
+        unsafe {
+            bindings::mdev_reinit_completion(sch.interrupt.get());
+            *sch.waits.get() = true;
+        }
         drop(self);
 
         // SAFETY: The completion is initialised and lives as long as `sch`.

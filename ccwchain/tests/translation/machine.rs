@@ -59,6 +59,8 @@ impl Storage for Heap {
 pub(crate) struct Guest {
     pub(crate) iommu: Type1<Vec<Page>>,
     pub(crate) reads: Vec<(u64, usize)>,
+    /// Whether the guest changes the first word of whatever was read.
+    pub(crate) is_hasty: bool,
 }
 
 fn whose<T>(result: Result<T, Error>) -> Result<T, MemoryError<Error>> {
@@ -73,7 +75,11 @@ impl GuestMemory for Guest {
 
     fn read(&mut self, address: u64, buffer: &mut [u8]) -> Result<(), MemoryError<Error>> {
         self.reads.push((address, buffer.len()));
-        whose(self.iommu.read(address, buffer))
+        whose(self.iommu.read(address, buffer))?;
+        if self.is_hasty {
+            whose(self.iommu.store(address, &[0x5a; 8]))?;
+        }
+        Ok(())
     }
 
     fn pin(
@@ -116,8 +122,8 @@ impl Arena for Low {
         self.bytes.len()
     }
 
-    fn write(&mut self, offset: usize, bytes: &[u8]) {
-        self.bytes[offset..offset + bytes.len()].copy_from_slice(bytes);
+    fn write<const N: usize>(&mut self, offset: usize, bytes: [u8; N]) {
+        self.bytes[offset..offset + N].copy_from_slice(&bytes);
     }
 }
 
@@ -166,6 +172,7 @@ impl Machine {
             guest: Guest {
                 iommu: Type1::new(vec![Page::default(); 64]),
                 reads: Vec::new(),
+                is_hasty: false,
             },
             arena: Low {
                 address: 0x7000_0000,

@@ -80,7 +80,7 @@ fn the_host_gets_what_the_guest_asks_for() {
         .with_key(9)
         .with_lpm(0x80)
         .with_intparm(0xfeed_f00d)
-        .with_cpa(machine.arena.address + 4096 + 256);
+        .with_cpa(machine.arena.address + 4096 + 264);
     let [intparm, control, cpa] = expected.words();
     assert_eq!(host.words(), [intparm, control, cpa, 0, 0, 0, 0, 0]);
 }

@@ -30,7 +30,11 @@ use crate::machine::{
     Machine, //
 };
 
-/// A program that needs eleven reads and five pins, with lists of both kinds and a data chain.
+/// What the program below needs.
+const READS: usize = 6;
+const PINS: usize = 5;
+
+/// A program with lists of both kinds and a data chain.
 fn machine() -> Machine {
     let mut machine = Machine::new();
     let cc = Flags::CC;
@@ -39,22 +43,22 @@ fn machine() -> Machine {
         let bytes = idaw.to_be_bytes();
         machine.guest.iommu.store(address, &bytes).unwrap();
     }
-    machine.program(
-        Format::One,
-        0x10000,
-        &[
-            ccw(0x02, cc, 0x1800, 0x12000),
-            ccw(0x01, listed, 0x1000, 0x18000),
-            tic(0x10020),
-            ccw(0x03, Flags::empty(), 1, 0),
-            ccw(0x02, cc, 80, 0x1c000),
-            ccw(0x02, Flags::CD, 80, 0x1d000),
-            ccw(0x00, Flags::MIDA, 32, 0x18010),
-        ],
-    );
+    let first = [
+        ccw(0x02, cc, 0x1800, 0x12000),
+        ccw(0x01, listed, 0x1000, 0x18000),
+        tic(0x11000),
+        ccw(0x03, Flags::empty(), 1, 0),
+    ];
+    let second = [
+        ccw(0x02, cc, 80, 0x1c000),
+        ccw(0x02, Flags::CD, 80, 0x1d000),
+        ccw(0x00, Flags::MIDA, 32, 0x1a010),
+    ];
+    machine.program(Format::One, 0x10000, &first);
+    machine.program(Format::One, 0x11000, &second);
     for (address, midaw) in [
-        (0x18010, [16, 0x15000]),
-        (0x18020, [16 | 0x80 << 16, 0x17000_u64]),
+        (0x1a010, [16, 0x15000]),
+        (0x1a020, [16 | 0x80 << 16, 0x17000_u64]),
     ] {
         let bytes = midaw.map(u64::to_be_bytes).concat();
         machine.guest.iommu.store(address, &bytes).unwrap();
@@ -89,7 +93,7 @@ fn a_shortage_at_any_step_leaves_nothing_behind() {
     machine.translate(&orb()).unwrap();
     let reads = machine.guest.iommu.counts().reads;
     let pins = machine.guest.iommu.counts().pin_calls;
-    assert_eq!((reads, pins), (11, 5));
+    assert_eq!((reads, pins), (READS, PINS));
 
     for (operation, times) in [(Operation::Read, reads), (Operation::Pin, pins)] {
         for after in 0..times {
@@ -97,7 +101,7 @@ fn a_shortage_at_any_step_leaves_nothing_behind() {
             assert_eq!(result, Err(Error::Memory(Type1Error::NoMemory)));
             assert_eq!(machine.guest.iommu.pins(), 0, "{operation:?} {after}");
             assert_eq!(machine.translator.stats(), Stats::default());
-            assert_eq!(machine.guest_cpa(0x7000_1100), 0);
+            assert_eq!(machine.guest_cpa(0x7000_1108), 0);
         }
     }
 }
@@ -118,7 +122,7 @@ fn a_limit_on_pins_at_any_height_leaves_nothing_behind() {
 
 #[test]
 fn a_fault_of_the_guests_at_any_step_is_not_an_error() {
-    for (operation, times) in [(Operation::Read, 11), (Operation::Pin, 5)] {
+    for (operation, times) in [(Operation::Read, READS), (Operation::Pin, PINS)] {
         for after in 0..times {
             let (mut machine, result) =
                 translate_with_fault(operation, after, Type1Error::Unmapped);

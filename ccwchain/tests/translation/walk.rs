@@ -45,20 +45,55 @@ fn a_program_is_what_chaining_leads_to() {
     }
 }
 
-#[test]
-fn every_ccw_is_fetched_once_and_nothing_else_is() {
+/// CCWs in three pages, of which transfers lead to each other and back to the first page.
+fn scattered() -> Machine {
     let mut machine = Machine::new();
-    machine.translate1(&[
-        ccw(0x03, Flags::CC, 1, 0),
-        ccw(0x03, Flags::CC, 1, 0),
-        tic(0x10000),
-        ccw(0x03, Flags::CC, 1, 0),
-        tic(0x10008),
-        ccw(0x03, NONE, 1, 0),
-    ]);
-    machine.guest.reads.sort_unstable();
-    let expected: Vec<_> = (0..6).map(|number| (0x10000 + 8 * number, 8)).collect();
-    assert_eq!(machine.guest.reads, expected);
+    let nop = ccw(0x03, Flags::CC, 1, 0);
+    for (address, ccws) in [
+        (0x10000, [nop, tic(0x11000), tic(0x12000)]),
+        (0x11000, [nop, tic(0x12000), tic(0x10020)]),
+        (0x12000, [nop, tic(0x10008), ccw(0x03, NONE, 1, 0)]),
+        (0x10020, [nop, nop, ccw(0x03, NONE, 1, 0)]),
+    ] {
+        machine.program(Format::One, address, &ccws);
+    }
+    machine
+}
+
+#[test]
+fn every_ccw_counts_as_it_was_when_it_was_fetched() {
+    let mut calm = scattered();
+    calm.translate(&orb1(0x10000)).unwrap();
+    assert_eq!(calm.translator.stats().ccws, 12);
+    let mut hasty = scattered();
+    hasty.guest.is_hasty = true;
+    hasty.translate(&orb1(0x10000)).unwrap();
+    assert!(hasty.arena.bytes == calm.arena.bytes);
+}
+
+#[test]
+fn a_program_is_read_a_piece_at_a_time_within_its_page() {
+    let mut machine = Machine::new();
+    let program = [
+        [ccw(0x03, Flags::CC, 1, 0); 299].as_slice(),
+        &[ccw(0x03, NONE, 1, 0)],
+    ]
+    .concat();
+    machine.program(Format::One, 0x10800, &program);
+    machine.translate(&orb1(0x10800)).unwrap();
+    assert_eq!(machine.translator.stats().ccws, 300);
+    assert_eq!(
+        machine.guest.reads,
+        [(0x10800, 1024), (0x10c00, 1024), (0x11000, 1024)]
+    );
+}
+
+#[test]
+fn nothing_of_an_earlier_program_is_at_hand() {
+    let mut machine = Machine::new();
+    machine.translate1(&[ccw(0x03, NONE, 1, 0)]);
+    let host = machine.translate1(&[ccw(0x07, NONE, 1, 0)]);
+    assert_eq!(machine.host_ccw(&host, 0).command, 0x07);
 }
 
 #[test]
@@ -168,7 +203,7 @@ fn what_is_no_program_behind_a_transfer_does_no_harm() {
 fn loops_of_transfers_end_the_walk() {
     let mut machine = Machine::new();
     let host = machine.translate1(&[tic(0x10008), tic(0x10000)]);
-    assert_eq!(machine.guest.reads.len(), 2);
+    assert_eq!(machine.translator.stats().ccws, 2);
     assert_eq!(machine.host_ccw(&host, 0), tic(host.orb().cpa() + 32));
     assert_eq!(machine.host_ccw(&host, 4), tic(host.orb().cpa()));
 }

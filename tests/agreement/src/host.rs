@@ -134,8 +134,8 @@ impl Arena for Low {
         self.0.len()
     }
 
-    fn write(&mut self, offset: usize, bytes: &[u8]) {
-        self.0[offset..offset + bytes.len()].copy_from_slice(bytes);
+    fn write<const N: usize>(&mut self, offset: usize, bytes: [u8; N]) {
+        self.0[offset..offset + N].copy_from_slice(&bytes);
     }
 }
 

@@ -71,6 +71,13 @@ impl Call {
     ];
 }
 
+/// A status that is shown to the user, and whether more waits behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Shown {
+    pub(crate) serial: u16,
+    pub(crate) more_waits: bool,
+}
+
 /// How far a system call is. What is named is the next step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Task {
@@ -83,9 +90,9 @@ pub(crate) enum Task {
     StartRelease(Request),
     StartAbandon(Request),
     ReadTake,
-    ReadRetire(u16),
-    ReadCopy(u16),
-    ReadDelivered(u16),
+    ReadRetire(Shown),
+    ReadCopy(Shown),
+    ReadDelivered(Shown),
     ReadAnnounce,
     CrwTake,
     CrwCopy(Crw),
@@ -376,7 +383,7 @@ impl Driver {
             Task::StartRequest => self.start_request(),
             Task::StartRetire(request) => {
                 if !self.has(Fault::StartKeepsTheOld) {
-                    self.retire();
+                    self.release();
                 }
                 Some(Task::StartTranslate(request))
             }
@@ -407,22 +414,22 @@ impl Driver {
             }
 
             Task::ReadTake => self.take_status(slot),
-            Task::ReadRetire(serial) => {
+            Task::ReadRetire(shown) => {
                 if !self.has(Fault::EndKeepsPins) {
-                    self.retire();
+                    self.release();
                 }
-                self.show(serial)
+                self.show(shown)
             }
-            Task::ReadCopy(serial) => match way {
-                Way::Well => Some(Task::ReadDelivered(serial)),
+            Task::ReadCopy(shown) => match way {
+                Way::Well => Some(Task::ReadDelivered(shown)),
                 Way::Fails => {
                     self.failed.0 = true;
                     None
                 }
             },
-            Task::ReadDelivered(serial) => {
-                self.deliver(serial);
-                Some(Task::ReadAnnounce)
+            Task::ReadDelivered(shown) => {
+                self.deliver(shown.serial);
+                shown.more_waits.then_some(Task::ReadAnnounce)
             }
             Task::ReadAnnounce => {
                 if self.has(Fault::AnnouncesTooSoon) && !self.sch.irbs().is_empty() {

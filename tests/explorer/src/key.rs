@@ -167,8 +167,8 @@ pub(crate) fn key(driver: &mut Driver) -> u64 {
                 | Task::StartFired(r)
                 | Task::StartRelease(r)
                 | Task::StartAbandon(r) => request(r).hash(&mut own),
-                Task::ReadRetire(serial) | Task::ReadCopy(serial) | Task::ReadDelivered(serial) => {
-                    statuses.of(*serial).hash(&mut own);
+                Task::ReadRetire(shown) | Task::ReadCopy(shown) | Task::ReadDelivered(shown) => {
+                    (statuses.of(shown.serial), shown.more_waits).hash(&mut own);
                 }
                 Task::CrwCopy(crw) | Task::CrwPutBack(crw) => crw.word().hash(&mut own),
                 Task::QuiesceLock(what) | Task::QuiesceBegin(what) | Task::QuiesceLook(what) => {

@@ -45,8 +45,13 @@ impl Driver {
         }
     }
 
-    /// Writes back the addresses of the status that waits, and lets go of the pages.
     pub(super) fn retire(&mut self) {
+        self.write_back();
+        self.release();
+    }
+
+    /// `Io::write_back`.
+    pub(super) fn write_back(&mut self) {
         let Some(io) = &mut self.io else {
             return;
         };
@@ -57,7 +62,6 @@ impl Driver {
                 }
             });
         }
-        io.translator.release(&mut self.hardware);
     }
 
     pub(super) fn release(&mut self) {

@@ -5,6 +5,7 @@
 use super::{
     Driver,
     Request,
+    Shown,
     Task, //
 };
 use crate::{
@@ -19,6 +20,9 @@ use crate::{
 impl Driver {
     pub(super) fn start_request(&mut self) -> Option<Task> {
         let generation = self.sch.request().ok()?;
+        if !self.has(Fault::StartKeepsTheOld) {
+            self.write_back();
+        }
         let epoch = self.hardware.ledger.epoch;
         Some(Task::StartRetire(Request { generation, epoch }))
     }
@@ -59,31 +63,44 @@ impl Driver {
     pub(super) fn take_status(&mut self, slot: usize) -> Option<Task> {
         self.io_lock = Some(slot);
         let io = self.io.as_mut()?;
+        let again = |more_waits| {
+            Task::ReadCopy(Shown {
+                serial: io.shown,
+                more_waits,
+            })
+        };
         if !io.delivered {
-            return Some(Task::ReadCopy(io.shown));
+            return Some(again(true));
         }
         let Some(mut entry) = self.sch.take_irb() else {
-            return Some(Task::ReadCopy(io.shown));
+            return Some(again(false));
         };
 
         if entry.host {
             io.translator.write_back(&mut entry.irb);
         }
-        let (answer, serial) = (entry.answer, entry.irb.scsw().count());
-        let over = entry.ends && answer == Answer::Start(io.generation);
+        let is_over = entry.ends && entry.answer == Answer::Start(io.generation);
         self.hardware.ledger.taken(&entry, &entry.irb);
-        if over || entry.ends && self.has(Fault::AnyEndRetires) {
-            Some(Task::ReadRetire(serial))
+        let retires = is_over || entry.ends && self.has(Fault::AnyEndRetires);
+        if retires {
+            self.write_back();
+        }
+        let shown = Shown {
+            serial: entry.irb.scsw().count(),
+            more_waits: !self.sch.irbs().is_empty(),
+        };
+        if retires {
+            Some(Task::ReadRetire(shown))
         } else {
-            self.show(serial)
+            self.show(shown)
         }
     }
 
-    pub(super) fn show(&mut self, serial: u16) -> Option<Task> {
+    pub(super) fn show(&mut self, shown: Shown) -> Option<Task> {
         let io = self.io.as_mut()?;
-        io.shown = serial;
+        io.shown = shown.serial;
         io.delivered = self.fault == Some(Fault::DeliversEarly);
-        Some(Task::ReadCopy(serial))
+        Some(Task::ReadCopy(shown))
     }
 
     pub(super) fn deliver(&mut self, serial: u16) {

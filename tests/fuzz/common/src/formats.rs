@@ -103,12 +103,8 @@ fn status(input: &mut Input<'_>) {
 }
 
 fn idaws(input: &mut Input<'_>) {
-    let list: [u8; 24] = input.bytes();
-    let number = usize::from(input.byte());
     let (first, count) = (input.double(), input.half());
     for format in [idaw::Format::One, idaw::Format::Two2K, idaw::Format::Two4K] {
-        let idaw = format.parse(&list, number);
-        assert_eq!(idaw.is_some(), (number + 1) * format.size() <= list.len());
         let needed = format.needed(first, count) as u64;
         let end = first % format.block() + u64::from(count);
         assert!(end <= needed * format.block() && needed as usize <= idaw::MAX);

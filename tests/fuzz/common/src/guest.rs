@@ -135,7 +135,7 @@ impl Arena for Low {
         self.bytes.len()
     }
 
-    fn write(&mut self, offset: usize, bytes: &[u8]) {
-        self.bytes[offset..offset + bytes.len()].copy_from_slice(bytes);
+    fn write<const N: usize>(&mut self, offset: usize, bytes: [u8; N]) {
+        self.bytes[offset..offset + N].copy_from_slice(&bytes);
     }
 }

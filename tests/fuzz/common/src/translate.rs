@@ -89,7 +89,7 @@ fn check_empty(case: &Case) {
     assert!(case.guest.pinned.is_empty());
     assert!(!case.translator.has_pinned(0, u64::MAX));
     assert_eq!(case.translator.stats(), Stats::default());
-    for offset in [0x1000, 0x1100, 0x1108] {
+    for offset in [0x1000, 0x1108, 0x1110] {
         let mut irb = Irb::default();
         irb.set_scsw(Scsw::default().with_cpa(case.arena.address + offset));
         case.translator.write_back(&mut irb);

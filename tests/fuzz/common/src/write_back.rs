@@ -29,7 +29,7 @@ enum Place {
 impl Place {
     fn new(input: &mut Input<'_>) -> Self {
         match input.byte() & 0x03 {
-            0 => Self::Arena(0x1100 + 8 * u16::from(input.byte())),
+            0 => Self::Arena(0x1108 + 8 * u16::from(input.byte())),
             1 => Self::Arena(input.half()),
             2 => Self::Page(input.byte(), input.half() & 0x0fff),
             _ => Self::Nothing,
