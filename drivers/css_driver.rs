@@ -135,6 +135,15 @@ impl mediated::Driver for MdevDriver {
     const TYPE_NAME: &'static CStr = c"io";
     const PRETTY_NAME: &'static CStr = c"I/O subchannel (Non-QDIO)";
     const MAX_INSTANCES: u32 = 1;
+    const SETTING: &'static CStr = c"kept_pins";
+
+    fn setting(dev: &Device) -> usize {
+        dev.kept_pins()
+    }
+
+    fn set_setting(dev: &Device, value: usize) -> Result {
+        dev.set_kept_pins(value)
+    }
 
     fn probe(
         dev: &kernel::device::Device<Bound>,

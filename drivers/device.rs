@@ -51,6 +51,10 @@ use kernel::{
     new_mutex,
     prelude::*,
     sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
         Arc,
         Mutex, //
     },
@@ -62,7 +66,9 @@ use kernel::{
 };
 use mdev::{
     css::Subchannel,
-    dma, random,
+    dma,
+    mm_watch::MmWatch,
+    random,
     ratelimit::RateLimit,
     vfio::{
         self,
@@ -77,6 +83,9 @@ const DEVICE_FLAGS_CCW: u32 = 1 << 4;
 
 /// The device's interrupts, by their index.
 const IRQS: [Irq; 3] = [Irq::Io, Irq::Crw, Irq::Request];
+
+/// The most pages that can stay pinned: 1 GiB, for which the translator needs 12 MiB of tables.
+const MAX_KEPT_PINS: u32 = 1 << 18;
 
 /// How often a user is asked for the device, before the administrator is told again.
 const REQUESTS_PER_NOTICE: u32 = 10;
@@ -93,6 +102,8 @@ pub(crate) struct Io {
     pub(crate) asynchronous: AsyncRegion,
     pub(crate) translator: Translator<KernelStorage>,
     pub(crate) area: ProgramArea,
+    /// Tells whether pages that stay pinned are still the user's.
+    pub(crate) watch: Option<Pin<KBox<MmWatch>>>,
     /// The start function that the translator's program is of.
     pub(crate) generation: u64,
     /// Whether the administrator was told of programs that must not be fetched ahead.
@@ -100,6 +111,44 @@ pub(crate) struct Io {
 }
 
 impl Io {
+    fn new(dev: &Device) -> Result<Self> {
+        let kept = dev.kept_pins();
+        let sizes = Sizes {
+            kept,
+            ..Sizes::DEFAULT
+        };
+
+        Ok(Self {
+            region: IoRegion::new(),
+            shown: 0,
+            delivered: 0,
+            asynchronous: AsyncRegion::new(),
+            translator: Translator::new(sizes, random::number())?,
+            area: ProgramArea(dma::Area::new(dev.sch.device(), Sizes::DEFAULT_ARENA)?),
+            watch: (kept > 0).then(MmWatch::current).transpose()?,
+            generation: 0,
+            told_of_prefetch: false,
+        })
+    }
+
+    /// Unpins the pages of the program, which the channel is done with, but for those to be kept.
+    pub(crate) fn release(&mut self, dev: &Open<'_, Device>) {
+        self.translator.release(&mut UserMemory::new(dev, None));
+        dev.statistics.pinned(&self.translator);
+    }
+
+    /// Unpins the kept pages of `len` bytes from `iova` on, but for those that a program uses.
+    fn drop_kept(&mut self, dev: &Open<'_, Device>, iova: u64, len: u64) {
+        self.translator
+            .drop_kept(iova, len, &mut UserMemory::new(dev, None));
+        dev.statistics.pinned(&self.translator);
+    }
+
+    /// Unpins all kept pages that no program uses.
+    pub(crate) fn drop_all(&mut self, dev: &Open<'_, Device>) {
+        self.drop_kept(dev, 0, u64::MAX);
+    }
+
     /// Makes the addresses in all status that waits the guest's, as the program that they are of is
     /// about to go.
     pub(crate) fn write_back(&self, sch: &mut Kept) {
@@ -120,6 +169,9 @@ pub(crate) struct Device {
     timer: Arc<StatusTimer>,
     _shown: Pin<KBox<File<Shown>>>,
     _life: Span,
+    /// How many pages stay pinned when programs are over, from the next time on that the device is
+    /// opened.
+    kept_pins: Atomic<u32>,
     /// For messages that a user can cause.
     #[pin]
     pub(crate) messages: RateLimit,
@@ -153,11 +205,34 @@ impl Device {
                 timer,
                 _shown: shown,
                 _life: life,
+                kept_pins: Atomic::new(0),
                 messages <- RateLimit::new(msecs_to_jiffies(MESSAGE_INTERVAL)),
                 io <- new_mutex!(None, "vfio_ccw::io"),
                 quiescing <- new_mutex!((), "vfio_ccw::quiescing"),
             }? Error))
         })
+    }
+
+    /// Returns how many pages may stay pinned.
+    pub(crate) fn kept_pins(&self) -> usize {
+        usize::try_from(self.kept_pins.load(Relaxed)).unwrap_or(0)
+    }
+
+    /// Sets how many pages may stay pinned, from the next time on that the device is opened.
+    ///
+    /// Returns `EINVAL` if that is more than there can be, and `EOPNOTSUPP` if the kernel cannot tell
+    /// when a page is not the user's any more.
+    pub(crate) fn set_kept_pins(&self, pages: usize) -> Result {
+        let pages = u32::try_from(pages)?;
+
+        if pages > MAX_KEPT_PINS {
+            return Err(EINVAL);
+        }
+        if pages > 0 && !MmWatch::IS_POSSIBLE {
+            return Err(EOPNOTSUPP);
+        }
+        self.kept_pins.store(pages, Relaxed);
+        Ok(())
     }
 
     /// Ends the life of the last program: the addresses in status that the user has not taken yet
@@ -168,7 +243,7 @@ impl Device {
         if let Ok(mut sch) = self.sch.lock() {
             io.write_back(&mut sch);
         }
-        io.translator.release(&mut UserMemory(dev));
+        io.release(dev);
     }
 
     /// Does so with the program that [`quiesce`] has ended. When the program of a request is being
@@ -181,6 +256,7 @@ impl Device {
         }
         if let Some(io) = Option::as_mut(&mut self.io.lock()) {
             self.retire(dev, io);
+            io.drop_all(dev);
         }
     }
 
@@ -211,17 +287,8 @@ impl Operations for Device {
     const IRQS: u32 = 3;
 
     fn open(dev: &Open<'_, Self>) -> Result {
-        let area = dma::Area::new(dev.sch.device(), Sizes::DEFAULT_ARENA)?;
-        *dev.io.lock() = Some(Io {
-            region: IoRegion::new(),
-            shown: 0,
-            delivered: 0,
-            asynchronous: AsyncRegion::new(),
-            translator: Translator::new(Sizes::DEFAULT, random::number())?,
-            area: ProgramArea(area),
-            generation: 0,
-            told_of_prefetch: false,
-        });
+        let io = Io::new(dev)?;
+        *dev.io.lock() = Some(io);
 
         dev.enable().map_err(|e| {
             dev.log(format_args!("open={}", e.to_errno()));
@@ -245,6 +312,7 @@ impl Operations for Device {
         let mut guard = dev.io.lock();
         if let Some(mut io) = guard.take() {
             dev.retire(dev, &mut io);
+            io.drop_all(dev);
             if ended == Err(EIO) {
                 // The channel may still fetch from the area; it must never be used again.
                 core::mem::forget(io.area);
@@ -316,6 +384,7 @@ impl Operations for Device {
                 return;
             };
             if !io.translator.has_pinned(iova, len) {
+                io.drop_kept(dev, iova, len);
                 return;
             }
             let Some(_one) = dev.quiescing.try_lock() else {
@@ -333,6 +402,7 @@ impl Operations for Device {
                 Ok(())
             };
             dev.retire(dev, io);
+            io.drop_kept(dev, iova, len);
             if running && ended.is_ok() && resume(&dev.sch, &dev.context.isc).is_err() {
                 dev_warn!(
                     dev.sch.device().as_ref(),

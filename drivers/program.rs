@@ -21,6 +21,7 @@ use kernel::{
 };
 use mdev::{
     dma,
+    mm_watch::MmWatch,
     vfio::{
         Open,
         Protection, //
@@ -40,13 +41,22 @@ impl Storage for KernelStorage {
 }
 
 /// The memory that a user has mapped for the device.
-pub(crate) struct UserMemory<'a, 'b>(pub(crate) &'a Open<'b, Device>);
+pub(crate) struct UserMemory<'a, 'b> {
+    dev: &'a Open<'b, Device>,
+    watch: Option<&'a MmWatch>,
+}
+
+impl<'a, 'b> UserMemory<'a, 'b> {
+    pub(crate) fn new(dev: &'a Open<'b, Device>, watch: Option<&'a MmWatch>) -> Self {
+        Self { dev, watch }
+    }
+}
 
 impl GuestMemory for UserMemory<'_, '_> {
     type Error = Error;
 
     fn read(&mut self, address: u64, buffer: &mut [u8]) -> Result<(), MemoryError<Error>> {
-        self.0.dma_read(address, buffer).map_err(blame)
+        self.dev.dma_read(address, buffer).map_err(blame)
     }
 
     fn pin(
@@ -61,18 +71,15 @@ impl GuestMemory for UserMemory<'_, '_> {
             Access::Write => Protection::ReadWrite,
         };
 
-        // Counted before: `dma_unmap` must not take a page for free that is.
-        self.0.statistics.pinning(frames.len());
-        self.0
-            .pin_pages(iova, protection, frames)
-            .inspect(|()| self.0.statistics.pinned(frames.len()))
-            .inspect_err(|_| self.0.statistics.unpinned(frames.len()))
-            .map_err(blame)
+        self.dev.pin_pages(iova, protection, frames).map_err(blame)
     }
 
     fn unpin(&mut self, first: u64, count: usize) {
-        self.0.unpin_pages(first * PAGE_SIZE, count);
-        self.0.statistics.unpinned(count);
+        self.dev.unpin_pages(first * PAGE_SIZE, count);
+    }
+
+    fn epoch(&mut self) -> Option<u64> {
+        self.watch?.epoch()
     }
 }
 
@@ -199,7 +206,7 @@ mod tests {
 
         fn write<const N: usize>(&mut self, offset: usize, bytes: [u8; N]) {
             for (to, from) in self.0.iter_mut().skip(offset).zip(bytes) {
-                *to = *from;
+                *to = from;
             }
         }
     }
@@ -231,6 +238,7 @@ mod tests {
             let sizes = Sizes {
                 ccws: 16,
                 idaws: 64,
+                kept: 0,
             };
             Ok(Self {
                 guest,

@@ -165,7 +165,7 @@ impl Device {
             io.translator.write_back(&mut entry.irb);
         }
         if is_over {
-            io.translator.release(&mut UserMemory(dev));
+            io.release(dev);
         }
         io.region.set_irb(&entry.irb);
         io.shown += 1;
@@ -195,7 +195,9 @@ impl Device {
         match result {
             Ok(()) => io.generation = generation,
             Err(_) => {
-                io.translator.release(&mut UserMemory(dev));
+                io.release(dev);
+                // A reset that has made the request void could not do this.
+                io.drop_all(dev);
                 if let Ok(mut sch) = self.sch.lock() {
                     sch.abandon(generation);
                 }
@@ -205,12 +207,16 @@ impl Device {
     }
 
     fn translate(&self, dev: &Open<'_, Self>, io: &mut Io, orb: &Orb) -> Result<HostOrb, Failure> {
+        // Before: `dma_unmap` must not take the device for one that has nothing pinned.
+        self.statistics.pinning();
+        let memory = &mut UserMemory::new(dev, io.watch.as_deref());
         let host = io
             .translator
-            .translate(orb, &mut UserMemory(dev), &mut io.area)
+            .translate(orb, memory, &mut io.area)
             .map_err(Failure::NotTranslated)?;
 
         self.statistics.translated(&io.translator.stats());
+        self.statistics.pinned(&io.translator);
         if !orb.prefetch() {
             self.tell_of_prefetch(io);
         }

@@ -7,6 +7,7 @@
 #include <linux/types.h>
 #include <linux/eventfd.h>
 #include <linux/mdev.h>
+#include <linux/mmu_notifier.h>
 #include <linux/random.h>
 #include <linux/vfio.h>
 #include <linux/vfio_ccw.h>

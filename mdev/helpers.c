@@ -220,6 +220,12 @@ void mdev_reinit_completion(struct completion *x)
 	reinit_completion(x);
 }
 
+/* What is read from an attribute in sysfs. */
+ssize_t mdev_emit_number(char *page, unsigned long number)
+{
+	return sysfs_emit(page, "%lu\n", number);
+}
+
 void mdev_ratelimit_init(struct ratelimit_state *state, int interval)
 {
 	ratelimit_state_init(state, interval, 1);

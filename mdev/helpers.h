@@ -43,6 +43,7 @@ void mdev_init_work(struct work_struct *work, work_func_t func);
 void mdev_queue_work(struct work_struct *work);
 void mdev_init_delayed_work(struct delayed_work *work, work_func_t func);
 void mdev_mod_delayed_work(struct delayed_work *work, unsigned long delay);
+ssize_t mdev_emit_number(char *page, unsigned long number);
 void mdev_ratelimit_init(struct ratelimit_state *state, int interval);
 void *mdev_debug_register(const char *name, int pages, int len, int level, bool text);
 void mdev_debug_unregister(void *log);

@@ -15,6 +15,7 @@ pub mod debug;
 pub mod dma;
 pub mod eventfd;
 pub mod mediated;
+pub mod mm_watch;
 pub mod random;
 pub mod ratelimit;
 pub mod timer;

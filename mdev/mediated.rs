@@ -53,6 +53,16 @@ pub trait Driver: Sized + 'static {
         parent: &Self::Parent,
     ) -> Result<ARef<vfio::Device<Self::Device>>>;
 
+    /// The name of a number that each device has, for the administrator to see and set: an attribute
+    /// of the mediated device in sysfs.
+    const SETTING: &'static CStr;
+
+    /// Returns that number.
+    fn setting(dev: &Self::Device) -> usize;
+
+    /// Sets that number.
+    fn set_setting(dev: &Self::Device, value: usize) -> Result;
+
     /// Called before the VFIO device is unregistered, which waits for its users.
     fn remove(dev: &vfio::Device<Self::Device>) {
         let _ = dev;
@@ -76,6 +86,34 @@ unsafe impl<T: Driver> Sync for Registration<T> {}
 unsafe impl<T: Driver> Send for Registration<T> {}
 
 impl<T: Driver> Registration<T> {
+    const SETTING: &'static bindings::device_attribute = &bindings::device_attribute {
+        attr: {
+            let mut attribute: bindings::attribute = pin_init::zeroed();
+            attribute.name = T::SETTING.to_bytes_with_nul().as_ptr().cast();
+            attribute.mode = 0o644;
+            attribute
+        },
+        __bindgen_anon_1: bindings::device_attribute__bindgen_ty_1 {
+            show: Some(Self::show_callback),
+        },
+        __bindgen_anon_2: bindings::device_attribute__bindgen_ty_2 {
+            store: Some(Self::store_callback),
+        },
+    };
+
+    const ATTRIBUTES: &'static [*const bindings::attribute; 2] =
+        &[&raw const Self::SETTING.attr, core::ptr::null()];
+
+    const GROUP: &'static bindings::attribute_group = &bindings::attribute_group {
+        __bindgen_anon_2: bindings::attribute_group__bindgen_ty_2 {
+            attrs_const: Self::ATTRIBUTES.as_ptr(),
+        },
+        ..pin_init::zeroed()
+    };
+
+    const GROUPS: &'static [*const bindings::attribute_group; 2] =
+        &[core::ptr::from_ref(Self::GROUP), core::ptr::null()];
+
     /// Registers the driver under `name`, for the module called `module_name`.
     pub fn new(name: &'static CStr, module: &'static ThisModule) -> Result<Arc<Self>> {
         Arc::pin_init(
@@ -90,6 +128,7 @@ impl<T: Driver> Registration<T> {
                     };
                     drv.driver.name = name.as_char_ptr();
                     drv.driver.owner = module.as_ptr();
+                    drv.driver.dev_groups = Self::GROUPS.as_ptr();
 
                     // SAFETY: `raw` is valid for writing.
                     unsafe { raw.write(drv) };
@@ -101,6 +140,52 @@ impl<T: Driver> Registration<T> {
             }),
             GFP_KERNEL,
         )
+    }
+
+    /// # Safety
+    ///
+    /// `dev` must be a device that `probe_callback` has bound, and that stays bound.
+    unsafe fn device<'a>(dev: *mut bindings::device) -> &'a T::Device {
+        // SAFETY: By the function's requirement the driver data is a VFIO device.
+        unsafe { &*bindings::dev_get_drvdata(dev).cast::<vfio::Device<T::Device>>() }
+    }
+
+    /// # Safety
+    ///
+    /// Only for the driver core to call.
+    unsafe extern "C" fn show_callback(
+        dev: *mut bindings::device,
+        _attribute: *mut bindings::device_attribute,
+        page: *mut c_char,
+    ) -> isize {
+        // SAFETY: The driver core makes the attribute after the device was bound, and takes it away
+        // before the device is unbound.
+        let value = T::setting(unsafe { Self::device(dev) });
+
+        // SAFETY: The page is what the driver core wants to be written to.
+        unsafe { bindings::mdev_emit_number(page, value) }
+    }
+
+    /// # Safety
+    ///
+    /// Only for the driver core to call.
+    unsafe extern "C" fn store_callback(
+        dev: *mut bindings::device,
+        _attribute: *mut bindings::device_attribute,
+        text: *const c_char,
+        len: usize,
+    ) -> isize {
+        // SAFETY: As above.
+        let dev = unsafe { Self::device(dev) };
+        // SAFETY: The driver core passes text of that length.
+        let text = unsafe { core::slice::from_raw_parts(text.cast::<u8>(), len) };
+
+        from_result(|| {
+            let text = core::str::from_utf8(text).map_err(|_| EINVAL)?;
+            let value = text.trim().parse().map_err(|_| EINVAL)?;
+            T::set_setting(dev, value)?;
+            Ok(isize::try_from(len)?)
+        })
     }
 
     /// # Safety

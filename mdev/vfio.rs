@@ -297,8 +297,8 @@ impl<T: Operations> Open<'_, T> {
                 frames.as_mut_ptr().cast(),
             )
         };
-        to_result(pinned)?;
         if pinned != count {
+            to_result(pinned)?;
             // SAFETY: These pages have just been pinned.
             unsafe { bindings::vfio_unpin_pages(self.0.as_raw(), iova, pinned) };
             return Err(EINVAL);

@@ -194,6 +194,7 @@ impl Ccw {
     }
 
     /// Whether the address is the one of a list, not of data.
+    #[inline]
     pub const fn has_list(&self) -> bool {
         self.flags.intersects(Flags::IDA.union(Flags::MIDA))
     }

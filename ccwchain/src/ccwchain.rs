@@ -18,6 +18,7 @@ mod fetch;
 mod flags;
 mod image;
 mod index;
+mod kept;
 mod layout;
 mod pages;
 mod reader;

@@ -176,13 +176,9 @@ impl<S: Storage> BlockList<S> {
             return Ok(End::Fault);
         }
         while rest > 0 {
-            if address >= area.limit {
-                return Ok(End::Fault);
-            }
-            let Some(word) = memory.word::<N>(address)? else {
+            let Some(idaw) = area.word::<N, M>(address, memory)?.map(idaw::parse) else {
                 return Ok(End::Fault);
             };
-            let idaw = idaw::parse(word);
             if is_first {
                 rest = area.needed(idaw);
             }
@@ -213,10 +209,7 @@ impl<S: Storage> BlockList<S> {
             return Ok(End::Fault);
         }
         loop {
-            if address >= area.limit {
-                return Ok(End::Fault);
-            }
-            let midaw = memory.word(address)?.and_then(Midaw::parse);
+            let midaw = area.word(address, memory)?.and_then(Midaw::parse);
             let Some(midaw) = midaw.filter(|midaw| area.accepts_midaw(midaw)) else {
                 return Ok(End::Fault);
             };
@@ -232,7 +225,7 @@ impl<S: Storage> BlockList<S> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn push(&mut self, area: &Area, midaw: Midaw, pages: &mut Pages<S>) -> Result<(), Bound> {
         let place = self.blocks.get_mut(self.len).ok_or(Bound::Idaws)?;
         let page = if area.transfer.skips(midaw.flags) {
@@ -271,6 +264,20 @@ impl Area {
     fn is_one_block(&self) -> bool {
         let offset = self.address % self.format.block();
         !self.transfer.backward() && offset + u64::from(self.count) <= self.format.block()
+    }
+
+    /// A word of its list.
+    #[inline]
+    fn word<const N: usize, M: GuestMemory>(
+        &self,
+        address: u64,
+        memory: &mut Reader<'_, M>,
+    ) -> Result<Option<[u8; N]>, Error<M::Error>> {
+        if address < self.limit {
+            memory.word(address)
+        } else {
+            Ok(None)
+        }
     }
 
     /// The number of blocks when `first` is the address of the first byte that is moved.

@@ -41,6 +41,18 @@ const IDAW: usize = 8;
 /// What a list of IDAWs must not cross: an address that is a multiple of this.
 const IDAW_LIST_BOUNDARY: usize = 2048;
 
+/// A CCW that gives a program check.
+///
+/// The command code is invalid, and where that is not looked at the count of zero is, or at the latest
+/// bit 0 of the address.
+const PROGRAM_CHECK: [u8; 8] = Ccw {
+    command: 0,
+    flags: Flags::empty(),
+    count: 0,
+    address: !Format::One.max_address(),
+}
+.to_bytes(Format::One);
+
 /// An address that gives a program check if the channel gets there.
 ///
 /// It lies in the last page of all, where no machine has storage: an invalid data address. In an IDAW
@@ -107,19 +119,14 @@ pub(crate) enum HostCcw {
 impl HostCcw {
     fn to_bytes(&self) -> [u8; 8] {
         match *self {
-            // The command code is invalid, and where that is not looked at the count of zero is, or
-            // at the latest bit 0 of the address.
-            Self::ProgramCheck => Ccw {
-                address: !Format::One.max_address(),
-                ..Ccw::default()
-            },
+            Self::ProgramCheck => PROGRAM_CHECK,
             Self::Transfer(target) => Ccw {
                 command: ccw::TIC,
                 address: target.0,
                 ..Ccw::default()
-            },
+            }
+            .to_bytes(Format::One),
         }
-        .to_bytes(Format::One)
     }
 }
 
@@ -176,7 +183,7 @@ impl<'a, A: Arena> Image<'a, A> {
         }
         let guards = slots.start + (guard * ccw::SIZE) as usize..slots.end;
         for slot in guards.step_by(ccw::SIZE as usize) {
-            arena.write(slot, HostCcw::ProgramCheck.to_bytes());
+            arena.write(slot, PROGRAM_CHECK);
         }
         Ok(Self {
             arena,
@@ -272,19 +279,23 @@ impl<'a, A: Arena> Image<'a, A> {
     ) -> Result<List, Bound> {
         let size = (len + usize::from(end)) * IDAW;
         let start = self.make_room(size, IDAW, IDAW_LIST_BOUNDARY)?;
+        let mut at = self.free.start;
         let mut fault = end;
         for idaw in idaws.take(len) {
             let Some(block) = idaw else {
                 fault = true;
                 break;
             };
-            self.append(block.address().to_be_bytes());
+            self.arena.write(at, block.address().to_be_bytes());
+            at += IDAW;
         }
         if fault {
-            self.append(FAULT.to_be_bytes());
+            self.arena.write(at, FAULT.to_be_bytes());
             self.written.faults += 1;
+            at += IDAW;
         }
-        self.written.idaws += (self.free.start - (start.0 - self.arena.address()) as usize) / IDAW;
+        self.written.idaws += (at - self.free.start) / IDAW;
+        self.free.start = at;
         Ok(List::Idaws(start))
     }
 
@@ -319,15 +330,20 @@ impl<'a, A: Arena> Image<'a, A> {
     }
 
     /// Moves what is free to where a list of this size can stand, and returns its address.
+    #[inline]
     fn make_room(
         &mut self,
         size: usize,
         alignment: usize,
         boundary: usize,
     ) -> Result<ArenaAddress, Bound> {
-        let mut start = self.free.start.next_multiple_of(alignment);
-        if start % boundary + size > boundary {
-            start = start.next_multiple_of(boundary);
+        // Slots and lists are of doublewords, so that there is always room for one.
+        let mut start = self.free.start;
+        if size > IDAW {
+            start = start.next_multiple_of(alignment);
+            if start % boundary + size > boundary {
+                start = start.next_multiple_of(boundary);
+            }
         }
         if start + size > self.free.end {
             return Err(Bound::Arena);

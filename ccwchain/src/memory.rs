@@ -50,6 +50,14 @@ pub trait GuestMemory {
 
     /// Takes back one pin of each of `count` pages, from the page with the number `first` on.
     fn unpin(&mut self, first: u64, count: usize);
+
+    /// Returns a number that changes before any page of the guest's may come to be another one, as
+    /// when its owner discards it; none while that is going on, or if it cannot be told.
+    ///
+    /// Pages that were pinned while the number was the same are still the guest's, and may be kept.
+    fn epoch(&mut self) -> Option<u64> {
+        None
+    }
 }
 
 /// The memory that the channel fetches the host's program from, and that nothing else writes to.

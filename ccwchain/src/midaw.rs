@@ -48,6 +48,7 @@ pub struct Midaw {
 
 impl Midaw {
     /// One that gives an address, and nothing else.
+    #[inline]
     pub(crate) const fn at(address: u64) -> Self {
         Self {
             flags: Flags::empty(),

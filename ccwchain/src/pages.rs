@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! The guest's pages that a program uses: each pinned once, with the least access that will do.
+//!
+//! Some may stay pinned when the program is over.
 
 use crate::{
     error::{
@@ -11,6 +13,10 @@ use crate::{
     index::{
         Index,
         Keyed, //
+    },
+    kept::{
+        Found,
+        KeptPages, //
     },
     memory::{
         Access,
@@ -58,6 +64,8 @@ struct Page {
     run: u32,
     /// The access that is wanted, and from [`Pages::pin`] on the one that is had, if any.
     access: Option<Access>,
+    /// Whether it is one of those that stay pinned.
+    is_kept: bool,
 }
 
 impl Keyed for Page {
@@ -85,12 +93,16 @@ pub(crate) struct Pages<S: Storage> {
     /// How many of the pages have been tried to pin; they are in ascending order.
     tried: usize,
     pinned: usize,
+    /// How many of them are pinned for this program only.
+    own: usize,
+    newly_pinned: usize,
     calls: usize,
+    kept: KeptPages<S>,
 }
 
 impl<S: Storage> Pages<S> {
-    /// Makes room for `pages` pages. `seed` is a random number.
-    pub(crate) fn new(pages: usize, seed: u64) -> Result<Self, S::Error> {
+    /// Makes room for `pages` pages, and for `kept` that stay pinned. `seed` is a random number.
+    pub(crate) fn new(pages: usize, kept: usize, seed: u64) -> Result<Self, S::Error> {
         Ok(Self {
             pages: S::allocate(pages)?,
             scratch: S::allocate(pages)?,
@@ -101,7 +113,10 @@ impl<S: Storage> Pages<S> {
             places: S::allocate(pages)?,
             tried: 0,
             pinned: 0,
+            own: 0,
+            newly_pinned: 0,
             calls: 0,
+            kept: KeptPages::new(kept, seed)?,
         })
     }
 
@@ -113,6 +128,11 @@ impl<S: Storage> Pages<S> {
     /// How many pages are pinned.
     pub(crate) fn pinned(&self) -> usize {
         self.pinned
+    }
+
+    /// How many pages were pinned that were not before.
+    pub(crate) fn newly_pinned(&self) -> usize {
+        self.newly_pinned
     }
 
     /// How many calls it took to pin them.
@@ -176,6 +196,7 @@ impl<S: Storage> Pages<S> {
             wanted,
             run: 0,
             access: Some(access),
+            is_kept: false,
         };
         self.len += 1;
         Ok(wanted)
@@ -199,14 +220,82 @@ impl<S: Storage> Pages<S> {
     /// Pins all pages that are wanted. Those that the guest cannot give are left out.
     pub(crate) fn pin<M: GuestMemory>(&mut self, memory: &mut M) -> Result<(), Error<M::Error>> {
         self.sort();
-        while self.tried < self.len {
+        if self.kept.begin(memory) {
+            self.find_kept(memory);
+            self.pin_rest(true, memory)?;
+            if self.kept.is_right(memory) {
+                return Ok(());
+            }
+            // A page may be another one now.
+            self.unpin(memory);
+            self.kept.end_program();
+            self.kept.clear(memory);
+        }
+        self.pin_rest(false, memory)
+    }
+
+    /// Takes the pages that are pinned already.
+    fn find_kept<M: GuestMemory>(&mut self, memory: &mut M) {
+        if self.try_find_kept() {
+            return;
+        }
+        for page in self.pages.iter_mut().take(self.len) {
+            let access = page.access.unwrap_or(Access::Read);
+            if matches!(self.kept.find(page.number, access), Found::Weaker) {
+                self.kept.drop_page(page.number, memory);
+            }
+        }
+        // With these, others of their runs have gone.
+        self.try_find_kept();
+    }
+
+    /// Does so, and returns whether none is pinned with less access than is wanted.
+    fn try_find_kept(&mut self) -> bool {
+        let mut none_is_weaker = true;
+        let pages = self.pages.iter_mut().zip(self.frames.iter_mut());
+        for (page, frame) in pages.take(self.len) {
+            let access = page.access.unwrap_or(Access::Read);
+            page.is_kept = match self.kept.find(page.number, access) {
+                Found::Pinned(kept) => {
+                    *frame = kept;
+                    true
+                }
+                Found::Weaker => {
+                    none_is_weaker = false;
+                    false
+                }
+                Found::Missing => false,
+            };
+        }
+        none_is_weaker
+    }
+
+    /// Pins the pages that are not kept, to `keep` them if there is room.
+    fn pin_rest<M: GuestMemory>(
+        &mut self,
+        keep: bool,
+        memory: &mut M,
+    ) -> Result<(), Error<M::Error>> {
+        while let Some(page) = self
+            .pages
+            .get(..self.len)
+            .and_then(|all| all.get(self.tried))
+        {
+            if page.is_kept {
+                self.pinned += 1;
+                self.tried += 1;
+                continue;
+            }
             let run = self.run();
-            if run > 1 && self.pin_run(run, memory)? {
+            if self.pin_run(run, keep, memory)? {
                 self.tried += run;
                 continue;
             }
+            if run == 1 {
+                self.want_less();
+            }
             for _ in 0..run {
-                while !self.pin_run(1, memory)? {
+                while !self.pin_run(1, keep, memory)? {
                     self.want_less();
                 }
                 self.tried += 1;
@@ -232,7 +321,7 @@ impl<S: Storage> Pages<S> {
     fn run(&self) -> usize {
         let untried = self.pages.get(self.tried..self.len).unwrap_or_default();
         untried
-            .chunk_by(|a, b| a.number + 1 == b.number && a.access == b.access)
+            .chunk_by(|a, b| a.number + 1 == b.number && a.access == b.access && !b.is_kept)
             .next()
             .map_or(0, |run| run.len().min(PIN_MAX))
     }
@@ -242,6 +331,7 @@ impl<S: Storage> Pages<S> {
     fn pin_run<M: GuestMemory>(
         &mut self,
         count: usize,
+        keep: bool,
         memory: &mut M,
     ) -> Result<bool, Error<M::Error>> {
         let Some(Page {
@@ -256,14 +346,25 @@ impl<S: Storage> Pages<S> {
             return Err(Bound::Idaws.into());
         };
         self.calls += 1;
-        let pinned = available(memory.pin(number, access, frames))?;
-        if pinned {
-            if let Some(first) = self.pages.get_mut(self.tried) {
-                first.run = count as u32;
-            }
-            self.pinned += count;
+        let mut pinned = available(memory.pin(number, access, frames));
+        if pinned.is_err() && self.kept.drop_unused(memory) {
+            // What the host is short of may be the right to pin more.
+            self.calls += 1;
+            pinned = available(memory.pin(number, access, frames));
         }
-        Ok(pinned)
+        if !pinned? {
+            return Ok(false);
+        }
+        self.pinned += count;
+        self.newly_pinned += count;
+        if keep && self.kept.keep(number, access, frames, memory) {
+            let run = self.pages.iter_mut().skip(self.tried).take(count);
+            run.for_each(|page| page.is_kept = true);
+        } else if let Some(first) = self.pages.get_mut(self.tried) {
+            first.run = count as u32;
+            self.own += count;
+        }
+        Ok(true)
     }
 
     /// Makes do with less access to the first page that was not tried.
@@ -276,21 +377,46 @@ impl<S: Storage> Pages<S> {
         }
     }
 
-    /// Unpins all pages and forgets them.
+    /// Unpins all pages that are not kept, and forgets them.
     pub(crate) fn release<M: GuestMemory>(&mut self, memory: &mut M) {
-        let mut rest = self.pages.get(..self.tried).unwrap_or_default();
-        while let Some(first) = rest.first() {
-            let run = first.run as usize;
+        self.unpin(memory);
+        self.kept.end_program();
+        self.len = 0;
+        self.in_order = true;
+        self.newly_pinned = 0;
+        self.calls = 0;
+    }
+
+    /// Unpins all pages that are not kept. All of them are wanted still.
+    fn unpin<M: GuestMemory>(&mut self, memory: &mut M) {
+        let mut rest = self.pages.get_mut(..self.tried).unwrap_or_default();
+        while let Some(first) = rest.first_mut() {
+            let run = core::mem::take(&mut first.run) as usize;
             if run > 0 {
                 memory.unpin(first.number, run);
             }
-            rest = rest.get(run.max(1)..).unwrap_or_default();
+            first.is_kept = false;
+            rest = rest.get_mut(run.max(1)..).unwrap_or_default();
         }
-        self.len = 0;
-        self.in_order = true;
         self.tried = 0;
         self.pinned = 0;
-        self.calls = 0;
+        self.own = 0;
+    }
+
+    /// How many pages stay pinned when the program is over.
+    pub(crate) fn kept(&self) -> usize {
+        self.kept.len()
+    }
+
+    /// How many pages are pinned in all.
+    pub(crate) fn held(&self) -> usize {
+        self.own + self.kept.len()
+    }
+
+    /// Unpins the kept pages from number `first` to number `last`, and those that were pinned
+    /// together with them, but for those that the program uses.
+    pub(crate) fn drop_kept<M: GuestMemory>(&mut self, first: u64, last: u64, memory: &mut M) {
+        self.kept.drop_range(first, last, memory);
     }
 
     /// The pages that are pinned with this access or a greater one.
@@ -315,10 +441,12 @@ impl<S: Storage> Pages<S> {
             .map(|(page, _)| page.number * PAGE_SIZE + host % PAGE_SIZE)
     }
 
-    /// Whether a page of those from number `first` to number `last` is pinned.
+    /// Whether a page of those from number `first` to number `last` is pinned for the program, or one
+    /// that can only be unpinned together with one of them.
     pub(crate) fn any_pinned(&self, first: u64, last: u64) -> bool {
         self.tried()
             .any(|(page, _)| page.access.is_some() && (first..=last).contains(&page.number))
+            || self.kept.uses_any(first, last)
     }
 }
 

@@ -66,13 +66,18 @@ pub struct Sizes {
     pub ccws: usize,
     /// The number of IDAWs and MIDAWs, which is the number of blocks that all CCWs together move.
     pub idaws: usize,
+    /// The number of pages that stay pinned when a program is over, if [`GuestMemory::epoch`] allows
+    /// it.
+    pub kept: usize,
 }
 
 impl Sizes {
     /// 4096 CCWs, as many as the C driver takes (16 segments of 256), and 16 MiB in blocks of 2 KiB.
+    /// No page is kept.
     pub const DEFAULT: Self = Self {
         ccws: 4096,
         idaws: 8192,
+        kept: 0,
     };
 
     /// The bytes of an arena that holds programs of the default sizes, of up to 800 runs. MIDAWs take
@@ -95,6 +100,8 @@ pub struct Stats {
     pub faults: usize,
     /// The pages that are pinned.
     pub pages: usize,
+    /// Those of them that were not pinned before.
+    pub newly_pinned: usize,
     /// The calls that pinned them, or tried to.
     pub pin_calls: usize,
 }
@@ -120,7 +127,7 @@ impl<S: Storage> Translator<S> {
             program: Program::new(sizes.ccws, seed)?,
             layout: Layout::new(sizes.ccws)?,
             blocks: BlockList::new(sizes.idaws)?,
-            pages: Pages::new(sizes.idaws, seed)?,
+            pages: Pages::new(sizes.idaws, sizes.kept, seed)?,
             slots: Slots::default(),
             buffer: S::allocate(AHEAD)?,
             format: Format::One,
@@ -130,8 +137,8 @@ impl<S: Storage> Translator<S> {
 
     /// Translates the program of `orb` into `arena`, after releasing the one before.
     ///
-    /// The channel must be done with the program before. An error leaves no program and no page
-    /// pinned; the arena's contents are then undefined.
+    /// The channel must be done with the program before. An error leaves no program, and no page
+    /// pinned that is not kept; the arena's contents are then undefined.
     pub fn translate<M: GuestMemory, A: Arena>(
         &mut self,
         orb: &Orb,
@@ -157,6 +164,7 @@ impl<S: Storage> Translator<S> {
         self.collect(orb, memory)?;
         self.pages.pin(memory)?;
         self.stats.pages = self.pages.pinned();
+        self.stats.newly_pinned = self.pages.newly_pinned();
         self.stats.pin_calls = self.pages.calls();
         Ok(self.emit(orb, arena)?)
     }
@@ -303,7 +311,8 @@ impl<S: Storage> Translator<S> {
         })
     }
 
-    /// Unpins everything and forgets the program. The channel must be done with it.
+    /// Forgets the program, and unpins its pages but for those that are kept. The channel must be
+    /// done with it.
     pub fn release<M: GuestMemory>(&mut self, memory: &mut M) {
         self.pages.release(memory);
         self.blocks.clear();
@@ -313,14 +322,27 @@ impl<S: Storage> Translator<S> {
         self.stats = Stats::default();
     }
 
-    /// Whether a page in the `len` bytes of guest memory from `address` on is pinned.
+    /// Whether a page in the `len` bytes of guest memory from `address` on is pinned for the program,
+    /// so that it can only be unpinned when the program is over.
     pub fn has_pinned(&self, address: u64, len: u64) -> bool {
-        match len.checked_sub(1) {
-            None => false,
-            Some(rest) => self.pages.any_pinned(
-                address / PAGE_SIZE,
-                address.saturating_add(rest) / PAGE_SIZE,
-            ),
+        pages(address, len).is_some_and(|(first, last)| self.pages.any_pinned(first, last))
+    }
+
+    /// How many pages are kept.
+    pub fn kept(&self) -> usize {
+        self.pages.kept()
+    }
+
+    /// How many pages are pinned, for the program or to be kept.
+    pub fn held(&self) -> usize {
+        self.pages.held()
+    }
+
+    /// Unpins the kept pages in the `len` bytes of guest memory from `address` on, but for those that
+    /// the program uses ([`Self::has_pinned`]): they can go after [`Self::release`].
+    pub fn drop_kept<M: GuestMemory>(&mut self, address: u64, len: u64, memory: &mut M) {
+        if let Some((first, last)) = pages(address, len) {
+            self.pages.drop_kept(first, last, memory);
         }
     }
 
@@ -328,6 +350,12 @@ impl<S: Storage> Translator<S> {
     pub fn stats(&self) -> Stats {
         self.stats
     }
+}
+
+/// The numbers of the first and the last page of `len` bytes.
+fn pages(address: u64, len: u64) -> Option<(u64, u64)> {
+    let last = address.saturating_add(len.checked_sub(1)?);
+    Some((address / PAGE_SIZE, last / PAGE_SIZE))
 }
 
 /// Refuses a request that the channel would refuse, and one that is not for channel programs.

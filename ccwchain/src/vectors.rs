@@ -228,7 +228,11 @@ fn irb(words: &[u8; 40]) -> Irb {
 
 /// Translates all programs and their status. Says what came out wrong.
 pub fn replay<S: Storage>() -> Result<(), &'static str> {
-    let sizes = Sizes { ccws: 8, idaws: 8 };
+    let sizes = Sizes {
+        ccws: 8,
+        idaws: 8,
+        kept: 0,
+    };
     let mut translator = Translator::<S>::new(sizes, 1).map_err(|_| "no memory")?;
     for vector in [&FORMAT_0, &FORMAT_1] {
         check(&mut translator, vector)?;

@@ -10,12 +10,16 @@ use crate::{
     triggers::Kept, //
 };
 use ccwchain::{
+    memory::Storage,
     scsw::{
         DeviceStatus,
         Scsw,
         SubchannelStatus, //
     },
-    translator::Stats, //
+    translator::{
+        Stats,
+        Translator, //
+    },
 };
 use core::fmt;
 use kernel::{
@@ -188,6 +192,7 @@ impl Statistics {
     /// A program was translated.
     pub(crate) fn translated(&self, program: &Stats) {
         self.ccws.add(program.ccws);
+        self.pages_pinned_ever.add(program.newly_pinned);
     }
 
     /// The channel is given a program `now`, whose translation `began` before. Only one at a time may
@@ -215,19 +220,16 @@ impl Statistics {
         self.last_end.set(Tod::now());
     }
 
-    /// `count` pages are about to be pinned.
-    pub(crate) fn pinning(&self, count: usize) {
-        self.pages_pinned.add(wide(count), Relaxed);
+    /// Pages are about to be pinned.
+    pub(crate) fn pinning(&self) {
+        if self.pages_pinned() == 0 {
+            self.pages_pinned.store(1, Relaxed);
+        }
     }
 
-    /// They were.
-    pub(crate) fn pinned(&self, count: usize) {
-        self.pages_pinned_ever.add(count);
-    }
-
-    /// `count` pages were unpinned, or not pinned in the end.
-    pub(crate) fn unpinned(&self, count: usize) {
-        self.pages_pinned.add(wide(count).wrapping_neg(), Relaxed);
+    /// So many pages are pinned now. Only one at a time may say so.
+    pub(crate) fn pinned<S: Storage>(&self, translator: &Translator<S>) {
+        self.pages_pinned.store(wide(translator.held()), Relaxed);
     }
 
     /// Returns how many pages are pinned, or being pinned.
@@ -342,6 +344,8 @@ fn wide(count: usize) -> u64 {
 #[kunit_tests(vfio_ccw_statistics)]
 mod tests {
     use super::*;
+    use crate::program::KernelStorage;
+    use ccwchain::translator::Sizes;
 
     /// Whether a line of the text is `line`.
     fn shows(statistics: &Statistics, line: &str) -> Result<bool> {
@@ -378,19 +382,17 @@ mod tests {
     }
 
     #[test]
-    fn pages_are_counted_now_and_ever() -> Result {
+    fn pages_count_as_pinned_before_they_are() -> Result {
         let statistics = Statistics::new();
-        statistics.pinning(5);
-        statistics.pinned(5);
-        statistics.unpinned(3);
-        statistics.pinning(1);
-        statistics.pinned(1);
-        statistics.pinning(7);
-        statistics.unpinned(7);
-        assert!(shows(&statistics, "pages_pinned 3")?);
-        assert!(shows(&statistics, "pages_pinned_ever 6")?);
-        statistics.unpinned(3);
+        statistics.pinning();
+        assert!(statistics.pages_pinned() > 0);
+        statistics.translated(&Stats {
+            newly_pinned: 6,
+            ..Stats::default()
+        });
+        statistics.pinned(&Translator::<KernelStorage>::new(Sizes::DEFAULT, 1)?);
         assert!(shows(&statistics, "pages_pinned 0")?);
+        assert!(shows(&statistics, "pages_pinned_ever 6")?);
         Ok(())
     }
 

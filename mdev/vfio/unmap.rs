@@ -119,6 +119,7 @@ impl Unmap {
         self.pause_end.store(end.as_nanos(), Release);
     }
 
+    #[inline]
     fn is_pausing(&self) -> bool {
         let end = self.pause_end.load(Acquire);
         // The clock is not read unless there has been a pause.

@@ -87,12 +87,12 @@ impl GuestMemory {
         Ok(())
     }
 
-    /// The memory at an address, and the offset in it.
+    /// The memory at a guest address, and the offset in it.
     ///
     /// # Panics
     ///
     /// When there is none: programs are checked to use the memory that they describe.
-    fn at(&self, address: u64) -> (&Memory, usize) {
+    pub fn memory(&self, address: u64) -> (&Memory, usize) {
         let place = self.runs.iter().find_map(|run| {
             let offset = usize::try_from(address.checked_sub(run.address)?).ok()?;
             (offset < run.memory.size()).then_some((run.memory.as_ref(), offset))
@@ -102,14 +102,14 @@ impl GuestMemory {
 
     /// Writes at a guest address.
     pub fn write(&self, address: u64, bytes: &[u8]) {
-        let (memory, offset) = self.at(address);
+        let (memory, offset) = self.memory(address);
         memory.write(offset, bytes);
     }
 
     /// Reads from a guest address.
     pub fn read(&self, address: u64, len: usize) -> Vec<u8> {
         let mut bytes = vec![0; len];
-        let (memory, offset) = self.at(address);
+        let (memory, offset) = self.memory(address);
         memory.read(offset, &mut bytes);
         bytes
     }

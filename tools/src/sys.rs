@@ -26,6 +26,9 @@ pub mod userfault;
 /// The size of a page on s390x and on the hosts that run the unit tests.
 pub const PAGE_SIZE: u64 = 4096;
 
+/// The same.
+const PAGE: usize = 4096;
+
 fn checked(result: c_int) -> io::Result<c_int> {
     if result < 0 {
         Err(io::Error::last_os_error())
@@ -79,6 +82,55 @@ impl Memory {
         let start = NonNull::new(start.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
         // INVARIANT: This is the mapping just made.
         Ok(Self { start, size })
+    }
+
+    /// Discards the page at `offset`: the next access finds a new one, of zeros.
+    pub fn discard(&self, offset: usize) -> io::Result<()> {
+        let page = self.part(offset, PAGE);
+        // SAFETY: The page is part of this mapping, whose bytes nobody has references to.
+        match unsafe { libc::madvise(page.cast(), PAGE, libc::MADV_DONTNEED) } {
+            0 => Ok(()),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
+
+    /// Maps a new page of zeros in place of the one at `offset`.
+    pub fn replace(&self, offset: usize) -> io::Result<()> {
+        let page = self.part(offset, PAGE);
+        // SAFETY: As above.
+        let mapped = unsafe {
+            libc::mmap(
+                page.cast(),
+                PAGE,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED,
+                -1,
+                0,
+            )
+        };
+        if mapped == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(())
+    }
+
+    /// Moves the page at `from` to `offset`, in place of the one there; a new page comes to `from`.
+    pub fn move_page(&self, from: usize, offset: usize) -> io::Result<()> {
+        let (old, new) = (self.part(from, PAGE), self.part(offset, PAGE));
+        // SAFETY: As above; both are part of this mapping.
+        let moved = unsafe {
+            libc::mremap(
+                old.cast(),
+                PAGE,
+                PAGE,
+                libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED,
+                new,
+            )
+        };
+        if moved == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        self.replace(from)
     }
 
     /// The size in bytes.
@@ -146,7 +198,7 @@ pub struct Edge {
 impl Edge {
     /// Places bytes, at most a page of them, at the edge.
     pub fn new(bytes: &[u8]) -> io::Result<Self> {
-        let page = PAGE_SIZE as usize;
+        let page = PAGE;
         let offset = page
             .checked_sub(bytes.len())
             .ok_or(io::ErrorKind::InvalidInput)?;
@@ -160,7 +212,7 @@ impl Edge {
 
     /// The bytes as they are now.
     pub fn bytes(&self) -> Vec<u8> {
-        let mut bytes = vec![0; PAGE_SIZE as usize - self.offset];
+        let mut bytes = vec![0; PAGE - self.offset];
         self.memory.read(self.offset, &mut bytes);
         bytes
     }
@@ -257,6 +309,17 @@ pub fn run_first() -> io::Result<()> {
     let priority = libc::sched_param { sched_priority: 50 };
     // SAFETY: `priority` is valid.
     checked(unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &priority) }).map(|_| ())
+}
+
+/// Has this process run on one processor only.
+pub fn run_on(cpu: usize) -> io::Result<()> {
+    let size = std::mem::size_of::<libc::cpu_set_t>();
+    // SAFETY: A set of zeros is one without processors; numbers beyond its size are not set.
+    unsafe {
+        let mut cpus: libc::cpu_set_t = std::mem::zeroed();
+        libc::CPU_SET(cpu, &mut cpus);
+        checked(libc::sched_setaffinity(0, size, &cpus)).map(|_| ())
+    }
 }
 
 /// Kills a group of processes.

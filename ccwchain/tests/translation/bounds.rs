@@ -46,6 +46,7 @@ fn of_ccws() {
     let sizes = Sizes {
         ccws: 100,
         idaws: 1,
+        kept: 0,
     };
     let nop = ccw(0x03, Flags::CC, 1, 0);
     assert_eq!(chain(sizes, 0x4000, nop, 100), Ok(100));
@@ -60,7 +61,11 @@ fn of_ccws() {
 
 #[test]
 fn of_idaws() {
-    let sizes = Sizes { ccws: 8, idaws: 6 };
+    let sizes = Sizes {
+        ccws: 8,
+        idaws: 6,
+        kept: 0,
+    };
     let read = ccw(0x02, Flags::CC, 0x2000, 0x12000);
     assert_eq!(chain(sizes, 0x4000, read, 3), Ok(3));
     assert_eq!(
@@ -71,7 +76,11 @@ fn of_idaws() {
 
 #[test]
 fn of_the_arena() {
-    let sizes = Sizes { ccws: 8, idaws: 8 };
+    let sizes = Sizes {
+        ccws: 8,
+        idaws: 8,
+        kept: 0,
+    };
     let read = ccw(0x02, Flags::CC, 0x2000, 0x12000);
     // The sink page and its list, two CCWs, three guards, two lists of two IDAWs.
     let needed = 4096 + 264 + 8 * (2 + 3) + 8 * 4;
@@ -121,7 +130,14 @@ fn hostile_programs_cost_one_fetch_for_each_ccw() {
 
 #[test]
 fn a_translator_has_the_same_room_for_every_program() {
-    let mut machine = Machine::with_sizes(Sizes { ccws: 8, idaws: 1 }, 0x2000);
+    let mut machine = Machine::with_sizes(
+        Sizes {
+            ccws: 8,
+            idaws: 1,
+            kept: 0,
+        },
+        0x2000,
+    );
     machine.map(0x10000, 0x10000, iommu_type1_stub::Access::Write);
     for round in 0..500 {
         let length = 1 + round % 8;
@@ -166,7 +182,14 @@ fn meeting_chains(machine: &mut Machine) {
 fn each_command_in_effect_counts_as_a_ccw() {
     // Eight CCWs begin the chains, nine end them, and two are there for each of four commands.
     for (ccws, fits) in [(25, true), (24, false)] {
-        let mut machine = Machine::with_sizes(Sizes { ccws, idaws: 64 }, 0x4000);
+        let mut machine = Machine::with_sizes(
+            Sizes {
+                ccws,
+                idaws: 64,
+                kept: 0,
+            },
+            0x4000,
+        );
         machine.map(0x10000, 0x10000, iommu_type1_stub::Access::Write);
         meeting_chains(&mut machine);
         let result = machine.translate(&orb1(0x10000));

@@ -61,6 +61,9 @@ pub(crate) struct Guest {
     pub(crate) reads: Vec<(u64, usize)>,
     /// Whether the guest changes the first word of whatever was read.
     pub(crate) is_hasty: bool,
+    pub(crate) epoch: Option<u64>,
+    /// After how many more pins the guest's pages come to be others.
+    pub(crate) changes_after: Option<usize>,
 }
 
 fn whose<T>(result: Result<T, Error>) -> Result<T, MemoryError<Error>> {
@@ -92,11 +95,25 @@ impl GuestMemory for Guest {
             memory::Access::Read => Access::Read,
             memory::Access::Write => Access::Write,
         };
-        whose(self.iommu.pin(first, access, frames))
+        whose(self.iommu.pin(first, access, frames))?;
+        if let Some(more) = &mut self.changes_after {
+            match more.checked_sub(1) {
+                Some(less) => *more = less,
+                None => {
+                    self.epoch = self.epoch.map(|epoch| epoch + 1);
+                    self.changes_after = None;
+                }
+            }
+        }
+        Ok(())
     }
 
     fn unpin(&mut self, first: u64, count: usize) {
         self.iommu.unpin(first, count);
+    }
+
+    fn epoch(&mut self) -> Option<u64> {
+        self.epoch
     }
 }
 
@@ -173,6 +190,8 @@ impl Machine {
                 iommu: Type1::new(vec![Page::default(); 64]),
                 reads: Vec::new(),
                 is_hasty: false,
+                epoch: None,
+                changes_after: None,
             },
             arena: Low {
                 address: 0x7000_0000,

@@ -7,6 +7,7 @@ mod bounds;
 mod chaining;
 mod data;
 mod faults;
+mod kept;
 mod machine;
 mod midaws;
 mod pages;

@@ -192,7 +192,11 @@ fn what_moves_no_data_has_no_midaws() {
 
 #[test]
 fn midaws_and_idaws_live_together_and_share_a_bound() {
-    let sizes = Sizes { ccws: 4, idaws: 3 };
+    let sizes = Sizes {
+        ccws: 4,
+        idaws: 3,
+        kept: 0,
+    };
     for (bytes, fits) in [(0x2000, true), (0x3000, false)] {
         let mut machine = Machine::with_sizes(sizes, 0x4000);
         machine.map(0x10000, 0x10000, Access::Write);

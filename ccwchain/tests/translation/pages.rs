@@ -43,6 +43,7 @@ fn a_page_is_pinned_once_for_a_program() {
             midaws: 0,
             faults: 0,
             pages: 1,
+            newly_pinned: 1,
             pin_calls: 1,
         }
     );

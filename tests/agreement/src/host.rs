@@ -51,6 +51,7 @@ const NOWHERE: u64 = 0xffff_ffff_ffff_f000;
 const SIZES: Sizes = Sizes {
     ccws: 256,
     idaws: 2048,
+    kept: 0,
 };
 
 const ARENA_SIZE: usize = 0x1_0000;

@@ -54,6 +54,7 @@ mod host_side;
 mod information;
 mod interrupt_arguments;
 mod interrupts;
+mod kept;
 mod lifecycle;
 mod limits;
 mod machine;
@@ -113,6 +114,7 @@ const GROUPS: &[(&str, &[Case])] = &[
     ("channel report", channel_reports::TESTS),
     ("unsolicited", unsolicited::TESTS),
     ("blocked", blocked::TESTS),
+    ("kept pins", kept::TESTS),
     ("host", host::TESTS),
     ("observability", observability::TESTS),
     ("give back", give_back::TESTS),

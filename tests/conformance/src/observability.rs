@@ -357,10 +357,10 @@ fn log_refusal(devices: &Devices) -> TestResult {
 }
 
 /// The statistics of a device.
-struct Statistics(PathBuf);
+pub(crate) struct Statistics(PathBuf);
 
 impl Statistics {
-    fn of(mdev: &Mdev) -> TestResult<Self> {
+    pub(crate) fn of(mdev: &Mdev) -> TestResult<Self> {
         let root = Path::new(DEBUGFS).join("vfio_ccw");
         if !root.exists() {
             return Err(skip("the driver has no statistics"));
@@ -378,7 +378,7 @@ impl Statistics {
             .to_owned())
     }
 
-    fn get(&self, name: &str) -> TestResult<u64> {
+    pub(crate) fn get(&self, name: &str) -> TestResult<u64> {
         let text = self.text(name)?;
         Ok(text
             .parse()

@@ -91,6 +91,7 @@ fn measure(program: &Program, times: u32) -> Result<(usize, usize), String> {
     let sizes = Sizes {
         ccws: 20480,
         idaws: 65536,
+        kept: 0,
     };
     let Ok(mut translator) = Translator::<Heap>::new(sizes, 0x9e37_79b9_7f4a_7c15);
     let mut guest = Guest(program.memory());

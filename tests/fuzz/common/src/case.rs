@@ -66,6 +66,7 @@ impl Case {
         let sizes = Sizes {
             ccws: input.pick(&[64, 64, 16, 3, 1]),
             idaws: input.pick(&[256, 256, 40, 33, 3, 1]),
+            kept: 0,
         };
         let arena = input.pick(&[0x8000, 0x8000, 0x2000, 0x1180, 0x1120, 0x1108, 0x1000, 0]);
         let fault = fault(input);

@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Pages that stay pinned between programs, to be found again without a call.
+//!
+//! They are kept in the runs that calls have pinned, as they must be unpinned so. When there is no
+//! room, the run goes that was used the longest time ago.
+
+use crate::memory::{
+    Access,
+    GuestMemory,
+    Storage, //
+};
+
+/// No page: the end of a list.
+const NONE: u32 = u32::MAX;
+
+/// A page.
+#[derive(Clone, Copy, Default)]
+struct Page {
+    number: u64,
+    /// Its absolute address in the host.
+    frame: u64,
+    access: Option<Access>,
+    /// The next one in its bucket, or of those that are free.
+    next: u32,
+    /// The first page of its run.
+    head: u32,
+    /// Of the first page of a run: how many pages it has, the runs that were used before and after
+    /// it, and the program that has used it last.
+    run: u32,
+    older: u32,
+    newer: u32,
+    program: u64,
+}
+
+impl Page {
+    /// Whether the run that begins with it has a page of those from number `first` to number `last`.
+    fn has_any(&self, first: u64, last: u64) -> bool {
+        self.number <= last && first < self.number + u64::from(self.run)
+    }
+}
+
+/// What is known of a page.
+pub(crate) enum Found {
+    /// It is pinned, at this absolute address.
+    Pinned(u64),
+    /// It is pinned with less access.
+    Weaker,
+    /// It is not pinned.
+    Missing,
+}
+
+/// Pages that stay pinned.
+///
+/// # Invariants
+///
+/// Each page that is in a bucket is pinned in one call with the others of its run.
+pub(crate) struct KeptPages<S: Storage> {
+    pages: S::Of<Page>,
+    /// The first page of each bucket of the hash table. Their number is a power of two.
+    buckets: S::Of<u32>,
+    /// Keeps a guest from choosing numbers that fall into the same bucket.
+    seed: u64,
+    free: u32,
+    len: usize,
+    oldest: u32,
+    newest: u32,
+    /// Counts the programs: runs of the present one are in use.
+    program: u64,
+    /// What the guest's memory said when these pages were pinned.
+    epoch: Option<u64>,
+}
+
+impl<S: Storage> KeptPages<S> {
+    /// Makes room for `pages` pages. `seed` is a random number.
+    pub(crate) fn new(pages: usize, seed: u64) -> Result<Self, S::Error> {
+        let mut kept = Self {
+            pages: S::allocate(pages)?,
+            buckets: S::allocate(pages.next_power_of_two())?,
+            seed: seed | 1,
+            free: NONE,
+            len: 0,
+            oldest: NONE,
+            newest: NONE,
+            program: 0,
+            epoch: None,
+        };
+        kept.buckets.fill(NONE);
+        for (page, next) in kept.pages.iter_mut().rev().zip((0..pages as u32).rev()) {
+            page.next = kept.free;
+            kept.free = next;
+        }
+        Ok(kept)
+    }
+
+    /// Whether there is room for pages at all.
+    pub(crate) fn is_on(&self) -> bool {
+        !self.pages.is_empty()
+    }
+
+    /// How many pages are kept.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Begins a program. Returns whether pages can be kept for it, and those of before are right.
+    pub(crate) fn begin<M: GuestMemory>(&mut self, memory: &mut M) -> bool {
+        if !self.is_on() {
+            return false;
+        }
+        self.end_program();
+        let epoch = memory.epoch();
+        if epoch.is_none() || epoch != self.epoch {
+            self.clear(memory);
+            self.epoch = epoch;
+        }
+        epoch.is_some()
+    }
+
+    /// Whether the pages are still right.
+    pub(crate) fn is_right<M: GuestMemory>(&self, memory: &mut M) -> bool {
+        memory.epoch() == self.epoch
+    }
+
+    /// The program does not use its pages any more.
+    pub(crate) fn end_program(&mut self) {
+        self.program += 1;
+    }
+
+    fn page(&self, place: u32) -> Option<&Page> {
+        self.pages.get(place as usize)
+    }
+
+    fn page_mut(&mut self, place: u32) -> Option<&mut Page> {
+        self.pages.get_mut(place as usize)
+    }
+
+    fn bucket(&self, number: u64) -> usize {
+        let hash = (number.wrapping_mul(self.seed) >> 32) as usize;
+        hash & (self.buckets.len() - 1)
+    }
+
+    fn place(&self, number: u64) -> Option<u32> {
+        let mut place = *self.buckets.get(self.bucket(number))?;
+        loop {
+            let page = self.page(place)?;
+            if page.number == number {
+                return Some(place);
+            }
+            place = page.next;
+        }
+    }
+
+    /// Looks for a page, for the present program to use it with this access.
+    #[inline]
+    pub(crate) fn find(&mut self, number: u64, access: Access) -> Found {
+        let Some(page) = self.place(number).and_then(|place| self.page(place)) else {
+            return Found::Missing;
+        };
+        if page.access < Some(access) {
+            return Found::Weaker;
+        }
+        let (frame, head) = (page.frame, page.head);
+        self.use_run(head);
+        Found::Pinned(frame)
+    }
+
+    /// Notes that the present program uses a run.
+    #[inline]
+    fn use_run(&mut self, head: u32) {
+        let program = self.program;
+        if self.page(head).is_some_and(|page| page.program != program) {
+            self.unlink(head);
+            self.link(head);
+        }
+    }
+
+    /// Makes a run the newest.
+    fn link(&mut self, head: u32) {
+        let (newest, program) = (self.newest, self.program);
+        if let Some(page) = self.page_mut(head) {
+            page.program = program;
+            page.older = newest;
+            page.newer = NONE;
+        }
+        match self.page_mut(newest) {
+            Some(page) => page.newer = head,
+            None => self.oldest = head,
+        }
+        self.newest = head;
+    }
+
+    fn unlink(&mut self, head: u32) {
+        let Some(&Page { older, newer, .. }) = self.page(head) else {
+            return;
+        };
+        match self.page_mut(older) {
+            Some(page) => page.newer = newer,
+            None => self.oldest = newer,
+        }
+        match self.page_mut(newer) {
+            Some(page) => page.older = older,
+            None => self.newest = older,
+        }
+    }
+
+    /// Keeps pages that one call has pinned, none of which is kept, as a run that the present program
+    /// uses. Others go for it. Returns whether there was room.
+    pub(crate) fn keep<M: GuestMemory>(
+        &mut self,
+        first: u64,
+        access: Access,
+        frames: &[u64],
+        memory: &mut M,
+    ) -> bool {
+        if frames.len() > self.pages.len() {
+            return false;
+        }
+        while self.pages.len() - self.len < frames.len() {
+            if !self.drop_oldest(memory) {
+                return false;
+            }
+        }
+        let head = self.free;
+        for (number, frame) in (first..).zip(frames) {
+            let place = self.free;
+            let bucket = self.bucket(number);
+            let Some(next) = self.buckets.get(bucket).copied() else {
+                return false;
+            };
+            let Some(page) = self.pages.get_mut(place as usize) else {
+                return false;
+            };
+            self.free = page.next;
+            *page = Page {
+                number,
+                frame: *frame,
+                access: Some(access),
+                next,
+                head,
+                run: frames.len() as u32,
+                ..Page::default()
+            };
+            self.buckets[bucket] = place;
+            self.len += 1;
+        }
+        self.link(head);
+        true
+    }
+
+    /// Unpins the run that was used the longest time ago, if the present program does not use it.
+    fn drop_oldest<M: GuestMemory>(&mut self, memory: &mut M) -> bool {
+        let oldest = self.oldest;
+        let is_unused = |page: &Page| page.program != self.program;
+        let drops = self.page(oldest).is_some_and(is_unused);
+        if drops {
+            self.drop_run(oldest, memory);
+        }
+        drops
+    }
+
+    /// Unpins all runs that the present program does not use. Returns whether there were any.
+    pub(crate) fn drop_unused<M: GuestMemory>(&mut self, memory: &mut M) -> bool {
+        let before = self.len;
+        while self.drop_oldest(memory) {}
+        self.len < before
+    }
+
+    /// Unpins the run of a page, if it is kept.
+    pub(crate) fn drop_page<M: GuestMemory>(&mut self, number: u64, memory: &mut M) {
+        if let Some(page) = self.place(number).and_then(|place| self.page(place)) {
+            self.drop_run(page.head, memory);
+        }
+    }
+
+    /// Unpins a run.
+    fn drop_run<M: GuestMemory>(&mut self, head: u32, memory: &mut M) {
+        let Some(&Page { number, run, .. }) = self.page(head) else {
+            return;
+        };
+        self.unlink(head);
+        for number in (number..).take(run as usize) {
+            self.remove(number);
+        }
+        memory.unpin(number, run as usize);
+    }
+
+    /// Takes a page out of its bucket.
+    fn remove(&mut self, number: u64) {
+        let bucket = self.bucket(number);
+        let mut before = NONE;
+        let mut place = self.buckets.get(bucket).copied().unwrap_or(NONE);
+        while let Some(&page) = self.page(place) {
+            if page.number != number {
+                before = place;
+                place = page.next;
+                continue;
+            }
+            match self.page_mut(before) {
+                Some(before) => before.next = page.next,
+                None => self.buckets[bucket] = page.next,
+            }
+            let free = core::mem::replace(&mut self.free, place);
+            if let Some(page) = self.page_mut(place) {
+                page.next = free;
+            }
+            self.len -= 1;
+            return;
+        }
+    }
+
+    /// Unpins all pages. No program may be using them.
+    pub(crate) fn clear<M: GuestMemory>(&mut self, memory: &mut M) {
+        while self.page(self.oldest).is_some() {
+            self.drop_run(self.oldest, memory);
+        }
+    }
+
+    /// Whether the present program uses a run that has a page of those from number `first` to number
+    /// `last`.
+    pub(crate) fn uses_any(&self, first: u64, last: u64) -> bool {
+        let newer = |page: &&Page| self.page(page.newer);
+        core::iter::successors(self.page(self.oldest), newer)
+            .any(|page| page.program == self.program && page.has_any(first, last))
+    }
+
+    /// Unpins the runs that have a page of those from number `first` to number `last`, but for those
+    /// that the present program uses.
+    pub(crate) fn drop_range<M: GuestMemory>(&mut self, first: u64, last: u64, memory: &mut M) {
+        let mut head = self.oldest;
+        while let Some(&page) = self.page(head) {
+            if page.program != self.program && page.has_any(first, last) {
+                self.drop_run(head, memory);
+            }
+            head = page.newer;
+        }
+    }
+}

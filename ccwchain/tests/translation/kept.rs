@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Pages that stay pinned when a program is over.
+
+use ccwchain::{
+    ccw::{
+        Ccw,
+        Flags,
+        Format, //
+    },
+    translator::Sizes, //
+};
+use iommu_type1_stub::Access;
+
+use crate::machine::{
+    ccw,
+    orb1,
+    Machine, //
+};
+
+const READ: u8 = 0x02;
+const WRITE: u8 = 0x01;
+
+/// A guest with pages from 0x10 to 0x2f, whose pages do not change, and a translator that keeps so
+/// many of them.
+fn machine(kept: usize) -> Machine {
+    let sizes = Sizes {
+        kept,
+        ..Sizes::DEFAULT
+    };
+    let mut machine = Machine::with_sizes(sizes, Sizes::DEFAULT_ARENA);
+    machine.map(0x10000, 0x20000, Access::Write);
+    machine.guest.epoch = Some(1);
+    machine
+}
+
+/// A program that moves data to or from a byte of each of these pages.
+fn program(pages: &[(u8, u32)]) -> Vec<Ccw> {
+    let last = pages.len() - 1;
+    let ccws = pages.iter().enumerate().map(|(number, (command, page))| {
+        let flags = if number < last {
+            Flags::CC
+        } else {
+            Flags::empty()
+        };
+        ccw(*command, flags, 1, page << 12)
+    });
+    ccws.collect()
+}
+
+/// Runs such a program to its end. Returns how many calls pinned its pages.
+fn run(machine: &mut Machine, pages: &[(u8, u32)]) -> usize {
+    let program = program(pages);
+    let host = machine.translate1(&program);
+    for (number, guest) in (0..).zip(&program) {
+        let ccw = machine.host_ccw(&host, number);
+        let blocks = machine.guest_blocks(&host, &ccw);
+        assert_eq!(blocks, Some(vec![u64::from(guest.address)]));
+    }
+    let calls = machine.translator.stats().pin_calls;
+    machine.release();
+    assert_eq!(machine.guest.iommu.pins(), machine.translator.kept());
+    calls
+}
+
+fn reads(pages: &[u32]) -> Vec<(u8, u32)> {
+    pages.iter().map(|page| (READ, *page)).collect()
+}
+
+#[test]
+fn pages_are_found_again_without_a_call() {
+    let mut machine = machine(8);
+    assert_eq!(run(&mut machine, &reads(&[0x20, 0x21, 0x28])), 2);
+    assert_eq!(machine.translator.kept(), 3);
+    assert_eq!(run(&mut machine, &reads(&[0x28, 0x20, 0x21])), 0);
+    assert_eq!(run(&mut machine, &reads(&[0x21])), 0);
+    assert_eq!(run(&mut machine, &reads(&[0x20, 0x21, 0x22])), 1);
+    assert_eq!(machine.translator.kept(), 4);
+}
+
+#[test]
+fn none_is_kept_unless_it_is_wanted_and_the_guest_can_tell_of_changes() {
+    for (kept, epoch) in [(0, Some(1)), (8, None)] {
+        let mut machine = machine(kept);
+        machine.guest.epoch = epoch;
+        for _ in 0..2 {
+            assert_eq!(run(&mut machine, &reads(&[0x20, 0x28])), 2);
+            assert_eq!(machine.translator.kept(), 0);
+        }
+    }
+}
+
+#[test]
+fn pages_are_pinned_anew_when_they_may_have_changed() {
+    let mut machine = machine(8);
+    run(&mut machine, &reads(&[0x20, 0x28]));
+    machine.guest.epoch = Some(2);
+    assert_eq!(run(&mut machine, &reads(&[0x20])), 1);
+    assert_eq!(machine.translator.kept(), 1);
+    machine.guest.epoch = None;
+    assert_eq!(run(&mut machine, &reads(&[0x20])), 1);
+    assert_eq!(machine.translator.kept(), 0);
+}
+
+#[test]
+fn a_change_during_the_translation_has_all_pages_pinned_on_demand() {
+    for after in 0..2 {
+        let mut machine = machine(8);
+        run(&mut machine, &reads(&[0x20]));
+        machine.guest.changes_after = Some(after);
+        assert_eq!(run(&mut machine, &reads(&[0x20, 0x24, 0x28])), 2 + 3);
+        assert_eq!(machine.translator.kept(), 0);
+        assert_eq!(run(&mut machine, &reads(&[0x20])), 1);
+        assert_eq!(machine.translator.kept(), 1);
+    }
+}
+
+#[test]
+fn what_was_used_the_longest_time_ago_goes_first() {
+    let mut machine = machine(4);
+    for page in [0x20, 0x22, 0x24, 0x26] {
+        assert_eq!(run(&mut machine, &reads(&[page])), 1);
+    }
+    assert_eq!(run(&mut machine, &reads(&[0x20])), 0);
+    assert_eq!(run(&mut machine, &reads(&[0x28])), 1);
+    assert_eq!(machine.translator.kept(), 4);
+    assert_eq!(run(&mut machine, &reads(&[0x20, 0x24, 0x26, 0x28])), 0);
+    assert_eq!(run(&mut machine, &reads(&[0x22])), 1);
+}
+
+#[test]
+fn what_the_program_uses_does_not_go() {
+    let mut machine = machine(4);
+    run(&mut machine, &reads(&[0x20, 0x22]));
+    // Two are kept already, two find room, and two do not.
+    let pages = reads(&[0x20, 0x22, 0x24, 0x26, 0x28, 0x2a]);
+    assert_eq!(run(&mut machine, &pages), 4);
+    assert_eq!(machine.translator.kept(), 4);
+    assert_eq!(run(&mut machine, &pages), 2);
+    // A run that is longer than all the room there is.
+    let pages = reads(&[0x11, 0x12, 0x13, 0x14, 0x15]);
+    assert_eq!(run(&mut machine, &pages), 1);
+    assert_eq!(machine.translator.kept(), 4);
+    assert_eq!(run(&mut machine, &reads(&[0x20, 0x26])), 0);
+}
+
+#[test]
+fn a_page_that_was_kept_to_be_fetched_is_pinned_anew_to_be_stored_into() {
+    let mut machine = machine(8);
+    assert_eq!(
+        run(&mut machine, &[(WRITE, 0x20), (WRITE, 0x21), (WRITE, 0x28)]),
+        2
+    );
+    // With it, the other page of its run goes.
+    assert_eq!(
+        run(&mut machine, &[(WRITE, 0x20), (READ, 0x21), (WRITE, 0x28)]),
+        2
+    );
+    assert_eq!(
+        run(&mut machine, &[(WRITE, 0x21), (READ, 0x21), (WRITE, 0x20)]),
+        0
+    );
+    assert_eq!(machine.translator.kept(), 3);
+}
+
+#[test]
+fn unmapping_drops_the_kept_pages_and_those_that_were_pinned_with_them() {
+    let mut machine = machine(8);
+    run(&mut machine, &reads(&[0x20, 0x21, 0x28, 0x2a]));
+    assert!(!machine.translator.has_pinned(0, u64::MAX));
+    machine
+        .translator
+        .drop_kept(0x21fff, 0x7000, &mut machine.guest);
+    assert_eq!(machine.translator.kept(), 1);
+    assert_eq!(machine.guest.iommu.pins(), 1);
+    assert_eq!(run(&mut machine, &reads(&[0x2a])), 0);
+    machine
+        .translator
+        .drop_kept(0, u64::MAX, &mut machine.guest);
+    assert_eq!(machine.guest.iommu.pins(), 0);
+}
+
+#[test]
+fn what_can_only_go_with_pages_of_the_program_counts_as_pinned_for_it() {
+    let mut machine = machine(8);
+    run(&mut machine, &reads(&[0x20, 0x21, 0x28]));
+    machine.program(Format::One, 0x10000, &program(&reads(&[0x20])));
+    machine.translate(&orb1(0x10000)).unwrap();
+    for (page, is_pinned) in [(0x20, true), (0x21, true), (0x28, false)] {
+        assert_eq!(
+            machine.translator.has_pinned(page << 12, 1),
+            is_pinned,
+            "{page:x}"
+        );
+    }
+    machine
+        .translator
+        .drop_kept(0, u64::MAX, &mut machine.guest);
+    assert_eq!(machine.translator.kept(), 2);
+    machine.release();
+    assert!(!machine.translator.has_pinned(0x20000, 1));
+}
+
+#[test]
+fn kept_pages_go_when_the_host_is_short_of_pins() {
+    let mut machine = machine(8);
+    machine.guest.iommu.set_limit(4);
+    run(&mut machine, &reads(&[0x20, 0x22, 0x24]));
+    assert_eq!(run(&mut machine, &reads(&[0x26, 0x28])), 3);
+    assert_eq!(machine.translator.kept(), 2);
+    let program = program(&reads(&[0x20, 0x22, 0x24, 0x26, 0x28]));
+    machine.program(Format::One, 0x10000, &program);
+    assert!(machine.translate(&orb1(0x10000)).is_err());
+    assert_eq!(machine.guest.iommu.pins(), machine.translator.kept());
+    run(&mut machine, &reads(&[0x20, 0x22, 0x24, 0x2a]));
+}
+
+#[test]
+fn whatever_programs_come_what_is_kept_is_what_is_pinned() {
+    let mut machine = machine(7);
+    let mut random = 1_u32;
+    let mut next = |limit: u32| {
+        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (random >> 16) % limit
+    };
+    for _ in 0..3000 {
+        match next(10) {
+            0 => machine.guest.epoch = [None, Some(1), Some(2)][next(3) as usize],
+            1 => machine.guest.changes_after = Some(next(3) as usize),
+            2 => {
+                let (first, pages) = (u64::from(0x18 + next(24)), u64::from(next(5)));
+                let (address, len) = (first << 12, pages << 12);
+                machine
+                    .translator
+                    .drop_kept(address, len, &mut machine.guest);
+            }
+            _ => {
+                let length = 1 + next(9);
+                let page = |_| ([READ, WRITE][next(2) as usize], 0x18 + next(24));
+                let pages: Vec<_> = (0..length).map(page).collect();
+                run(&mut machine, &pages);
+            }
+        }
+        assert!(machine.translator.kept() <= 7);
+        assert_eq!(machine.guest.iommu.pins(), machine.translator.kept());
+    }
+    machine
+        .translator
+        .drop_kept(0, u64::MAX, &mut machine.guest);
+    assert_eq!(machine.guest.iommu.pins(), 0);
+}
