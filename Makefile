@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # For people.  The kernel's make reads Kbuild.
 
-.PHONY: help demo demo-qemu demo-dasd test conformance scenario bench fuzz coverage cost mutations module install clean
+.PHONY: help demo demo-qemu demo-dasd test conformance scenario bench bench-profile fuzz coverage cost mutations module install clean
 
 help:
 	@echo 'make demo      build all that is needed, boot an s390x Linux in QEMU and run channel'
@@ -20,6 +20,8 @@ help:
 	@echo '               one scenario, BACKEND=container or iommufd one back end;'
 	@echo '               EMULATOR=hercules: what is promised for disks and tapes'
 	@echo 'make bench     instructions per I/O, of the C driver and of ours'
+	@echo 'make bench-profile  where these instructions go: by function, and how often what is'
+	@echo '               dear is called'
 	@echo 'make fuzz      TARGET=translate SECONDS=60: fuzz a target of tests/fuzz for so long'
 	@echo 'make coverage  line coverage of ccwchain, and the lines that no test comes to'
 	@echo 'make cost      instructions per CCW and IDAW (needs valgrind)'
@@ -54,6 +56,9 @@ scenario:
 
 bench:
 	@scripts/bench
+
+bench-profile:
+	@scripts/bench profile
 
 fuzz:
 	@scripts/fuzz run $(TARGET) $(SECONDS)

@@ -15,9 +15,8 @@ import pathlib
 import subprocess
 import sys
 
-from table import BACKENDS, SHAPES
+from table import BACKENDS, NAMES, SHAPES
 
-DRIVERS = ("c", "rust")
 
 # Where an instruction is, by the module of its function; all others are the kernel's.
 PARTS = {
@@ -116,7 +115,7 @@ def main():
     out.mkdir(parents=True, exist_ok=True)
     number = 0
     rows = []
-    for driver in DRIVERS:
+    for driver in NAMES:
         symbols = Symbols(share / f"{driver}.kallsyms")
         for backend in BACKENDS:
             for shape in SHAPES:
@@ -127,7 +126,7 @@ def main():
     heads = "".join(f"{head:>12}" for head in (*PART_NAMES, *COUNTS))
     print(f"{'an I/O':22}{heads}")
     for shape, backend, driver, (instructions, counts) in sorted(rows):
-        line = f"{shape} {backend:10}{'ours' if driver == 'rust' else 'C':9}"
+        line = f"{shape} {backend:10}{NAMES[driver]:9}"
         line += "".join(f"{value:12,.0f}" for value in instructions)
         line += "".join(f"{value:12,.1f}" for value in counts)
         print(line)

@@ -3,7 +3,7 @@
 
 usage: table.py TIMES JSON
 
-TIMES is a folder with {c,rust}-{container,iommufd}.times: a line for each shape with
+TIMES is a folder with {c,rust,kept}-{container,iommufd}.times: a line for each shape with
 its median, least and greatest number of instructions.  Prints a table, and writes the
 same to JSON.
 """
@@ -25,6 +25,9 @@ SHAPES = {
 }
 BACKENDS = ("container", "iommufd")
 
+# What was measured, in this order: the C driver, ours, and ours with kept pins.
+NAMES = {"c": "C", "rust": "ours", "kept": "kept"}
+
 
 def read(path):
     """The medians of a run by shape."""
@@ -35,18 +38,13 @@ def read(path):
 def main():
     folder, out = map(pathlib.Path, sys.argv[1:])
     times = {
-        f"{driver}-{backend}": read(folder / f"{driver}-{backend}.times")
-        for driver in ("c", "rust")
-        for backend in BACKENDS
+        f"{name}-{backend}": read(folder / f"{name}-{backend}.times") for name in NAMES for backend in BACKENDS
     }
-    head = "instructions per I/O"
-    print(f"{head:42}" + "".join(f"{'C ' + backend:>14}{'ours':>10}{'ratio':>7}" for backend in BACKENDS))
-    for shape, what in SHAPES.items():
-        line = f"{shape}  {what:39}"
-        for backend in BACKENDS:
-            c, ours = times[f"c-{backend}"][shape], times[f"rust-{backend}"][shape]
-            line += f"{c:14,}{ours:10,}{ours / c:7.2f}"
-        print(line)
+    for backend in BACKENDS:
+        print(f"\n{f'instructions per I/O, {backend}':42}{'C':>11}{'ours':>11}{'ratio':>7}{'kept':>11}{'ratio':>7}")
+        for shape, what in SHAPES.items():
+            c, ours, kept = (times[f"{name}-{backend}"][shape] for name in NAMES)
+            print(f"{shape}  {what:39}{c:11,}{ours:11,}{ours / c:7.2f}{kept:11,}{kept / c:7.2f}")
     out.write_text(json.dumps({"shapes": SHAPES, "instructions": times}, indent=1) + "\n", encoding="utf-8")
 
 

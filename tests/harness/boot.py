@@ -184,6 +184,8 @@ def main():
     parser.add_argument("--share", required=True, type=pathlib.Path, help="folder that L1 mounts at /share")
     parser.add_argument("--log", required=True, help="where the console goes")
     parser.add_argument("--seconds", type=int, default=60, help="time limit")
+    parser.add_argument("--cpus", type=int, default=2, help="QEMU: how many processors there are")
+    parser.add_argument("--rngs", type=int, default=0, help="QEMU: how many virtio-rng there are beyond the usual ones")
     parser.add_argument("--icount", action="store_true", help="QEMU: the clock goes by one nanosecond an instruction")
     parser.add_argument("--plugin", help="QEMU: a plugin and its arguments")
     parser.add_argument("--silence", type=int, help="time limit between two lines of the console")

@@ -44,7 +44,8 @@ def command(args, sockets):
         "qemu-system-s390x",
         # More memory than 31 bits can address, so that a page above that is pinned as a rule.
         *("-M", "s390-ccw-virtio", "-accel", "tcg", "-m", "3G"),
-        *(("-smp", "1", "-icount", "shift=0,sleep=off") if args.icount else ("-smp", "2")),
+        *("-smp", str(args.cpus)),
+        *(("-icount", "shift=0,sleep=off") if args.icount else ()),
         *(("-plugin", args.plugin) if args.plugin else ()),
         *("-nodefaults", "-display", "none", "-no-reboot", "-action", "panic=exit-failure"),
         *("-kernel", args.kernel, "-initrd", args.initrd),
@@ -59,6 +60,14 @@ def command(args, sockets):
         # To be unplugged, and plugged again with the same source.
         *("-object", "rng-builtin,id=spare-source"),
         *("-device", "virtio-rng-ccw,id=spare,rng=spare-source,devno=fe.0.0043"),
+        *further_rngs(args.rngs),
         *("-chardev", f"socket,id=t,path={sockets}/3270,server=on,wait=off,tn3270=on"),
         *("-device", "x-terminal3270,id=terminal,chardev=t,devno=fe.0.000a"),
     ]
+
+
+def further_rngs(count):
+    """More virtio-rng, from device number 0044 on."""
+    for number in range(0x44, 0x44 + count):
+        yield from ("-object", f"rng-builtin,id=source-{number:x}")
+        yield from ("-device", f"virtio-rng-ccw,id=rng-{number:x},rng=source-{number:x},devno=fe.0.{number:04x}")

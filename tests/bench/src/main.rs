@@ -40,6 +40,7 @@ use ccwchain::{
     },
 };
 
+mod many;
 mod profile;
 mod shapes;
 
@@ -122,18 +123,9 @@ fn times(channel: &mut Channel, text: &str, rounds: usize) -> Result<Vec<u128>> 
     Ok(times)
 }
 
-fn main() -> Result {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [backend, device, rounds] = arguments.as_slice() else {
-        return Err("usage: bench container|iommufd SUBCHANNEL ROUNDS".into());
-    };
-    let backend = match backend.as_str() {
-        "container" => Backend::Container,
-        "iommufd" => Backend::Iommufd,
-        other => return Err(format!("no back end {other}").into()),
-    };
-    let rounds: usize = rounds.parse()?;
-    let mut channel = Channel::open(device, backend)?;
+/// Measures each shape on one device.
+fn one(backend: &str, device: &str, rounds: usize) -> Result {
+    let mut channel = Channel::open(device, back_end(backend)?)?;
     sys::run_first()?;
     for (shape, text) in shapes::all() {
         let times =
@@ -144,4 +136,27 @@ fn main() -> Result {
         println!("{shape} {median} {first} {last}");
     }
     Ok(())
+}
+
+fn back_end(word: &str) -> Result<Backend> {
+    match word {
+        "container" => Ok(Backend::Container),
+        "iommufd" => Ok(Backend::Iommufd),
+        other => Err(format!("no back end {other}").into()),
+    }
+}
+
+fn main() -> Result {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["many", what, rounds, devices @ ..] => many::all(what, rounds, devices),
+        ["worker", what, rounds, device, cpu] => {
+            many::worker(what, rounds.parse()?, device, cpu.parse()?)
+        }
+        [backend, device, rounds] => one(backend, device, rounds.parse()?),
+        _ => Err("usage: bench container|iommufd SUBCHANNEL ROUNDS\n       \
+                  bench many container|iommufd|machine ROUNDS SUBCHANNEL..."
+            .into()),
+    }
 }
