@@ -225,10 +225,10 @@ impl<S: Storage> KeptPages<S> {
         for (number, frame) in (first..).zip(frames) {
             let place = self.free;
             let bucket = self.bucket(number);
-            let Some(next) = self.buckets.get(bucket).copied() else {
-                return false;
-            };
-            let Some(page) = self.pages.get_mut(place as usize) else {
+            let (Some(bucket), Some(page)) = (
+                self.buckets.get_mut(bucket),
+                self.pages.get_mut(place as usize),
+            ) else {
                 return false;
             };
             self.free = page.next;
@@ -236,12 +236,12 @@ impl<S: Storage> KeptPages<S> {
                 number,
                 frame: *frame,
                 access: Some(access),
-                next,
+                next: *bucket,
                 head,
                 run: frames.len() as u32,
                 ..Page::default()
             };
-            self.buckets[bucket] = place;
+            *bucket = place;
             self.len += 1;
         }
         self.link(head);
@@ -296,9 +296,10 @@ impl<S: Storage> KeptPages<S> {
                 place = page.next;
                 continue;
             }
-            match self.page_mut(before) {
-                Some(before) => before.next = page.next,
-                None => self.buckets[bucket] = page.next,
+            if let Some(before) = self.page_mut(before) {
+                before.next = page.next;
+            } else if let Some(bucket) = self.buckets.get_mut(bucket) {
+                *bucket = page.next;
             }
             let free = core::mem::replace(&mut self.free, place);
             if let Some(page) = self.page_mut(place) {

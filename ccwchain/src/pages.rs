@@ -313,7 +313,9 @@ impl<S: Storage> Pages<S> {
         let scratch = self.scratch.get_mut(..self.len).unwrap_or_default();
         sort_by_key(pages, scratch, |page| page.number);
         for (place, page) in (0..).zip(pages) {
-            self.places[page.wanted.0 as usize] = place;
+            if let Some(to) = self.places.get_mut(page.wanted.0 as usize) {
+                *to = place;
+            }
         }
     }
 
