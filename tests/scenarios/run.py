@@ -118,7 +118,7 @@ def main():
     parser.add_argument("--demo", type=pathlib.Path, metavar="CAST", help="the demo, recorded in that file")
     parser.add_argument("names", nargs="*")
     args = parser.parse_args()
-    args.silence, args.emulator, args.icount = None, "qemu", False
+    args.silence, args.emulator, args.icount, args.plugin, args.cpus, args.rngs = None, "qemu", False, None, 2, 0
     for name in args.names:
         if name not in ALL:
             sys.exit(f"error: there is no scenario {name!r}; there are: {' '.join(ALL)}")
