@@ -147,20 +147,19 @@ impl Ccw {
     #[inline]
     pub const fn parse(format: Format, bytes: [u8; 8]) -> Self {
         let word = u64::from_be_bytes(bytes);
-        let command = (word >> 56) as u8;
-        match format {
-            Format::Zero => Self {
-                command,
-                flags: Flags::from_bits((word >> 24) as u8),
-                count: word as u16,
-                address: (word >> 32) as u32 & Format::Zero.max_address(),
-            },
-            Format::One => Self {
-                command,
-                flags: Flags::from_bits((word >> 48) as u8),
-                count: (word >> 32) as u16,
-                address: word as u32,
-            },
+        // As it is in format 1.
+        let word = match format {
+            Format::Zero => {
+                let (flags, count) = (word >> 24 & 0xff, word & 0xffff);
+                word & 0xff << 56 | flags << 48 | count << 32 | (word >> 32 & 0x00ff_ffff)
+            }
+            Format::One => word,
+        };
+        Self {
+            command: (word >> 56) as u8,
+            flags: Flags::from_bits((word >> 48) as u8),
+            count: (word >> 32) as u16,
+            address: word as u32,
         }
     }
 
@@ -191,6 +190,12 @@ impl Ccw {
     #[inline]
     pub const fn chains(&self) -> bool {
         self.flags.intersects(Flags::CD.union(Flags::CC))
+    }
+
+    /// Whether commands are chained, which is so only if data is not.
+    #[inline]
+    pub const fn chains_commands(&self) -> bool {
+        self.flags.contains(Flags::CC) && !self.flags.contains(Flags::CD)
     }
 
     /// Whether the address is the one of a list, not of data.

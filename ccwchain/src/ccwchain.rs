@@ -13,7 +13,6 @@
 #![cfg_attr(not(CONFIG_RUST), no_std)]
 #![forbid(unsafe_code)]
 
-mod data;
 mod fetch;
 mod flags;
 mod image;
@@ -23,8 +22,10 @@ mod layout;
 mod pages;
 mod reader;
 mod sort;
+mod straight;
 mod walk;
 mod ways;
+mod writer;
 
 pub mod ccw;
 pub mod error;

@@ -57,6 +57,7 @@ impl<E> From<Bound> for Error<E> {
 }
 
 /// Whether memory could be had. What the guest is at fault for is left for its program to meet.
+#[inline]
 pub(crate) fn available<E>(result: Result<(), MemoryError<E>>) -> Result<bool, Error<E>> {
     match result {
         Ok(()) => Ok(true),

@@ -85,17 +85,30 @@ impl Rules {
         }
     }
 
+    /// The format of the CCWs.
+    #[inline]
+    pub(crate) fn format(&self) -> Format {
+        self.format
+    }
+
+    /// The same with that format.
+    #[inline]
+    pub(crate) fn with(&self, format: Format) -> Self {
+        Self { format, ..*self }
+    }
+
     /// Fetches the CCW at `address` and judges it.
     #[inline(always)]
     pub(crate) fn fetch<M: GuestMemory>(
         &self,
         address: u32,
-        memory: &mut Reader<'_, M>,
+        ccws: &mut Reader<'_>,
+        memory: &mut M,
     ) -> Result<Fetched, Error<M::Error>> {
         if address % ccw::SIZE != 0 || address > self.format.max_address() {
             return Ok(Fetched::default());
         }
-        let Some(bytes) = memory.word(address.into())? else {
+        let Some(bytes) = ccws.word(address.into(), memory)? else {
             return Ok(Fetched::default());
         };
         let ccw = Ccw::parse(self.format, bytes);
@@ -108,7 +121,7 @@ impl Rules {
 
     /// What becomes of a CCW, by what it says itself: a program check only if the channel would not
     /// take it in any way.
-    #[inline]
+    #[inline(always)]
     fn judge(&self, ccw: &Ccw) -> Step {
         let format1 = self.format == Format::One;
         // These codes are neither transfers nor invalid, in any format.

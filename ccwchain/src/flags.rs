@@ -19,48 +19,57 @@ macro_rules! flags {
             $($(#[$doc])* pub const $const: Self = Self($value);)*
 
             /// The set without any bit.
+            #[inline]
             pub const fn empty() -> Self {
                 Self(0)
             }
 
             /// The set of the bits that are one in `bits`.
+            #[inline]
             pub const fn from_bits(bits: $int) -> Self {
                 Self(bits)
             }
 
             /// The bits as they stand in the field.
+            #[inline]
             pub const fn bits(self) -> $int {
                 self.0
             }
 
             /// Whether no bit is in the set.
+            #[inline]
             pub const fn is_empty(self) -> bool {
                 self.0 == 0
             }
 
             /// Whether all bits of `other` are in the set.
+            #[inline]
             pub const fn contains(self, other: Self) -> bool {
                 self.0 & other.0 == other.0
             }
 
             /// Whether a bit of `other` is in the set.
+            #[inline]
             pub const fn intersects(self, other: Self) -> bool {
                 !self.intersection(other).is_empty()
             }
 
             /// The bits that are in one of the two sets.
+            #[inline]
             #[must_use]
             pub const fn union(self, other: Self) -> Self {
                 Self(self.0 | other.0)
             }
 
             /// The bits that are in both sets.
+            #[inline]
             #[must_use]
             pub const fn intersection(self, other: Self) -> Self {
                 Self(self.0 & other.0)
             }
 
             /// The bits of this set that are not in `other`.
+            #[inline]
             #[must_use]
             pub const fn difference(self, other: Self) -> Self {
                 Self(self.0 & !other.0)

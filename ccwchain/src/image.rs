@@ -9,9 +9,9 @@
 //! lists              IDAWs of format 2, and MIDAWs
 //! ```
 //!
-//! A CCW of the host's can only be made of addresses that point into this image or into pages that
-//! are pinned for the program, and of [`FAULT`]: there is no other way to make an [`ArenaAddress`],
-//! a [`PinnedBlock`] or a [`Target`].
+//! The channel can get no address but those that point into this image or into pages that are pinned
+//! for the program, and [`FAULT`]: there is no other way to make an [`ArenaAddress`] or a
+//! [`PinnedBlock`].
 
 use core::ops::Range;
 
@@ -24,19 +24,17 @@ use crate::{
     },
     error::Bound,
     idaw,
+    layout::GUARDS,
     memory::{
         Arena,
         PAGE_SIZE, //
     },
-    midaw::{
-        self,
-        Midaw, //
-    },
+    midaw,
     pages::PinnedBlock, //
 };
 
-/// The size of an IDAW of format 2.
-const IDAW: usize = 8;
+/// The size of an address in a list, and of an IDAW of format 2.
+const WORD: usize = 8;
 
 /// What a list of IDAWs must not cross: an address that is a multiple of this.
 const IDAW_LIST_BOUNDARY: usize = 2048;
@@ -60,17 +58,10 @@ const PROGRAM_CHECK: [u8; 8] = Ccw {
 /// the last byte of a block. So no channel takes it for storage, and no device reaches anything by it.
 const FAULT: u64 = 0xffff_ffff_ffff_f001;
 
-/// A MIDAW that gives a program check if the channel gets there, for its address and its count.
-const FAULT_MIDAW: Midaw = Midaw {
-    flags: midaw::Flags::LAST,
-    count: u16::MAX,
-    address: FAULT,
-};
-
 const SINK_PAGE: Range<usize> = 0..PAGE_SIZE as usize;
 
 /// As many IDAWs as 65535 bytes need in blocks of 2 KiB.
-const SINK_LIST: Range<usize> = SINK_PAGE.end..SINK_PAGE.end + idaw::MAX * IDAW;
+const SINK_LIST: Range<usize> = SINK_PAGE.end..SINK_PAGE.end + idaw::MAX * WORD;
 
 const SLOTS: usize = SINK_LIST.end;
 
@@ -90,15 +81,6 @@ impl ArenaAddress {
     }
 }
 
-/// What a MIDAW names.
-#[derive(Clone, Copy)]
-pub(crate) enum Target {
-    /// Data of the guest's.
-    Block(PinnedBlock),
-    /// The sink page, at the same offset as in the guest's page: data is skipped.
-    Sink,
-}
-
 /// The list of a host's CCW.
 #[derive(Clone, Copy)]
 pub(crate) enum List {
@@ -106,6 +88,44 @@ pub(crate) enum List {
     Idaws(ArenaAddress),
     /// It is one of MIDAWs.
     Midaws(ArenaAddress),
+}
+
+/// Where in a list the address of a block stands.
+///
+/// # Invariants
+///
+/// Only [`Places`] makes one that is used, and it lies in its list.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Place(u32);
+
+impl Place {
+    /// Writes the address of the block, or a fault if it is not there.
+    #[inline]
+    pub(crate) fn fill<A: Arena>(self, block: Option<PinnedBlock>, arena: &mut A) {
+        let address = block.map_or(FAULT, PinnedBlock::address);
+        arena.write(self.0 as usize, address.to_be_bytes());
+    }
+}
+
+/// The places of a list, from the first to the last.
+pub(crate) struct Places {
+    at: usize,
+    end: usize,
+    step: usize,
+}
+
+impl Iterator for Places {
+    type Item = Place;
+
+    #[inline]
+    fn next(&mut self) -> Option<Place> {
+        if self.at >= self.end {
+            return None;
+        }
+        let place = Place(self.at as u32);
+        self.at += self.step;
+        Some(place)
+    }
 }
 
 /// A CCW of the host's program that is no command.
@@ -137,6 +157,13 @@ pub(crate) struct Slots {
 }
 
 impl Slots {
+    /// Those of any program in an arena.
+    pub(crate) fn of<A: Arena>(arena: &A) -> Self {
+        Self {
+            first: arena.address() + SLOTS as u32,
+        }
+    }
+
     /// The number of the slot at an absolute address, which may be beyond the last.
     #[inline]
     pub(crate) fn at(self, address: u32) -> Option<u32> {
@@ -145,85 +172,73 @@ impl Slots {
     }
 }
 
-/// How much of what is in a program; the slots of no CCW and the sink list do not count.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Written {
-    /// IDAWs.
-    pub(crate) idaws: usize,
-    /// MIDAWs.
-    pub(crate) midaws: usize,
-    /// Lists that end in a fault.
-    pub(crate) faults: usize,
-}
-
 /// The host's program while it is written.
 pub(crate) struct Image<'a, A> {
     arena: &'a mut A,
-    slots: Range<usize>,
+    base: u32,
+    slots: u32,
     /// Where there is room for lists.
     free: Range<usize>,
     /// Where the sink list ends so far.
     sink_end: usize,
-    written: Written,
+    has_midaws: bool,
 }
 
 impl<'a, A: Arena> Image<'a, A> {
-    /// Begins a program of that many slots. Those from `guard` on give a program check; the others
-    /// are to be put.
-    pub(crate) fn new(arena: &'a mut A, slots: u32, guard: u32) -> Result<Self, Bound> {
+    /// Begins a program of that many slots. All up to the last that is used are to be put.
+    #[inline]
+    pub(crate) fn new(arena: &'a mut A, slots: u32) -> Result<Self, Bound> {
         let base = arena.address();
-        let below_2_gib = (1_u64 << 31).checked_sub(u64::from(base));
-        let size = match below_2_gib {
-            Some(rest) if u64::from(base) % PAGE_SIZE == 0 => arena.size().min(rest as usize),
-            _ => 0,
+        let below_2_gib = (1_u64 << 31).saturating_sub(u64::from(base));
+        let size = if u64::from(base) % PAGE_SIZE == 0 {
+            arena.size().min(below_2_gib as usize)
+        } else {
+            0
         };
-        let slots = SLOTS..SLOTS + (slots * ccw::SIZE) as usize;
-        if slots.end > size {
+        let lists = SLOTS + (slots * ccw::SIZE) as usize;
+        if lists > size {
             return Err(Bound::Arena);
-        }
-        let guards = slots.start + (guard * ccw::SIZE) as usize..slots.end;
-        for slot in guards.step_by(ccw::SIZE as usize) {
-            arena.write(slot, PROGRAM_CHECK);
         }
         Ok(Self {
             arena,
-            free: slots.end..size,
-            sink_end: SINK_LIST.start,
+            base,
             slots,
-            written: Written::default(),
+            free: lists..size,
+            sink_end: SINK_LIST.start,
+            has_midaws: false,
         })
     }
 
     /// The absolute address of what is at an offset that is known to be in the arena.
     #[inline]
     fn address(&self, offset: usize) -> ArenaAddress {
-        ArenaAddress(self.arena.address() + offset as u32)
+        ArenaAddress(self.base + offset as u32)
     }
 
-    /// Where the slots are.
-    pub(crate) fn slots(&self) -> Slots {
-        Slots {
-            first: self.address(self.slots.start).0,
-        }
+    /// The number of slots.
+    #[inline]
+    pub(crate) fn slots(&self) -> u32 {
+        self.slots
     }
 
-    /// What was written so far.
-    pub(crate) fn written(&self) -> Written {
-        self.written
+    /// Whether there are MIDAWs.
+    #[inline]
+    pub(crate) fn has_midaws(&self) -> bool {
+        self.has_midaws
     }
 
     /// The address of a slot; for one that is beyond the last, that of the last.
+    #[inline]
     pub(crate) fn slot(&self, slot: u32) -> ArenaAddress {
-        let offset = self.slots.start + (slot * ccw::SIZE) as usize;
-        let last = self.slots.end - ccw::SIZE as usize;
-        self.address(offset.min(last))
+        self.address(SLOTS + (slot.min(self.slots - 1) * ccw::SIZE) as usize)
     }
 
     /// The list for a command that moves no data but has a count: enough for a channel that uses
     /// blocks of 2 KiB, from the first byte of one on, in either direction.
+    #[inline]
     pub(crate) fn sink_list(&mut self, count: u16) -> List {
         let idaws = 1 + usize::from(count.saturating_sub(1)).div_ceil(2048);
-        let end = SINK_LIST.start + idaws * IDAW;
+        let end = SINK_LIST.start + idaws * WORD;
         if self.sink_end < end {
             self.extend_sink_list(end);
         }
@@ -232,10 +247,10 @@ impl<'a, A: Arena> Image<'a, A> {
 
     #[cold]
     fn extend_sink_list(&mut self, end: usize) {
-        let sink = u64::from(self.arena.address());
         while self.sink_end < end {
-            self.arena.write(self.sink_end, sink.to_be_bytes());
-            self.sink_end += IDAW;
+            self.arena
+                .write(self.sink_end, u64::from(self.base).to_be_bytes());
+            self.sink_end += WORD;
         }
     }
 
@@ -256,113 +271,112 @@ impl<'a, A: Arena> Image<'a, A> {
     }
 
     /// Writes a CCW into a slot.
-    pub(crate) fn put(&mut self, slot: u32, ccw: &HostCcw) {
+    #[inline]
+    pub(crate) fn put(&mut self, slot: u32, ccw: HostCcw) {
         self.put_bytes(slot, ccw.to_bytes());
+    }
+
+    /// Writes guards into the slots from this one on.
+    #[inline]
+    pub(crate) fn put_guards(&mut self, slot: u32) {
+        const ALL: [u8; 8 * GUARDS as usize] = {
+            let mut guards = [0; 8 * GUARDS as usize];
+            let mut at = 0;
+            while at < guards.len() {
+                guards[at] = PROGRAM_CHECK[at % 8];
+                at += 1;
+            }
+            guards
+        };
+        if slot + GUARDS <= self.slots {
+            self.arena.write(SLOTS + (slot * ccw::SIZE) as usize, ALL);
+        }
     }
 
     #[inline]
     fn put_bytes(&mut self, slot: u32, ccw: [u8; 8]) {
-        let offset = self.slots.start + (slot * ccw::SIZE) as usize;
-        if offset < self.slots.end {
-            self.arena.write(offset, ccw);
+        if slot < self.slots {
+            self.arena.write(SLOTS + (slot * ccw::SIZE) as usize, ccw);
         }
     }
 
-    /// Writes a list of `len` IDAWs at most. It ends behind the first of them that is none: a fault,
-    /// which stands behind all of them if there is one at the `end`.
+    /// Makes a list of one IDAW, which is still to be filled in.
     #[inline]
-    pub(crate) fn list_idaws(
-        &mut self,
-        len: usize,
-        idaws: impl Iterator<Item = Option<PinnedBlock>>,
-        end: bool,
-    ) -> Result<List, Bound> {
-        let size = (len + usize::from(end)) * IDAW;
-        let start = self.make_room(size, IDAW, IDAW_LIST_BOUNDARY)?;
-        let mut at = self.free.start;
-        let mut fault = end;
-        for idaw in idaws.take(len) {
-            let Some(block) = idaw else {
-                fault = true;
-                break;
-            };
-            self.arena.write(at, block.address().to_be_bytes());
-            at += IDAW;
+    pub(crate) fn idaw(&mut self) -> Result<(List, Place), Bound> {
+        let at = self.free.start;
+        let end = at + WORD;
+        if end > self.free.end {
+            return Err(Bound::Arena);
         }
-        if fault {
-            self.arena.write(at, FAULT.to_be_bytes());
-            self.written.faults += 1;
-            at += IDAW;
-        }
-        self.written.idaws += (at - self.free.start) / IDAW;
-        self.free.start = at;
-        Ok(List::Idaws(start))
+        self.free.start = end;
+        Ok((List::Idaws(self.address(at)), Place(at as u32)))
     }
 
-    /// Writes a list of `len` MIDAWs at most, in the same way.
-    pub(crate) fn list_midaws(
-        &mut self,
-        len: usize,
-        midaws: impl Iterator<Item = (Midaw, Option<Target>)>,
-        end: bool,
-    ) -> Result<List, Bound> {
-        let size = (len + usize::from(end)) * midaw::SIZE;
-        let start = self.make_room(size, midaw::SIZE, midaw::LIST_BOUNDARY)?;
-        let mut fault = end;
-        for (guest, target) in midaws.take(len) {
-            let Some(target) = target else {
-                fault = true;
-                break;
-            };
-            let midaw = Midaw {
-                address: self.target(target, guest.address),
-                ..guest
-            };
-            self.append(midaw.to_bytes());
-            self.written.midaws += 1;
-        }
-        if fault {
-            self.append(FAULT_MIDAW.to_bytes());
-            self.written.midaws += 1;
-            self.written.faults += 1;
-        }
-        Ok(List::Midaws(start))
-    }
-
-    /// Moves what is free to where a list of this size can stand, and returns its address.
+    /// Makes a list of `len` IDAWs, all of which are still to be filled in.
     #[inline]
+    pub(crate) fn idaws(&mut self, len: usize) -> Result<(List, Places), Bound> {
+        let size = len * WORD;
+        let at = self.make_room(size, WORD, IDAW_LIST_BOUNDARY)?;
+        let places = Places {
+            at,
+            end: at + size,
+            step: WORD,
+        };
+        Ok((List::Idaws(self.address(at)), places))
+    }
+
+    /// Makes a list of `len` MIDAWs, all of which are still to be put and filled in.
+    pub(crate) fn midaws(&mut self, len: usize) -> Result<(List, Places), Bound> {
+        let size = len * midaw::SIZE;
+        let at = self.make_room(size, midaw::SIZE, midaw::LIST_BOUNDARY)?;
+        let places = Places {
+            at: at + WORD,
+            end: at + size,
+            step: midaw::SIZE,
+        };
+        self.has_midaws = true;
+        Ok((List::Midaws(self.address(at)), places))
+    }
+
+    /// Puts a MIDAW, whose address goes to `place`.
+    pub(crate) fn put_midaw(&mut self, place: Place, flags: midaw::Flags, count: u16) {
+        let word = u64::from(flags.bits()) << 16 | u64::from(count);
+        self.arena
+            .write(place.0 as usize - WORD, word.to_be_bytes());
+    }
+
+    /// Puts the sink page into a place, for data that is skipped: at the same offset as the guest's.
+    pub(crate) fn put_sink(&mut self, place: Place, guest: u64) {
+        let address = u64::from(self.base) + guest % PAGE_SIZE;
+        self.arena.write(place.0 as usize, address.to_be_bytes());
+    }
+
+    /// Puts a block into a place.
+    #[inline]
+    pub(crate) fn put_block(&mut self, place: Place, block: PinnedBlock) {
+        place.fill(Some(block), self.arena);
+    }
+
+    /// Puts a fault into a place: behind it nothing is used.
+    pub(crate) fn put_fault(&mut self, place: Place) {
+        place.fill(None, self.arena);
+    }
+
+    /// Moves what is free to where a list of this size can stand, and returns where that is.
     fn make_room(
         &mut self,
         size: usize,
         alignment: usize,
         boundary: usize,
-    ) -> Result<ArenaAddress, Bound> {
-        // Slots and lists are of doublewords, so that there is always room for one.
-        let mut start = self.free.start;
-        if size > IDAW {
-            start = start.next_multiple_of(alignment);
-            if start % boundary + size > boundary {
-                start = start.next_multiple_of(boundary);
-            }
+    ) -> Result<usize, Bound> {
+        let mut start = self.free.start.next_multiple_of(alignment);
+        if start % boundary + size > boundary {
+            start = start.next_multiple_of(boundary);
         }
         if start + size > self.free.end {
             return Err(Bound::Arena);
         }
-        self.free.start = start;
-        Ok(self.address(start))
-    }
-
-    /// Writes a word of a list where there is room for it.
-    fn append<const N: usize>(&mut self, word: [u8; N]) {
-        self.arena.write(self.free.start, word);
-        self.free.start += N;
-    }
-
-    /// The absolute address of a target; `guest` is what the guest has for it.
-    fn target(&self, target: Target, guest: u64) -> u64 {
-        match target {
-            Target::Block(block) => block.address(),
-            Target::Sink => u64::from(self.arena.address()) + guest % PAGE_SIZE,
-        }
+        self.free.start = start + size;
+        Ok(start)
     }
 }

@@ -72,7 +72,9 @@ impl Irb {
     /// Replaces the subchannel-status word.
     #[inline]
     pub fn set_scsw(&mut self, scsw: Scsw) {
-        self.set_field(SCSW, &scsw.to_bytes());
+        for (word, at) in scsw.words().iter().zip((SCSW.start..).step_by(4)) {
+            self.set_field(at..at + 4, &word.to_be_bytes());
+        }
     }
 
     /// Adds `newer` to this block, as a subchannel does whose status nobody took meanwhile.
@@ -95,11 +97,6 @@ impl Irb {
     #[inline]
     pub fn erw(&self) -> u32 {
         u32::from_be_bytes(self.field(ERW))
-    }
-
-    #[inline]
-    fn set_erw(&mut self, erw: u32) {
-        self.set_field(ERW, &erw.to_be_bytes());
     }
 
     /// The sense bytes that came with the status, if any did.
@@ -132,20 +129,6 @@ impl Irb {
         }
     }
 
-    /// Replaces the failing-storage address; `None` makes it invalid and zero.
-    #[inline]
-    pub fn set_failing_storage_address(&mut self, address: Option<u64>) {
-        const BITS: u32 = erw::FAILING_STORAGE_VALID | erw::FAILING_STORAGE_64;
-        let erw = self.erw() & !BITS;
-        let (bits, words) = match address {
-            None => (0, 0),
-            Some(address) if address < 1 << 31 => (erw::FAILING_STORAGE_VALID, address << 32),
-            Some(address) => (BITS, address),
-        };
-        self.set_erw(erw | bits);
-        self.set_field(FAILING_STORAGE, &words.to_be_bytes());
-    }
-
     /// The address of the CCW that was current as well when an error was found, if it is valid.
     #[inline]
     pub fn secondary_ccw_address(&self) -> Option<u32> {
@@ -153,13 +136,27 @@ impl Irb {
             .then(|| u32::from_be_bytes(self.field(SECONDARY_CCW)))
     }
 
-    /// Replaces the secondary-CCW address; `None` makes it invalid and zero.
+    /// Replaces the failing-storage address and the secondary-CCW address; `None` makes one invalid and
+    /// zero.
     #[inline]
-    pub fn set_secondary_ccw_address(&mut self, address: Option<u32>) {
-        let erw = self.erw() & !erw::SECONDARY_CCW_VALID;
-        let bit = address.map_or(0, |_| erw::SECONDARY_CCW_VALID);
-        self.set_erw(erw | bit);
-        self.set_field(SECONDARY_CCW, &address.unwrap_or(0).to_be_bytes());
+    pub fn set_addresses(&mut self, failing_storage: Option<u64>, secondary_ccw: Option<u32>) {
+        const BITS: u32 =
+            erw::FAILING_STORAGE_VALID | erw::FAILING_STORAGE_64 | erw::SECONDARY_CCW_VALID;
+        let (mut bits, words) = match failing_storage {
+            None => (0, 0),
+            Some(address) if address < 1 << 31 => (erw::FAILING_STORAGE_VALID, address << 32),
+            Some(address) => (
+                erw::FAILING_STORAGE_VALID | erw::FAILING_STORAGE_64,
+                address,
+            ),
+        };
+        if secondary_ccw.is_some() {
+            bits |= erw::SECONDARY_CCW_VALID;
+        }
+        let erw = self.erw() & !BITS | bits;
+        self.set_field(ERW, &erw.to_be_bytes());
+        self.set_field(FAILING_STORAGE, &words.to_be_bytes());
+        self.set_field(SECONDARY_CCW, &secondary_ccw.unwrap_or(0).to_be_bytes());
     }
 }
 

@@ -5,22 +5,29 @@
 //! They are kept in the runs that calls have pinned, as they must be unpinned so. When there is no
 //! room, the run goes that was used the longest time ago.
 
-use crate::memory::{
-    Access,
-    GuestMemory,
-    Storage, //
+use crate::{
+    memory::{
+        GuestMemory,
+        Storage,
+        PAGE_SIZE, //
+    },
+    pages::Right,
 };
 
 /// No page: the end of a list.
 const NONE: u32 = u32::MAX;
 
+/// The number of no page.
+const NOWHERE: u64 = u64::MAX;
+
 /// A page.
 #[derive(Clone, Copy, Default)]
 struct Page {
+    /// Its number, if it is in a bucket.
     number: u64,
     /// Its absolute address in the host.
     frame: u64,
-    access: Option<Access>,
+    right: Right,
     /// The next one in its bucket, or of those that are free.
     next: u32,
     /// The first page of its run.
@@ -40,16 +47,6 @@ impl Page {
     }
 }
 
-/// What is known of a page.
-pub(crate) enum Found {
-    /// It is pinned, at this absolute address.
-    Pinned(u64),
-    /// It is pinned with less access.
-    Weaker,
-    /// It is not pinned.
-    Missing,
-}
-
 /// Pages that stay pinned.
 ///
 /// # Invariants
@@ -67,6 +64,12 @@ pub(crate) struct KeptPages<S: Storage> {
     newest: u32,
     /// Counts the programs: runs of the present one are in use.
     program: u64,
+    /// Behind the page that was found last, where the next one may be.
+    next: u32,
+    /// The run of the last one.
+    last_used: u32,
+    /// Whether the present program was to use a page in a way that it is not pinned for.
+    has_weaker: bool,
     /// What the guest's memory said when these pages were pinned.
     epoch: Option<u64>,
 }
@@ -83,10 +86,14 @@ impl<S: Storage> KeptPages<S> {
             oldest: NONE,
             newest: NONE,
             program: 0,
+            next: 0,
+            last_used: NONE,
+            has_weaker: false,
             epoch: None,
         };
         kept.buckets.fill(NONE);
         for (page, next) in kept.pages.iter_mut().rev().zip((0..pages as u32).rev()) {
+            page.number = NOWHERE;
             page.next = kept.free;
             kept.free = next;
         }
@@ -125,6 +132,8 @@ impl<S: Storage> KeptPages<S> {
     /// The program does not use its pages any more.
     pub(crate) fn end_program(&mut self) {
         self.program += 1;
+        self.last_used = NONE;
+        self.has_weaker = false;
     }
 
     fn page(&self, place: u32) -> Option<&Page> {
@@ -151,27 +160,43 @@ impl<S: Storage> KeptPages<S> {
         }
     }
 
-    /// Looks for a page, for the present program to use it with this access.
-    #[inline]
-    pub(crate) fn find(&mut self, number: u64, access: Access) -> Found {
-        let Some(page) = self.place(number).and_then(|place| self.page(place)) else {
-            return Found::Missing;
-        };
-        if page.access < Some(access) {
-            return Found::Weaker;
+    /// Whether the present program was to use a page in a way that it is not pinned for.
+    pub(crate) fn has_weaker(&self) -> bool {
+        self.has_weaker
+    }
+
+    /// Looks for a page, for the present program to use it so. Returns its absolute address.
+    #[inline(always)]
+    pub(crate) fn find(&mut self, number: u64, right: Right) -> Option<u64> {
+        let mut place = self.next;
+        if self.page(place).is_none_or(|page| page.number != number) {
+            place = self.place(number)?;
+        }
+        let page = self.page(place)?;
+        if page.right < right {
+            self.has_weaker = true;
+            return None;
         }
         let (frame, head) = (page.frame, page.head);
-        self.use_run(head);
-        Found::Pinned(frame)
+        self.next = place + 1;
+        if head != self.last_used {
+            self.use_run(head);
+        }
+        Some(frame)
     }
 
     /// Notes that the present program uses a run.
-    #[inline]
+    #[inline(never)]
     fn use_run(&mut self, head: u32) {
-        let program = self.program;
-        if self.page(head).is_some_and(|page| page.program != program) {
-            self.unlink(head);
-            self.link(head);
+        self.last_used = head;
+        let (program, newest) = (self.program, self.newest);
+        match self.page_mut(head) {
+            Some(page) if page.program == program => {}
+            Some(page) if head == newest => page.program = program,
+            _ => {
+                self.unlink(head);
+                self.link(head);
+            }
         }
     }
 
@@ -209,7 +234,7 @@ impl<S: Storage> KeptPages<S> {
     pub(crate) fn keep<M: GuestMemory>(
         &mut self,
         first: u64,
-        access: Access,
+        right: Right,
         frames: &[u64],
         memory: &mut M,
     ) -> bool {
@@ -235,7 +260,7 @@ impl<S: Storage> KeptPages<S> {
             *page = Page {
                 number,
                 frame: *frame,
-                access: Some(access),
+                right,
                 next: *bucket,
                 head,
                 run: frames.len() as u32,
@@ -279,7 +304,8 @@ impl<S: Storage> KeptPages<S> {
             return;
         };
         self.unlink(head);
-        for number in (number..).take(run as usize) {
+        // So that the next ones that are kept stand in their order, too.
+        for number in (number..number + u64::from(run)).rev() {
             self.remove(number);
         }
         memory.unpin(number, run as usize);
@@ -303,6 +329,7 @@ impl<S: Storage> KeptPages<S> {
             }
             let free = core::mem::replace(&mut self.free, place);
             if let Some(page) = self.page_mut(place) {
+                page.number = NOWHERE;
                 page.next = free;
             }
             self.len -= 1;
@@ -317,12 +344,28 @@ impl<S: Storage> KeptPages<S> {
         }
     }
 
+    /// The runs that the present program uses, by their first pages. They are the newest.
+    fn used(&self) -> impl Iterator<Item = &Page> {
+        let older = |page: &&Page| self.page(page.older);
+        core::iter::successors(self.page(self.newest), older)
+            .take_while(|page| page.program == self.program)
+    }
+
     /// Whether the present program uses a run that has a page of those from number `first` to number
     /// `last`.
     pub(crate) fn uses_any(&self, first: u64, last: u64) -> bool {
-        let newer = |page: &&Page| self.page(page.newer);
-        core::iter::successors(self.page(self.oldest), newer)
-            .any(|page| page.program == self.program && page.has_any(first, last))
+        self.used().any(|page| page.has_any(first, last))
+    }
+
+    /// The number of the page that is in this frame of the host's, in a run that the present program
+    /// uses.
+    pub(crate) fn used_at(&self, frame: u64) -> Option<u64> {
+        self.used()
+            .flat_map(|page| (page.number..).take(page.run as usize))
+            .find(|number| {
+                let page = self.place(*number).and_then(|place| self.page(place));
+                page.is_some_and(|page| page.frame / PAGE_SIZE == frame)
+            })
     }
 
     /// Unpins the runs that have a page of those from number `first` to number `last`, but for those

@@ -9,8 +9,8 @@
 //! modifier leads past them. Where a run ends only because its next CCW has its slot in another run,
 //! the guards lead there instead.
 //!
-//! Most programs are straight: CCWs one behind the other, each of which chains commands but for the
-//! last. There is one way to come to each of them, and they are one run.
+//! A straight program (`straight.rs`) is one run, in which each CCW has its place as it has in the
+//! guest.
 
 use crate::{
     ccw::{
@@ -19,32 +19,20 @@ use crate::{
         Flags,
         Format, //
     },
-    data::Blocks,
-    error::{
-        Bound,
-        Error, //
-    },
+    error::Bound,
     fetch::{
         Fetched,
-        Rules,
         Step, //
     },
-    memory::{
-        GuestMemory,
-        Storage, //
-    },
-    reader::Reader,
+    memory::Storage,
     walk::Program,
-    ways::{
-        Transfer,
-        Ways, //
-    },
+    ways::Ways, //
 };
 
 /// The slots behind a run: one that chaining can lead to, one that status modifier can, and one that
 /// is there for its address, which the channel gives as the CPA of a program check at the second:
 /// it is not also the address of the first CCW of the next run.
-const GUARDS: u32 = 3;
+pub(crate) const GUARDS: u32 = 3;
 
 /// The slot of what has none yet.
 const NOWHERE: u32 = u32::MAX;
@@ -62,33 +50,18 @@ pub(crate) struct Instance {
     effect: Ways,
     /// Whether status modifier can lead from the CCW before to the one behind.
     stepped_over: bool,
-    /// How it moves data, if it does.
-    pub(crate) transfer: Option<Transfer>,
-    /// The data that it moves.
-    pub(crate) blocks: Blocks,
 }
 
 impl Instance {
-    #[inline]
-    fn new(address: u32, slot: u32, fetched: Fetched, effect: Ways) -> Self {
-        Self {
-            address,
-            slot,
-            fetched,
-            effect,
-            stepped_over: false,
-            transfer: match fetched.step {
-                Step::Command => effect.transfer(&fetched.ccw),
-                _ => None,
-            },
-            blocks: Blocks::default(),
-        }
-    }
-
     /// The CCW.
     #[inline]
     pub(crate) fn ccw(&self) -> &Ccw {
         &self.fetched.ccw
+    }
+
+    /// The command in effect.
+    pub(crate) fn effect(&self) -> Ways {
+        self.effect
     }
 
     /// What becomes of it.
@@ -103,9 +76,7 @@ impl Instance {
     /// Whether commands are chained, so that status modifier matters.
     #[inline]
     fn chains_commands(&self) -> bool {
-        self.step() == Step::Command
-            && self.ccw().flags.contains(Flags::CC)
-            && !self.ccw().flags.contains(Flags::CD)
+        self.step() == Step::Command && self.ccw().chains_commands()
     }
 }
 
@@ -115,8 +86,8 @@ pub(crate) struct Layout<S: Storage> {
     instances: S::Of<Instance>,
     len: usize,
     slots: u32,
-    /// Whether the CCWs stand as they do in the guest, one behind the other.
-    is_straight: bool,
+    /// Where a straight program is in the guest. It has no instances.
+    straight_at: Option<u32>,
 }
 
 impl<S: Storage> Layout<S> {
@@ -126,7 +97,7 @@ impl<S: Storage> Layout<S> {
             instances: S::allocate(ccws)?,
             len: 0,
             slots: 0,
-            is_straight: false,
+            straight_at: None,
         })
     }
 
@@ -134,7 +105,7 @@ impl<S: Storage> Layout<S> {
     pub(crate) fn clear(&mut self) {
         self.len = 0;
         self.slots = 0;
-        self.is_straight = false;
+        self.straight_at = None;
     }
 
     /// The CCWs.
@@ -142,9 +113,9 @@ impl<S: Storage> Layout<S> {
         self.instances.get(..self.len).unwrap_or_default()
     }
 
-    /// The CCWs, to be changed.
-    pub(crate) fn instances_mut(&mut self) -> &mut [Instance] {
-        self.instances.get_mut(..self.len).unwrap_or_default()
+    /// The number of CCWs that there is room for.
+    pub(crate) fn capacity(&self) -> u32 {
+        self.instances.len() as u32
     }
 
     /// The number of slots.
@@ -152,45 +123,11 @@ impl<S: Storage> Layout<S> {
         self.slots
     }
 
-    /// The first slot that may be that of no CCW.
-    pub(crate) fn first_guard(&self) -> u32 {
-        if self.is_straight {
-            self.slots - GUARDS
-        } else {
-            0
-        }
-    }
-
-    /// Fetches a program's CCWs and gives them their slots, if it is straight. Returns whether it is:
-    /// else there are only its first CCWs, as far as it is straight and the next one.
-    #[inline(never)]
-    pub(crate) fn lay_out_straight<M: GuestMemory>(
-        &mut self,
-        cpa: u32,
-        rules: &Rules,
-        memory: &mut Reader<'_, M>,
-    ) -> Result<bool, Error<M::Error>> {
-        self.clear();
-        let mut address = cpa;
-        for (slot, place) in (0..).zip(self.instances.iter_mut()) {
-            let fetched = rules.fetch(address, memory)?;
-            *place = Instance::new(address, slot, fetched, fetched.command());
-            if !place.chains_commands() {
-                self.is_straight = !fetched.leads_on(slot > 0);
-                self.slots = slot + 1 + GUARDS;
-                self.len = slot as usize + 1;
-                return Ok(self.is_straight);
-            }
-            address += ccw::SIZE;
-        }
-        Err(Bound::Ccws.into())
-    }
-
-    /// The CCWs as they were fetched, by the addresses that they have in the guest.
-    pub(crate) fn fetched(&self) -> impl Iterator<Item = (u32, Fetched)> + use<'_, S> {
-        self.instances()
-            .iter()
-            .map(|instance| (instance.address, instance.fetched))
+    /// Notes a straight program of that many CCWs, which are in the slots in their order.
+    pub(crate) fn set_straight(&mut self, address: u32, ccws: u32) {
+        self.len = 0;
+        self.slots = ccws + GUARDS;
+        self.straight_at = Some(address);
     }
 
     /// Gives each CCW of a program its slots. Returns the number of runs.
@@ -200,8 +137,11 @@ impl<S: Storage> Layout<S> {
             for effect in entry.effects() {
                 let place = self.instances.get_mut(self.len).ok_or(Bound::Ccws)?;
                 *place = Instance {
+                    address: entry.address,
+                    slot: NOWHERE,
+                    fetched: entry.fetched,
+                    effect,
                     stepped_over: entry.is_stepped_over(),
-                    ..Instance::new(entry.address, NOWHERE, entry.fetched, effect)
                 };
                 self.len += 1;
             }
@@ -299,9 +239,6 @@ impl<S: Storage> Layout<S> {
 
     /// The slot of the first CCW of the program.
     pub(crate) fn start(&self, address: u32) -> u32 {
-        if self.is_straight {
-            return 0;
-        }
         self.find(address, Ways::COMMAND)
             .and_then(|index| self.instances().get(index))
             .map_or(0, |instance| instance.slot)
@@ -317,9 +254,6 @@ impl<S: Storage> Layout<S> {
     /// The CCWs that the two slots behind the one with this index are to lead to, because they have
     /// their slots in other runs.
     pub(crate) fn elsewhere(&self, index: usize) -> [Option<&Instance>; 2] {
-        if self.is_straight {
-            return [None, None];
-        }
         let slot = |index: usize| self.instances().get(index).map(|instance| instance.slot);
         let behind = self.behind(index);
         if behind.and_then(slot) == slot(index).map(|slot| slot + 1) {
@@ -334,16 +268,15 @@ impl<S: Storage> Layout<S> {
         if slot >= self.slots {
             return None;
         }
-        let instances = self.instances();
-        let instance = if self.is_straight {
-            instances.first()?
-        } else {
-            instances
-                .iter()
-                .filter(|instance| instance.slot <= slot)
-                .max_by_key(|instance| instance.slot)?
+        let address = match self.straight_at {
+            Some(first) => first + ccw::SIZE * slot,
+            None => {
+                let before = |instance: &&Instance| instance.slot <= slot;
+                let instances = self.instances().iter().filter(before);
+                let instance = instances.max_by_key(|instance| instance.slot)?;
+                instance.address + ccw::SIZE * (slot - instance.slot)
+            }
         };
-        let address = instance.address + ccw::SIZE * (slot - instance.slot);
         Some(address & Format::One.max_address())
     }
 }

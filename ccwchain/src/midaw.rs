@@ -47,16 +47,6 @@ pub struct Midaw {
 }
 
 impl Midaw {
-    /// One that gives an address, and nothing else.
-    #[inline]
-    pub(crate) const fn at(address: u64) -> Self {
-        Self {
-            flags: Flags::empty(),
-            count: 0,
-            address,
-        }
-    }
-
     /// Reads a MIDAW from the bytes that it has in memory; none if a bit that must be zero is one.
     pub fn parse(bytes: [u8; SIZE]) -> Option<Self> {
         let [0, 0, 0, 0, 0, flags, count0, count1, address @ ..] = bytes else {

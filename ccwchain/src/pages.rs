@@ -14,10 +14,7 @@ use crate::{
         Index,
         Keyed, //
     },
-    kept::{
-        Found,
-        KeptPages, //
-    },
+    kept::KeptPages,
     memory::{
         Access,
         GuestMemory,
@@ -32,24 +29,52 @@ use crate::{
 ///
 /// # Invariants
 ///
-/// Only [`Pinned::block`] makes one.
+/// Only [`Pages::kept_block`] and [`Pinned::block`] make one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PinnedBlock(u64);
 
 impl PinnedBlock {
     /// The address.
+    #[inline]
     pub(crate) const fn address(self) -> u64 {
         self.0
     }
 }
 
-/// A page that is wanted: the how manyeth it was.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Wanted(u32);
+/// What can be done with a page. The greater right holds the lesser.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Right {
+    #[default]
+    None,
+    Fetch,
+    Store,
+}
 
-impl Wanted {
-    /// No page is wanted.
-    pub(crate) const NONE: Self = Self(u32::MAX);
+impl From<Access> for Right {
+    #[inline]
+    fn from(access: Access) -> Self {
+        match access {
+            Access::Read => Self::Fetch,
+            Access::Write => Self::Store,
+        }
+    }
+}
+
+/// A block of data whose page is wanted.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Wanted {
+    /// The how manyeth page it was.
+    page: u32,
+    /// Where it is in its page.
+    offset: u16,
+    /// What the channel does with it.
+    right: Right,
+}
+
+/// Where in its page an address is.
+#[inline]
+const fn offset(address: u64) -> u16 {
+    (address % PAGE_SIZE) as u16
 }
 
 /// A guest page.
@@ -58,14 +83,13 @@ struct Page {
     number: u64,
     /// The place of its number in the index, if the pages are not in order.
     bucket: u32,
-    wanted: Wanted,
-    /// How many pages one call has pinned from this one on; zero for the others of them. They must be
-    /// unpinned so, too.
+    /// The how manyeth it was.
+    wanted: u32,
+    /// How many pages one call has pinned from this one on; zero for the others of them, and for those
+    /// that are not pinned. They must be unpinned so, too.
     run: u32,
-    /// The access that is wanted, and from [`Pages::pin`] on the one that is had, if any.
-    access: Option<Access>,
-    /// Whether it is one of those that stay pinned.
-    is_kept: bool,
+    /// What is wanted, and from [`Pages::pin`] on what is had.
+    right: Right,
 }
 
 impl Keyed for Page {
@@ -92,11 +116,13 @@ pub(crate) struct Pages<S: Storage> {
     places: S::Of<u32>,
     /// How many of the pages have been tried to pin; they are in ascending order.
     tried: usize,
+    /// How many of them are pinned.
     pinned: usize,
-    /// How many of them are pinned for this program only.
+    /// How many of these are pinned for this program only.
     own: usize,
-    newly_pinned: usize,
     calls: usize,
+    /// Whether the others are kept, and those that are kept are used.
+    keeps: bool,
     kept: KeptPages<S>,
 }
 
@@ -114,8 +140,8 @@ impl<S: Storage> Pages<S> {
             tried: 0,
             pinned: 0,
             own: 0,
-            newly_pinned: 0,
             calls: 0,
+            keeps: false,
             kept: KeptPages::new(kept, seed)?,
         })
     }
@@ -125,14 +151,9 @@ impl<S: Storage> Pages<S> {
         self.pages.iter().zip(self.frames.iter()).take(self.tried)
     }
 
-    /// How many pages are pinned.
-    pub(crate) fn pinned(&self) -> usize {
+    /// How many pages were pinned for the program.
+    pub(crate) fn count(&self) -> usize {
         self.pinned
-    }
-
-    /// How many pages were pinned that were not before.
-    pub(crate) fn newly_pinned(&self) -> usize {
-        self.newly_pinned
     }
 
     /// How many calls it took to pin them.
@@ -140,24 +161,50 @@ impl<S: Storage> Pages<S> {
         self.calls
     }
 
-    /// Notes that the page of a block is to be pinned.
-    #[inline]
-    pub(crate) fn want(&mut self, block: u64, access: Access) -> Result<Wanted, Bound> {
-        let number = block / PAGE_SIZE;
+    /// Begins a program, which uses pages that are kept if it `may`.
+    pub(crate) fn begin<M: GuestMemory>(&mut self, may: bool, memory: &mut M) {
+        self.keeps = may && self.kept.begin(memory);
+    }
+
+    /// Where the block at `address` is in the host, if its page is kept and can be used so.
+    #[inline(always)]
+    pub(crate) fn kept_block(&mut self, address: u64, access: Access) -> Option<PinnedBlock> {
+        if !self.keeps {
+            return None;
+        }
+        let frame = self.kept.find(address / PAGE_SIZE, access.into())?;
+        // INVARIANT: The page stays pinned while the program uses it, and the block lies in it.
+        Some(PinnedBlock(frame + u64::from(offset(address))))
+    }
+
+    /// Notes that the page of the block at `address` is to be pinned, and what is wanted in `wanted`.
+    #[inline(always)]
+    pub(crate) fn want(
+        &mut self,
+        address: u64,
+        access: Access,
+        wanted: &mut Wanted,
+    ) -> Result<(), Bound> {
+        let number = address / PAGE_SIZE;
+        let right = Right::from(access);
+        wanted.offset = offset(address);
+        wanted.right = right;
         let pages = self.pages.get_mut(..self.len).unwrap_or_default();
         // The next block is in the same page, as a rule, or further on.
-        match pages.last_mut() {
+        wanted.page = match pages.last_mut() {
             Some(last) if last.number == number => {
-                last.access = last.access.max(Some(access));
-                Ok(last.wanted)
+                last.right = last.right.max(right);
+                last.wanted
             }
-            Some(last) if last.number > number || !self.in_order => self.want_any(number, access),
-            _ => self.append(number, access, 0),
-        }
+            Some(last) if last.number > number || !self.in_order => self.want_any(number, right)?,
+            _ => self.append(number, right)?,
+        };
+        Ok(())
     }
 
     /// Does so with a page that may be anywhere among the others, or new.
-    fn want_any(&mut self, number: u64, access: Access) -> Result<Wanted, Bound> {
+    #[cold]
+    fn want_any(&mut self, number: u64, right: Right) -> Result<u32, Bound> {
         let pages = self.pages.get_mut(..self.len).unwrap_or_default();
         let found = if self.in_order {
             let found = pages.binary_search_by_key(&number, |page| page.number);
@@ -171,13 +218,14 @@ impl<S: Storage> Pages<S> {
         match found {
             Ok(known) => {
                 if let Some(page) = self.pages.get_mut(known as usize) {
-                    page.access = page.access.max(Some(access));
+                    page.right = page.right.max(right);
                 }
-                Ok(Wanted(known))
+                Ok(known)
             }
             Err(bucket) => {
-                self.index.set(bucket, self.len as u32);
-                self.append(number, access, bucket)
+                let wanted = self.append(number, right)?;
+                self.note(bucket, wanted);
+                Ok(wanted)
             }
         }
     }
@@ -187,107 +235,68 @@ impl<S: Storage> Pages<S> {
         self.index.find(number, pages)
     }
 
-    #[inline]
-    fn append(&mut self, number: u64, access: Access, bucket: u32) -> Result<Wanted, Bound> {
-        let wanted = Wanted(self.len as u32);
-        *self.pages.get_mut(self.len).ok_or(Bound::Idaws)? = Page {
-            number,
-            bucket,
-            wanted,
-            run: 0,
-            access: Some(access),
-            is_kept: false,
-        };
+    #[inline(always)]
+    fn append(&mut self, number: u64, right: Right) -> Result<u32, Bound> {
+        let wanted = self.len as u32;
+        let page = self.pages.get_mut(self.len).ok_or(Bound::Idaws)?;
+        page.number = number;
+        page.wanted = wanted;
+        page.right = right;
         self.len += 1;
         Ok(wanted)
+    }
+
+    /// Notes in the index where a page is.
+    fn note(&mut self, bucket: u32, place: u32) {
+        if let Some(page) = self.pages.get_mut(place as usize) {
+            page.bucket = bucket;
+        }
+        self.index.set(bucket, place);
     }
 
     /// Notes all pages in the index: they are in order no more.
     fn index_all(&mut self) {
         self.in_order = false;
         for place in 0..self.len {
-            let (before, rest) = self.pages.split_at_mut(place);
-            let Some(page) = rest.first_mut() else {
+            let (before, rest) = self.pages.split_at(place);
+            let Some(page) = rest.first() else {
                 return;
             };
             if let Err(bucket) = self.index.find(page.number, before) {
-                page.bucket = bucket;
-                self.index.set(bucket, place as u32);
+                self.note(bucket, place as u32);
             }
         }
     }
 
     /// Pins all pages that are wanted. Those that the guest cannot give are left out.
-    pub(crate) fn pin<M: GuestMemory>(&mut self, memory: &mut M) -> Result<(), Error<M::Error>> {
-        self.sort();
-        if self.kept.begin(memory) {
-            self.find_kept(memory);
-            self.pin_rest(true, memory)?;
-            if self.kept.is_right(memory) {
-                return Ok(());
-            }
-            // A page may be another one now.
-            self.unpin(memory);
-            self.kept.end_program();
-            self.kept.clear(memory);
-        }
-        self.pin_rest(false, memory)
-    }
-
-    /// Takes the pages that are pinned already.
-    fn find_kept<M: GuestMemory>(&mut self, memory: &mut M) {
-        if self.try_find_kept() {
-            return;
-        }
-        for page in self.pages.iter_mut().take(self.len) {
-            let access = page.access.unwrap_or(Access::Read);
-            if matches!(self.kept.find(page.number, access), Found::Weaker) {
+    ///
+    /// Returns whether the program has all its pages. If not, those that were kept for it are not, or
+    /// not all of them, and it is to be begun again.
+    pub(crate) fn pin<M: GuestMemory>(&mut self, memory: &mut M) -> Result<bool, Error<M::Error>> {
+        if self.keeps && self.kept.has_weaker() {
+            for page in self.pages.iter().take(self.len) {
                 self.kept.drop_page(page.number, memory);
             }
+            return Ok(false);
         }
-        // With these, others of their runs have gone.
-        self.try_find_kept();
+        if self.len == 0 {
+            return Ok(true);
+        }
+        self.sort();
+        self.pin_wanted(memory)?;
+        // What is pinned after a change must not be kept with what was before.
+        if self.keeps && !self.kept.is_right(memory) {
+            self.unpin(memory);
+            self.kept.clear(memory);
+            return Ok(false);
+        }
+        Ok(true)
     }
 
-    /// Does so, and returns whether none is pinned with less access than is wanted.
-    fn try_find_kept(&mut self) -> bool {
-        let mut none_is_weaker = true;
-        let pages = self.pages.iter_mut().zip(self.frames.iter_mut());
-        for (page, frame) in pages.take(self.len) {
-            let access = page.access.unwrap_or(Access::Read);
-            page.is_kept = match self.kept.find(page.number, access) {
-                Found::Pinned(kept) => {
-                    *frame = kept;
-                    true
-                }
-                Found::Weaker => {
-                    none_is_weaker = false;
-                    false
-                }
-                Found::Missing => false,
-            };
-        }
-        none_is_weaker
-    }
-
-    /// Pins the pages that are not kept, to `keep` them if there is room.
-    fn pin_rest<M: GuestMemory>(
-        &mut self,
-        keep: bool,
-        memory: &mut M,
-    ) -> Result<(), Error<M::Error>> {
-        while let Some(page) = self
-            .pages
-            .get(..self.len)
-            .and_then(|all| all.get(self.tried))
-        {
-            if page.is_kept {
-                self.pinned += 1;
-                self.tried += 1;
-                continue;
-            }
+    fn pin_wanted<M: GuestMemory>(&mut self, memory: &mut M) -> Result<(), Error<M::Error>> {
+        while self.tried < self.len {
             let run = self.run();
-            if self.pin_run(run, keep, memory)? {
+            if self.pin_run(run, memory)? {
                 self.tried += run;
                 continue;
             }
@@ -295,7 +304,7 @@ impl<S: Storage> Pages<S> {
                 self.want_less();
             }
             for _ in 0..run {
-                while !self.pin_run(1, keep, memory)? {
+                while !self.pin_run(1, memory)? {
                     self.want_less();
                 }
                 self.tried += 1;
@@ -313,7 +322,7 @@ impl<S: Storage> Pages<S> {
         let scratch = self.scratch.get_mut(..self.len).unwrap_or_default();
         sort_by_key(pages, scratch, |page| page.number);
         for (place, page) in (0..).zip(pages) {
-            if let Some(to) = self.places.get_mut(page.wanted.0 as usize) {
+            if let Some(to) = self.places.get_mut(page.wanted as usize) {
                 *to = place;
             }
         }
@@ -323,26 +332,25 @@ impl<S: Storage> Pages<S> {
     fn run(&self) -> usize {
         let untried = self.pages.get(self.tried..self.len).unwrap_or_default();
         untried
-            .chunk_by(|a, b| a.number + 1 == b.number && a.access == b.access && !b.is_kept)
+            .chunk_by(|a, b| a.number + 1 == b.number && a.right == b.right)
             .next()
             .map_or(0, |run| run.len().min(PIN_MAX))
     }
 
     /// Pins that many neighbours, from the first that was not tried on, and says whether the guest
-    /// can give them. A page that no access is left to try for is done with.
+    /// can give them. A page that no right is left to try for is done with.
     fn pin_run<M: GuestMemory>(
         &mut self,
         count: usize,
-        keep: bool,
         memory: &mut M,
     ) -> Result<bool, Error<M::Error>> {
-        let Some(Page {
-            number,
-            access: Some(access),
-            ..
-        }) = self.pages.get(self.tried).copied()
-        else {
+        let Some(&Page { number, right, .. }) = self.pages.get(self.tried) else {
             return Ok(true);
+        };
+        let access = match right {
+            Right::None => return Ok(true),
+            Right::Fetch => Access::Read,
+            Right::Store => Access::Write,
         };
         let Some(frames) = self.frames.get_mut(self.tried..self.tried + count) else {
             return Err(Bound::Idaws.into());
@@ -358,50 +366,58 @@ impl<S: Storage> Pages<S> {
             return Ok(false);
         }
         self.pinned += count;
-        self.newly_pinned += count;
-        if keep && self.kept.keep(number, access, frames, memory) {
-            let run = self.pages.iter_mut().skip(self.tried).take(count);
-            run.for_each(|page| page.is_kept = true);
-        } else if let Some(first) = self.pages.get_mut(self.tried) {
+        if self.keeps && self.kept.keep(number, right, frames, memory) {
+            return Ok(true);
+        }
+        if let Some(first) = self.pages.get_mut(self.tried) {
             first.run = count as u32;
             self.own += count;
         }
         Ok(true)
     }
 
-    /// Makes do with less access to the first page that was not tried.
+    /// Makes do with less of the first page that was not tried.
     fn want_less(&mut self) {
         if let Some(page) = self.pages.get_mut(self.tried) {
-            page.access = match page.access {
-                Some(Access::Write) => Some(Access::Read),
-                _ => None,
+            page.right = match page.right {
+                Right::Store => Right::Fetch,
+                _ => Right::None,
             };
         }
     }
 
-    /// Unpins all pages that are not kept, and forgets them.
-    pub(crate) fn release<M: GuestMemory>(&mut self, memory: &mut M) {
-        self.unpin(memory);
-        self.kept.end_program();
+    /// Forgets all pages, of which none may be pinned but those that are kept.
+    pub(crate) fn forget(&mut self) {
         self.len = 0;
         self.in_order = true;
-        self.newly_pinned = 0;
+    }
+
+    /// Does so, and unpins those that are not kept.
+    pub(crate) fn release<M: GuestMemory>(&mut self, memory: &mut M) {
+        self.unpin(memory);
+        self.forget();
         self.calls = 0;
     }
 
-    /// Unpins all pages that are not kept. All of them are wanted still.
+    /// Unpins all pages that are not kept.
     fn unpin<M: GuestMemory>(&mut self, memory: &mut M) {
+        if self.own > 0 {
+            self.unpin_own(memory);
+        }
+        self.tried = 0;
+        self.pinned = 0;
+        self.kept.end_program();
+    }
+
+    fn unpin_own<M: GuestMemory>(&mut self, memory: &mut M) {
         let mut rest = self.pages.get_mut(..self.tried).unwrap_or_default();
         while let Some(first) = rest.first_mut() {
             let run = core::mem::take(&mut first.run) as usize;
             if run > 0 {
                 memory.unpin(first.number, run);
             }
-            first.is_kept = false;
             rest = rest.get_mut(run.max(1)..).unwrap_or_default();
         }
-        self.tried = 0;
-        self.pinned = 0;
         self.own = 0;
     }
 
@@ -421,9 +437,9 @@ impl<S: Storage> Pages<S> {
         self.kept.drop_range(first, last, memory);
     }
 
-    /// The pages that are pinned with this access or a greater one.
+    /// The pages that could be pinned.
     #[inline]
-    pub(crate) fn pinned_for(&self, access: Access) -> Pinned<'_> {
+    pub(crate) fn pinned(&self) -> Pinned<'_> {
         Pinned {
             pages: self.pages.get(..self.tried).unwrap_or_default(),
             frames: self.frames.get(..self.tried).unwrap_or_default(),
@@ -432,46 +448,47 @@ impl<S: Storage> Pages<S> {
             } else {
                 Some(&self.places)
             },
-            access,
         }
     }
 
     /// The guest address of what is at an absolute address of the host.
     pub(crate) fn guest_address(&self, host: u64) -> Option<u64> {
         self.tried()
-            .find(|(page, frame)| page.access.is_some() && host / PAGE_SIZE == *frame / PAGE_SIZE)
-            .map(|(page, _)| page.number * PAGE_SIZE + host % PAGE_SIZE)
+            .find(|(page, frame)| {
+                page.right > Right::None && host / PAGE_SIZE == *frame / PAGE_SIZE
+            })
+            .map(|(page, _)| page.number)
+            .or_else(|| self.kept.used_at(host / PAGE_SIZE))
+            .map(|number| number * PAGE_SIZE + host % PAGE_SIZE)
     }
 
     /// Whether a page of those from number `first` to number `last` is pinned for the program, or one
     /// that can only be unpinned together with one of them.
     pub(crate) fn any_pinned(&self, first: u64, last: u64) -> bool {
         self.tried()
-            .any(|(page, _)| page.access.is_some() && (first..=last).contains(&page.number))
+            .any(|(page, _)| page.right > Right::None && (first..=last).contains(&page.number))
             || self.kept.uses_any(first, last)
     }
 }
 
-/// Pages that are pinned, with some access.
+/// Pages that are pinned.
 pub(crate) struct Pinned<'a> {
     pages: &'a [Page],
     frames: &'a [u64],
     places: Option<&'a [u32]>,
-    access: Access,
 }
 
 impl Pinned<'_> {
-    /// Where a block is in the host, if its page, which was wanted, is one of these.
+    /// Where a block is in the host, if its page is one of these and can be used so.
     #[inline]
-    pub(crate) fn block(&self, wanted: Wanted, block: u64) -> Option<PinnedBlock> {
-        let wanted = wanted.0 as usize;
+    pub(crate) fn block(&self, wanted: Wanted) -> Option<PinnedBlock> {
+        let number = wanted.page as usize;
         let place = match self.places {
-            None => wanted,
-            Some(places) => *places.get(wanted)? as usize,
+            None => number,
+            Some(places) => *places.get(number)? as usize,
         };
         let (page, frame) = (self.pages.get(place)?, self.frames.get(place)?);
-        let is_had = page.number == block / PAGE_SIZE && page.access >= Some(self.access);
         // INVARIANT: The page is pinned, and the block lies in it.
-        is_had.then_some(PinnedBlock(*frame + block % PAGE_SIZE))
+        (page.right >= wanted.right).then_some(PinnedBlock(*frame + u64::from(wanted.offset)))
     }
 }

@@ -17,12 +17,11 @@ use crate::{
 /// they hold what the guest's program may be about to use, and what is never looked at.
 pub(crate) const AHEAD: usize = 1024;
 
-/// Guest memory, of which the piece read last is at hand.
+/// The piece of guest memory that was read last.
 ///
 /// A page is there as a whole or not at all, so that a piece within one has no other fault than its
 /// first word has.
-pub(crate) struct Reader<'a, M> {
-    memory: &'a mut M,
+pub(crate) struct Reader<'a> {
     buffer: &'a mut [u8],
     /// The address of the piece.
     start: u64,
@@ -30,11 +29,11 @@ pub(crate) struct Reader<'a, M> {
     len: usize,
 }
 
-impl<'a, M: GuestMemory> Reader<'a, M> {
+impl<'a> Reader<'a> {
     /// Begins with nothing at hand. `buffer` has [`AHEAD`] bytes.
-    pub(crate) fn new(memory: &'a mut M, buffer: &'a mut [u8]) -> Self {
+    #[inline]
+    pub(crate) fn new(buffer: &'a mut [u8]) -> Self {
         Self {
-            memory,
             buffer,
             start: 0,
             len: 0,
@@ -43,30 +42,35 @@ impl<'a, M: GuestMemory> Reader<'a, M> {
 
     /// Returns the word at `address`, a multiple of its size, if the guest has memory there.
     #[inline]
-    pub(crate) fn word<const N: usize>(
+    pub(crate) fn word<const N: usize, M: GuestMemory>(
         &mut self,
         address: u64,
+        memory: &mut M,
     ) -> Result<Option<[u8; N]>, Error<M::Error>> {
         match self.at_hand(address) {
             Some(word) => Ok(Some(word)),
-            None => self.read(address),
+            None => self.read(address, memory),
         }
     }
 
     #[inline]
     fn at_hand<const N: usize>(&self, address: u64) -> Option<[u8; N]> {
         let offset = address.wrapping_sub(self.start) as usize;
-        let piece = self.buffer.get(..self.len)?;
-        piece.get(offset..)?.first_chunk().copied()
+        let word = self.buffer.get(offset..)?.first_chunk()?;
+        (offset + N <= self.len).then_some(*word)
     }
 
     #[cold]
-    fn read<const N: usize>(&mut self, address: u64) -> Result<Option<[u8; N]>, Error<M::Error>> {
+    fn read<const N: usize, M: GuestMemory>(
+        &mut self,
+        address: u64,
+        memory: &mut M,
+    ) -> Result<Option<[u8; N]>, Error<M::Error>> {
         let rest = (PAGE_SIZE - address % PAGE_SIZE) as usize;
         let len = rest.min(self.buffer.len());
         let piece = self.buffer.get_mut(..len).unwrap_or_default();
         self.len = 0;
-        if available(self.memory.read(address, piece))? {
+        if available(memory.read(address, piece))? {
             self.start = address;
             self.len = len;
         }

@@ -109,6 +109,7 @@ impl Scsw {
     }
 
     /// The three words of the SCSW, as numbers.
+    #[inline]
     pub const fn words(&self) -> [u32; 3] {
         self.0
     }

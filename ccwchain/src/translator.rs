@@ -4,38 +4,34 @@
 //!
 //! 1. walk: every CCW is fetched once;
 //! 2. layout: each gets its slot in the host's program;
-//! 3. data: the blocks that each moves data to or from are listed;
+//! 3. writer: the host's CCWs and their lists are written into the arena, and the blocks that they
+//!    move data to or from are listed;
 //! 4. pages: the pages of these blocks are pinned;
-//! 5. image: the host's CCWs, IDAWs and MIDAWs are written into the arena.
+//! 5. writer: their addresses are filled in.
+//!
+//! In programs that are straight the first three are one.
 //!
 //! What is wrong in the guest's program gives a program check in the host's, at the same byte.
 
 use crate::{
-    ccw::{
-        Flags,
-        Format, //
-    },
-    data::BlockList,
-    error::{
-        Bound,
-        Error, //
-    },
+    ccw::Format,
+    error::Error,
     fetch::{
         Rules,
         Step, //
     },
     host_orb::HostOrb,
     image::{
+        ArenaAddress,
         HostCcw,
         Image,
-        List,
-        Slots,
-        Target, //
+        Slots, //
     },
     irb::Irb,
     layout::{
         Instance,
-        Layout, //
+        Layout,
+        GUARDS, //
     },
     memory::{
         Arena,
@@ -47,15 +43,17 @@ use crate::{
         self,
         Orb, //
     },
-    pages::{
-        Pages,
-        Wanted, //
-    },
+    pages::Pages,
     reader::{
         Reader,
         AHEAD, //
     },
-    walk::Program, //
+    straight,
+    walk::Program,
+    writer::{
+        Blocks,
+        Writer, //
+    },
 };
 
 /// The greatest program that a translator has room for.
@@ -92,16 +90,10 @@ pub struct Stats {
     pub ccws: usize,
     /// The runs of CCWs that stand one behind the other in the host.
     pub runs: usize,
-    /// The IDAWs that were written.
-    pub idaws: usize,
-    /// The MIDAWs that were written.
-    pub midaws: usize,
-    /// The CCWs that give a program check, themselves or somewhere in their data.
-    pub faults: usize,
-    /// The pages that are pinned.
+    /// The IDAWs and MIDAWs of data in pages that were not pinned before.
+    pub blocks: usize,
+    /// The pages that were pinned.
     pub pages: usize,
-    /// Those of them that were not pinned before.
-    pub newly_pinned: usize,
     /// The calls that pinned them, or tried to.
     pub pin_calls: usize,
 }
@@ -110,14 +102,15 @@ pub struct Stats {
 pub struct Translator<S: Storage> {
     program: Program<S>,
     layout: Layout<S>,
-    blocks: BlockList<S>,
+    blocks: Blocks<S>,
     pages: Pages<S>,
     slots: Slots,
-    /// Where the guest's memory is read to.
+    /// Where the guest's CCWs, and its lists, are read to.
     buffer: S::Of<u8>,
     /// The format of the guest's CCWs.
     format: Format,
-    stats: Stats,
+    ccws: usize,
+    runs: usize,
 }
 
 impl<S: Storage> Translator<S> {
@@ -126,12 +119,13 @@ impl<S: Storage> Translator<S> {
         Ok(Self {
             program: Program::new(sizes.ccws, seed)?,
             layout: Layout::new(sizes.ccws)?,
-            blocks: BlockList::new(sizes.idaws)?,
+            blocks: Blocks::new(sizes.idaws)?,
             pages: Pages::new(sizes.idaws, sizes.kept, seed)?,
             slots: Slots::default(),
-            buffer: S::allocate(AHEAD)?,
+            buffer: S::allocate(2 * AHEAD)?,
             format: Format::One,
-            stats: Stats::default(),
+            ccws: 0,
+            runs: 0,
         })
     }
 
@@ -145,7 +139,9 @@ impl<S: Storage> Translator<S> {
         memory: &mut M,
         arena: &mut A,
     ) -> Result<HostOrb, Error<M::Error>> {
-        self.release(memory);
+        if self.ccws > 0 {
+            self.release(memory);
+        }
         let result = self.try_translate(orb, memory, arena);
         if result.is_err() {
             self.release(memory);
@@ -160,117 +156,95 @@ impl<S: Storage> Translator<S> {
         arena: &mut A,
     ) -> Result<HostOrb, Error<M::Error>> {
         check(orb)?;
-        self.lay_out(orb, memory)?;
-        self.collect(orb, memory)?;
-        self.pages.pin(memory)?;
-        self.stats.pages = self.pages.pinned();
-        self.stats.newly_pinned = self.pages.newly_pinned();
-        self.stats.pin_calls = self.pages.calls();
-        Ok(self.emit(orb, arena)?)
-    }
-
-    /// Fetches all CCWs, and gives each its place in the host's program.
-    fn lay_out<M: GuestMemory>(
-        &mut self,
-        orb: &Orb,
-        memory: &mut M,
-    ) -> Result<(), Error<M::Error>> {
-        let rules = Rules::of(orb);
-        let memory = &mut Reader::new(memory, &mut self.buffer);
-        if self.layout.lay_out_straight(orb.cpa(), &rules, memory)? {
-            self.stats.ccws = self.layout.instances().len();
-            self.stats.runs = 1;
-        } else {
-            self.program.walk(self.layout.fetched(), &rules, memory)?;
-            self.stats.ccws = self.program.len();
-            self.stats.runs = self.layout.lay_out(&mut self.program)?;
-        }
-        Ok(())
-    }
-
-    /// Lists the data of all CCWs, and the pages that it is in.
-    #[inline(never)]
-    fn collect<M: GuestMemory>(
-        &mut self,
-        orb: &Orb,
-        memory: &mut M,
-    ) -> Result<(), Error<M::Error>> {
-        let memory = &mut Reader::new(memory, &mut self.buffer);
-        for instance in self.layout.instances_mut() {
-            if let Some(transfer) = instance.transfer {
-                let (blocks, pages) = (&mut self.blocks, &mut self.pages);
-                instance.blocks = blocks.add(instance.ccw(), transfer, orb, pages, memory)?;
+        let mut attempt = 0;
+        loop {
+            // The second is made if a page was kept for less than it is used for now; or if pages may
+            // be others by now, as is the third, for which none is kept.
+            self.pages.begin(attempt < 2, memory);
+            let written = match self.write_straight(orb, memory, arena) {
+                // What does not fit may do so as any other program.
+                Ok(None) | Err(Error::TooLarge(_)) => {
+                    self.forget();
+                    self.write(orb, memory, arena)?
+                }
+                Ok(Some(written)) => written,
+                Err(error) => return Err(error),
+            };
+            if self.pages.pin(memory)? {
+                self.blocks.fill(&self.pages, arena);
+                self.slots = Slots::of(arena);
+                self.format = Format::of(orb);
+                return Ok(HostOrb::new(orb, written.cpa, written.has_midaws));
             }
+            self.forget();
+            attempt += 1;
         }
-        Ok(())
     }
 
-    /// Writes the host's program.
+    /// Writes the host's program, but for the addresses of data, if the guest's is straight.
     #[inline(never)]
-    fn emit<A: Arena>(&mut self, orb: &Orb, arena: &mut A) -> Result<HostOrb, Bound> {
-        let mut image = Image::new(arena, self.layout.slots(), self.layout.first_guard())?;
-        self.slots = image.slots();
-        self.format = Format::of(orb);
+    fn write_straight<M: GuestMemory, A: Arena>(
+        &mut self,
+        orb: &Orb,
+        memory: &mut M,
+        arena: &mut A,
+    ) -> Result<Option<Written>, Error<M::Error>> {
+        let (ccws, lists) = self.buffer.split_at_mut(AHEAD);
+        let (ccws, lists) = (&mut Reader::new(ccws), Reader::new(lists));
+        let image = Image::new(arena, self.layout.capacity() + GUARDS)?;
+        let (blocks, pages) = (&mut self.blocks, &mut self.pages);
+        let mut writer = Writer::new(orb, image, blocks, pages, lists);
+        let ccws = straight::write(orb.cpa(), &Rules::of(orb), ccws, &mut writer, memory)?;
+        let Some(ccws) = ccws else {
+            return Ok(None);
+        };
+        self.layout.set_straight(orb.cpa(), ccws);
+        self.ccws = ccws as usize;
+        self.runs = 1;
+        Ok(Some(Written {
+            cpa: writer.image.slot(0),
+            has_midaws: writer.image.has_midaws(),
+        }))
+    }
+
+    /// Does so with any program.
+    #[inline(never)]
+    fn write<M: GuestMemory, A: Arena>(
+        &mut self,
+        orb: &Orb,
+        memory: &mut M,
+        arena: &mut A,
+    ) -> Result<Written, Error<M::Error>> {
+        let (ccws, lists) = self.buffer.split_at_mut(AHEAD);
+        let (ccws, lists) = (&mut Reader::new(ccws), Reader::new(lists));
+        self.program
+            .walk(orb.cpa(), &Rules::of(orb), ccws, memory)?;
+        self.ccws = self.program.len();
+        self.runs = self.layout.lay_out(&mut self.program)?;
+        let image = Image::new(arena, self.layout.slots())?;
+        let (blocks, pages) = (&mut self.blocks, &mut self.pages);
+        let mut writer = Writer::new(orb, image, blocks, pages, lists);
+        for slot in 0..self.layout.slots() {
+            writer.image.put(slot, HostCcw::ProgramCheck);
+        }
         for (index, instance) in self.layout.instances().iter().enumerate() {
             if instance.step() == Step::Command {
-                let list = self.list(instance, &mut image)?;
-                image.put_command(instance.slot, instance.ccw(), list);
+                writer.put_command(instance.slot, *instance.ccw(), instance.effect(), memory)?;
             } else {
-                let ccw = self.way_to(instance, &image);
-                image.put(instance.slot, &ccw);
-                self.stats.faults += usize::from(matches!(ccw, HostCcw::ProgramCheck));
+                let ccw = way_to(&self.layout, instance, &writer.image);
+                writer.image.put(instance.slot, ccw);
             }
             for (guard, elsewhere) in (1..).zip(self.layout.elsewhere(index)) {
                 if let Some(elsewhere) = elsewhere {
-                    image.put(instance.slot + guard, &self.way_to(elsewhere, &image));
+                    let ccw = way_to(&self.layout, elsewhere, &writer.image);
+                    writer.image.put(instance.slot + guard, ccw);
                 }
             }
         }
-        let written = image.written();
-        self.stats.idaws = written.idaws;
-        self.stats.midaws = written.midaws;
-        self.stats.faults += written.faults;
-        let cpa = image.slot(self.layout.start(orb.cpa()));
-        Ok(HostOrb::new(orb, cpa, written.midaws > 0))
-    }
-
-    /// What leads to where a CCW leads. For a transfer, that is the same transfer again, as the
-    /// channel does not take two of them in a row.
-    fn way_to<A: Arena>(&self, instance: &Instance, image: &Image<'_, A>) -> HostCcw {
-        let slot = match instance.step() {
-            Step::ProgramCheck => None,
-            Step::Command => Some(instance.slot),
-            // That there is no CCW is the fault of the transfer (Principles of Operation,
-            // "Channel-Program Address").
-            Step::Transfer => self.layout.target(instance),
-        };
-        slot.map_or(HostCcw::ProgramCheck, |slot| {
-            HostCcw::Transfer(image.slot(slot))
+        Ok(Written {
+            cpa: writer.image.slot(self.layout.start(orb.cpa())),
+            has_midaws: writer.image.has_midaws(),
         })
-    }
-
-    /// Writes the list of a command.
-    #[inline]
-    fn list<A: Arena>(&self, instance: &Instance, image: &mut Image<'_, A>) -> Result<List, Bound> {
-        let Some(transfer) = instance.transfer else {
-            return Ok(image.sink_list(instance.ccw().count));
-        };
-        let (blocks, fault) = (self.blocks.get(instance.blocks), instance.blocks.fault);
-        let pages = self.pages.pinned_for(transfer.access());
-        if !instance.ccw().flags.contains(Flags::MIDA) {
-            let idaws = blocks
-                .iter()
-                .map(|block| pages.block(block.page, block.address));
-            return image.list_idaws(blocks.len(), idaws, fault);
-        }
-        let midaws = blocks.iter().map(|block| {
-            let target = match block.page {
-                Wanted::NONE => Some(Target::Sink),
-                page => pages.block(page, block.address).map(Target::Block),
-            };
-            (block.midaw(), target)
-        });
-        image.list_midaws(blocks.len(), midaws, fault)
     }
 
     /// Replaces the addresses of the host's in `irb` by those of the guest's that they stand for,
@@ -287,13 +261,11 @@ impl<S: Storage> Translator<S> {
         };
         let cpa = self.guest_ccw(scsw.cpa()).unwrap_or(0);
         irb.set_scsw(scsw.with_format(format).with_cpa(cpa));
-        irb.set_failing_storage_address(
-            irb.failing_storage_address()
-                .and_then(|host| self.guest_storage(host)),
-        );
-        irb.set_secondary_ccw_address(
-            irb.secondary_ccw_address()
-                .and_then(|host| self.guest_ccw(host)),
+        let failing = irb.failing_storage_address();
+        let secondary = irb.secondary_ccw_address();
+        irb.set_addresses(
+            failing.and_then(|host| self.guest_storage(host)),
+            secondary.and_then(|host| self.guest_ccw(host)),
         );
     }
 
@@ -315,11 +287,17 @@ impl<S: Storage> Translator<S> {
     /// done with it.
     pub fn release<M: GuestMemory>(&mut self, memory: &mut M) {
         self.pages.release(memory);
+        self.forget();
+    }
+
+    /// Forgets the program, whose pages are not pinned.
+    fn forget(&mut self) {
+        self.pages.forget();
         self.blocks.clear();
         self.layout.clear();
-        self.program.clear();
         self.format = Format::One;
-        self.stats = Stats::default();
+        self.ccws = 0;
+        self.runs = 0;
     }
 
     /// Whether a page in the `len` bytes of guest memory from `address` on is pinned for the program,
@@ -348,8 +326,39 @@ impl<S: Storage> Translator<S> {
 
     /// What it took to translate the program, or nothing if there is none.
     pub fn stats(&self) -> Stats {
-        self.stats
+        Stats {
+            ccws: self.ccws,
+            runs: self.runs,
+            blocks: self.blocks.len(),
+            pages: self.pages.count(),
+            pin_calls: self.pages.calls(),
+        }
     }
+}
+
+/// A program that is written, but for the addresses of its data.
+struct Written {
+    cpa: ArenaAddress,
+    has_midaws: bool,
+}
+
+/// What leads to where a CCW leads. For a transfer, that is the same transfer again, as the channel
+/// does not take two of them in a row.
+fn way_to<S: Storage, A: Arena>(
+    layout: &Layout<S>,
+    instance: &Instance,
+    image: &Image<'_, A>,
+) -> HostCcw {
+    let slot = match instance.step() {
+        Step::ProgramCheck => None,
+        Step::Command => Some(instance.slot),
+        // That there is no CCW is the fault of the transfer (Principles of Operation,
+        // "Channel-Program Address").
+        Step::Transfer => layout.target(instance),
+    };
+    slot.map_or(HostCcw::ProgramCheck, |slot| {
+        HostCcw::Transfer(image.slot(slot))
+    })
 }
 
 /// The numbers of the first and the last page of `len` bytes.

@@ -165,29 +165,22 @@ impl<S: Storage> Program<S> {
         self.first = None;
     }
 
-    /// Fetches a program, of which the first CCWs are at hand: they stand one behind the other, and
-    /// each chains commands but for the last.
+    /// Fetches the program at `cpa`.
     ///
     /// An entry is followed again when a further way leads to it: as often as there are ways at
     /// most.
     pub(crate) fn walk<M: GuestMemory>(
         &mut self,
-        first: impl Iterator<Item = (u32, Fetched)>,
+        cpa: u32,
         rules: &Rules,
-        memory: &mut Reader<'_, M>,
+        ccws: &mut Reader<'_>,
+        memory: &mut M,
     ) -> Result<(), Error<M::Error>> {
         self.clear();
-        let mut ways = Ways::COMMAND;
-        for (address, fetched) in first {
-            if let Err(bucket) = self.find(address) {
-                let index = self.insert(address, fetched, bucket)?;
-                self.add_ways(index, ways);
-            }
-            ways = Ways::COMMAND.union(Ways::STEPPED_OVER);
-        }
+        self.lead(Some((cpa, Ways::COMMAND)), rules, ccws, memory)?;
         while let Some(entry) = self.take() {
-            self.lead(entry.target(), rules, memory)?;
-            self.lead(entry.following(), rules, memory)?;
+            self.lead(entry.target(), rules, ccws, memory)?;
+            self.lead(entry.following(), rules, ccws, memory)?;
         }
         Ok(())
     }
@@ -197,14 +190,15 @@ impl<S: Storage> Program<S> {
         &mut self,
         to: Option<(u32, Ways)>,
         rules: &Rules,
-        memory: &mut Reader<'_, M>,
+        ccws: &mut Reader<'_>,
+        memory: &mut M,
     ) -> Result<(), Error<M::Error>> {
         let Some((address, ways)) = to else {
             return Ok(());
         };
         let index = match self.find(address) {
             Ok(index) => index,
-            Err(bucket) => self.insert(address, rules.fetch(address, memory)?, bucket)?,
+            Err(bucket) => self.insert(address, rules.fetch(address, ccws, memory)?, bucket)?,
         };
         self.add_ways(index, ways);
         Ok(())

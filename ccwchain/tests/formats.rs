@@ -497,18 +497,21 @@ fn addresses_of_a_logout_are_there_if_the_report_word_says_so() {
 #[test]
 fn addresses_of_a_logout_can_be_replaced() {
     let mut irb = irb(0x0300_0000);
-    for address in [Some(0x1000), Some(1 << 31), Some(u64::MAX), None] {
-        irb.set_failing_storage_address(address);
-        assert_eq!(irb.failing_storage_address(), address);
+    for (storage, ccw) in [
+        (Some(0x1000), None),
+        (Some(1 << 31), Some(0x1000)),
+        (Some(u64::MAX), Some(0x7fff_fff8)),
+        (None, Some(0)),
+        (None, None),
+    ] {
+        irb.set_addresses(storage, ccw);
+        assert_eq!(irb.failing_storage_address(), storage);
+        assert_eq!(irb.secondary_ccw_address(), ccw);
         assert_eq!(
             irb.sense().map(<[u8]>::len),
             Some(32),
             "nothing else changes"
         );
-    }
-    for address in [Some(0x1000), None] {
-        irb.set_secondary_ccw_address(address);
-        assert_eq!(irb.secondary_ccw_address(), address);
     }
     assert_eq!(irb.as_bytes()[20..32], [0; 12]);
 }

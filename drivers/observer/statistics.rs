@@ -192,7 +192,7 @@ impl Statistics {
     /// A program was translated.
     pub(crate) fn translated(&self, program: &Stats) {
         self.ccws.add(program.ccws);
-        self.pages_pinned_ever.add(program.newly_pinned);
+        self.pages_pinned_ever.add(program.pages);
     }
 
     /// The channel is given a program `now`, whose translation `began` before. Only one at a time may
@@ -387,7 +387,7 @@ mod tests {
         statistics.pinning();
         assert!(statistics.pages_pinned() > 0);
         statistics.translated(&Stats {
-            newly_pinned: 6,
+            pages: 6,
             ..Stats::default()
         });
         statistics.pinned(&Translator::<KernelStorage>::new(Sizes::DEFAULT, 1)?);

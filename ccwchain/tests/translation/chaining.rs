@@ -171,8 +171,7 @@ fn one_ccw_with_two_commands_in_effect_has_two_slots() {
         ccw(0x03, Flags::CC, 1, 0),
         tic(0x12000),
     ]);
-    let stats = machine.translator.stats();
-    assert_eq!((stats.ccws, stats.faults), (8, 3));
+    assert_eq!(machine.translator.stats().ccws, 8);
     let slot = |address: u32| (address - host.orb().cpa()) / 8;
     let target = |number: u32| slot(machine.host_ccw(&host, number).address);
 

@@ -123,7 +123,7 @@ fn the_host_has_blocks_of_2_kib_where_the_guest_has() {
 fn a_list_is_read_once_and_not_beyond_its_page() {
     for (count, idaws) in [(8192, [0x12000, 0x13000]), (4096, [0x12800, 0x13000])] {
         let mut machine = Machine::new();
-        machine.guest.is_hasty = true;
+        machine.guest.hasty_after = 0;
         list(&mut machine, TWO_4K, 0x1fff0, &idaws);
         let host = machine.translate1(&[ccw(0x01, Flags::IDA, count, 0x1fff0)]);
         let ccw = machine.host_ccw(&host, 0);

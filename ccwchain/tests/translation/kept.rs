@@ -8,6 +8,8 @@ use ccwchain::{
         Flags,
         Format, //
     },
+    irb::Irb,
+    scsw::Scsw,
     translator::Sizes, //
 };
 use iommu_type1_stub::Access;
@@ -51,13 +53,14 @@ fn program(pages: &[(u8, u32)]) -> Vec<Ccw> {
 /// Runs such a program to its end. Returns how many calls pinned its pages.
 fn run(machine: &mut Machine, pages: &[(u8, u32)]) -> usize {
     let program = program(pages);
+    let before = machine.guest.iommu.counts().pin_calls;
     let host = machine.translate1(&program);
+    let calls = machine.guest.iommu.counts().pin_calls - before;
     for (number, guest) in (0..).zip(&program) {
         let ccw = machine.host_ccw(&host, number);
         let blocks = machine.guest_blocks(&host, &ccw);
         assert_eq!(blocks, Some(vec![u64::from(guest.address)]));
     }
-    let calls = machine.translator.stats().pin_calls;
     machine.release();
     assert_eq!(machine.guest.iommu.pins(), machine.translator.kept());
     calls
@@ -103,16 +106,27 @@ fn pages_are_pinned_anew_when_they_may_have_changed() {
 }
 
 #[test]
-fn a_change_during_the_translation_has_all_pages_pinned_on_demand() {
+fn a_change_during_the_translation_has_all_pages_pinned_anew() {
     for after in 0..2 {
         let mut machine = machine(8);
         run(&mut machine, &reads(&[0x20]));
-        machine.guest.changes_after = Some(after);
+        machine.guest.changes_after = vec![after];
         assert_eq!(run(&mut machine, &reads(&[0x20, 0x24, 0x28])), 2 + 3);
-        assert_eq!(machine.translator.kept(), 0);
-        assert_eq!(run(&mut machine, &reads(&[0x20])), 1);
-        assert_eq!(machine.translator.kept(), 1);
+        assert_eq!(run(&mut machine, &reads(&[0x20, 0x24, 0x28])), 0);
     }
+}
+
+#[test]
+fn a_guest_whose_pages_change_all_the_time_has_them_pinned_on_demand() {
+    let mut machine = machine(8);
+    run(&mut machine, &reads(&[0x20]));
+    machine.guest.changes_after = vec![0; 100];
+    let calls = run(&mut machine, &reads(&[0x20, 0x24, 0x28]));
+    assert_eq!(calls, 2 + 3 + 3);
+    assert_eq!(machine.translator.kept(), 0);
+    machine.guest.changes_after.clear();
+    assert_eq!(run(&mut machine, &reads(&[0x20])), 1);
+    assert_eq!(machine.translator.kept(), 1);
 }
 
 #[test]
@@ -161,6 +175,26 @@ fn a_page_that_was_kept_to_be_fetched_is_pinned_anew_to_be_stored_into() {
         0
     );
     assert_eq!(machine.translator.kept(), 3);
+}
+
+#[test]
+fn a_failing_storage_address_in_a_kept_page_of_the_program_becomes_the_guests() {
+    let mut machine = machine(8);
+    run(&mut machine, &reads(&[0x20, 0x21, 0x28]));
+    let mut data = [0; 2];
+    for (data, page) in data.iter_mut().zip([0x28, 0x21]) {
+        let host = machine.translate1(&program(&reads(&[page])));
+        assert_eq!(machine.translator.stats().pages, 0);
+        let ccw = machine.host_ccw(&host, 0);
+        *data = machine.host_idaws(&host, &ccw)[0];
+    }
+    for (data, guest) in data.into_iter().zip([None, Some(0x21007)]) {
+        let mut irb = Irb::default();
+        irb.set_scsw(Scsw::from_words([0x0400_0000, 0, 0]));
+        irb.set_addresses(Some(data + 7), None);
+        machine.translator.write_back(&mut irb);
+        assert_eq!(irb.failing_storage_address(), guest);
+    }
 }
 
 #[test]
@@ -226,7 +260,7 @@ fn whatever_programs_come_what_is_kept_is_what_is_pinned() {
     for _ in 0..3000 {
         match next(10) {
             0 => machine.guest.epoch = [None, Some(1), Some(2)][next(3) as usize],
-            1 => machine.guest.changes_after = Some(next(3) as usize),
+            1 => machine.guest.changes_after = vec![next(3) as usize],
             2 => {
                 let (first, pages) = (u64::from(0x18 + next(24)), u64::from(next(5)));
                 let (address, len) = (first << 12, pages << 12);

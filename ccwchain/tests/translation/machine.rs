@@ -59,11 +59,11 @@ impl Storage for Heap {
 pub(crate) struct Guest {
     pub(crate) iommu: Type1<Vec<Page>>,
     pub(crate) reads: Vec<(u64, usize)>,
-    /// Whether the guest changes the first word of whatever was read.
-    pub(crate) is_hasty: bool,
+    /// After how many reads the guest begins to change the first word of whatever was read.
+    pub(crate) hasty_after: usize,
     pub(crate) epoch: Option<u64>,
-    /// After how many more pins the guest's pages come to be others.
-    pub(crate) changes_after: Option<usize>,
+    /// After how many more pins the guest's pages come to be others; the last of them is the next.
+    pub(crate) changes_after: Vec<usize>,
 }
 
 fn whose<T>(result: Result<T, Error>) -> Result<T, MemoryError<Error>> {
@@ -79,7 +79,7 @@ impl GuestMemory for Guest {
     fn read(&mut self, address: u64, buffer: &mut [u8]) -> Result<(), MemoryError<Error>> {
         self.reads.push((address, buffer.len()));
         whose(self.iommu.read(address, buffer))?;
-        if self.is_hasty {
+        if self.reads.len() > self.hasty_after {
             whose(self.iommu.store(address, &[0x5a; 8]))?;
         }
         Ok(())
@@ -96,14 +96,13 @@ impl GuestMemory for Guest {
             memory::Access::Write => Access::Write,
         };
         whose(self.iommu.pin(first, access, frames))?;
-        if let Some(more) = &mut self.changes_after {
-            match more.checked_sub(1) {
-                Some(less) => *more = less,
-                None => {
-                    self.epoch = self.epoch.map(|epoch| epoch + 1);
-                    self.changes_after = None;
-                }
+        match self.changes_after.last_mut() {
+            None => {}
+            Some(0) => {
+                self.epoch = self.epoch.map(|epoch| epoch + 1);
+                self.changes_after.pop();
             }
+            Some(more) => *more -= 1,
         }
         Ok(())
     }
@@ -189,9 +188,9 @@ impl Machine {
             guest: Guest {
                 iommu: Type1::new(vec![Page::default(); 64]),
                 reads: Vec::new(),
-                is_hasty: false,
+                hasty_after: usize::MAX,
                 epoch: None,
-                changes_after: None,
+                changes_after: Vec::new(),
             },
             arena: Low {
                 address: 0x7000_0000,

@@ -39,11 +39,8 @@ fn a_page_is_pinned_once_for_a_program() {
         Stats {
             ccws: 3,
             runs: 1,
-            idaws: 3,
-            midaws: 0,
-            faults: 0,
+            blocks: 3,
             pages: 1,
-            newly_pinned: 1,
             pin_calls: 1,
         }
     );

@@ -32,8 +32,7 @@ fn machine() -> (Machine, HostOrb) {
 fn logout(failing: Option<u64>, secondary: Option<u32>) -> Irb {
     let mut irb = Irb::default();
     irb.set_scsw(Scsw::from_words([LOGOUT, 0, 0]));
-    irb.set_failing_storage_address(failing);
-    irb.set_secondary_ccw_address(secondary);
+    irb.set_addresses(failing, secondary);
     irb
 }
 

@@ -103,7 +103,7 @@ fn measure(program: &Program, times: u32) -> Result<(usize, usize), String> {
             .map_err(|error| error.to_string())?;
     }
     let stats = translator.stats();
-    Ok((stats.ccws, stats.idaws))
+    Ok((stats.ccws, stats.blocks))
 }
 
 fn main() -> ExitCode {

@@ -89,8 +89,7 @@ fn status(input: &mut Input<'_>) {
     let storage = Some(input.double()).filter(|address| address % 2 == 0);
     let secondary = Some(input.word()).filter(|address| address % 2 == 0);
     let mut changed = irb;
-    changed.set_failing_storage_address(storage);
-    changed.set_secondary_ccw_address(secondary);
+    changed.set_addresses(storage, secondary);
     if irb.scsw().logout() {
         assert_eq!(changed.failing_storage_address(), storage);
         assert_eq!(changed.secondary_ccw_address(), secondary);
