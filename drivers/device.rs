@@ -13,6 +13,7 @@ use crate::{
         Span, //
     },
     observer::statistics::{
+        Counts,
         Shown,
         Statistics, //
     },
@@ -96,9 +97,8 @@ const MESSAGE_INTERVAL: u32 = 5000;
 /// What there is while a user has the device open.
 pub(crate) struct Io {
     pub(crate) region: IoRegion,
-    /// Counts the statuses that the region has shown, and those of them that the user has got.
+    /// Counts the statuses that the region has shown.
     pub(crate) shown: u64,
-    pub(crate) delivered: u64,
     pub(crate) asynchronous: AsyncRegion,
     pub(crate) translator: Translator<KernelStorage>,
     pub(crate) area: ProgramArea,
@@ -121,7 +121,6 @@ impl Io {
         Ok(Self {
             region: IoRegion::new(),
             shown: 0,
-            delivered: 0,
             asynchronous: AsyncRegion::new(),
             translator: Translator::new(sizes, random::number())?,
             area: ProgramArea(dma::Area::new(dev.sch.device(), Sizes::DEFAULT_ARENA)?),
@@ -133,8 +132,11 @@ impl Io {
 
     /// Unpins the pages of the program, which the channel is done with, but for those to be kept.
     pub(crate) fn release(&mut self, dev: &Open<'_, Device>) {
+        let before = self.translator.held();
         self.translator.release(&mut UserMemory::new(dev, None));
-        dev.statistics.pinned(&self.translator);
+        if self.translator.held() != before {
+            dev.statistics.pinned(&self.translator);
+        }
     }
 
     /// Unpins the kept pages of `len` bytes from `iova` on, but for those that a program uses.
@@ -151,6 +153,7 @@ impl Io {
 
     /// Makes the addresses in all status that waits the guest's, as the program that they are of is
     /// about to go.
+    #[inline]
     pub(crate) fn write_back(&self, sch: &mut Kept) {
         sch.irbs().for_each(|entry| {
             if core::mem::take(&mut entry.host) {
@@ -177,6 +180,8 @@ pub(crate) struct Device {
     pub(crate) messages: RateLimit,
     #[pin]
     pub(crate) io: Mutex<Option<Io>>,
+    /// Counts the statuses that the user has got: all that were shown, or all but the last.
+    pub(crate) delivered: Atomic<u64>,
     #[pin]
     quiescing: Mutex<()>,
 }
@@ -195,6 +200,9 @@ impl Device {
                 }
             });
             let timer = Arc::pin_init(timer, GFP_KERNEL)?;
+            if let Ok(mut sch) = sch.lock() {
+                sch.outside.observer.counts = Counts::default();
+            }
             let id = sch.device().id();
             let life = Span::new(context.clone(), id, 2, ["create", "remove"]);
 
@@ -208,6 +216,7 @@ impl Device {
                 kept_pins: Atomic::new(0),
                 messages <- RateLimit::new(msecs_to_jiffies(MESSAGE_INTERVAL)),
                 io <- new_mutex!(None, "vfio_ccw::io"),
+                delivered: Atomic::new(0),
                 quiescing <- new_mutex!((), "vfio_ccw::quiescing"),
             }? Error))
         })
@@ -269,7 +278,6 @@ impl Device {
             sch.disable()?;
             return Err(ENODEV);
         }
-        sch.outside.observer.statistics = Some(self.statistics.clone());
         sch.outside.timer = Some(self.timer.clone());
         Ok(())
     }
@@ -288,6 +296,7 @@ impl Operations for Device {
 
     fn open(dev: &Open<'_, Self>) -> Result {
         let io = Io::new(dev)?;
+        dev.delivered.store(io.shown, Relaxed);
         *dev.io.lock() = Some(io);
 
         dev.enable().map_err(|e| {
@@ -322,8 +331,7 @@ impl Operations for Device {
         let old = dev.sch.lock().map(|mut sch| {
             sch.close();
             let triggers = core::mem::take(&mut sch.outside.triggers);
-            let statistics = sch.outside.observer.statistics.take();
-            (triggers, statistics, sch.outside.timer.take())
+            (triggers, sch.outside.timer.take())
         });
         drop(old);
     }

@@ -7,8 +7,7 @@
 use crate::{
     state::{
         Crw,
-        Event,
-        Pushed, //
+        Event, //
     },
     triggers::Kept, //
 };
@@ -29,17 +28,12 @@ pub(crate) fn irq(sch: &mut Locked<'_, Kept>, irb: &[u8; IRB_LEN]) {
     let irb = Irb::from_bytes(irb);
     let scsw = irb.scsw();
 
-    sch.outside.observer.interrupt(&scsw);
+    sch.outside.observer.interrupt();
     match sch.interrupt(irb) {
-        Ok(Some(pushed)) => {
+        Ok(pushed) => {
             let waiting = sch.irbs().len();
-            let observer = &sch.outside.observer;
-            observer.queued(pushed, waiting);
-            if pushed == Pushed::Lost {
-                observer.log(2, format_args!("status lost: {scsw:?}"));
-            }
+            sch.outside.observer.presented(&scsw, pushed, waiting);
         }
-        Ok(None) => {}
         Err(_) => {
             // Nobody waits for it: whoever left the subchannel enabled is gone.
             let _ = sch.disable();
@@ -92,8 +86,9 @@ pub(crate) fn path_event(sch: &mut Locked<'_, Kept>, path: Path, event: PathEven
 }
 
 fn report(sch: &mut Locked<'_, Kept>, crw: Crw) {
-    sch.report(crw);
-    sch.outside.observer.reported();
+    if sch.report(crw) {
+        sch.outside.observer.counts.crws += 1;
+    }
 }
 
 /// Ends a program that uses one of the paths `mask`, or has no other to go on with.

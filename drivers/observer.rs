@@ -32,7 +32,7 @@ use mdev::{
     },
     trace, //
 };
-use statistics::Statistics;
+use statistics::Counts;
 
 /// An I/O instruction that the user has asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,8 +65,8 @@ impl Instruction {
 pub(crate) struct Observer {
     context: Arc<Context>,
     dev: ARef<css::Device>,
-    /// Those of the VFIO device, while it is open.
-    pub(crate) statistics: Option<Arc<Statistics>>,
+    /// Since the mediated device was made.
+    pub(crate) counts: Counts,
 }
 
 impl Observer {
@@ -74,7 +74,7 @@ impl Observer {
         Self {
             context,
             dev,
-            statistics: None,
+            counts: Counts::default(),
         }
     }
 
@@ -83,18 +83,12 @@ impl Observer {
         self.context.log(level, self.dev.id(), text);
     }
 
-    fn count(&self, f: impl FnOnce(&Statistics)) {
-        if let Some(statistics) = &self.statistics {
-            f(statistics);
-        }
-    }
-
     /// `event` comes in `state`.
-    pub(crate) fn fires(&self, state: State, event: Event) {
-        trace::fsm_event(&self.dev, state.number(), event.number());
+    pub(crate) fn fires(&mut self, state: State, event: Event) {
+        trace::fsm_event(&self.dev, || (state.number(), event.number()));
 
         match event {
-            Event::Ended if state == State::Running => self.count(Statistics::ended),
+            Event::Ended if state == State::Running => self.counts.ended(),
             Event::Gone if state != State::NotOperational => {
                 let (event, state) = (event.number(), state.number());
                 self.log(2, format_args!("notoper event {event:x} state {state:x}"));
@@ -104,7 +98,8 @@ impl Observer {
     }
 
     /// The user's instruction has been given to the subchannel, with that answer.
-    pub(crate) fn instruction(&self, instruction: Instruction, cc: ConditionCode) {
+    #[inline]
+    pub(crate) fn instruction(&mut self, instruction: Instruction, cc: ConditionCode) {
         let (log, level) = (&self.context.trace, instruction.level());
         if log.is_enabled(level) {
             log.text(level, format_args!("{}", instruction.name()));
@@ -113,37 +108,33 @@ impl Observer {
         }
 
         if cc == ConditionCode::Initiated {
-            self.count(|statistics| match instruction {
-                Instruction::Start => statistics.starts.increment(),
-                Instruction::Halt => statistics.halts.increment(),
-                Instruction::Clear => statistics.clears.increment(),
-            });
+            let count = match instruction {
+                Instruction::Start => &mut self.counts.starts,
+                Instruction::Halt => &mut self.counts.halts,
+                Instruction::Clear => &mut self.counts.clears,
+            };
+            *count += 1;
         }
     }
 
-    /// An interrupt has come, with that status.
-    pub(crate) fn interrupt(&self, scsw: &Scsw) {
+    /// An interrupt has come.
+    pub(crate) fn interrupt(&self) {
         let log = &self.context.trace;
         if log.is_enabled(6) {
             log.text(6, format_args!("IRQ"));
             log.text(6, format_args!("{}", self.dev.id()));
         }
-        self.count(|statistics| statistics.presented(scsw));
     }
 
-    /// Status was handed to the queue, in which `waiting` wait now.
-    pub(crate) fn queued(&self, pushed: Pushed, waiting: usize) {
-        self.count(|statistics| {
-            statistics.irbs_waiting_most.raise(waiting);
-            if pushed == Pushed::Accumulated {
-                statistics.irbs_accumulated.increment();
-            }
-        });
-    }
-
-    /// A channel report was queued.
-    pub(crate) fn reported(&self) {
-        self.count(|statistics| statistics.crws.increment());
+    /// Its status was handed to the queue, in which `waiting` wait now, unless it answers what was
+    /// taken back.
+    pub(crate) fn presented(&mut self, scsw: &Scsw, pushed: Option<Pushed>, waiting: usize) {
+        self.counts.presented(scsw, waiting);
+        match pushed {
+            Some(Pushed::Accumulated) => self.counts.irbs_accumulated += 1,
+            Some(Pushed::Lost) => self.log(2, format_args!("status lost: {scsw:?}")),
+            _ => {}
+        }
     }
 
     /// Something has happened to the paths `mask`.

@@ -71,6 +71,8 @@ impl GuestMemory for UserMemory<'_, '_> {
             Access::Write => Protection::ReadWrite,
         };
 
+        // Before: `dma_unmap` must not take the device for one that has nothing pinned.
+        self.dev.statistics.pinning();
         self.dev.pin_pages(iova, protection, frames).map_err(blame)
     }
 

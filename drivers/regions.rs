@@ -83,7 +83,7 @@ impl Region {
     pub(crate) fn locate(position: u64, count: usize) -> Result<(Self, Range<usize>)> {
         let index = u32::try_from(position >> OFFSET_SHIFT)?;
         let region = Self::of_index(index).ok_or(EINVAL)?;
-        let start = usize::try_from(position - region.offset())?;
+        let start = usize::try_from(position % (1 << OFFSET_SHIFT))?;
         let end = start.checked_add(count).ok_or(EINVAL)?;
         if end > region.size() {
             return Err(EINVAL);

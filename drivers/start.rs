@@ -29,11 +29,13 @@ use ccwchain::{
     error::Error as TranslationError,
     host_orb::HostOrb,
     orb::Orb,
-    scsw::FunctionControl, //
+    scsw::FunctionControl,
+    translator::Stats, //
 };
 use core::ops::Range;
 use kernel::{
     prelude::*,
+    sync::atomic::Relaxed,
     uaccess::{
         UserSliceReader,
         UserSliceWriter, //
@@ -95,9 +97,10 @@ impl Device {
 
         let fctl = io.region.functions();
         let result = match io.region.request() {
-            Request::Start(orb) => self
-                .start(dev, io, &orb)
-                .map_err(|failure| self.tell(fctl, failure)),
+            Request::Start(orb) => match self.start(dev, io, &orb) {
+                Ok(()) => Ok(()),
+                Err(failure) => Err(self.tell(fctl, failure)),
+            },
             Request::HaltOrClear => {
                 self.log(format_args!("{fctl} on io_region"));
                 self.trace(fctl, Err(EOPNOTSUPP), c"request");
@@ -126,7 +129,7 @@ impl Device {
         let (bytes, shown) = {
             let mut guard = self.io.lock();
             let io = Option::as_mut(&mut guard).ok_or(EIO)?;
-            if takes_status && io.delivered == io.shown {
+            if takes_status && self.delivered.load(Relaxed) == io.shown {
                 more_waits = self.take_status(dev, io)?;
             }
             (*io.region.bytes(), io.shown)
@@ -135,10 +138,10 @@ impl Device {
         to.write_slice(bytes.get(range.clone()).ok_or(EINVAL)?)?;
 
         if takes_status {
-            // Only now is the status the user's; had the copy failed, it would be shown again.
-            if let Some(io) = Option::as_mut(&mut self.io.lock()) {
-                io.delivered = io.delivered.max(shown);
-            }
+            // Only now is the status the user's; had the copy failed, it would be shown again. There is
+            // no other before this one is delivered, so that it is delivered already if this fails.
+            let before = shown.wrapping_sub(1);
+            let _ = self.delivered.cmpxchg(before, shown, Relaxed);
             // What comes when nothing waits is announced when it comes.
             if more_waits {
                 self.sch.lock()?.announce(Irq::Io);
@@ -189,7 +192,8 @@ impl Device {
         };
 
         let result = self.translate(dev, io, orb).and_then(|host| {
-            self.start_translated(generation, began, host, orb.lpm())
+            let program = io.translator.stats();
+            self.start_translated(generation, began, host, orb.lpm(), &program)
                 .map_err(Failure::NotStarted)
         });
         match result {
@@ -207,16 +211,16 @@ impl Device {
     }
 
     fn translate(&self, dev: &Open<'_, Self>, io: &mut Io, orb: &Orb) -> Result<HostOrb, Failure> {
-        // Before: `dma_unmap` must not take the device for one that has nothing pinned.
-        self.statistics.pinning();
+        let before = io.translator.held();
         let memory = &mut UserMemory::new(dev, io.watch.as_deref());
         let host = io
             .translator
             .translate(orb, memory, &mut io.area)
             .map_err(Failure::NotTranslated)?;
 
-        self.statistics.translated(&io.translator.stats());
-        self.statistics.pinned(&io.translator);
+        if io.translator.stats().pin_calls > 0 || io.translator.held() != before {
+            self.statistics.pinned(&io.translator);
+        }
         if !orb.prefetch() {
             self.tell_of_prefetch(io);
         }
@@ -275,7 +279,14 @@ impl Device {
     }
 
     /// START SUBCHANNEL, unless the request of `generation` has become void.
-    fn start_translated(&self, generation: u64, began: Tod, host: HostOrb, lpm: u8) -> Result {
+    fn start_translated(
+        &self,
+        generation: u64,
+        began: Tod,
+        host: HostOrb,
+        lpm: u8,
+        program: &Stats,
+    ) -> Result {
         let mut sch = self.sch.lock()?;
         sch.check(generation)?;
 
@@ -290,7 +301,8 @@ impl Device {
             .with_intparm(sch.interruption_parameter())
             .with_lpm(lpm);
 
-        self.statistics.starting(began, Tod::now());
+        let observer = &mut sch.outside.observer;
+        observer.counts.starting(began, Tod::now(), program);
         let cc = sch.start(&orb.words())?;
         sch.outside.observer.instruction(Instruction::Start, cc);
         match cc {

@@ -185,6 +185,7 @@ impl<O: Outside> SubchannelState<O> {
     }
 
     /// The program of the request that was checked is started.
+    #[inline]
     pub(crate) fn started(&mut self) -> Result<(), Refusal> {
         self.translating = false;
         self.fire(Event::Started)
@@ -254,6 +255,7 @@ impl<O: Outside> SubchannelState<O> {
     }
 
     /// Interrupts the user, for status only when the guest has what the user took last.
+    #[inline]
     fn interrupt_user(&mut self, irq: Irq) {
         if irq == Irq::Io {
             if self.on_its_way && self.outside.defers(self.irbs.has_answers()) {
@@ -300,12 +302,14 @@ impl<O: Outside> SubchannelState<O> {
         Ok(Some(pushed))
     }
 
-    /// Queues a channel report and tells the user, if there is one.
-    pub(crate) fn report(&mut self, crw: Crw) {
-        if self.fsm != State::Closed {
+    /// Queues a channel report and tells the user, if there is one. Returns whether there is.
+    pub(crate) fn report(&mut self, crw: Crw) -> bool {
+        let has_user = self.fsm != State::Closed;
+        if has_user {
             self.crws.push(crw);
             self.interrupt_user(Irq::Crw);
         }
+        has_user
     }
 }
 

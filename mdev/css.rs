@@ -440,7 +440,7 @@ impl<T: Driver> Registration<T> {
         let mut irb = [0; IRB_LEN];
 
         // SAFETY: The interrupt handler has stored the status on this CPU, and has interrupts off.
-        unsafe { bindings::mdev_cio_irb(irb.as_mut_ptr().cast(), IRB_LEN) };
+        unsafe { bindings::mdev_cio_irb(&mut irb) };
 
         // SAFETY: The interrupt handler holds the lock of the valid subchannel that it passes.
         unsafe {

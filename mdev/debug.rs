@@ -40,6 +40,7 @@ impl<const LEN: usize> Registration<LEN> {
         NonNull::new(log).map(Self).ok_or(ENOMEM)
     }
 
+    #[inline]
     fn is_enabled(&self, level: c_int) -> bool {
         // SAFETY: The log is registered.
         unsafe { bindings::mdev_debug_enabled(self.0.as_ptr(), level) }
@@ -107,6 +108,7 @@ impl HexLog {
     }
 
     /// Returns whether entries of `level` are kept at present.
+    #[inline]
     pub fn is_enabled(&self, level: c_int) -> bool {
         self.0.is_enabled(level)
     }

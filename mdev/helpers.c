@@ -155,10 +155,12 @@ int mdev_ssch(struct subchannel *sch, const void *orb)
 }
 
 /* The status that the I/O interrupt handler has just stored on this CPU. */
-void mdev_cio_irb(void *irb, size_t len)
+void mdev_cio_irb(u8 (*irb)[MDEV_IRB_LEN])
 {
+	static_assert(MDEV_IRB_LEN <= sizeof(struct irb));
+
 	inc_irq_stat(IRQIO_CIO);
-	memcpy(irb, this_cpu_ptr(&cio_irb), min(len, sizeof(struct irb)));
+	memcpy(irb, this_cpu_ptr(&cio_irb), MDEV_IRB_LEN);
 }
 
 /* What the I/O interrupt handler takes for the subchannel's address. */
@@ -175,11 +177,6 @@ void mdev_pages_to_phys(u64 *pages, size_t count)
 }
 
 /* The time of day, in units of 2^-12 microseconds. */
-u64 mdev_tod_clock(void)
-{
-	return get_tod_clock_fast();
-}
-
 void mdev_eventfd_signal(struct eventfd_ctx *ctx)
 {
 	eventfd_signal(ctx);

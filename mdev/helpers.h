@@ -16,6 +16,9 @@
 #include "chp.h"
 #include "css.h"
 
+/* An interruption-response block without its extended-measurement word. */
+#define MDEV_IRB_LEN 64
+
 unsigned long mdev_sch_lock(struct subchannel *sch);
 void mdev_sch_unlock(struct subchannel *sch, unsigned long flags);
 u32 mdev_sch_id(const struct subchannel *sch);
@@ -31,10 +34,9 @@ int mdev_hsch(struct subchannel *sch);
 int mdev_csch(struct subchannel *sch);
 void mdev_sch_configure(struct subchannel *sch, unsigned int isc);
 int mdev_ssch(struct subchannel *sch, const void *orb);
-void mdev_cio_irb(void *irb, size_t len);
+void mdev_cio_irb(u8 (*irb)[MDEV_IRB_LEN]);
 u32 mdev_sch_intparm(struct subchannel *sch);
 void mdev_pages_to_phys(u64 *pages, size_t count);
-u64 mdev_tod_clock(void);
 void mdev_eventfd_signal(struct eventfd_ctx *ctx);
 void mdev_vfio_put_device(struct vfio_device *vdev);
 void mdev_vfio_get_device(struct vfio_device *vdev);

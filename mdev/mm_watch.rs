@@ -24,6 +24,10 @@ use {
     },
 };
 
+/// More bits than any number of threads has.
+#[cfg(CONFIG_MMU_NOTIFIER)]
+const UNFINISHED: u64 = (1 << 24) - 1;
+
 /// Counts the changes of the address space of a process: whatever it is in which memory is unmapped,
 /// discarded, moved, migrated, or given other rights.
 ///
@@ -34,11 +38,10 @@ use {
 pub struct MmWatch {
     #[cfg(CONFIG_MMU_NOTIFIER)]
     mm: ARef<Mm>,
+    /// How many changes are going on, each by a thread of its own, and above [`UNFINISHED`] how many
+    /// have begun.
     #[cfg(CONFIG_MMU_NOTIFIER)]
     changes: Atomic<u64>,
-    /// How many changes are going on.
-    #[cfg(CONFIG_MMU_NOTIFIER)]
-    unfinished: Atomic<i32>,
     #[cfg(CONFIG_MMU_NOTIFIER)]
     #[pin]
     notifier: Opaque<bindings::mmu_notifier>,
@@ -75,10 +78,9 @@ impl MmWatch {
             try_pin_init!(Self {
                 mm,
                 changes: Atomic::new(0),
-                unfinished: Atomic::new(0),
                 notifier <- Opaque::try_ffi_init(|notifier: *mut bindings::mmu_notifier| {
                     // SAFETY: `notifier` is valid for writing; it is in its final place, behind the
-                    // counters. The process that runs this is a user of `raw`.
+                    // counter. The process that runs this is a user of `raw`.
                     unsafe {
                         notifier.write(bindings::mmu_notifier {
                             ops: &Self::OPS,
@@ -94,9 +96,10 @@ impl MmWatch {
 
     /// Returns a number that is another one after the next change has begun; none while one is going
     /// on.
+    #[inline]
     pub fn epoch(&self) -> Option<u64> {
         let changes = self.changes.load(Acquire);
-        (self.unfinished.load(Acquire) == 0).then_some(changes)
+        (changes & UNFINISHED == 0).then_some(changes)
     }
 
     /// # Safety
@@ -108,8 +111,7 @@ impl MmWatch {
     }
 
     fn begin(&self) {
-        self.unfinished.fetch_add(1, Full);
-        self.changes.fetch_add(1, Full);
+        self.changes.fetch_add(UNFINISHED + 2, Full);
     }
 
     /// # Safety
@@ -133,7 +135,7 @@ impl MmWatch {
     ) {
         // SAFETY: By the function's requirement.
         unsafe { Self::from_raw(notifier) }
-            .unfinished
+            .changes
             .fetch_sub(1, Full);
     }
 

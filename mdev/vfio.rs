@@ -257,13 +257,10 @@ pub struct Open<'a, T: Operations>(&'a Device<T>);
 impl<T: Operations> Open<'_, T> {
     /// Reads the memory that the user has mapped at `iova`, all of `buffer` or nothing.
     ///
-    /// Returns `EINVAL`, `ENOENT`, `EPERM` or `EFAULT` when the user has no such memory, and `EAGAIN`
-    /// while memory is being unmapped.
+    /// Returns `EINVAL`, `ENOENT`, `EPERM` or `EFAULT` when the user has no such memory.
     pub fn dma_read(&self, iova: u64, buffer: &mut [u8]) -> Result {
-        self.0.check_no_unmap()?;
-
         // SAFETY: The device is open, and `buffer` is valid for its length.
-        to_result(unsafe {
+        let error = unsafe {
             bindings::vfio_dma_rw(
                 self.0.as_raw(),
                 iova,
@@ -271,7 +268,11 @@ impl<T: Operations> Open<'_, T> {
                 buffer.len(),
                 false,
             )
-        })
+        };
+        match error {
+            0 => Ok(()),
+            _ => Err(Error::from_errno(error)),
+        }
     }
 
     /// Pins the pages that the user has mapped from `iova` on, all or none, and puts their absolute

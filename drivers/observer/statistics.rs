@@ -2,8 +2,8 @@
 
 //! What a device has done so far, for people and programs to read in debugfs.
 //!
-//! Counting takes no lock, and is right whoever counts at the same time; who reads may see one of
-//! two numbers that change together before the other.
+//! What belongs to an I/O is counted where the subchannel lock is held anyway; the rest takes no lock,
+//! and is right whoever counts at the same time.
 
 use crate::{
     state::State,
@@ -54,59 +54,8 @@ impl Counter {
         self.0.add(1, Relaxed);
     }
 
-    fn add(&self, count: usize) {
-        self.0.add(wide(count), Relaxed);
-    }
-
     fn get(&self) -> u64 {
         self.0.load(Relaxed)
-    }
-}
-
-/// How much there was of something at most.
-pub(crate) struct Peak(Atomic<u64>);
-
-impl Peak {
-    const fn new() -> Self {
-        Self(Atomic::new(0))
-    }
-
-    /// There is `now` of it. Only one at a time may say so.
-    pub(crate) fn raise(&self, now: usize) {
-        let now = wide(now);
-        if now > self.0.load(Relaxed) {
-            self.0.store(now, Relaxed);
-        }
-    }
-}
-
-/// When something has happened, if it has.
-struct Time(Atomic<u64>);
-
-impl Time {
-    const NEVER: u64 = 0;
-
-    const fn new() -> Self {
-        Self(Atomic::new(Self::NEVER))
-    }
-
-    fn set(&self, time: Tod) {
-        self.0.store(time.bits(), Relaxed);
-    }
-
-    fn unset(&self) {
-        self.0.store(Self::NEVER, Relaxed);
-    }
-
-    fn get(&self) -> Option<Tod> {
-        let bits = self.0.load(Relaxed);
-        (bits != Self::NEVER).then(|| Tod::from_bits(bits))
-    }
-
-    /// Returns how many nanoseconds it was after `earlier`, or zero if one of them has not happened.
-    fn nanoseconds_since(&self, earlier: &Self) -> i64 {
-        let time = self.get().zip(earlier.get());
-        time.map_or(0, |(time, earlier)| time.since(earlier).as_nanos())
     }
 }
 
@@ -123,101 +72,91 @@ const ERRORS: [(&str, Error); 9] = [
     ("EOPNOTSUPP", EOPNOTSUPP),
 ];
 
-/// What a device has done since it was made.
-pub(crate) struct Statistics {
+/// What has come to pass at the subchannel, under its lock.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Counts {
     /// START SUBCHANNEL that was accepted.
-    pub(crate) starts: Counter,
+    pub(crate) starts: u64,
     /// HALT SUBCHANNEL that was accepted.
-    pub(crate) halts: Counter,
+    pub(crate) halts: u64,
     /// CLEAR SUBCHANNEL that was accepted.
-    pub(crate) clears: Counter,
+    pub(crate) clears: u64,
+    /// CCWs of programs that were given to the channel, or were to be.
+    ccws: u64,
+    /// Pages that were pinned for these.
+    pages_pinned_ever: u64,
+    /// Interruption-response blocks that the channel subsystem has presented.
+    irbs: u64,
+    /// Those of them with a program check: the guest's program was at fault.
+    program_checks: u64,
+    /// Those of them with a unit check: the device has something to say.
+    unit_checks: u64,
+    /// How many of them waited for the user at once.
+    irbs_waiting_most: u64,
+    /// Those that were merged with one that waits.
+    pub(crate) irbs_accumulated: u64,
+    /// Channel-report words that were made for the user.
+    pub(crate) crws: u64,
+    /// When the last program was given to the channel, when its translation had begun, and when the
+    /// channel was done with it.
+    last_start: Option<Tod>,
+    last_request: Option<Tod>,
+    last_end: Option<Tod>,
+}
+
+impl Counts {
+    /// The channel is given a program `now`, whose translation `began` before.
+    pub(crate) fn starting(&mut self, began: Tod, now: Tod, program: &Stats) {
+        self.ccws += wide(program.ccws);
+        self.pages_pinned_ever += wide(program.pages);
+        self.last_request = Some(began);
+        self.last_start = Some(now);
+        self.last_end = None;
+    }
+
+    /// The start function has ended.
+    pub(crate) fn ended(&mut self) {
+        self.last_end = Some(Tod::now());
+    }
+
+    /// The subchannel has presented status, and so much waits for the user now.
+    pub(crate) fn presented(&mut self, scsw: &Scsw, waiting: usize) {
+        self.irbs += 1;
+        let status = scsw.subchannel_status();
+        if status.contains(SubchannelStatus::PROGRAM_CHECK) {
+            self.program_checks += 1;
+        }
+        if scsw.device_status().contains(DeviceStatus::UNIT_CHECK) {
+            self.unit_checks += 1;
+        }
+        self.irbs_waiting_most = self.irbs_waiting_most.max(wide(waiting));
+    }
+}
+
+/// What else a device has done since it was made.
+pub(crate) struct Statistics {
     /// Resets by the user.
     pub(crate) resets: Counter,
     /// Times that memory in use by a program in flight was unmapped, which ended it.
     pub(crate) unmaps: Counter,
-    /// CCWs of translated programs.
-    ccws: Counter,
     /// Programs that were fetched ahead though the guest did not allow it.
     pub(crate) unasked_prefetches: Counter,
     pages_pinned: Atomic<u64>,
-    pages_pinned_ever: Counter,
-    /// Interruption-response blocks that the channel subsystem has presented.
-    irbs: Counter,
-    /// Those of them with a program check: the guest's program was at fault.
-    program_checks: Counter,
-    /// Those of them with a unit check: the device has something to say.
-    unit_checks: Counter,
-    /// How many of them waited for the user at once. Set with the subchannel lock held.
-    pub(crate) irbs_waiting_most: Peak,
-    /// Those that were merged with one that waits.
-    pub(crate) irbs_accumulated: Counter,
-    /// Channel-report words that were made for the user.
-    pub(crate) crws: Counter,
     /// Writes to regions 0 and 1 that were refused, by error.
     errors: [Counter; ERRORS.len()],
     errors_other: Counter,
-    /// When the last program was given to the channel, when its translation had begun, and when the
-    /// channel was done with it.
-    last_start: Time,
-    last_request: Time,
-    last_end: Time,
 }
 
 impl Statistics {
     pub(crate) fn new() -> Self {
         Self {
-            starts: Counter::new(),
-            halts: Counter::new(),
-            clears: Counter::new(),
             resets: Counter::new(),
             unmaps: Counter::new(),
-            ccws: Counter::new(),
             unasked_prefetches: Counter::new(),
             pages_pinned: Atomic::new(0),
-            pages_pinned_ever: Counter::new(),
-            irbs: Counter::new(),
-            program_checks: Counter::new(),
-            unit_checks: Counter::new(),
-            irbs_waiting_most: Peak::new(),
-            irbs_accumulated: Counter::new(),
-            crws: Counter::new(),
             errors: [const { Counter::new() }; ERRORS.len()],
             errors_other: Counter::new(),
-            last_start: Time::new(),
-            last_request: Time::new(),
-            last_end: Time::new(),
         }
-    }
-
-    /// A program was translated.
-    pub(crate) fn translated(&self, program: &Stats) {
-        self.ccws.add(program.ccws);
-        self.pages_pinned_ever.add(program.pages);
-    }
-
-    /// The channel is given a program `now`, whose translation `began` before. Only one at a time may
-    /// say so.
-    pub(crate) fn starting(&self, began: Tod, now: Tod) {
-        self.last_end.unset();
-        self.last_request.set(began);
-        self.last_start.set(now);
-    }
-
-    /// The subchannel has presented status.
-    pub(crate) fn presented(&self, scsw: &Scsw) {
-        self.irbs.increment();
-        let status = scsw.subchannel_status();
-        if status.contains(SubchannelStatus::PROGRAM_CHECK) {
-            self.program_checks.increment();
-        }
-        if scsw.device_status().contains(DeviceStatus::UNIT_CHECK) {
-            self.unit_checks.increment();
-        }
-    }
-
-    /// The start function has ended.
-    pub(crate) fn ended(&self) {
-        self.last_end.set(Tod::now());
     }
 
     /// Pages are about to be pinned.
@@ -276,13 +215,15 @@ impl Shown {
         let now = self
             .sch
             .lock()
-            .map(|mut sch| (sch.state(), sch.irbs().len()));
+            .map(|mut sch| (sch.state(), sch.irbs().len(), sch.outside.observer.counts));
 
-        if let Ok((state, waiting)) = now {
-            writeln!(f, "state {}", state_name(state))?;
-            writeln!(f, "irbs_waiting {waiting}")?;
-        }
-        write!(f, "{}", *self.statistics)
+        // It fails only when the device is about to go, and this file with it.
+        let Ok((state, waiting, counts)) = now else {
+            return Ok(());
+        };
+        writeln!(f, "state {}", state_name(state))?;
+        writeln!(f, "irbs_waiting {waiting}")?;
+        write!(f, "{}", Lines(&counts, &self.statistics))
     }
 }
 
@@ -298,39 +239,46 @@ const fn state_name(state: State) -> &'static str {
 }
 
 /// A line for each number, with its name in front.
-impl fmt::Display for Statistics {
+struct Lines<'a>(&'a Counts, &'a Statistics);
+
+impl fmt::Display for Lines<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let &Self(counts, statistics) = self;
         let numbers = [
-            ("starts", self.starts.get()),
-            ("halts", self.halts.get()),
-            ("clears", self.clears.get()),
-            ("resets", self.resets.get()),
-            ("unmaps", self.unmaps.get()),
-            ("ccws", self.ccws.get()),
-            ("unasked_prefetches", self.unasked_prefetches.get()),
-            ("pages_pinned", self.pages_pinned()),
-            ("pages_pinned_ever", self.pages_pinned_ever.get()),
-            ("irbs", self.irbs.get()),
-            ("program_checks", self.program_checks.get()),
-            ("unit_checks", self.unit_checks.get()),
-            ("irbs_accumulated", self.irbs_accumulated.get()),
-            ("irbs_waiting_most", self.irbs_waiting_most.0.load(Relaxed)),
-            ("crws", self.crws.get()),
+            ("starts", counts.starts),
+            ("halts", counts.halts),
+            ("clears", counts.clears),
+            ("resets", statistics.resets.get()),
+            ("unmaps", statistics.unmaps.get()),
+            ("ccws", counts.ccws),
+            ("unasked_prefetches", statistics.unasked_prefetches.get()),
+            ("pages_pinned", statistics.pages_pinned()),
+            ("pages_pinned_ever", counts.pages_pinned_ever),
+            ("irbs", counts.irbs),
+            ("program_checks", counts.program_checks),
+            ("unit_checks", counts.unit_checks),
+            ("irbs_accumulated", counts.irbs_accumulated),
+            ("irbs_waiting_most", counts.irbs_waiting_most),
+            ("crws", counts.crws),
         ];
         for (name, value) in numbers {
             writeln!(f, "{name} {value}")?;
         }
 
-        for ((name, _), counter) in ERRORS.iter().zip(&self.errors) {
+        for ((name, _), counter) in ERRORS.iter().zip(&statistics.errors) {
             writeln!(f, "errors_{name} {}", counter.get())?;
         }
-        writeln!(f, "errors_other {}", self.errors_other.get())?;
+        writeln!(f, "errors_other {}", statistics.errors_other.get())?;
 
-        if let Some(start) = self.last_start.get() {
+        if let Some(start) = counts.last_start {
             writeln!(f, "last_start_ago_ns {}", start.elapsed().as_nanos())?;
         }
-        let translation = self.last_start.nanoseconds_since(&self.last_request);
-        let channel = self.last_end.nanoseconds_since(&self.last_start);
+        let between = |from: Option<Tod>, to: Option<Tod>| {
+            from.zip(to)
+                .map_or(0, |(from, to)| to.since(from).as_nanos())
+        };
+        let translation = between(counts.last_request, counts.last_start);
+        let channel = between(counts.last_start, counts.last_end);
         writeln!(f, "last_translation_ns {translation}")?;
         writeln!(f, "last_channel_ns {channel}")
     }
@@ -348,35 +296,39 @@ mod tests {
     use ccwchain::translator::Sizes;
 
     /// Whether a line of the text is `line`.
-    fn shows(statistics: &Statistics, line: &str) -> Result<bool> {
-        let text = CString::try_from_fmt(format_args!("{statistics}"))?;
+    fn shows(counts: &Counts, statistics: &Statistics, line: &str) -> Result<bool> {
+        let text = CString::try_from_fmt(format_args!("{}", Lines(counts, statistics)))?;
         Ok(text.to_str()?.lines().any(|is| is == line))
     }
 
     #[test]
     fn each_number_has_a_line() -> Result {
         let statistics = Statistics::new();
-        statistics.translated(&Stats {
+        let mut counts = Counts::default();
+        let program = Stats {
             ccws: 3,
+            pages: 6,
             ..Stats::default()
-        });
-        statistics.starting(Tod::from_bits(0x1000), Tod::from_bits(0x6000));
+        };
+        counts.starting(Tod::from_bits(0x1000), Tod::from_bits(0x6000), &program);
         // Unit check and program check.
-        statistics.presented(&Scsw::from_words([0, 0, 0x0220_0000]));
-        statistics.presented(&Scsw::default());
+        counts.presented(&Scsw::from_words([0, 0, 0x0220_0000]), 2);
+        counts.presented(&Scsw::default(), 1);
 
         for line in [
             "starts 0",
             "ccws 3",
+            "pages_pinned_ever 6",
             "irbs 2",
             "program_checks 1",
             "unit_checks 1",
+            "irbs_waiting_most 2",
             "crws 0",
             "errors_EBUSY 0",
             "errors_other 0",
             "last_translation_ns 5000",
         ] {
-            assert!(shows(&statistics, line)?);
+            assert!(shows(&counts, &statistics, line)?);
         }
         Ok(())
     }
@@ -386,47 +338,34 @@ mod tests {
         let statistics = Statistics::new();
         statistics.pinning();
         assert!(statistics.pages_pinned() > 0);
-        statistics.translated(&Stats {
-            pages: 6,
-            ..Stats::default()
-        });
         statistics.pinned(&Translator::<KernelStorage>::new(Sizes::DEFAULT, 1)?);
-        assert!(shows(&statistics, "pages_pinned 0")?);
-        assert!(shows(&statistics, "pages_pinned_ever 6")?);
-        Ok(())
-    }
-
-    #[test]
-    fn a_peak_stays() -> Result {
-        let statistics = Statistics::new();
-        for now in [1, 2, 1, 0, 1] {
-            statistics.irbs_waiting_most.raise(now);
-        }
-        assert!(shows(&statistics, "irbs_waiting_most 2")?);
+        assert!(shows(&Counts::default(), &statistics, "pages_pinned 0")?);
         Ok(())
     }
 
     #[test]
     fn errors_are_counted_by_name_and_strangers_together() -> Result {
+        let counts = Counts::default();
         let statistics = Statistics::new();
         for error in [EBUSY, EAGAIN, EBUSY, EPERM, ENOENT] {
             statistics.refused(error);
         }
-        assert!(shows(&statistics, "errors_EBUSY 2")?);
-        assert!(shows(&statistics, "errors_EAGAIN 1")?);
-        assert!(shows(&statistics, "errors_other 2")?);
+        assert!(shows(&counts, &statistics, "errors_EBUSY 2")?);
+        assert!(shows(&counts, &statistics, "errors_EAGAIN 1")?);
+        assert!(shows(&counts, &statistics, "errors_other 2")?);
         Ok(())
     }
 
     #[test]
     fn the_channels_time_is_zero_until_the_start_has_ended() -> Result {
         let statistics = Statistics::new();
+        let mut counts = Counts::default();
         let start = Tod::from_bits(0x1000);
-        statistics.starting(start, start);
-        statistics.ended();
-        assert!(!shows(&statistics, "last_channel_ns 0")?);
-        statistics.starting(start, start);
-        assert!(shows(&statistics, "last_channel_ns 0")?);
+        counts.starting(start, start, &Stats::default());
+        counts.ended();
+        assert!(!shows(&counts, &statistics, "last_channel_ns 0")?);
+        counts.starting(start, start, &Stats::default());
+        assert!(shows(&counts, &statistics, "last_channel_ns 0")?);
         Ok(())
     }
 }

@@ -109,6 +109,7 @@ impl IrbQueue {
     }
 
     /// Calls `f` for each entry.
+    #[inline]
     pub(crate) fn for_each(&mut self, f: impl FnMut(&mut Entry)) {
         if !self.is_empty() {
             self.0.newest_first().for_each(f);

@@ -39,6 +39,7 @@ pub struct Subchannel<S> {
     dev: ARef<Device>,
     bound: UnsafeCell<bool>,
     state: UnsafeCell<S>,
+    interruption_parameter: u32,
     /// The paths that the administrator has not varied off, as found when that may last have changed.
     varied_on: UnsafeCell<u8>,
     /// Whether somebody waits for an interrupt.
@@ -62,6 +63,8 @@ impl<S> Subchannel<S> {
                 dev: dev.into(),
                 bound: UnsafeCell::new(true),
                 state: UnsafeCell::new(state),
+                // SAFETY: `dev` is a valid subchannel.
+                interruption_parameter: unsafe { bindings::mdev_sch_intparm(dev.as_raw()) },
                 varied_on: UnsafeCell::new(0),
                 waits: UnsafeCell::new(false),
                 interrupt <- Opaque::ffi_init(|x| {
@@ -191,12 +194,13 @@ impl<S> Locked<'_, S> {
     }
 
     /// Returns the interruption parameter that interrupts of this subchannel must carry.
+    #[inline]
     pub fn interruption_parameter(&self) -> u32 {
-        // SAFETY: `self` is a valid subchannel.
-        unsafe { bindings::mdev_sch_intparm(self.as_raw()) }
+        self.sch.interruption_parameter
     }
 
     /// Returns the mask of paths that the host's administrator has not varied off.
+    #[inline]
     pub fn varied_on(&self) -> u8 {
         // SAFETY: The lock is held.
         unsafe { *self.sch.varied_on.get() }
