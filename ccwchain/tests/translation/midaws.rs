@@ -88,6 +88,8 @@ fn whether_the_counts_are_right_is_for_the_channel_to_judge() {
     let no_last = [0x12000, 0x13000, 0x14000].map(|address| midaw(NONE, 16, address));
     check(0x02, 16, 0x18000, &no_last, &no_last[..1]);
     check(0x02, 32, 0x18000, &no_last, &no_last[..2]);
+    let (machine, _) = translate(0x02, 32, 0x18000, &no_last);
+    assert_eq!(machine.translator.stats().blocks, 2);
 }
 
 #[test]
