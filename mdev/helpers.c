@@ -176,7 +176,6 @@ void mdev_pages_to_phys(u64 *pages, size_t count)
 		pages[i] = page_to_phys((struct page *)pages[i]);
 }
 
-/* The time of day, in units of 2^-12 microseconds. */
 void mdev_eventfd_signal(struct eventfd_ctx *ctx)
 {
 	eventfd_signal(ctx);

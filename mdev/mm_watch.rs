@@ -24,7 +24,7 @@ use {
     },
 };
 
-/// More bits than any number of threads has.
+/// The bits in which the changes are counted that are going on: more than there can be threads.
 #[cfg(CONFIG_MMU_NOTIFIER)]
 const UNFINISHED: u64 = (1 << 24) - 1;
 
@@ -38,8 +38,8 @@ const UNFINISHED: u64 = (1 << 24) - 1;
 pub struct MmWatch {
     #[cfg(CONFIG_MMU_NOTIFIER)]
     mm: ARef<Mm>,
-    /// How many changes are going on, each by a thread of its own, and above [`UNFINISHED`] how many
-    /// have begun.
+    /// How many changes are going on, each by a thread of its own, and above these bits how many have
+    /// begun.
     #[cfg(CONFIG_MMU_NOTIFIER)]
     changes: Atomic<u64>,
     #[cfg(CONFIG_MMU_NOTIFIER)]
@@ -111,6 +111,7 @@ impl MmWatch {
     }
 
     fn begin(&self) {
+        // One more has begun, and one more is going on.
         self.changes.fetch_add(UNFINISHED + 2, Full);
     }
 
