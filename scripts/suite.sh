@@ -5,16 +5,34 @@
 
 passed=0
 failed=0
+failures=() # is said once more at the end
 
-# count NAME PASSED FAILED: add to the totals; a suite that ran nothing failed.
+# count NAME PASSED FAILED [LINE...]: add to the totals; a suite that ran nothing
+# failed.  The lines say more of what failed.
 count() {
-    passed=$((passed + $2)) failed=$((failed + $3))
-    if (($2 + $3)); then
-        echo "      $1: $2 passed, $3 failed"
-    else
-        echo "      $1: no test was run"
-        failed=$((failed + 1))
+    local result="$1: $2 passed, $3 failed" bad=$3 line
+    (($2 + $3)) || { result="$1: no test was run" bad=1; }
+    passed=$((passed + $2)) failed=$((failed + bad))
+    echo "      $result"
+    if ((bad)); then
+        failures+=("$result")
+        for line in "${@:4}"; do
+            echo "          $line"
+            failures+=("    $line")
+        done
     fi
+}
+
+# totals: the end of a test run; fails if anything has failed.
+totals() {
+    echo
+    echo "$SECONDS s"
+    if ((failed)); then
+        echo "what failed:"
+        printf '    %s\n' "${failures[@]}"
+    fi
+    echo "$passed passed, $failed failed"
+    ((failed == 0))
 }
 
 # check NAME COMMAND...: what passes or fails as a whole.
@@ -25,17 +43,17 @@ check() {
 # ktap NAME FILE: count with the kernel's own parser of test results.  A test
 # that is announced but missing is to it both crashed and an error.
 ktap() {
-    local parsed=$logs/$1.parsed
+    local parsed=$logs/$1.parsed bad=()
     if [ -e "$2" ]; then
         in_root python3 -B "$kernel_source/tools/testing/kunit/kunit.py" parse --failed "$2" >"$parsed" 2>&1 ||
-            { grep -E '\[(FAILED|CRASHED)\] .|Testing complete' "$parsed" | head -n 30; echo "      all of it: $parsed"; }
+            mapfile -t bad < <(grep -oE '\[(FAILED|CRASHED)\] .*' "$parsed" | head -n 30; echo "all of it: $parsed")
     else
         echo "no results" >"$parsed"
     fi
     # shellcheck disable=SC2046
     count "$1" $(sed -n 's/.*Testing complete. Ran [0-9]* tests: //p' "$parsed" | tr ',' '\n' |
         awk '/passed:/ { passed = $2 } /(failed|crashed):/ { failed += $2 } /errors:/ { errors = $2 }
-            END { print passed + 0, failed ? failed : errors + 0 }')
+            END { print passed + 0, failed ? failed : errors + 0 }') "${bad[@]}"
 }
 
 # The machine of L1 while the suite runs; in the short form the cases that go on for long are shorter.
