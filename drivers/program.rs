@@ -44,11 +44,16 @@ impl Storage for KernelStorage {
 pub(crate) struct UserMemory<'a, 'b> {
     dev: &'a Open<'b, Device>,
     watch: Option<&'a MmWatch>,
+    has_pinned: bool,
 }
 
 impl<'a, 'b> UserMemory<'a, 'b> {
     pub(crate) fn new(dev: &'a Open<'b, Device>, watch: Option<&'a MmWatch>) -> Self {
-        Self { dev, watch }
+        Self {
+            dev,
+            watch,
+            has_pinned: false,
+        }
     }
 }
 
@@ -72,7 +77,9 @@ impl GuestMemory for UserMemory<'_, '_> {
         };
 
         // Before: `dma_unmap` must not take the device for one that has nothing pinned.
-        self.dev.statistics.pinning();
+        if !core::mem::replace(&mut self.has_pinned, true) {
+            self.dev.statistics.pinning();
+        }
         self.dev.pin_pages(iova, protection, frames).map_err(blame)
     }
 

@@ -25,6 +25,7 @@ mod sort;
 mod straight;
 mod walk;
 mod ways;
+mod words;
 mod writer;
 
 pub mod ccw;

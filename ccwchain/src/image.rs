@@ -316,7 +316,7 @@ impl<'a, A: Arena> Image<'a, A> {
     #[inline]
     pub(crate) fn idaws(&mut self, len: usize) -> Result<(List, Places), Bound> {
         let size = len * WORD;
-        let at = self.make_room(size, WORD, IDAW_LIST_BOUNDARY)?;
+        let at = self.make_room(size, IDAW_LIST_BOUNDARY)?;
         let places = Places {
             at,
             end: at + size,
@@ -328,7 +328,8 @@ impl<'a, A: Arena> Image<'a, A> {
     /// Makes a list of `len` MIDAWs, all of which are still to be put and filled in.
     pub(crate) fn midaws(&mut self, len: usize) -> Result<(List, Places), Bound> {
         let size = len * midaw::SIZE;
-        let at = self.make_room(size, midaw::SIZE, midaw::LIST_BOUNDARY)?;
+        self.free.start = self.free.start.next_multiple_of(midaw::SIZE);
+        let at = self.make_room(size, midaw::LIST_BOUNDARY)?;
         let places = Places {
             at: at + WORD,
             end: at + size,
@@ -362,14 +363,10 @@ impl<'a, A: Arena> Image<'a, A> {
         place.fill(None, self.arena);
     }
 
-    /// Moves what is free to where a list of this size can stand, and returns where that is.
-    fn make_room(
-        &mut self,
-        size: usize,
-        alignment: usize,
-        boundary: usize,
-    ) -> Result<usize, Bound> {
-        let mut start = self.free.start.next_multiple_of(alignment);
+    /// Moves what is free to where a list of this size does not cross the boundary, and returns where
+    /// that is.
+    fn make_room(&mut self, size: usize, boundary: usize) -> Result<usize, Bound> {
+        let mut start = self.free.start;
         if start % boundary + size > boundary {
             start = start.next_multiple_of(boundary);
         }

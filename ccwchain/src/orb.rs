@@ -6,7 +6,10 @@
 
 use core::fmt;
 
-use crate::flags::flags;
+use crate::{
+    flags::flags,
+    words, //
+};
 
 /// Bit `number` of a word, in the architecture's count: bit 0 is the most significant.
 const fn bit(number: u32) -> u32 {
@@ -65,18 +68,12 @@ impl Orb {
     /// Reads an ORB from the bytes that it has in memory.
     #[inline]
     pub fn from_bytes(bytes: &[u8; 12]) -> Self {
-        let [a, b, c, d, e, f, g, h, i, j, k, l] = *bytes;
-        Self([
-            u32::from_be_bytes([a, b, c, d]),
-            u32::from_be_bytes([e, f, g, h]),
-            u32::from_be_bytes([i, j, k, l]),
-        ])
+        Self(words::from_bytes(bytes))
     }
 
     /// The bytes that the ORB has in memory.
     pub fn to_bytes(&self) -> [u8; 12] {
-        let [[a, b, c, d], [e, f, g, h], [i, j, k, l]] = self.0.map(u32::to_be_bytes);
-        [a, b, c, d, e, f, g, h, i, j, k, l]
+        words::to_bytes(self.0)
     }
 
     /// The three words of the ORB, as numbers.

@@ -7,36 +7,33 @@ use crate::{
         available,
         Error, //
     },
-    memory::{
-        GuestMemory,
-        PAGE_SIZE, //
-    },
+    memory::GuestMemory,
 };
 
-/// The bytes that are read at once, where the page has as many. Beside the words that are asked for
+/// How many bytes are read at once, from a multiple of that on. Beside the words that are asked for
 /// they hold what the guest's program may be about to use, and what is never looked at.
-pub(crate) const AHEAD: usize = 1024;
+///
+/// A page is there as a whole or not at all, so that a piece of one has no other fault than each of
+/// its words has.
+pub(crate) const PIECE: usize = 1024;
+
+/// The address of no piece.
+const NOWHERE: u64 = u64::MAX;
 
 /// The piece of guest memory that was read last.
-///
-/// A page is there as a whole or not at all, so that a piece within one has no other fault than its
-/// first word has.
 pub(crate) struct Reader<'a> {
-    buffer: &'a mut [u8],
-    /// The address of the piece.
+    piece: &'a mut [u8],
+    /// Its address.
     start: u64,
-    /// Its length in bytes.
-    len: usize,
 }
 
 impl<'a> Reader<'a> {
-    /// Begins with nothing at hand. `buffer` has [`AHEAD`] bytes.
+    /// Begins with nothing at hand. `buffer` has room for one piece.
     #[inline]
     pub(crate) fn new(buffer: &'a mut [u8]) -> Self {
         Self {
-            buffer,
-            start: 0,
-            len: 0,
+            piece: buffer,
+            start: NOWHERE,
         }
     }
 
@@ -47,33 +44,27 @@ impl<'a> Reader<'a> {
         address: u64,
         memory: &mut M,
     ) -> Result<Option<[u8; N]>, Error<M::Error>> {
-        match self.at_hand(address) {
-            Some(word) => Ok(Some(word)),
-            None => self.read(address, memory),
+        let offset = address % PIECE as u64;
+        if self.start != address - offset && !self.read(address - offset, memory)? {
+            return Ok(None);
         }
+        let offset = offset as usize;
+        let word = self.piece.get(offset..offset + N);
+        Ok(word.and_then(|word| word.try_into().ok()))
     }
 
-    #[inline]
-    fn at_hand<const N: usize>(&self, address: u64) -> Option<[u8; N]> {
-        let offset = address.wrapping_sub(self.start) as usize;
-        let word = self.buffer.get(offset..)?.first_chunk()?;
-        (offset + N <= self.len).then_some(*word)
-    }
-
+    /// Reads the piece at `start`, and returns whether it is there.
     #[cold]
-    fn read<const N: usize, M: GuestMemory>(
+    fn read<M: GuestMemory>(
         &mut self,
-        address: u64,
+        start: u64,
         memory: &mut M,
-    ) -> Result<Option<[u8; N]>, Error<M::Error>> {
-        let rest = (PAGE_SIZE - address % PAGE_SIZE) as usize;
-        let len = rest.min(self.buffer.len());
-        let piece = self.buffer.get_mut(..len).unwrap_or_default();
-        self.len = 0;
-        if available(memory.read(address, piece))? {
-            self.start = address;
-            self.len = len;
+    ) -> Result<bool, Error<M::Error>> {
+        self.start = NOWHERE;
+        let is_there = available(memory.read(start, self.piece))?;
+        if is_there {
+            self.start = start;
         }
-        Ok(self.at_hand(address))
+        Ok(is_there)
     }
 }

@@ -8,7 +8,8 @@ use core::fmt;
 
 use crate::{
     ccw::Format,
-    flags::flags, //
+    flags::flags,
+    words, //
 };
 
 flags! {
@@ -117,19 +118,13 @@ impl Scsw {
     /// Reads an SCSW from the bytes that it has in memory.
     #[inline]
     pub fn from_bytes(bytes: &[u8; 12]) -> Self {
-        let [a, b, c, d, e, f, g, h, i, j, k, l] = *bytes;
-        Self([
-            u32::from_be_bytes([a, b, c, d]),
-            u32::from_be_bytes([e, f, g, h]),
-            u32::from_be_bytes([i, j, k, l]),
-        ])
+        Self(words::from_bytes(bytes))
     }
 
     /// The bytes that the SCSW has in memory.
     #[inline]
     pub fn to_bytes(&self) -> [u8; 12] {
-        let [[a, b, c, d], [e, f, g, h], [i, j, k, l]] = self.0.map(u32::to_be_bytes);
-        [a, b, c, d, e, f, g, h, i, j, k, l]
+        words::to_bytes(self.0)
     }
 
     #[inline]

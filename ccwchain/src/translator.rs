@@ -46,7 +46,7 @@ use crate::{
     pages::Pages,
     reader::{
         Reader,
-        AHEAD, //
+        PIECE, //
     },
     straight,
     walk::Program,
@@ -122,7 +122,7 @@ impl<S: Storage> Translator<S> {
             blocks: Blocks::new(sizes.idaws)?,
             pages: Pages::new(sizes.idaws, sizes.kept, seed)?,
             slots: Slots::default(),
-            buffer: S::allocate(2 * AHEAD)?,
+            buffer: S::allocate(2 * PIECE)?,
             format: Format::One,
             ccws: 0,
             runs: 0,
@@ -189,7 +189,7 @@ impl<S: Storage> Translator<S> {
         memory: &mut M,
         arena: &mut A,
     ) -> Result<Option<Written>, Error<M::Error>> {
-        let (ccws, lists) = self.buffer.split_at_mut(AHEAD);
+        let (ccws, lists) = self.buffer.split_at_mut(PIECE);
         let (ccws, lists) = (&mut Reader::new(ccws), Reader::new(lists));
         let image = Image::new(arena, self.layout.capacity() + GUARDS)?;
         let (blocks, pages) = (&mut self.blocks, &mut self.pages);
@@ -215,7 +215,7 @@ impl<S: Storage> Translator<S> {
         memory: &mut M,
         arena: &mut A,
     ) -> Result<Written, Error<M::Error>> {
-        let (ccws, lists) = self.buffer.split_at_mut(AHEAD);
+        let (ccws, lists) = self.buffer.split_at_mut(PIECE);
         let (ccws, lists) = (&mut Reader::new(ccws), Reader::new(lists));
         self.program
             .walk(orb.cpa(), &Rules::of(orb), ccws, memory)?;

@@ -163,16 +163,19 @@ impl<'a, S: Storage, A: Arena> Writer<'a, S, A> {
             self.midaws(&area, memory)
         } else if !ccw.flags.contains(Flags::IDA) {
             Ok(self.direct(&area)?)
-        } else if self.format == idaw::Format::One {
-            self.idaws::<4, M>(&area, memory)
         } else {
-            self.idaws::<8, M>(&area, memory)
+            // Three times, so that the format is a constant in each.
+            match self.format {
+                format @ idaw::Format::One => self.idaws::<4, M>(format, &area, memory),
+                format @ idaw::Format::Two2K => self.idaws::<8, M>(format, &area, memory),
+                format @ idaw::Format::Two4K => self.idaws::<8, M>(format, &area, memory),
+            }
         }
     }
 
     /// Makes the list of an area whose address the CCW gives itself.
     fn direct(&mut self, area: &Area) -> Result<List, Bound> {
-        let (list, places) = self.image.idaws(self.needed(area, area.address))?;
+        let (list, places) = self.image.idaws(area.needed(self.format, area.address))?;
         let mut next = Some(area.address);
         for place in places {
             let Some(address) = next.filter(|address| *address < self.limit) else {
@@ -193,23 +196,25 @@ impl<'a, S: Storage, A: Arena> Writer<'a, S, A> {
     /// Makes the list of an area that a list of IDAWs of `N` bytes gives.
     ///
     /// How many IDAWs there are depends on the first of them.
-    #[inline]
+    #[inline(always)]
     fn idaws<const N: usize, M: GuestMemory>(
         &mut self,
+        format: idaw::Format,
         area: &Area,
         memory: &mut M,
     ) -> Result<List, Error<M::Error>> {
         let mut next = if area.address % N as u64 == 0 {
-            self.idaw::<N, M>(area.address, memory)?
+            self.idaw::<N, M>(format, area.address, memory)?
         } else {
             None
         };
-        let needed = next.map_or(1, |first| self.needed(area, first));
+        let needed = next.map_or(1, |first| area.needed(format, first));
         let (list, places) = self.image.idaws(needed)?;
         for (number, place) in (0..).zip(places) {
             if number > 0 {
-                let idaw = self.idaw::<N, M>(area.address + number * N as u64, memory)?;
-                next = idaw.filter(|idaw| self.continues(area, *idaw));
+                let address = area.address + number * N as u64;
+                let idaw = self.idaw::<N, M>(format, address, memory)?;
+                next = idaw.filter(|idaw| area.continues(format, *idaw));
             }
             let Some(idaw) = next else {
                 self.image.put_fault(place);
@@ -313,31 +318,12 @@ impl<'a, S: Storage, A: Arena> Writer<'a, S, A> {
     #[inline]
     fn idaw<const N: usize, M: GuestMemory>(
         &mut self,
+        format: idaw::Format,
         address: u64,
         memory: &mut M,
     ) -> Result<Option<u64>, Error<M::Error>> {
         let idaw = self.word::<N, M>(address, memory)?.map(idaw::parse);
-        Ok(idaw.filter(|idaw| self.format.in_range(*idaw)))
-    }
-
-    /// Whether the channel takes this IDAW behind another.
-    #[inline]
-    fn continues(&self, area: &Area, idaw: u64) -> bool {
-        if area.transfer.backward() {
-            self.format.is_last_byte(idaw)
-        } else {
-            self.format.is_first_byte(idaw)
-        }
-    }
-
-    /// The number of blocks of an area when `first` is the address of the first byte that is moved.
-    #[inline]
-    fn needed(&self, area: &Area, first: u64) -> usize {
-        if area.transfer.backward() {
-            self.format.needed_backward(first, area.count)
-        } else {
-            self.format.needed(first, area.count)
-        }
+        Ok(idaw.filter(|idaw| format.in_range(*idaw)))
     }
 }
 
@@ -358,6 +344,26 @@ impl Area {
             address: u64::from(ccw.address),
             count: ccw.count,
             transfer,
+        }
+    }
+
+    /// Whether the channel takes this IDAW behind another.
+    #[inline]
+    fn continues(&self, format: idaw::Format, idaw: u64) -> bool {
+        if self.transfer.backward() {
+            format.is_last_byte(idaw)
+        } else {
+            format.is_first_byte(idaw)
+        }
+    }
+
+    /// How many blocks it has if `first` is the address of the first byte that is moved.
+    #[inline]
+    fn needed(&self, format: idaw::Format, first: u64) -> usize {
+        if self.transfer.backward() {
+            format.needed_backward(first, self.count)
+        } else {
+            format.needed(first, self.count)
         }
     }
 

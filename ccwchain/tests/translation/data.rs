@@ -128,7 +128,7 @@ fn a_list_is_read_once_and_not_beyond_its_page() {
         let host = machine.translate1(&[ccw(0x01, Flags::IDA, count, 0x1fff0)]);
         let ccw = machine.host_ccw(&host, 0);
         assert_eq!(machine.guest_blocks(&host, &ccw), Some(idaws.to_vec()));
-        assert_eq!(machine.guest.reads.split_off(1), [(0x1fff0, 16)]);
+        assert_eq!(machine.guest.reads.split_off(1), [(0x1fc00, 1024)]);
     }
 }
 

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Three words, as ORB and SCSW have, and the bytes that they are in memory.
+
+/// The words that these bytes are.
+#[inline]
+pub(crate) fn from_bytes(bytes: &[u8; 12]) -> [u32; 3] {
+    let mut words = [0; 3];
+    for (word, bytes) in words.iter_mut().zip(bytes.chunks_exact(4)) {
+        let bytes = bytes.first_chunk().copied().unwrap_or_default();
+        *word = u32::from_be_bytes(bytes);
+    }
+    words
+}
+
+/// The bytes of these words.
+#[inline]
+pub(crate) fn to_bytes(words: [u32; 3]) -> [u8; 12] {
+    let mut bytes = [0; 12];
+    for (bytes, word) in bytes.chunks_exact_mut(4).zip(words) {
+        bytes.copy_from_slice(&word.to_be_bytes());
+    }
+    bytes
+}
