@@ -3,8 +3,9 @@
 # shellcheck disable=SC2154
 
 share=$top/build/share$variant
-logs=$top/build/logs
-mkdir -p "$logs"
+# What is run from here on has its logs in the clone: another one may use the cache, too.
+log=$top/build/logs
+mkdir -p "$log"
 
 # Make the shared folder anew, with scripts/l1 and demo in it.
 new_share() {
@@ -19,6 +20,6 @@ new_share() {
 boot_l1() {
     in_root python3 -B "$top/tests/harness/boot.py" \
         --kernel "$kernel_image" --initrd "$image" --share "$share" \
-        --log "$logs/$1.log" --seconds "$2" ${L1_SILENCE:+--silence "$L1_SILENCE"} \
+        --log "$log/$1.log" --seconds "$2" ${L1_SILENCE:+--silence "$L1_SILENCE"} \
         ${SEED:+--seed "$SEED"} "${@:3}"
 }

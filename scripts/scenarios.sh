@@ -38,5 +38,5 @@ scenarios() {
     cp "$l2_kernel_image" "$share/l2-kernel"
     in_root python3 -B "$top/tests/scenarios/run.py" \
         --kernel "$kernel_image" --initrd "$top/build/l1-scenarios.cpio" --share "$share" \
-        --log "$logs/$1.log" --seconds 3600 --backend "$2" "${@:3}"
+        --log "$log/$1.log" --seconds 3600 --backend "$2" "${@:3}"
 }

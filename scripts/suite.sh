@@ -43,7 +43,7 @@ check() {
 # ktap NAME FILE: count with the kernel's own parser of test results.  A test
 # that is announced but missing is to it both crashed and an error.
 ktap() {
-    local parsed=$logs/$1.parsed bad=()
+    local parsed=$log/$1.parsed bad=()
     if [ -e "$2" ]; then
         in_root python3 -B "$kernel_source/tools/testing/kunit/kunit.py" parse --failed "$2" >"$parsed" 2>&1 ||
             mapfile -t bad < <(grep -oE '\[(FAILED|CRASHED)\] .*' "$parsed" | head -n 30; echo "all of it: $parsed")
@@ -62,7 +62,7 @@ short=${SHORT:-}
 
 # What the machine says is in build/logs, not on the terminal.
 boot_suite() { # boot_suite NAME ARGS...: l1/conformance with these arguments
-    local L1_SILENCE=$((debug ? 400 : 180)) log=$logs
+    local L1_SILENCE=$((debug ? 400 : 180))
     run "$1-output" boot_l1 "$1" $((debug ? 7200 : 3600)) --emulator $emulator \
         ${short:+env SHORT=1} sh l1/conformance "${@:2}"
 }
@@ -79,7 +79,7 @@ finish_c() {
         local backends=(container iommufd) backend after=${rest#* }
         backend=${backends[${rest%% *} - 1]}
         if [ "$rest" = "$last" ]; then
-            echo "error: the suite comes no further on the C driver; the console: $logs/conformance-c-$boot.log" >&2
+            echo "error: the suite comes no further on the C driver; the console: $log/conformance-c-$boot.log" >&2
             return 1
         elif ((boot > more_boots)); then
             echo "error: the suite does not come to its end on the C driver, with $more_boots boots more" >&2
@@ -96,7 +96,7 @@ finish_c() {
 # a way that no row of the document explains.
 compare() {
     local rc=0
-    table=$logs/table-$emulator.out
+    table=$log/table-$emulator.out
     in_root python3 -B "$top/tests/conformance/table.py" --results "$share" \
         --differences "$top/docs/differences.md" >"$table" 2>&1 || rc=$?
     # A row is stale only if all cases were run; and what the C driver does by chance need not show
@@ -133,7 +133,7 @@ run_suite() {
     local drivers=$1 filter=${2:-}
     new_share
     check "L1 boot" boot_suite conformance "$drivers" "$filter"
-    grep -E '^(memory|kmemleak): ' "$logs/conformance-output.log" | sed 's/^/      /' || true
+    grep -E '^(memory|kmemleak): ' "$log/conformance-output.log" | sed 's/^/      /' || true
     ktap kunit "$share/kunit.log"
     ktap rust-container "$share/rust-container.ktap"
     ktap rust-iommufd "$share/rust-iommufd.ktap"
