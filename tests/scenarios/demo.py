@@ -27,7 +27,7 @@ def demo(lab):
         return output
 
     lab.tell("L1 is an s390x Linux with our module; its devices are on subchannels of the emulated hardware.")
-    at(lab.l1, "modinfo -n vfio_ccw; qemu-system-s390x --version | head -n 1", 60)
+    at(lab.l1, "modinfo -n vfio_ccw; qemu-system-s390x --version | head -n 1")
     at(lab.l1, "ccw list")
     for device, _ in DEVICES.values():
         lab.bind(device)
@@ -46,7 +46,7 @@ def terminal(lab, guest, at):
     """Screens, keys, numbers back and forth."""
     lab.tell("L2 writes to the 3270 with its own driver, and this is what the display outside of L1 shows:")
     lab.display.forget()
-    at(guest, f"l2 show {TUB} '{SCREEN}'", 60)
+    at(guest, f"l2 show {TUB} '{SCREEN}'")
     record = bytes((ERASE_WRITE, KEYBOARD_RESTORE)) + SCREEN.encode(EBCDIC)
     check(lab.display.shows(record, 10), f"the display does not show it; it has {lab.display.lengths()}")
     text = record[2:].decode(EBCDIC).ljust(COLUMNS)
@@ -55,9 +55,9 @@ def terminal(lab, guest, at):
     lab.tell(f"Somebody types {TYPED!r} there, and L2 reads it after the attention interrupt:")
     lab.display.forget()
     number = guest.send(f"l2 read {TUB}")
-    wait_for("L2 opens the terminal", lab.display.lengths, 20)
+    wait_for("L2 opens the terminal", lab.display.lengths)
     lab.display.type(TYPED.encode(EBCDIC))
-    _, output = guest.wait_line(rf"@done {number} 0", 30)
+    _, output = guest.wait_line(rf"@done {number} 0")
     read = bytes.fromhex(output[-1])
     check(read == ENTER + TYPED.encode(EBCDIC), f"L2 reads {read.hex()}")
     lab.tell(f"L2# l2 read {TUB}\n{output[-1]}\nL0: which is ENTER, the cursor's address and {read[3:].decode(EBCDIC)!r}")
@@ -76,14 +76,14 @@ def virtio(lab, guest, at):
     """The rng, passed on once more."""
     lab.tell("The virtio-rng is passed on once more, in L2, and programs that carry no addresses are run on it:")
     subchannel = take_rng(guest)
-    at(guest, f"ccw run {subchannel} /demo/sense-id-rng.ccw /demo/unit-check.ccw", 60)
-    guest.run(f"ccw release {subchannel}", 60)
+    at(guest, f"ccw run {subchannel} /demo/sense-id-rng.ccw /demo/unit-check.ccw")
+    guest.run(f"ccw release {subchannel}")
 
 
 def host(lab, guest, at):
     """The host takes the terminal back, while L2 uses it."""
     lab.tell("The host wants the terminal back, while QEMU has it:")
-    at(lab.l1, f"echo {lab.subchannels[TERMINAL]} >/sys/bus/css/drivers/vfio_ccw/unbind", 60)
+    at(lab.l1, f"echo {lab.subchannels[TERMINAL]} >/sys/bus/css/drivers/vfio_ccw/unbind")
     guest.wait_unplugged("terminal")
     lab.forget(TERMINAL)
     wait_missed(guest, "terminal")

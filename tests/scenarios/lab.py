@@ -15,8 +15,9 @@ from console import trouble
 from display import Display
 
 POLL_SECONDS = 0.02
-COMMAND_SECONDS = 30
-BOOT_SECONDS = 240
+# Long, as L2 is emulated twice, on a machine that may have much else to do.
+WAIT_SECONDS = 120
+BOOT_SECONDS = 360
 
 TERMINAL = "0.0.000a"
 RNG = "0.0.0042"
@@ -44,7 +45,7 @@ class Limit:
         cls.end = time.monotonic() + seconds
 
 
-def wait_for(what, condition, seconds):
+def wait_for(what, condition, seconds=WAIT_SECONDS):
     """Return what `condition` gives once that is true; fail if it is not in time."""
     end = time.monotonic() + seconds
     while not (result := condition()):
@@ -96,14 +97,14 @@ class L1(Run):
         else:
             super().asked(words)
 
-    def run(self, command, seconds=COMMAND_SECONDS):
+    def run(self, command, seconds=WAIT_SECONDS):
         """Run a command; return what it prints; fail if it fails."""
         status, output = self.attempt(command, seconds)
         if status != 0:
             raise Failed(f"L1: `{command}` ends with {status}: {output}")
         return output
 
-    def attempt(self, command, seconds=COMMAND_SECONDS):
+    def attempt(self, command, seconds=WAIT_SECONDS):
         """Run a command; return its exit status and what it prints."""
         reply = self._folder / "reply"
         reply.unlink(missing_ok=True)
@@ -125,7 +126,7 @@ class L1(Run):
     def subchannel(self, device):
         """The subchannel of a device number, once the kernel has found it."""
         link = f"/sys/bus/ccw/devices/{device}"
-        wait_for(f"L1: device {device}", lambda: self.attempt(f"[ -e {link} ]")[0] == 0, 30)
+        wait_for(f"L1: device {device}", lambda: self.attempt(f"[ -e {link} ]")[0] == 0)
         return self.run(f"basename $(dirname $(readlink -f {link}))")
 
     def pinned(self):
@@ -192,7 +193,7 @@ class Guest:
 
     def wait_gone(self):
         """Wait until QEMU has ended."""
-        wait_for("QEMU ends", lambda: not self.is_running(), 30)
+        wait_for("QEMU ends", lambda: not self.is_running())
         self.devices.clear()
 
     def _listen(self):
@@ -201,7 +202,7 @@ class Guest:
                 raise Failed(f"L2: {what}: {line}")
             self._lines.append(line)
 
-    def wait_line(self, pattern, seconds):
+    def wait_line(self, pattern, seconds=WAIT_SECONDS):
         """Wait for a line of the console; return its match and the lines before it."""
 
         def found():
@@ -225,13 +226,13 @@ class Guest:
         self.l1.run(f"printf '%s\\n' {line} >{self._folder}/console.in")
         return self._number
 
-    def attempt(self, command, seconds=COMMAND_SECONDS):
+    def attempt(self, command, seconds=WAIT_SECONDS):
         """Run a command in L2; return its exit status and what it prints."""
         number = self.send(command)
         match, output = self.wait_line(rf"@done {number} (\d+)", seconds)
         return int(match[1]), "\n".join(output).strip()
 
-    def run(self, command, seconds=COMMAND_SECONDS):
+    def run(self, command, seconds=WAIT_SECONDS):
         """Run a command in L2; return what it prints; fail if it fails."""
         status, output = self.attempt(command, seconds)
         if status != 0:
@@ -255,7 +256,7 @@ class Guest:
             self._hear()
             return self._answers
 
-        wait_for(f"QEMU answers {name}", answered, COMMAND_SECONDS)
+        wait_for(f"QEMU answers {name}", answered)
         answer = self._answers.pop(0)
         if "error" in answer:
             raise Failed(f"QEMU: {name}: {answer['error']['desc']}")
@@ -281,7 +282,7 @@ class Guest:
                 event["event"] == "DEVICE_DELETED" and event["data"].get("device") == name for event in self.events
             )
 
-        wait_for(f"QEMU lets go of {name}", is_deleted, COMMAND_SECONDS)
+        wait_for(f"QEMU lets go of {name}", is_deleted)
         self.events.clear()
         del self.devices[name]
 

@@ -64,7 +64,7 @@ def serve(l1, args, results):
             if l1.failures or time.monotonic() > until:
                 raise Failed("L1 does not come up")
             time.sleep(0.05)
-        l1.run(". l1/devices.sh; load_driver rust", 60)
+        l1.run(". l1/devices.sh; load_driver rust")
         lab = Lab(l1, args.backend, args.short, results.tell)
         for number, name in enumerate(args.names):
             one(lab, name, f"[{number + 1}/{len(args.names)}] {name}", results)

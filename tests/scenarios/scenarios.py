@@ -36,15 +36,15 @@ def with_terminal(lab):
     guest = guest_with(lab, "terminal")
     online = f"{path('terminal')}/online"
     if guest.run(f"cat {online}") == "0":
-        guest.run(f"echo 1 >{online}", 60)
-    wait_for("L2 makes a device of the terminal", lambda: guest.attempt(f"[ -e {TUB} ]")[0] == 0, 60)
+        guest.run(f"echo 1 >{online}")
+    wait_for("L2 makes a device of the terminal", lambda: guest.attempt(f"[ -e {TUB} ]")[0] == 0)
     return guest
 
 
 def wait_missed(guest, name):
     """Wait until L2 knows that a device is gone."""
     gone = f"[ ! -e {path(name)} ]"
-    wait_for(f"the {name} is gone in L2", lambda: guest.attempt(gone)[0] == 0, 60)
+    wait_for(f"the {name} is gone in L2", lambda: guest.attempt(gone)[0] == 0)
 
 
 def check_unpinned(lab):
@@ -55,7 +55,7 @@ def check_unpinned(lab):
 def write(lab, guest, command, size, seed):
     """Have L2 write to the terminal, and see that it shows just that."""
     lab.display.forget()
-    guest.run(f"l2 write {TUB} {command:02x} {size} {seed}", 60)
+    guest.run(f"l2 write {TUB} {command:02x} {size} {seed}")
     if not lab.display.shows(bytes((command,)) + made(size, seed), 10):
         raise Failed(f"the display does not show {size} bytes that L2 wrote; it has records of {lab.display.lengths()}")
 
@@ -65,9 +65,9 @@ def read(lab, guest, text):
     number = guest.send(f"l2 read {TUB}")
     lab.display.forget()
     # The driver clears the screen when its device is opened.
-    wait_for("L2 opens the terminal", lab.display.lengths, 20)
+    wait_for("L2 opens the terminal", lab.display.lengths)
     lab.display.type(text)
-    _, output = guest.wait_line(rf"@done {number} 0", 30)
+    _, output = guest.wait_line(rf"@done {number} 0")
     check(output[-1:] == [(ENTER + text).hex()], f"L2 reads {output} where {(ENTER + text).hex()} was typed")
 
 
@@ -108,7 +108,7 @@ def disconnect(lab):
     guest.run(f"l2 write {TUB} 01 100 1 &")
     lab.connect()
     waits = "pidof l2 >/dev/null"
-    wait_for("what was written meanwhile ends", lambda: guest.attempt(waits)[0] != 0, 60)
+    wait_for("what was written meanwhile ends", lambda: guest.attempt(waits)[0] != 0)
     is_usable(lab, guest)
     lab.tell("it is back, and usable")
 
@@ -137,7 +137,7 @@ def round_trips(lab):
 def take_rng(guest):
     """Have L2 pass the rng on once more, with the C driver; its subchannel there."""
     subchannel = guest.run(f"basename $(dirname $(readlink -f {path('rng')}))")
-    guest.run(f"ccw bind {subchannel}", 60)
+    guest.run(f"ccw bind {subchannel}")
     return subchannel
 
 
@@ -148,16 +148,16 @@ def virtio(lab):
     check(kind == "3832/04", f"L2 senses a {kind}")
     subchannel = take_rng(guest)
     lab.tell("passed on once more, in L2, with the C driver")
-    output = guest.run(f"ccw run {subchannel} /demo/sense-id-rng.ccw /demo/chain.ccw /demo/unit-check.ccw", 60)
+    output = guest.run(f"ccw run {subchannel} /demo/sense-id-rng.ccw /demo/chain.ccw /demo/unit-check.ccw")
     lab.tell(output.splitlines()[-1])
-    guest.run(f"ccw release {subchannel}", 60)
+    guest.run(f"ccw release {subchannel}")
 
 
 def suspend(lab):
     """An L2 that has started a program that stays in flight, on the rng."""
     guest = guest_with(lab, "rng")
     guest.run(f"l2 suspend {take_rng(guest)} >/suspended 2>&1 &")
-    wait_for("l2 says something", lambda: guest.attempt("grep . /suspended")[0] == 0, 30)
+    wait_for("l2 says something", lambda: guest.attempt("grep . /suspended")[0] == 0)
     says = guest.run("cat /suspended")
     check("in flight" in says, f"no program is in flight: {says}")
     check(lab.l1.pinned() > 0, "nothing is pinned while a program is in flight")
@@ -199,7 +199,7 @@ def unplug_in_flight(lab):
     """L2's QEMU gives a device up while a program is in flight."""
     guest = suspend(lab)
     guest.unplug("rng")
-    wait_for("nothing is pinned", lambda: lab.l1.pinned() == 0, 30)
+    wait_for("nothing is pinned", lambda: lab.l1.pinned() == 0)
     # Until its user lets go, L2's own driver keeps all of L2 from seeing devices come and go.
     guest.run("kill $(pidof l2)")
     wait_missed(guest, "rng")
@@ -210,7 +210,7 @@ def wanted_back(lab):
     """The host unbinds a device in use: QEMU is asked for it, lets go, and unbinding ends."""
     guest = with_terminal(lab)
     subchannel = lab.subchannels[TERMINAL]
-    lab.l1.run(f"echo {subchannel} >/sys/bus/css/drivers/vfio_ccw/unbind", 60)
+    lab.l1.run(f"echo {subchannel} >/sys/bus/css/drivers/vfio_ccw/unbind")
     guest.wait_unplugged("terminal")
     wait_missed(guest, "terminal")
     lab.forget(TERMINAL)
@@ -265,18 +265,18 @@ def tools(lab):
 # In an order that needs few new L2s, with time limits of seconds: for a machine that
 # has much else to do, and an L2 that is to be booted or has to look for a device.
 ALL = {
-    "terminal": (terminal, 400),
-    "round-trips": (round_trips, 700),
-    "disconnect": (disconnect, 400),
-    "virtio": (virtio, 400),
-    "reboot": (reboot, 700),
-    "hot-plug": (hot_plug, 500),
-    "panic": (panic, 400),
-    "unplug-in-flight": (unplug_in_flight, 400),
-    "wanted-back": (wanted_back, 400),
-    "vanished": (vanished, 400),
-    "killed": (killed, 500),
-    "tools": (tools, 120),
+    "terminal": (terminal, 600),
+    "round-trips": (round_trips, 1000),
+    "disconnect": (disconnect, 600),
+    "virtio": (virtio, 600),
+    "reboot": (reboot, 1000),
+    "hot-plug": (hot_plug, 800),
+    "panic": (panic, 600),
+    "unplug-in-flight": (unplug_in_flight, 600),
+    "wanted-back": (wanted_back, 600),
+    "vanished": (vanished, 600),
+    "killed": (killed, 800),
+    "tools": (tools, 300),
 }
 # What `make test` runs, for each back end.
 SHORT = {

@@ -32,6 +32,8 @@ use std::{
 
 use ccw::sys;
 
+use crate::machine;
+
 /// What a process of the suite exits with when all was as it should be.
 pub(crate) const PASSED: u8 = 0;
 /// What it exits with when something was not; it has printed what.
@@ -72,7 +74,7 @@ pub(crate) fn run(arguments: &[&str], limit: Duration) -> io::Result<Ending> {
             sys::kill_group(child.id())?;
             let seconds = limit.as_secs();
             let what = output.with(&format!("it hangs: no end within {seconds} s"));
-            return Ok(match wait(&mut child, DEATH)? {
+            return Ok(match wait(&mut child, DEATH * machine::patience())? {
                 Some(_) => Ending::Failed(what),
                 None => Ending::Stuck(format!("{what}, and it cannot be killed")),
             });

@@ -92,9 +92,15 @@ impl Counts {
     }
 }
 
-/// Whether the kernel is one for debugging, which takes its time.
-pub(crate) fn is_slow() -> bool {
-    Path::new("/sys/kernel/debug/kmemleak").exists()
+/// How many times as long as in QEMU, with the plain kernel, things may take.
+pub(crate) fn patience() -> u32 {
+    let has_kernel_for_debugging = Path::new("/sys/kernel/debug/kmemleak").exists();
+    match (is_hercules(), has_kernel_for_debugging) {
+        // A program in flight takes as much of the host's processors as the kernel does.
+        (true, _) => 3,
+        (_, true) => 4,
+        _ => 1,
+    }
 }
 
 /// Whether this is L1 in Hercules, where the shared folder is a copy (`scripts/l1/init`).

@@ -149,7 +149,7 @@ const PROGRAMS: [(&str, &str); 3] = [
     ("refused", include_str!("programs/refused.ccw")),
 ];
 
-/// How long a case may take.
+/// How long a case may take, and some more where [`machine::patience`] says so.
 const LIMIT: Duration = Duration::from_secs(20);
 /// The cases that may take longer, by how their names begin.
 const SLOW: &[(&str, Duration)] = &[
@@ -197,10 +197,7 @@ impl Test {
         let limit = slow
             .find(|(name, _)| self.name.starts_with(name))
             .map_or(LIMIT, |&(_, limit)| limit);
-        match machine::is_slow() {
-            true => limit * 4,
-            false => limit,
-        }
+        limit * machine::patience()
     }
 
     fn needs_backend(&self) -> bool {
