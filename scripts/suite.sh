@@ -35,9 +35,20 @@ totals() {
     ((failed == 0))
 }
 
-# check NAME COMMAND...: what passes or fails as a whole.
+# check NAME COMMAND...: what passes or fails as a whole.  What is run with a log
+# says at its end why it failed.
 check() {
-    if ("${@:2}"); then count "$1" 1 0; else count "$1" 0 1; fi
+    local file=/dev/null end=()
+    case $2 in
+    run) file=$log/$3.log ;;
+    boot_suite) file=$log/$3-output.log ;;
+    esac
+    if ("${@:2}"); then
+        count "$1" 1 0
+    else
+        [ ! -e "$file" ] || mapfile -t end < <(tail -n 4 "$file")
+        count "$1" 0 1 "${end[@]}"
+    fi
 }
 
 # ktap NAME FILE: count with the kernel's own parser of test results.  A test
