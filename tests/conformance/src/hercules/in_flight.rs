@@ -45,7 +45,10 @@ use crate::{
     machine, //
 };
 
-use super::Endless;
+use super::{
+    Endless,
+    ENDLESS, //
+};
 
 pub(crate) const TESTS: &[Case] = &[
     ("it ends when the guest lets it", ends),
@@ -107,6 +110,22 @@ fn second(devices: &Devices) -> TestResult {
     check_usable(&mut channel)
 }
 
+/// Starts a program, waits until the channel has begun it, and halts it: one that is halted before
+/// that is never over in Hercules.
+fn start_and_halt(channel: &mut Channel) -> TestResult<Endless> {
+    const BEGUN: u64 = 0x2_2000;
+
+    let text = format!("area begun at {BEGUN:#x} size 1\nccw senseid,begun,cc|sli\n{ENDLESS}");
+    let endless = Endless::start_text(channel, &text)?;
+    let end = Instant::now() + TIMEOUT;
+    while endless.guest.read(BEGUN, 1) == [0] {
+        check(Instant::now() < end, "the program does not begin")?;
+        thread::sleep(Duration::from_millis(1));
+    }
+    halt(channel)?;
+    Ok(endless)
+}
+
 /// Waits for the status of a function that has ended a program.
 fn take_end(channel: &mut Channel, function: FunctionControl) -> TestResult {
     let irb = channel.wait(TIMEOUT)?;
@@ -123,8 +142,7 @@ fn take_end(channel: &mut Channel, function: FunctionControl) -> TestResult {
 fn halted(devices: &Devices) -> TestResult {
     let mut channel = devices.open()?;
     let before = pinned()?;
-    let endless = Endless::start(&mut channel)?;
-    halt(&channel)?;
+    let endless = start_and_halt(&mut channel)?;
     take_end(&mut channel, FunctionControl::HALT)?;
     check_eq("KiB pinned", pinned()?, before)?;
     clear(&channel)?;
@@ -135,8 +153,7 @@ fn halted(devices: &Devices) -> TestResult {
 
 fn behind_halt(devices: &Devices) -> TestResult {
     let mut channel = devices.open()?;
-    Endless::start(&mut channel)?;
-    halt(&channel)?;
+    start_and_halt(&mut channel)?;
     take_end(&mut channel, FunctionControl::HALT)?;
     drop(channel);
     check_usable(&mut devices.open()?)
@@ -158,8 +175,7 @@ fn cleared(devices: &Devices) -> TestResult {
 
 fn halted_and_cleared(devices: &Devices) -> TestResult {
     let mut channel = devices.open()?;
-    let endless = Endless::start(&mut channel)?;
-    halt(&channel)?;
+    let endless = start_and_halt(&mut channel)?;
     clear(&channel)?;
     // The status of the halt may come before, or be replaced by that of the clear.
     let end = Instant::now() + TIMEOUT;
