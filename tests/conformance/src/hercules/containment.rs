@@ -11,6 +11,7 @@
 
 use std::{
     fs::File,
+    ops::Range,
     os::unix::fs::FileExt,
     sync::Arc, //
 };
@@ -133,26 +134,43 @@ struct Marked {
     contents: Vec<u8>,
 }
 
+/// The real address of the first page of `memory`.
+fn real_address(memory: &Memory) -> TestResult<u64> {
+    const PRESENT: u64 = 1 << 63;
+    const FRAME: u64 = (1 << 55) - 1;
+
+    // Documentation/admin-guide/mm/pagemap.rst
+    let mut entry = [0; 8];
+    File::open("/proc/self/pagemap")?
+        .read_exact_at(&mut entry, memory.address() / PAGE_SIZE * 8)?;
+    let entry = u64::from_ne_bytes(entry);
+    check(entry & PRESENT != 0, "the page is not present")?;
+    Ok((entry & FRAME) * PAGE_SIZE)
+}
+
 impl Marked {
     fn new() -> TestResult<Self> {
-        const PRESENT: u64 = 1 << 63;
-        const FRAME: u64 = (1 << 55) - 1;
-
         let size = usize::try_from(PAGE_SIZE).map_err(|error| error.to_string())?;
-        let memory = Arc::new(Memory::anonymous(size)?);
-        memory.write(0, &MARK.repeat(size / MARK.len()));
+        // Where programs have nothing of their own: below are 256 pages, which it may be given first.
+        const USABLE: Range<u64> = 0x10_0000..1 << 31;
+        const TRIES: usize = 300;
 
-        // Documentation/admin-guide/mm/pagemap.rst
-        let mut entry = [0; 8];
-        File::open("/proc/self/pagemap")?
-            .read_exact_at(&mut entry, memory.address() / PAGE_SIZE * 8)?;
-        let entry = u64::from_ne_bytes(entry);
-        check(entry & PRESENT != 0, "the marked page is not present")?;
-        let page = (entry & FRAME) * PAGE_SIZE;
-        check(
-            (0x10_0000..1 << 31).contains(&page),
-            format!("the marked page has the real address {page:#x}, which is none for programs"),
-        )?;
+        let mut unusable = Vec::new();
+        let (memory, page) = loop {
+            let memory = Arc::new(Memory::anonymous(size)?);
+            memory.write(0, &MARK.repeat(size / MARK.len()));
+            let page = real_address(&memory)?;
+            if USABLE.contains(&page) {
+                break (memory, page);
+            }
+            unusable.push(memory);
+            check(
+                unusable.len() < TRIES,
+                format!(
+                    "the marked page has the real address {page:#x}, which is none for programs"
+                ),
+            )?;
+        };
 
         // SENSE ID behind the list.
         let target = page + 256;
