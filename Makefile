@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # For people.  The kernel's make reads Kbuild.
 
-.PHONY: help demo demo-qemu demo-dasd test conformance scenario bench bench-profile fuzz coverage cost mutations module install clean
+.PHONY: help demo demo-qemu demo-dasd test test-all conformance scenario bench bench-profile fuzz coverage cost \
+	mutations module install clean clean-cache
 
 help:
 	@echo 'make demo      build all that is needed, boot an s390x Linux in QEMU and run channel'
@@ -11,7 +12,9 @@ help:
 	@echo '               vfio_ccw; what is shown is recorded'
 	@echo 'make demo-dasd channel programs on a disk, a tape, a printer and a card reader of the'
 	@echo '               emulator Hercules'
-	@echo 'make test      formatting, lints, host tests, KUnit and the tests in the booted Linux'
+	@echo 'make test      formatting, lints, host tests, KUnit and the tests in the booted Linux;'
+	@echo '               PARTS="words" runs only the parts with these names, and what they need'
+	@echo 'make test-all  that, and all that takes longer: hours'
 	@echo 'make conformance  the conformance suite alone, on our driver and on the C driver, and a'
 	@echo '               table of both; FILTER=words takes the cases with these words in their'
 	@echo '               names, DEBUG=1 the kernel with slow checks and our driver (C=1: both);'
@@ -31,9 +34,11 @@ help:
 	@echo '               KDIR=/path builds it against a kernel tree of your own'
 	@echo 'make install   KDIR=/path: install it for that kernel, in front of the C driver'
 	@echo 'make clean     remove what was built here (not the cache outside of the clone)'
+	@echo 'make clean-cache  show what the cache has, and remove what no clone uses any more'
 	@echo
 	@echo 'Settings: VFIO_CCW_CACHE (directory for build root, kernel and downloads; default'
-	@echo '~/.cache/vfio-ccw-rs), VFIO_CCW_MIRROR (Debian mirror), JOBS,'
+	@echo '~/.cache/vfio-ccw-rs), VFIO_CCW_MIRROR (Debian mirror), VFIO_CCW_SUITES (releases of'
+	@echo 'Debian to take packages from, in this order), JOBS,'
 	@echo 'KERNEL_SOURCE or KERNEL_DEB (a kernel tree or linux-source package of your own).'
 
 demo:
@@ -46,7 +51,10 @@ demo-dasd:
 	@scripts/demo-dasd
 
 test:
-	@scripts/test
+	@scripts/test $(PARTS)
+
+test-all:
+	@scripts/test --all $(PARTS)
 
 conformance:
 	@scripts/conformance
@@ -80,3 +88,6 @@ install:
 
 clean:
 	rm -rf build
+
+clean-cache:
+	@scripts/clean-cache

@@ -5,22 +5,6 @@
 dasd=$top/build/demo-dasd
 linux_disk=$top/build/linux-disk
 
-# The five steps before that, as they are shown.
-build_for_dasd() {
-    lock_cache
-    step "Build root"
-    scripts/buildroot
-    step "Linux kernel"
-    scripts/kernel
-    step "vfio_ccw.ko"
-    scripts/module
-    step "Programs for L1"
-    scripts/tools
-    step "Initial file system of L1"
-    scripts/image
-    unlock_cache
-}
-
 # What L1 prints, and what the images of the devices have, goes to $dasd/output.
 run_on_hercules() {
     local share=$dasd rc=0

@@ -27,13 +27,15 @@ KERNEL_SOURCE=${KERNEL_SOURCE:+$(realpath "$KERNEL_SOURCE")}
 export KERNEL_SOURCE
 source_key=$({
     cat "$top/scripts/kernel-source"
-    echo "$root_key ${KERNEL_DEB:-}"
+    [ -z "${KERNEL_DEB:-}" ] || stat -c '%n %s %Y' "$KERNEL_DEB" 2>/dev/null || echo "$KERNEL_DEB"
 } | key_of)
 linux=$cache/linux-$source_key
 kernel_source=${KERNEL_SOURCE:-$linux/source}
 kernel_key=$({
     cat "$top/scripts/kernel" "${kernel_configs[@]}"
-    echo "$root_key $kernel_source"
+    # Which compilers built it: a module must come from the same.
+    cat "$root/taken" 2>/dev/null || true
+    echo "$kernel_source"
 } | key_of)
 kernel=$cache/kernel$variant-$kernel_key
 kernel_build=$kernel/build

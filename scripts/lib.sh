@@ -37,9 +37,9 @@ step() {
     printf '[%d/%d] %s\n' "$step_no" "${steps:?}" "$1"
 }
 
-# run NAME COMMAND...: run a long command with its output in a log of that
-# name, show a sign of life every 20 seconds, and on failure the end of the log.
-run() {
+# watch NAME COMMAND...: run a long command with its output in a log of that
+# name, and show a sign of life every 20 seconds.
+watch() {
     local name=$1 file=$log/$1.log start=$SECONDS pid shown=0 rc=0
     shift
     # In a process group of its own, so that an interrupt ends all of it.
@@ -58,14 +58,23 @@ run() {
     done
     wait "$pid" || rc=$?
     trap - INT TERM
-    if ((rc)); then
-        printf '\nerror: %s failed (exit %d); the end of its log:\n\n' "$name" "$rc" >&2
-        tail -n 25 "$file" | sed 's/^/    /' >&2
-        printf '\n    the whole log: %s\n' "$file" >&2
-        exit 1
-    fi
+    ((rc == 0)) || return "$rc"
     printf '      done in %d s\n' $((SECONDS - start))
 }
+
+# run NAME COMMAND...: watch a command that must succeed; else show the end of its log.
+run() {
+    local rc=0
+    watch "$@" || rc=$?
+    ((rc)) || return 0
+    printf '\nerror: %s failed (exit %d); the end of its log:\n\n' "$1" "$rc" >&2
+    tail -n 25 "$log/$1.log" | sed 's/^/    /' >&2
+    printf '\n    the whole log: %s\n' "$log/$1.log" >&2
+    ! is_full "$cache" || printf '    the disk of %s is full: make room, or set VFIO_CCW_CACHE\n' "$cache" >&2
+    exit 1
+}
+
+is_full() { (($(df --output=avail -BM "$1" | tail -n 1 | tr -dc 0-9) < 50)); }
 
 # One build at a time per cache: two clones may share it.  A script that is
 # called by one that holds the lock has it already.
@@ -99,8 +108,33 @@ in_namespace() {
 root_key=$(cat "$top/scripts/packages" "$top/scripts/buildroot" | key_of)
 root=$cache/root-$root_key
 
+# The packages of s390x, likewise.
+s390x_key=$(cat "$top/scripts/packages.s390x" "$top/scripts/debian-packages" | key_of)
+
+# What scripts/l1-debian makes of them.
+l1_debian_name() { echo "l1-debian-$(cat "$top/scripts/l1-debian" - <<<"$s390x_key" | key_of).cpio"; }
+
+# note_clone: note what this clone has in the cache, for `make clean-cache`.
+note_clone() {
+    local file
+    mkdir -p "$cache/clones"
+    file=$cache/clones/$(key_of <<<"$top")
+    { echo "$top" && "$top/scripts/cache-names"; } >"$file.$$"
+    mv "$file.$$" "$file"
+}
+
+# enter_root "$@": go on in the build root, for the rest of this script.
+enter_root() {
+    [ -n "${VFIO_CCW_IN_ROOT:-}" ] || exec "$top/scripts/in-root" "$(basename "$0")" "$@"
+}
+
 # in_root COMMAND...: run a command inside the build root, in the current
-# directory, with the clone and the cache at the paths that they have outside.
+# directory, with the clone and the cache at the paths that they have outside.  Within it
+# commands are run as they are.
 in_root() {
+    if [ -n "${VFIO_CCW_IN_ROOT:-}" ]; then
+        "$@"
+        return
+    fi
     in_namespace "$top/scripts/enter-root" "$root" "$top" "$cache" "$PWD" "$@"
 }

@@ -290,10 +290,9 @@ class Guest:
 class Lab:
     """What the scenarios of one boot of L1 share."""
 
-    def __init__(self, l1, backend, is_short, tell):
+    def __init__(self, l1, backend, tell):
         self.l1 = l1
         self.backend = backend
-        self.is_short = is_short
         self.tell = tell
         self.display = Display(l1.host.terminal)
         self._guest = None
@@ -332,6 +331,11 @@ class Lab:
         if self._guest and self._guest.is_running():
             self._guest.kill()
         self._guest = None
+
+    def drop_guest_unless_it_has(self, devices):
+        """End the QEMU that runs if it has let go of a device."""
+        if self._guest and not set(devices) <= set(self._guest.devices):
+            self.drop_guest()
 
     def qmp(self, name, **arguments):
         """Execute a QMP command of L1's machine."""

@@ -65,7 +65,7 @@ def serve(l1, args, results):
                 raise Failed("L1 does not come up")
             time.sleep(0.05)
         l1.run(". l1/devices.sh; load_driver rust")
-        lab = Lab(l1, args.backend, args.short, results.tell)
+        lab = Lab(l1, args.backend, results.tell)
         for number, name in enumerate(args.names):
             one(lab, name, f"[{number + 1}/{len(args.names)}] {name}", results)
             if l1.failures:
@@ -114,7 +114,8 @@ def main():
     parser.add_argument("--log", required=True)
     parser.add_argument("--seconds", type=int, required=True, help="time limit of all")
     parser.add_argument("--backend", choices=("container", "iommufd"), default="container")
-    parser.add_argument("--short", action="store_true", help="a part of them, and less of each")
+    parser.add_argument("--short", action="store_true", help="a part of them, for which L2 comes up once")
+    parser.add_argument("--results", type=pathlib.Path, help="file for the results: JSON, names of what passed and failed")
     parser.add_argument("--demo", type=pathlib.Path, metavar="CAST", help="the demo, recorded in that file")
     parser.add_argument("names", nargs="*")
     args = parser.parse_args()
@@ -124,9 +125,11 @@ def main():
             sys.exit(f"error: there is no scenario {name!r}; there are: {' '.join(ALL)}")
     if args.demo:
         args.names = list(DEMO)
-    args.names = args.names or list(SHORT[args.backend] if args.short else ALL)
+    args.names = args.names or list(SHORT if args.short else ALL)
 
     (args.share / "job.sh").write_text("sh l1/agent\n", encoding="utf-8")
+    if args.results:
+        args.results.unlink(missing_ok=True)
     results = Results(args.demo)
     l1 = L1(args, results.tell)
     threading.Thread(target=serve, args=(l1, args, results), daemon=True).start()
@@ -135,6 +138,8 @@ def main():
     except KeyboardInterrupt:
         sys.exit(130)
     results.tell(f"{len(results.passed)} passed, {len(results.failed)} failed")
+    if args.results:
+        args.results.write_text(json.dumps({"passed": results.passed, "failed": results.failed}), encoding="utf-8")
     if l1.failures:
         report(l1.failures, args.log)
     sys.exit(1 if l1.failures or results.failed else 0)

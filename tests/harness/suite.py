@@ -1,0 +1,352 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Run the parts of `make test` or `make test-all`, side by side where there are processors.
+
+A part is a command of scripts/part.  It passes or fails by its exit status, and has results as
+data where it runs many tests: KTAP, or JSON.  The output of each part is in build/logs.  While
+they run there is a line for each part that ends, and the last line tells how many tests passed.
+
+usage: suite.py [--all] [PART...]
+"""
+
+import argparse
+import collections
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+TOP = pathlib.Path(__file__).resolve().parent.parent.parent
+BUILD = TOP / "build"
+LOGS = BUILD / "logs"
+SIGN_OF_LIFE = 30
+LINES_SHOWN = 12
+
+sys.path.insert(0, str(TOP / "tests/conformance"))
+import table  # noqa: E402
+
+Count = collections.namedtuple("Count", "passed failures")
+
+
+class NoResults(Exception):
+    """The data that a part should have left are not there, or make no sense."""
+
+
+def as_a_whole(_log):
+    """A part that is one test."""
+    return Count(1, [])
+
+
+def of_libtest(log):
+    """The tests of cargo, from libtest's JSON lines."""
+    passed, failures = 0, []
+    for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
+        if not line.startswith("{"):
+            continue  # cargo's own
+        event = json.loads(line)
+        if event["type"] == "suite" and event["event"] in ("ok", "failed"):
+            passed += event["passed"]
+        elif event["type"] == "test" and event["event"] in ("failed", "timeout"):
+            failures.append(event["name"])
+    return Count(passed, failures)
+
+
+def of_json(name):
+    """Results as {"passed": number or names, "failed": names}."""
+
+    def read(_log):
+        try:
+            results = json.loads((BUILD / name).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise NoResults(f"{name}: {error}") from error
+        passed = results["passed"]
+        return Count(passed if isinstance(passed, int) else len(passed), results["failed"])
+
+    return read
+
+
+def of_ktap(*names):
+    """The cases of the conformance suite."""
+
+    def read(_log):
+        passed, failures = 0, []
+        for name in names:
+            try:
+                results = table.parse((BUILD / name).read_text(encoding="utf-8", errors="replace"))
+            except (OSError, table.Missing) as error:
+                raise NoResults(f"{name}: {error}") from error
+            for case, result in results.items():
+                if result.status == "fails":
+                    failures.append(f"{case}: {result.reason}")
+                else:
+                    passed += 1
+        return Count(passed, failures)
+
+    return read
+
+
+def of_kunit(name):
+    """What the kernel's own parser makes of the results of KUnit."""
+
+    def cases(group):
+        yield from group.get("test_cases", [])
+        for inner in group.get("sub_groups", []):
+            yield from cases(inner)
+
+    def read(_log):
+        try:
+            results = list(cases(json.loads((BUILD / name).read_text(encoding="utf-8"))))
+        except (OSError, ValueError) as error:
+            raise NoResults(f"{name}: {error}") from error
+        failures = [case["name"] for case in results if case["status"] not in ("PASS", "SKIP")]
+        return Count(len(results) - len(failures), failures)
+
+    return read
+
+
+class Part:
+    """One part: its command, what it needs, and how many processors it can use."""
+
+    def __init__(self, name, command, *, needs=(), weight=1, results=as_a_whole, env=()):
+        self.name, self.command, self.needs = name, command, needs
+        self.weight, self.results, self.env = weight, results, dict(env)
+        self.log = LOGS / f"part-{name}.log"
+        self.process = None
+        self.begun = None
+        self.seconds = None
+        self.count = None  # once it has ended
+        self.error = None  # why it failed as a whole
+
+    def is_good(self):
+        return self.count is not None and not self.count.failures and not self.error
+
+    def run(self):
+        """Run it to its end, and count."""
+        self.begun = time.monotonic()
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen(
+                self.command, cwd=TOP, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+                env=os.environ | self.env, start_new_session=True,
+            )  # fmt: skip
+            status = self.process.wait()
+        self.seconds = time.monotonic() - self.begun
+        try:
+            count = self.results(self.log)
+        except (NoResults, ValueError, KeyError) as error:
+            self.error, count = str(error) or type(error).__name__, Count(0, [])
+        if self.results is as_a_whole and status:
+            count = Count(0, [])
+        if status and not count.failures:
+            self.error = self.error or f"exit status {status}"
+        elif not self.error and not count.passed and not count.failures:
+            self.error = "no test was run"
+        self.count = count
+
+    def kill(self):
+        if self.process and self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+
+    def failed(self):
+        """How many tests failed; a failure of the whole is one."""
+        return len(self.count.failures) or (1 if self.error else 0)
+
+    def last_lines(self):
+        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines() if self.log.exists() else []
+        return lines[-LINES_SHOWN:]
+
+
+def script(*words):
+    return [str(TOP / "scripts/part"), *words]
+
+
+def parts(everything=False):
+    """The parts of `make test`, or of `make test-all`, in the order in which they are begun if
+    nothing hinders."""
+    share = "share-suite"
+    hercules = "share-suite-hercules"
+    judge = [sys.executable, "-B", str(TOP / "tests/conformance/table.py"), "--partial"]
+    judge += ["--differences", str(TOP / "docs/differences.md")]
+    judge += ["--recorded", str(TOP / "tests/conformance/c-driver.json")]
+    unittests = [sys.executable, "-B", str(TOP / "tests/harness/unittests.py"), str(BUILD / "harness.json")]
+    tests = [
+        Part("shell-scripts", script("shell-scripts")),
+        Part("rustfmt", script("rustfmt")),
+        Part("kernel", script("kernel"), weight=2),
+        Part("kernel-l2", script("kernel-l2"), weight=2),
+        Part("module", script("module"), needs=("kernel",), weight=2),
+        Part("tools", script("tools"), weight=2),
+        Part("image", script("image"), needs=("module", "tools")),
+        Part("conformance", script("conformance", share, "qemu", "rust"), needs=("image",),
+             results=of_ktap(f"{share}/rust-container.ktap", f"{share}/rust-iommufd.ktap")),
+        Part("l1-debian", script("l1-debian")),
+        Part("images", script("images"), needs=("module", "tools", "l1-debian", "kernel-l2", "image")),
+        Part("scenarios", script("scenarios", "container", "--short"), needs=("images",),
+             results=of_json("scenarios-container.json")),
+        Part("hercules", script("conformance", hercules, "hercules", "rust"), needs=("image",), env={"SHORT": "1"},
+             results=of_ktap(f"{hercules}/rust-container.ktap", f"{hercules}/rust-iommufd.ktap")),
+        Part("disks", script("disks"), needs=("image",)),
+        Part("linux-disk", script("linux-disk"), needs=("image",)),
+        Part("clippy", script("clippy")),
+        Part("cargo-test", script("cargo-test"), weight=2, results=of_libtest),
+        Part("harness", unittests, results=of_json("harness.json")),
+        Part("domain-xml", script("domain-xml")),
+        Part("kunit", script("kunit", share), needs=("conformance",), results=of_kunit(f"{share}/kunit.json")),
+        Part("differences", [*judge, "--machine", "qemu", "--results", str(BUILD / share)], needs=("conformance",)),
+        Part("differences-hercules", [*judge, "--machine", "hercules", "--results", str(BUILD / hercules)],
+             needs=("hercules",)),
+    ]  # fmt: skip
+    return tests + long_parts() if everything else tests
+
+
+def long_parts():
+    """What `make test-all` runs more.  Each builds what it needs by itself, and some take all
+    processors: one after the other."""
+
+    def whole(name, *words, **env):
+        return Part(name, [str(TOP / "scripts" / words[0]), *words[1:]], weight=len(os.sched_getaffinity(0)), env=env)
+
+    return [
+        whole("conformance-both", "conformance"),
+        whole("conformance-both-hercules", "conformance", EMULATOR="hercules"),
+        whole("conformance-debug", "conformance", DEBUG="1"),
+        whole("scenarios-all", "scenario"),
+        whole("demo", "demo"),
+        whole("demo-qemu", "demo-qemu"),
+        whole("demo-dasd", "demo-dasd"),
+        whole("bench", "bench"),
+        whole("mutations", "mutations"),
+    ]
+
+
+class Suite:
+    """The parts of one run."""
+
+    def __init__(self, parts, processors, tell=print):
+        self.parts = parts
+        self.free = self.processors = processors
+        self.tell = tell
+        self.changed = threading.Condition()
+        self.running = []
+        self.ended = []
+        self.start = time.monotonic()
+
+    def weight(self, part):
+        return min(part.weight, self.processors)
+
+    def missing(self, part):
+        """Names of parts that this one needs and that are not good (None: not ended yet)."""
+        known = {other.name: other for other in self.parts}
+        needed = [known[name] for name in part.needs if name in known]
+        if any(other.count is None for other in needed):
+            return None
+        return [other.name for other in needed if not other.is_good()]
+
+    def run(self):
+        """Run all; returns when all have ended."""
+        waiting = list(self.parts)
+        shown = self.start
+        with self.changed:
+            while waiting or self.running:
+                for part in list(waiting):
+                    missing = self.missing(part)
+                    if missing:
+                        waiting.remove(part)
+                        part.count, part.error, part.seconds = Count(0, []), f"not run: {missing[0]} has failed", 0
+                        self.end(part)
+                    elif missing is not None and self.weight(part) <= self.free:
+                        waiting.remove(part)
+                        self.begin(part)
+                if not waiting and not self.running:
+                    break
+                self.changed.wait(1)
+                if time.monotonic() - shown > SIGN_OF_LIFE:
+                    shown = time.monotonic()
+                    self.tell("         " + "; ".join(f"{p.name}: {shown - p.begun:.0f} s" for p in self.running if p.begun))
+
+    def begin(self, part):
+        self.free -= self.weight(part)
+        self.running.append(part)
+
+        def run():
+            try:
+                part.run()
+            except Exception as error:  # A fault of this program must not look like a pass.
+                part.count, part.error, part.seconds = Count(0, []), repr(error), 0
+            with self.changed:
+                self.running.remove(part)
+                self.free += self.weight(part)
+                self.end(part)
+                self.changed.notify()
+
+        threading.Thread(target=run, daemon=True).start()
+
+    def end(self, part):
+        """Tell what came of a part."""
+        self.ended.append(part)
+        now = time.monotonic() - self.start
+        result = f"{part.count.passed} passed" + (f", {part.failed()} FAILED" if part.failed() else "")
+        self.tell(f"[{len(self.ended):2}/{len(self.parts)}] {part.name:22}{result:26}{part.seconds:5.0f} s   (at {now:.0f} s)")
+        if part.error:
+            self.tell(f"        {part.error}")
+        for failure in part.count.failures[:LINES_SHOWN]:
+            self.tell(f"        {failure}")
+        if part.failed() and part.seconds:
+            if part.error:
+                for line in part.last_lines():
+                    self.tell(f"        | {line}")
+            self.tell(f"        the whole log: {part.log.relative_to(TOP)}")
+
+    def kill(self):
+        for part in self.running:
+            part.kill()
+
+    def summary(self):
+        """Tell the slowest parts and the sum; returns whether all passed."""
+        slowest = sorted(self.parts, key=lambda part: -part.seconds)[:5]
+        passed = sum(part.count.passed for part in self.parts)
+        failed = sum(part.failed() for part in self.parts)
+        self.tell("")
+        self.tell("slowest: " + ", ".join(f"{part.name} {part.seconds:.0f} s" for part in slowest))
+        for part in self.parts:
+            if part.failed():
+                self.tell(f"failed: {part.name}: {part.error or ''}")
+                for failure in part.count.failures[:LINES_SHOWN]:
+                    self.tell(f"    {failure}")
+        self.tell(f"{time.monotonic() - self.start:.0f} s on {self.processors} processors")
+        self.tell(f"{passed} passed, {failed} failed")
+        return failed == 0
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Run the tests, part by part.")
+    parser.add_argument("names", nargs="*", metavar="PART", help="only these, and what they need")
+    parser.add_argument("--all", action="store_true", help="those of `make test-all`")
+    args = parser.parse_args()
+    LOGS.mkdir(parents=True, exist_ok=True)
+    chosen = wanted(parts(args.all), args.names)
+    suite = Suite(chosen, int(os.environ.get("JOBS") or os.cpu_count()), lambda text: print(text, flush=True))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        suite.run()
+    except KeyboardInterrupt:
+        suite.kill()
+        sys.exit(130)
+    sys.exit(0 if suite.summary() else 1)
+
+
+def wanted(all_parts, names):
+    """The named parts with all that they need; all if none is named."""
+    known = {part.name: part for part in all_parts}
+    if unknown := [name for name in names if name not in known]:
+        sys.exit(f"error: there is no part {unknown[0]!r}; there are: {' '.join(known)}")
+    chosen = set(names or known)
+    while more := {need for name in chosen for need in known[name].needs} - chosen:
+        chosen |= more
+    return [part for part in all_parts if part.name in chosen]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: GPL-2.0
+"""How parts are run and judged."""
+
+import json
+import pathlib
+import sys
+import tempfile
+import unittest
+from unittest import mock
+
+import suite
+from suite import Part, Suite
+
+
+def python(code):
+    return [sys.executable, "-c", code]
+
+
+class Parts(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+        for name in ("LOGS", "BUILD", "TOP"):
+            patch = mock.patch.object(suite, name, self.folder)
+            patch.start()
+            self.addCleanup(patch.stop)
+
+    def run_parts(self, *parts, processors=2):
+        self.said = []
+        run = Suite(list(parts), processors, self.said.append)
+        run.run()
+        self.is_good = run.summary()
+        return run
+
+    def result(self):
+        return self.said[-1]
+
+    def test_a_part_passes_by_its_exit_status(self):
+        self.run_parts(Part("good", python("pass")), Part("bad", python("print('ok'); raise SystemExit(3)")))
+        self.assertEqual(self.result(), "1 passed, 1 failed")
+        self.assertFalse(self.is_good)
+        self.assertIn("exit status 3", "\n".join(self.said))
+
+    def test_the_end_of_a_failed_parts_log_is_shown(self):
+        self.run_parts(Part("bad", python("print('why'); raise SystemExit(1)")))
+        self.assertIn("        | why", self.said)
+
+    def test_what_needs_a_failed_part_is_not_run_and_fails(self):
+        mark = self.folder / "mark"
+        self.run_parts(
+            Part("bad", python("raise SystemExit(1)")),
+            Part("after", python(f"open({str(mark)!r}, 'w')"), needs=("bad",)),
+        )
+        self.assertFalse(mark.exists())
+        self.assertEqual(self.result(), "0 passed, 2 failed")
+
+    def test_what_is_needed_comes_first(self):
+        mark = self.folder / "mark"
+        self.run_parts(
+            Part("after", python(f"open({str(mark)!r})"), needs=("before",)),
+            Part("before", python(f"import time; time.sleep(0.2); open({str(mark)!r}, 'w')")),
+        )
+        self.assertTrue(self.is_good)
+
+    def test_parts_run_side_by_side_where_there_are_processors(self):
+        meet = (
+            "import pathlib, time, sys; here, there = map(pathlib.Path, sys.argv[1:])\n"
+            "here.touch(); end = time.monotonic() + float({})\n"
+            "while not there.exists():\n"
+            "    if time.monotonic() > end: raise SystemExit(1)\n"
+            "    time.sleep(0.01)"
+        )
+        a, b = str(self.folder / "a"), str(self.folder / "b")
+
+        def pair(seconds):
+            return (
+                Part("a", [*python(meet.format(seconds)), a, b]),
+                Part("b", [*python(meet.format(seconds)), b, a]),
+            )
+
+        self.run_parts(*pair(20))
+        self.assertTrue(self.is_good)
+        for name in (a, b):
+            pathlib.Path(name).unlink()
+        # With one processor the first waits in vain for the second.
+        self.run_parts(*pair(0.3), processors=1)
+        self.assertFalse(self.is_good)
+
+    def test_libtest_is_counted_by_its_data(self):
+        lines = [
+            {"type": "suite", "event": "started", "test_count": 3},
+            {"type": "test", "event": "ok", "name": "one"},
+            {"type": "test", "event": "failed", "name": "two", "stdout": "ok"},
+            {"type": "suite", "event": "failed", "passed": 2, "failed": 1, "ignored": 0},
+        ]
+        text = "   Compiling\n" + "\n".join(map(json.dumps, lines))
+        self.run_parts(Part("tests", python(f"print({text!r}); raise SystemExit(101)"), results=suite.of_libtest))
+        self.assertEqual(self.result(), "2 passed, 1 failed")
+
+    def test_a_crate_that_does_not_compile_is_a_failure(self):
+        text = json.dumps({"type": "suite", "event": "ok", "passed": 5, "failed": 0})
+        self.run_parts(Part("tests", python(f"print({text!r}); raise SystemExit(101)"), results=suite.of_libtest))
+        self.assertEqual(self.result(), "5 passed, 1 failed")
+
+    def test_a_part_without_any_test_is_a_failure(self):
+        self.run_parts(Part("tests", python("pass"), results=suite.of_libtest))
+        self.assertEqual(self.result(), "0 passed, 1 failed")
+
+    def test_missing_results_are_a_failure(self):
+        self.run_parts(Part("boot", python("pass"), results=suite.of_ktap("none.ktap")))
+        self.assertEqual(self.result(), "0 passed, 1 failed")
+
+    def test_a_case_that_fails_in_ktap_is_a_failure_whatever_the_exit_status(self):
+        ktap = "KTAP version 1\n1..2\n# running: a: b\nok 1 a: b\n# running: c: d\n# why\nnot ok 2 c: d\n"
+        (self.folder / "x.ktap").write_text(ktap)
+        self.run_parts(Part("boot", python("pass"), results=suite.of_ktap("x.ktap")))
+        self.assertEqual(self.result(), "1 passed, 1 failed")
+        self.assertIn("        c: d: why", self.said)
+
+    def test_kunit_is_counted_by_its_data(self):
+        results = {"sub_groups": [{"test_cases": [{"name": "a", "status": "PASS"}, {"name": "b", "status": "FAIL"}]}]}
+        (self.folder / "kunit.json").write_text(json.dumps(results))
+        self.run_parts(Part("kunit", python("pass"), results=suite.of_kunit("kunit.json")))
+        self.assertEqual(self.result(), "1 passed, 1 failed")
+
+    def test_named_parts_bring_what_they_need(self):
+        parts = [Part("a", []), Part("b", [], needs=("a",)), Part("c", [])]
+        self.assertEqual([part.name for part in suite.wanted(parts, ["b"])], ["a", "b"])
+        with self.assertRaises(SystemExit):
+            suite.wanted(parts, ["z"])
+
+
+class All(unittest.TestCase):
+    def test_each_part_needs_parts_that_there_are(self):
+        parts = suite.parts(everything=True)
+        names = [part.name for part in parts]
+        self.assertEqual(len(names), len(set(names)))
+        for part in parts:
+            self.assertLessEqual(set(part.needs), set(names), part.name)
+
+
+if __name__ == "__main__":
+    unittest.main()
