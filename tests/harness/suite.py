@@ -108,11 +108,12 @@ def of_kunit(name):
 
 
 class Part:
-    """One part: its command, what it needs, and how many processors it can use."""
+    """One part: its command, and the parts that it needs.  One at a time builds in the cache,
+    and one that is alone runs beside no other."""
 
-    def __init__(self, name, command, *, needs=(), weight=1, results=as_a_whole, env=()):
+    def __init__(self, name, command, *, needs=(), results=as_a_whole, env=(), builds=False, alone=False):
         self.name, self.command, self.needs = name, command, needs
-        self.weight, self.results, self.env = weight, results, dict(env)
+        self.results, self.env, self.builds, self.alone = results, dict(env), builds, alone
         self.log = LOGS / f"part-{name}.log"
         self.process = None
         self.begun = None
@@ -171,28 +172,29 @@ def parts(everything=False):
     judge += ["--differences", str(TOP / "docs/differences.md")]
     judge += ["--recorded", str(TOP / "tests/conformance/c-driver.json")]
     unittests = [sys.executable, "-B", str(TOP / "tests/harness/unittests.py"), str(BUILD / "harness.json")]
+    # First what others wait for, then what takes long.
     tests = [
-        Part("shell-scripts", script("shell-scripts")),
-        Part("rustfmt", script("rustfmt")),
-        Part("kernel", script("kernel"), weight=2),
-        Part("kernel-l2", script("kernel-l2"), weight=2),
-        Part("module", script("module"), needs=("kernel",), weight=2),
-        Part("tools", script("tools"), weight=2),
-        Part("image", script("image"), needs=("module", "tools")),
+        Part("kernel", script("kernel"), builds=True),
+        Part("tools", script("tools"), builds=True),
+        Part("module", script("module"), needs=("kernel",), builds=True),
+        Part("image", script("image"), needs=("module", "tools"), builds=True),
         Part("conformance", script("conformance", share, "qemu", "rust"), needs=("image",),
              results=of_ktap(f"{share}/rust-container.ktap", f"{share}/rust-iommufd.ktap")),
-        Part("l1-debian", script("l1-debian")),
-        Part("images", script("images"), needs=("module", "tools", "l1-debian", "kernel-l2", "image")),
+        Part("kernel-l2", script("kernel-l2"), builds=True),
+        Part("l1-debian", script("l1-debian"), builds=True),
+        Part("images", script("images"), needs=("image", "l1-debian", "kernel-l2"), builds=True),
         Part("scenarios", script("scenarios", "container", "--short"), needs=("images",),
              results=of_json("scenarios-container.json")),
         Part("hercules", script("conformance", hercules, "hercules", "rust"), needs=("image",), env={"SHORT": "1"},
              results=of_ktap(f"{hercules}/rust-container.ktap", f"{hercules}/rust-iommufd.ktap")),
+        Part("cargo-test", script("cargo-test"), results=of_libtest),
         Part("disks", script("disks"), needs=("image",)),
         Part("linux-disk", script("linux-disk"), needs=("image",)),
         Part("clippy", script("clippy")),
-        Part("cargo-test", script("cargo-test"), weight=2, results=of_libtest),
-        Part("harness", unittests, results=of_json("harness.json")),
         Part("domain-xml", script("domain-xml")),
+        Part("harness", unittests, results=of_json("harness.json")),
+        Part("rustfmt", script("rustfmt")),
+        Part("shell-scripts", script("shell-scripts")),
         Part("kunit", script("kunit", share), needs=("conformance",), results=of_kunit(f"{share}/kunit.json")),
         Part("differences", [*judge, "--machine", "qemu", "--results", str(BUILD / share)], needs=("conformance",)),
         Part("differences-hercules", [*judge, "--machine", "hercules", "--results", str(BUILD / hercules)],
@@ -202,11 +204,11 @@ def parts(everything=False):
 
 
 def long_parts():
-    """What `make test-all` runs more.  Each builds what it needs by itself, and some take all
-    processors: one after the other."""
+    """What `make test-all` runs more.  Each builds what it needs by itself, and
+    boots as many machines as there is room for."""
 
     def whole(name, *words, **env):
-        return Part(name, [str(TOP / "scripts" / words[0]), *words[1:]], weight=len(os.sched_getaffinity(0)), env=env)
+        return Part(name, [str(TOP / "scripts" / words[0]), *words[1:]], env=env, alone=True)
 
     return [
         whole("conformance-both", "conformance"),
@@ -226,15 +228,20 @@ class Suite:
 
     def __init__(self, parts, processors, tell=print):
         self.parts = parts
-        self.free = self.processors = processors
+        self.processors = processors
         self.tell = tell
         self.changed = threading.Condition()
         self.running = []
         self.ended = []
         self.start = time.monotonic()
 
-    def weight(self, part):
-        return min(part.weight, self.processors)
+    def has_room(self, part):
+        """Whether a part can run beside those that run."""
+        if len(self.running) >= self.processors or any(other.alone for other in self.running):
+            return False
+        if part.alone and self.running:
+            return False
+        return not (part.builds and any(other.builds for other in self.running))
 
     def missing(self, part):
         """Names of parts that this one needs and that are not good (None: not ended yet)."""
@@ -256,7 +263,7 @@ class Suite:
                         waiting.remove(part)
                         part.count, part.error, part.seconds = Count(0, []), f"not run: {missing[0]} has failed", 0
                         self.end(part)
-                    elif missing is not None and self.weight(part) <= self.free:
+                    elif missing is not None and self.has_room(part):
                         waiting.remove(part)
                         self.begin(part)
                 if not waiting and not self.running:
@@ -267,7 +274,6 @@ class Suite:
                     self.tell("         " + "; ".join(f"{p.name}: {shown - p.begun:.0f} s" for p in self.running if p.begun))
 
     def begin(self, part):
-        self.free -= self.weight(part)
         self.running.append(part)
 
         def run():
@@ -277,7 +283,6 @@ class Suite:
                 part.count, part.error, part.seconds = Count(0, []), repr(error), 0
             with self.changed:
                 self.running.remove(part)
-                self.free += self.weight(part)
                 self.end(part)
                 self.changed.notify()
 
