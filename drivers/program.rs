@@ -129,6 +129,7 @@ pub(crate) fn errno(error: TranslationError<Error>) -> Error {
     }
 }
 
+#[cfg(CONFIG_VFIO_CCW_RUST_KUNIT_TEST)]
 #[kunit_tests(vfio_ccw_program)]
 mod tests {
     use super::*;

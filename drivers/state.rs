@@ -313,8 +313,8 @@ impl<O: Outside> SubchannelState<O> {
     }
 }
 
+#[cfg(any(test, CONFIG_VFIO_CCW_RUST_KUNIT_TEST))]
 #[cfg_attr(CONFIG_RUST, kernel::prelude::kunit_tests(vfio_ccw_state))]
-#[cfg_attr(not(CONFIG_RUST), cfg(test))]
 mod tests {
     use super::*;
     use ccwchain::scsw::Scsw;

@@ -39,5 +39,5 @@ pub mod orb;
 pub mod scsw;
 pub mod translator;
 
-#[cfg(any(test, CONFIG_KUNIT))]
+#[cfg(any(test, CONFIG_VFIO_CCW_RUST_KUNIT_TEST))]
 pub mod vectors;

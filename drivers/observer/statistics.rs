@@ -289,6 +289,7 @@ fn wide(count: usize) -> u64 {
     u64::try_from(count).unwrap_or(u64::MAX)
 }
 
+#[cfg(CONFIG_VFIO_CCW_RUST_KUNIT_TEST)]
 #[kunit_tests(vfio_ccw_statistics)]
 mod tests {
     use super::*;

@@ -62,6 +62,7 @@ impl AsyncRegion {
     }
 }
 
+#[cfg(CONFIG_VFIO_CCW_RUST_KUNIT_TEST)]
 #[kunit_tests(vfio_ccw_async_region)]
 mod tests {
     use super::*;

@@ -96,6 +96,7 @@ impl IoRegion {
     }
 }
 
+#[cfg(CONFIG_VFIO_CCW_RUST_KUNIT_TEST)]
 #[kunit_tests(vfio_ccw_io_region)]
 mod tests {
     use super::*;

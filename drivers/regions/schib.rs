@@ -44,6 +44,7 @@ fn without_addresses(mut schib: [u8; SIZE]) -> [u8; SIZE] {
     schib
 }
 
+#[cfg(CONFIG_VFIO_CCW_RUST_KUNIT_TEST)]
 #[kunit_tests(vfio_ccw_schib_region)]
 mod tests {
     use super::*;

@@ -95,8 +95,8 @@ impl CrwQueue {
     }
 }
 
+#[cfg(any(test, CONFIG_VFIO_CCW_RUST_KUNIT_TEST))]
 #[cfg_attr(CONFIG_RUST, kernel::prelude::kunit_tests(vfio_ccw_crw_queue))]
-#[cfg_attr(not(CONFIG_RUST), cfg(test))]
 mod tests {
     use super::*;
 

@@ -137,8 +137,8 @@ impl State {
     }
 }
 
+#[cfg(any(test, CONFIG_VFIO_CCW_RUST_KUNIT_TEST))]
 #[cfg_attr(CONFIG_RUST, kernel::prelude::kunit_tests(vfio_ccw_fsm))]
-#[cfg_attr(not(CONFIG_RUST), cfg(test))]
 mod tests {
     use super::{
         Event,

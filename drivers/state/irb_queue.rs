@@ -129,8 +129,8 @@ impl IrbQueue {
     }
 }
 
+#[cfg(any(test, CONFIG_VFIO_CCW_RUST_KUNIT_TEST))]
 #[cfg_attr(CONFIG_RUST, kernel::prelude::kunit_tests(vfio_ccw_irb_queue))]
-#[cfg_attr(not(CONFIG_RUST), cfg(test))]
 mod tests {
     use super::*;
     use ccwchain::scsw::{

@@ -81,8 +81,8 @@ impl<T, const N: usize> Ring<T, N> {
     }
 }
 
+#[cfg(any(test, CONFIG_VFIO_CCW_RUST_KUNIT_TEST))]
 #[cfg_attr(CONFIG_RUST, kernel::prelude::kunit_tests(vfio_ccw_ring))]
-#[cfg_attr(not(CONFIG_RUST), cfg(test))]
 mod tests {
     use super::*;
 

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What Kbuild makes of a kernel's configuration, out of tree and in it; no kernel is needed."""
+
+import pathlib
+import subprocess
+import tempfile
+import unittest
+
+TOP = pathlib.Path(__file__).parents[2]
+
+GOOD = {"S390": "y", "RUST": "y", "VFIO": "m", "VFIO_MDEV": "m", "VFIO_CCW": "m"}
+
+# As kbuild does, the configuration is read before Kbuild.
+SHOW = """
+.DEFAULT_GOAL := show
+include {top}/Kbuild
+show:
+	@echo 'm=$(obj-m) y=$(obj-y) stub=$(filter iommu_type1_stub/%,$(vfio_ccw-y)) flags=$(rustflags-y)'
+"""
+
+MODULE = "m=vfio_ccw.o y= "
+SUITES = "stub=iommu_type1_stub/src/iommu_type1_stub.o "
+SUITES_OFF = "stub= flags="
+FLAG = "--cfg=CONFIG_VFIO_CCW_RUST_KUNIT_TEST"
+
+
+class KbuildTest(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.tree = pathlib.Path(folder.name)
+        self.css = self.tree / "drivers/s390/cio/css.h"
+        self.css.parent.mkdir(parents=True)
+        self.css.touch()
+
+    def make(self, config, *settings, extmod=TOP):
+        file = self.tree / "Makefile.build"
+        lines = [f"CONFIG_{name}={value}\n" for name, value in config.items()]
+        file.write_text("".join(lines) + SHOW.format(top=TOP))
+        return subprocess.run(
+            ["make", "-s", "-f", file, f"srctree={self.tree}", f"KBUILD_EXTMOD={extmod}", "obj=.", "src=.", *settings],
+            text=True,
+            capture_output=True,
+            env={"PATH": "/usr/bin:/bin"},
+        )
+
+    def shown(self, *args, **kwargs):
+        made = self.make(*args, **kwargs)
+        self.assertEqual((made.returncode, made.stderr), (0, ""))
+        return made.stdout.strip()
+
+    def test_a_kernel_with_all_that_is_needed_is_taken(self):
+        self.assertEqual(self.shown(GOOD), MODULE + SUITES_OFF)
+        self.assertEqual(self.shown({**GOOD, "VFIO_CCW": "", "VFIO_MDEV": "y"}), MODULE + SUITES_OFF)
+
+    def test_out_of_tree_the_suites_are_built_where_kunit_is_built_in(self):
+        self.assertEqual(self.shown({**GOOD, "KUNIT": "y"}), MODULE + SUITES + "flags=" + FLAG)
+        self.assertEqual(self.shown({**GOOD, "KUNIT": "m"}), MODULE + SUITES_OFF)
+        off = "CONFIG_VFIO_CCW_RUST_KUNIT_TEST=n"
+        self.assertEqual(self.shown({**GOOD, "KUNIT": "y"}, off), MODULE + SUITES_OFF)
+
+    def test_in_the_tree_kconfig_decides_and_tells_rustc(self):
+        self.assertEqual(self.shown({**GOOD, "KUNIT": "y"}, extmod=""), "m= y= " + SUITES_OFF)
+        config = {**GOOD, "KUNIT": "y", "VFIO_CCW_RUST": "y"}
+        self.assertEqual(self.shown(config, extmod=""), "m= y=vfio_ccw.o " + SUITES_OFF)
+        config["VFIO_CCW_RUST_KUNIT_TEST"] = "y"
+        self.assertEqual(self.shown(config, extmod=""), "m= y=vfio_ccw.o " + SUITES + "flags=")
