@@ -2,6 +2,7 @@
 """What Kbuild makes of a kernel's configuration, out of tree and in it; no kernel is needed."""
 
 import pathlib
+import re
 import subprocess
 import tempfile
 import unittest
@@ -33,8 +34,8 @@ class KbuildTest(unittest.TestCase):
         self.css.parent.mkdir(parents=True)
         self.css.touch()
 
-    def make(self, config, *settings, extmod=TOP):
-        file = self.tree / "Makefile.build"
+    def make(self, config, *settings, makefile="Makefile.build", extmod=TOP):
+        file = self.tree / makefile
         lines = [f"CONFIG_{name}={value}\n" for name, value in config.items()]
         file.write_text("".join(lines) + SHOW.format(top=TOP))
         return subprocess.run(
@@ -49,9 +50,34 @@ class KbuildTest(unittest.TestCase):
         self.assertEqual((made.returncode, made.stderr), (0, ""))
         return made.stdout.strip()
 
+    def complaints(self, **changes):
+        made = self.make({**GOOD, **changes})
+        self.assertEqual(made.returncode, 2)
+        self.assertRegex(made.stderr, r"\*\*\* vfio_ccw cannot be built for this kernel\.")
+        return re.findall(r"Kbuild:\d+: (CONFIG_.*|.* is missing.*)", made.stderr)
+
+    def refused(self, why, **changes):
+        (complaint,) = self.complaints(**changes)
+        self.assertRegex(complaint, why)
+
     def test_a_kernel_with_all_that_is_needed_is_taken(self):
         self.assertEqual(self.shown(GOOD), MODULE + SUITES_OFF)
         self.assertEqual(self.shown({**GOOD, "VFIO_CCW": "", "VFIO_MDEV": "y"}), MODULE + SUITES_OFF)
+
+    def test_what_is_lacking_is_named_and_what_to_do(self):
+        self.refused("^CONFIG_S390 is not set: .*s390x", S390="")
+        self.refused("^CONFIG_RUST is not set: .*make rustavailable.*CONFIG_EXPOLINE", RUST="")
+        self.refused("^CONFIG_VFIO is not set: set it", VFIO="")
+        self.refused("^CONFIG_VFIO_MDEV is not set .*set CONFIG_VFIO_CCW=m", VFIO_MDEV="", VFIO_CCW="")
+        self.refused("^CONFIG_VFIO_CCW=y: .*set it to m", VFIO_CCW="y")
+        self.css.unlink()
+        self.refused("drivers/s390/cio/css.h is missing: .*full source tree")
+
+    def test_all_that_is_lacking_is_said_at_once(self):
+        self.assertEqual(len(self.complaints(RUST="", VFIO_MDEV="")), 2)
+
+    def test_cleaning_needs_no_configuration(self):
+        self.assertEqual(self.shown({}, makefile="Makefile.clean"), MODULE + SUITES_OFF)
 
     def test_out_of_tree_the_suites_are_built_where_kunit_is_built_in(self):
         self.assertEqual(self.shown({**GOOD, "KUNIT": "y"}), MODULE + SUITES + "flags=" + FLAG)
@@ -60,8 +86,8 @@ class KbuildTest(unittest.TestCase):
         self.assertEqual(self.shown({**GOOD, "KUNIT": "y"}, off), MODULE + SUITES_OFF)
 
     def test_in_the_tree_kconfig_decides_and_tells_rustc(self):
-        self.assertEqual(self.shown({**GOOD, "KUNIT": "y"}, extmod=""), "m= y= " + SUITES_OFF)
-        config = {**GOOD, "KUNIT": "y", "VFIO_CCW_RUST": "y"}
+        self.assertEqual(self.shown({"KUNIT": "y"}, extmod=""), "m= y= " + SUITES_OFF)
+        config = {"KUNIT": "y", "VFIO_CCW_RUST": "y"}
         self.assertEqual(self.shown(config, extmod=""), "m= y=vfio_ccw.o " + SUITES_OFF)
         config["VFIO_CCW_RUST_KUNIT_TEST"] = "y"
         self.assertEqual(self.shown(config, extmod=""), "m= y=vfio_ccw.o " + SUITES + "flags=")
