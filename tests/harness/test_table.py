@@ -3,7 +3,9 @@
 
 import contextlib
 import io
+import json
 import pathlib
+import shutil
 import sys
 import tempfile
 import unittest
@@ -37,6 +39,8 @@ def ktap(*results):
 
 GOOD = ktap(("status: one", None), ("region: two", None))
 C = ktap(("status: one", "no signal\nmore"), ("region: two", None))
+ONE, TWO = ktap(("status: one", None)), ktap(("region: two", None))
+CASES = "status: one\nregion: two\nother: machine\n"
 
 
 class Parsing(unittest.TestCase):
@@ -77,33 +81,56 @@ class Rows(unittest.TestCase):
         self.assertFalse(table.matches("a: .", "a: b"))
 
 
-class Verdicts(unittest.TestCase):
-    def run_table(self, rust=GOOD, c=C, rows=ROWS, leave_out=None, c_iommufd=None, rust_iommufd=None, again=None, cases="status: one\nregion: two\nother: machine\n", options=()):
-        with tempfile.TemporaryDirectory() as directory:
-            path = pathlib.Path(directory)
-            texts = {"rust-container": rust, "rust-iommufd": rust_iommufd or rust}
-            texts |= {"c-container": c, "c-iommufd": c_iommufd or c}
-            for name, text in texts.items():
-                if name != leave_out:
-                    (path / f"{name}.ktap").write_text(text)
-            if again is not None:
-                (path / "again" / "1").mkdir(parents=True)
-                (path / "again" / "1" / "c-container.ktap").write_text(again)
-            (path / "rows.md").write_text(rows)
-            (path / "cases").write_text(cases)
-            argv = ["table.py", "--results", directory, "--differences", str(path / "rows.md"), *options]
-            out, errors = io.StringIO(), io.StringIO()
-            with (
-                mock.patch.object(sys, "argv", argv),
-                contextlib.redirect_stdout(out),
-                contextlib.redirect_stderr(errors),
-                self.assertRaises(SystemExit) as end,
-            ):
-                table.main()
+class InFolder(unittest.TestCase):
+    """Tests that run the program on results in a folder."""
+
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.path = pathlib.Path(directory.name)
+        self.record = self.path / "c-driver.json"
+
+    def write_run(self, driver, container, iommufd=None):
+        (self.path / f"{driver}-container.ktap").write_text(container)
+        (self.path / f"{driver}-iommufd.ktap").write_text(iommufd or container)
+
+    def write_again(self, number, text):
+        folder = self.path / "again" / str(number)
+        folder.mkdir(parents=True)
+        (folder / "c-container.ktap").write_text(text)
+
+    def run_main(self, *options):
+        """What the program does: its exit status, output and errors."""
+        argv = ["table.py", "--results", str(self.path), *map(str, options)]
+        out, errors = io.StringIO(), io.StringIO()
+        with (
+            mock.patch.object(sys, "argv", argv),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(errors),
+            self.assertRaises(SystemExit) as end,
+        ):
+            table.main()
         code = end.exception.code
         if isinstance(code, str):
             return 1, out.getvalue(), code
         return code, out.getvalue(), errors.getvalue()
+
+    def compare(self, *options, rows=ROWS, cases=CASES):
+        (self.path / "rows.md").write_text(rows)
+        (self.path / "cases").write_text(cases)
+        return self.run_main("--differences", self.path / "rows.md", *options)
+
+
+class Verdicts(InFolder):
+    def run_table(self, rust=GOOD, c=C, rows=ROWS, leave_out=None, c_iommufd=None, rust_iommufd=None, again=None, options=()):
+        self.write_run("rust", rust, rust_iommufd)
+        self.write_run("c", c, c_iommufd)
+        if leave_out:
+            (self.path / f"{leave_out}.ktap").unlink()
+        shutil.rmtree(self.path / "again", ignore_errors=True)
+        if again is not None:
+            self.write_again(1, again)
+        return self.compare(*options, rows=rows)
 
     def assert_fails(self, what, **run):
         code, _, errors = self.run_table(**run)
@@ -173,6 +200,230 @@ class Verdicts(unittest.TestCase):
         self.assert_fails("c-iommufd.ktap", leave_out="c-iommufd")
         self.assert_fails("rust-container.ktap: there is no plan", rust="")
         self.assert_fails("different cases", c=ktap(("status: one", "x")))
+
+    def test_with_a_part_of_the_cases_no_row_is_stale(self):
+        partial = {"options": ["--partial"]}
+        self.assertEqual(self.run_table(c=GOOD, **partial)[0], 0)
+        self.assert_fails("explains: region: two", c=C.replace("ok 2", "not ok 2"), **partial)
+        self.assert_fails("ours fails: region: two", rust=GOOD.replace("ok 2", "not ok 2"), **partial)
+
+    def test_a_row_without_a_case_fails_with_a_part_of_the_cases(self):
+        rows = ROWS.replace("`status: *`", "`status: *`, `nothing: x`")
+        self.assert_fails("'nothing: x', which matches no case", rows=rows, options=["--partial"])
+
+    def test_what_is_unexplained_is_written(self):
+        file = self.path / "unexplained"
+        other = C.replace("ok 2", "not ok 2")
+        self.run_table(c=other, options=["--unexplained", file])
+        self.assertEqual(file.read_text(), "region: two\n")
+        self.run_table(c=other, rows="", options=["--unexplained", file])
+        self.assertEqual(file.read_text(), "status: one\nregion: two\n")
+        self.run_table(c="", options=["--unexplained", file])
+        self.assertEqual(file.read_text(), "")
+
+    def test_the_summary_is_written_as_data(self):
+        file = self.path / "summary.json"
+
+        def data(**run):
+            code, _, errors = self.run_table(options=["--json", file], **run)
+            summary = json.loads(file.read_text())
+            self.assertEqual(code, 1 if summary["errors"] else 0)
+            self.assertEqual(errors, "".join(f"error: {error}\n" for error in summary.pop("errors")))
+            return summary
+
+        good = {"cases": 2, "same": 1, "different": 1, "unexplained": [], "failed": []}
+        self.assertEqual(data(), good)
+        other = {"same": 0, "unexplained": ["region: two"]}
+        self.assertEqual(data(c=C.replace("ok 2", "not ok 2")), good | other)
+        both = {"rows": ROWS.replace("`status: *`", "`status: *`, `region: *`")}
+        self.assertEqual(data(c=C.replace("ok 2", "not ok 2"), **both), good | {"same": 0, "different": 2})
+        other = {"same": 0, "failed": ["region: two"]}
+        self.assertEqual(data(rust=GOOD.replace("ok 2", "not ok 2")), good | other)
+        self.assertEqual(data(rust="")["cases"], 0)
+
+
+class Records(InFolder):
+    """What the C driver did, as a file."""
+
+    def setUp(self):
+        super().setUp()
+        self.write_run("rust", GOOD)
+
+    def record_run(self, c=C, c_iommufd=None, machine="qemu", kernel="7.3.4", add=False, again=()):
+        """Record a run of the C driver, whose results are gone then."""
+        self.write_run("c", c, c_iommufd)
+        for number, text in enumerate(again):
+            self.write_again(number, text)
+        options = ["--record", self.record, "--machine", machine, "--kernel", kernel, "--date", "2026-11-26"]
+        result = self.run_main(*options, *(["--add"] if add else []))
+        for file in self.path.glob("**/c-*.ktap"):
+            file.unlink()
+        return result
+
+    def judge(self, *options, machine="qemu", **files):
+        return self.compare("--recorded", self.record, "--machine", machine, *options, **files)
+
+    def assert_judged_bad(self, what, **files):
+        code, _, errors = self.judge(**files)
+        self.assertEqual(code, 1)
+        self.assertIn(what, errors)
+
+    def test_what_is_recorded_can_be_read(self):
+        c = ktap(("status: one", "no: signal"), ("region: \"two\"", "SKIP why"), ("x: \u00fc", None), ("y: z", ""))
+        self.write_run("c", c, TWO)
+        known = table.read_c(self.path)
+        self.assertEqual(self.record_run(c, TWO), (0, "", ""))
+        self.assertEqual(table.read_records(self.record), {"qemu": ("7.3.4", "2026-11-26", known)})
+        self.assertEqual(list(known["container"]), list(table.read_records(self.record)["qemu"].results["container"]))
+
+    def test_each_case_has_a_line(self):
+        self.record_run(c_iommufd=TWO)
+        lines = self.record.read_text().splitlines()
+        self.assertIn('      "status: one": {"container": ["fails: no signal"]},', lines)
+        self.assertIn('      "region: two": {"container": ["ok"], "iommufd": ["ok"]}', lines)
+
+    def test_the_other_machine_stays(self):
+        self.record_run(ONE, machine="hercules", kernel="7.2")
+        before = table.read_records(self.record)["hercules"]
+        self.record_run()
+        self.record_run(C.replace("ok 2", "not ok 2"), kernel="7.4")
+        records = table.read_records(self.record)
+        self.assertEqual(list(records), ["qemu", "hercules"])
+        self.assertEqual(records["hercules"], before)
+        self.assertEqual(records["qemu"].kernel, "7.4")
+
+    def test_an_incomplete_run_is_not_recorded(self):
+        self.record_run()
+        before = self.record.read_text()
+        code, _, errors = self.record_run(C.replace("1..2", "1..3"))
+        self.assertEqual(code, 1)
+        self.assertIn("c-container.ktap: 1 of 3 results are missing", errors)
+        self.assertEqual(self.record.read_text(), before)
+
+    def test_a_record_is_replaced_or_added_to(self):
+        def statuses():
+            results = table.read_records(self.record)["qemu"].results["container"]
+            return {case: [result.status for result in known] for case, known in results.items()}
+
+        self.record_run(ktap(("status: one", "why"), ("gone: x", None)))
+        self.record_run(GOOD, add=True)
+        self.assertEqual(statuses(), {"status: one": ["fails", "ok"], "region: two": ["ok"]})
+        self.record_run(GOOD, add=True)
+        self.assertEqual(statuses(), {"status: one": ["fails", "ok"], "region: two": ["ok"]})
+        self.record_run(GOOD)
+        self.assertEqual(statuses(), {"status: one": ["ok"], "region: two": ["ok"]})
+
+    def test_results_of_different_kernels_are_not_mixed(self):
+        self.record_run()
+        code, _, errors = self.record_run(add=True, kernel="7.4")
+        self.assertEqual(code, 1)
+        self.assertIn("is of kernel 7.3.4", errors)
+
+    def test_what_came_once_more_is_recorded_too(self):
+        self.record_run(again=[ktap(("status: one", None))])
+        known = table.read_records(self.record)["qemu"].results["container"]["status: one"]
+        self.assertEqual(known, [("fails", "no signal"), ("ok", "")])
+
+    def test_ours_is_judged_by_the_record(self):
+        self.record_run()
+        code, out, errors = self.judge()
+        self.assertEqual((code, errors), (0, ""))
+        self.assertRegex(out, r"status: one +fails no signal +ok +queue\n")
+        self.assertRegex(out, r"region: two +ok +ok +same\n")
+        self.assert_judged_bad("explains: status: one", rows="")
+        self.write_run("rust", GOOD.replace("ok 2", "not ok 2"))
+        self.assert_judged_bad("ours fails: region: two")
+        self.write_run("rust", GOOD.replace("1..2", "1..3"))
+        self.assert_judged_bad("rust-container.ktap: 1 of 3 results are missing")
+
+    def test_each_machine_has_its_own_results(self):
+        self.record_run()
+        self.record_run(GOOD, machine="hercules")
+        self.assertEqual(self.judge(machine="qemu")[0], 0)
+        self.assert_judged_bad("'queue' is stale", machine="hercules")
+
+    def test_only_what_ours_has_run_is_judged(self):
+        self.record_run(ktap(("status: one", None), ("region: two", "why")))
+        self.write_run("rust", ONE)
+        code, out, errors = self.judge("--partial")
+        self.assertEqual((code, errors), (0, ""))
+        self.assertNotIn("region: two", out)
+        self.assertIn("1 cases: 1 same", out)
+
+    def test_ours_may_have_run_through_one_back_end(self):
+        other = ktap(("status: one", "why"), ("region: two", "why"))
+        self.record_run(C, other)
+        self.assert_judged_bad("explains: region: two")
+        self.write_run("rust", GOOD, ONE)
+        self.assertEqual(self.judge()[0], 0)
+
+    def test_what_has_no_part_in_a_back_end_is_known_through_the_first(self):
+        self.record_run(C, ONE)
+        self.assertEqual(self.judge()[0], 0)
+        self.record_run(C.replace("ok 2", "not ok 2"), ONE)
+        self.assert_judged_bad("explains: region: two")
+
+    def test_a_case_that_is_not_recorded_is_an_error(self):
+        self.record_run(ktap(("status: one", "why")))
+        self.assert_judged_bad("no result of the C driver is recorded: region: two: run `RECORD=1 make conformance`")
+        self.assertEqual(self.judge("--partial")[0], 1)
+
+    def test_without_a_record_it_is_said_how_to_make_one(self):
+        self.assert_judged_bad("no results of the C driver in qemu: run `RECORD=1 make conformance`")
+        self.record_run()
+        self.assert_judged_bad("run `RECORD=1 make conformance EMULATOR=hercules`", machine="hercules")
+        for text in ("{", "[]", '{"qemu": {}}', '{"qemu": {"kernel": "", "date": "", "cases": []}}'):
+            self.record.write_text(text)
+            with self.subTest(text):
+                self.assert_judged_bad("c-driver.json: ")
+
+    def test_one_of_several_known_results_is_enough(self):
+        self.record_run(ktap(("status: one", "why"), ("region: two", "by chance")))
+        self.assert_judged_bad("explains: region: two")
+        self.record_run(C, add=True)
+        code, out, _ = self.judge()
+        self.assertEqual(code, 0)
+        self.assertRegex(out, r"region: two +fails by chance or ok +ok +same\n")
+
+    def test_a_row_explains_what_differs_by_chance(self):
+        self.record_run(ktap(("status: one", "why"), ("region: two", None)))
+        self.record_run(GOOD, add=True)
+        self.assertRegex(self.judge()[1], r"status: one +fails why or ok +ok +queue\n")
+        self.assertEqual(self.judge()[0], 0)
+
+    def test_several_known_results_may_all_differ(self):
+        self.record_run(ktap(("status: one", "why"), ("region: two", "why")))
+        self.record_run(ktap(("status: one", "why"), ("region: two", "SKIP why")), add=True)
+        self.assert_judged_bad("explains: region: two")
+
+    def changes(self, *options, c=C, c_iommufd=None):
+        """What is said of a run of the C driver that is not as recorded."""
+        self.write_run("rust", c.replace("not ok", "ok"), c_iommufd and c_iommufd.replace("not ok", "ok"))
+        self.write_run("c", c, c_iommufd)
+        code, out, errors = self.compare("--changed-since", self.record, "--machine", "qemu", *options)
+        self.assertEqual((code, errors), (0, ""))
+        said = "the C driver otherwise than recorded (kernel 7.3.4, 2026-11-26): "
+        return [line.removeprefix(said) for line in out.splitlines() if line.startswith(said)]
+
+    def test_changes_of_the_c_driver_are_told(self):
+        self.assertEqual(self.changes(), [])  # without a record there are none
+        self.record_run()
+        self.assertEqual(self.changes(c=C.replace("no signal", "another reason")), [])
+        changes = self.changes("--partial", c=C.replace("two\nok 2 region: two", "two\nok 2 region: two # SKIP x"), c_iommufd=C)
+        self.assertEqual(changes, ["region: two [container]: was ok, is skipped x"])
+        more = ktap(("status: one", "no signal"), ("other: machine", None))
+        new = [f"other: machine [{backend}]: was not known, is ok" for backend in table.BACKENDS]
+        gone = [f"region: two [{backend}]: is no more" for backend in table.BACKENDS]
+        self.assertEqual(sorted(self.changes(c=more)), new + gone)
+        self.assertEqual(self.changes("--partial", c=more), new)
+
+    def test_options_that_do_not_go_together(self):
+        rows = ["--differences", "x"]
+        record = ["--record", self.record, "--machine", "qemu", "--kernel", "7.3.4", "--date", "2026-11-26"]
+        for options in ([], record[:2], record[:6], [*record, "--partial"], [*rows, "--recorded", self.record]):
+            with self.subTest(options):
+                self.assertEqual(self.run_main(*options)[0], 2)
+        self.assertFalse(self.record.exists())
 
 
 if __name__ == "__main__":
