@@ -103,28 +103,25 @@ finish_c() {
     done
 }
 
-# The table of both drivers in this machine, left in $table; fails if ours fails, or if they differ in
-# a way that no row of the document explains.
+c_record=$top/tests/conformance/c-driver.json
+
+table() { in_root python3 -B "$top/tests/conformance/table.py" --results "$share" --machine $emulator "$@"; }
+
+# The table of both drivers in this machine, left in $table, and the cases that no row of the document
+# explains, in $unexplained; fails if there are any, or if ours fails.  A row is stale only if all cases
+# were run.
 compare() {
-    local rc=0
-    table=$log/table-$emulator.out
-    in_root python3 -B "$top/tests/conformance/table.py" --results "$share" \
-        --differences "$top/docs/differences.md" >"$table" 2>&1 || rc=$?
-    # A row is stale only if all cases were run; and what the C driver does by chance need not show
-    # in each `make test`, where stale rows are therefore not judged.
-    if ((rc)) && [ -n "${FILTER:-}${stale_rows_may_be:-}" ] && grep -q '^[0-9]* cases: ' "$table"; then
-        sed -i '/^error: the row /d' "$table"
-        ! grep -q '^error: ' "$table"
-    else
-        return $rc
-    fi
+    local partial=${FILTER:-}${SHORT:-}
+    table=$log/table-$emulator.out unexplained=$log/unexplained-$emulator
+    table --differences "$top/docs/differences.md" --changed-since "$c_record" --unexplained "$unexplained" \
+        ${partial:+--partial} >"$table" 2>&1
 }
 
 # What the C driver does by chance is no difference: run the few cases that no row
 # explains on it once more, each in a boot of its own.
 run_again() {
     local cases case number=0
-    mapfile -t cases < <(sed -n 's/^error: no row of .* explains: //p' "$table")
+    mapfile -t cases <"$unexplained"
     ((${#cases[@]} > 0 && ${#cases[@]} <= 5)) || return
     mkdir "$share/first" "$share/again"
     mv "$share"/c-*.ktap "$share/first/"
@@ -136,6 +133,12 @@ run_again() {
         mv "$share"/c-*.ktap "$share/again/$number/"
     done
     mv "$share"/first/* "$share/"
+}
+
+# record_c ARGS...: write what the C driver did into the repository; --add keeps what is there.
+record_c() {
+    table --record "$c_record" --kernel "$(cat "$kernel_build/include/config/kernel.release")" \
+        --date "$(date -u +%F)" "$@"
 }
 
 # run_suite DRIVERS [FILTER]: one boot for ours and the C driver (rust c), or for
