@@ -23,6 +23,7 @@ TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 BUILD = TOP / "build"
 LOGS = BUILD / "logs"
 SIGN_OF_LIFE = 30
+SHORT = {"SHORT": "1"}
 LINES_SHOWN = 12
 
 sys.path.insert(0, str(TOP / "tests/conformance"))
@@ -166,8 +167,6 @@ def script(*words):
 def parts(everything=False):
     """The parts of `make test`, or of `make test-all`, in the order in which they are begun if
     nothing hinders."""
-    share = "share-suite"
-    hercules = "share-suite-hercules"
     judge = [sys.executable, "-B", str(TOP / "tests/conformance/table.py"), "--partial"]
     judge += ["--differences", str(TOP / "docs/differences.md")]
     judge += ["--recorded", str(TOP / "tests/conformance/c-driver.json")]
@@ -178,15 +177,17 @@ def parts(everything=False):
         Part("tools", script("tools"), builds=True),
         Part("module", script("module"), needs=("kernel",), builds=True),
         Part("image", script("image"), needs=("module", "tools"), builds=True),
-        Part("conformance", script("conformance", share, "qemu", "rust"), needs=("image",),
-             results=of_ktap(f"{share}/rust-container.ktap", f"{share}/rust-iommufd.ktap")),
+        Part("conformance", script("conformance", "qemu", "container"), needs=("image",),
+             results=of_ktap("results-qemu/rust-container.ktap")),
         Part("kernel-l2", script("kernel-l2"), builds=True),
         Part("l1-debian", script("l1-debian"), builds=True),
         Part("images", script("images"), needs=("image", "l1-debian", "kernel-l2"), builds=True),
         Part("scenarios", script("scenarios", "container", "--short"), needs=("images",),
              results=of_json("scenarios-container.json")),
-        Part("hercules", script("conformance", hercules, "hercules", "rust"), needs=("image",), env={"SHORT": "1"},
-             results=of_ktap(f"{hercules}/rust-container.ktap", f"{hercules}/rust-iommufd.ktap")),
+        Part("conformance-iommufd", script("conformance", "qemu", "iommufd"), needs=("image",),
+             env=SHORT, results=of_ktap("results-qemu/rust-iommufd.ktap")),
+        Part("hercules", script("conformance", "hercules"), needs=("image",), env=SHORT,
+             results=of_ktap("results-hercules/rust-container.ktap", "results-hercules/rust-iommufd.ktap")),
         Part("cargo-test", script("cargo-test"), results=of_libtest),
         Part("disks", script("disks"), needs=("image",)),
         Part("linux-disk", script("linux-disk"), needs=("image",)),
@@ -195,9 +196,12 @@ def parts(everything=False):
         Part("harness", unittests, results=of_json("harness.json")),
         Part("rustfmt", script("rustfmt")),
         Part("shell-scripts", script("shell-scripts")),
-        Part("kunit", script("kunit", share), needs=("conformance",), results=of_kunit(f"{share}/kunit.json")),
-        Part("differences", [*judge, "--machine", "qemu", "--results", str(BUILD / share)], needs=("conformance",)),
-        Part("differences-hercules", [*judge, "--machine", "hercules", "--results", str(BUILD / hercules)],
+        Part("kunit", script("kunit", "qemu"), needs=("conformance",), results=of_kunit("results-qemu/kunit.json")),
+        Part("kunit-hercules", script("kunit", "hercules"), needs=("hercules",),
+             results=of_kunit("results-hercules/kunit.json")),
+        Part("differences", [*judge, "--machine", "qemu", "--results", str(BUILD / "results-qemu")],
+             needs=("conformance", "conformance-iommufd")),
+        Part("differences-hercules", [*judge, "--machine", "hercules", "--results", str(BUILD / "results-hercules")],
              needs=("hercules",)),
     ]  # fmt: skip
     return tests + long_parts() if everything else tests

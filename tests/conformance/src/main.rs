@@ -139,8 +139,15 @@ const WITHOUT_BACKEND: [&str; 12] = [
     "status modifier: ",
 ];
 
-/// The cases in which it has most.
-const MOST_OF_BACKEND: [&str; 2] = ["containment: ", "in flight: "];
+/// The cases in which it has most: what is mapped, pinned, unmapped.
+const MOST_OF_BACKEND: [&str; 6] = [
+    "containment: ",
+    "fault: ",
+    "in flight: ",
+    "kept pins: ",
+    "lifecycle: ",
+    "unplug: ",
+];
 
 /// Programs that are cases: what they have in common, and their text.
 const PROGRAMS: [(&str, &str); 3] = [
