@@ -6,6 +6,7 @@ import collections
 import os
 import pathlib
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -348,6 +349,53 @@ class Faults(Case):
                 self.assertIn(f"{setting}={value}", result.err)
                 self.assertEqual(self.mirror.requests, [])
                 self.assertEqual(list(self.parent.iterdir()), [])
+
+
+class ByHand(Case):
+    """Files that somebody has put into the cache because no mirror has them."""
+
+    def put(self, package, content=None):
+        """Under its name in the pool, as people fetch it."""
+        folder = self.cache / "by-hand"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / file_name(package)).write_bytes(content or deb(package))
+
+    def test_what_the_mirror_lacks_is_taken_from_there(self):
+        # Its name in the pool is not the one that apt gives it: the version has an epoch.
+        self.mirror.lose("*/busybox-static_1.37*")
+        self.put(L1["trixie"][0])
+        result = self.run_script("l1")
+        self.assert_taken(result, "trixie", l1_taken(L1["trixie"]))
+        self.assert_nothing_told(result)
+
+    def test_what_is_not_of_the_set_stays_there(self):
+        self.put(L1["trixie"][2])
+        self.assert_taken(self.run_script("l1"), "trixie", l1_taken(L1["trixie"]))
+
+    def test_what_is_of_another_suite_stays_there(self):
+        self.put(L1["trixie"][1])
+        self.assert_taken(self.run_script("l1", VFIO_CCW_SUITES="bookworm"), "bookworm", l1_taken(L1["bookworm"]))
+
+    def test_what_does_not_fit_the_index_is_not_taken(self):
+        whole = deb(L1["trixie"][1])
+        for content in (whole[:100], bytes(byte ^ 1 for byte in whole)):
+            self.put(L1["trixie"][1], content)
+            self.assert_taken(self.run_script("l1"), "trixie", l1_taken(L1["trixie"]))
+            shutil.rmtree(self.folder)
+
+
+class DependenciesByHand(Case):
+    suites = QEMU
+    put = ByHand.put
+
+    def test_a_dependency_that_the_mirror_lacks_is_taken_from_there(self):
+        self.mirror.lose("*/libc6_2.41-12+deb13u5_*")
+        self.put(QEMU["trixie"][5])
+        self.assert_taken(self.run_script("qemu"), "trixie", qemu_taken(QEMU["trixie"]))
+
+    def test_a_dependency_that_does_not_fit_the_index_is_not_taken(self):
+        self.put(QEMU["trixie"][5], bytes(byte ^ 1 for byte in deb(QEMU["trixie"][5])))
+        self.assert_taken(self.run_script("qemu"), "trixie", qemu_taken(QEMU["trixie"]))
 
 
 class Interrupted(Case):
