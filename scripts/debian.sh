@@ -29,6 +29,7 @@ suite_sources() { # suite_sources SUITE ARCHITECTURE MIRROR
 
 check_mirror() {
     case ${VFIO_CCW_MIRROR:-} in
+    *[[:space:]]*) die "VFIO_CCW_MIRROR=$VFIO_CCW_MIRROR is not the address of a Debian mirror" "it has spaces in it" ;;
     '' | http://?* | https://?* | file:///?*) ;;
     *) die "VFIO_CCW_MIRROR=$VFIO_CCW_MIRROR is not the address of a Debian mirror" \
         "it begins with http://, https:// or file:///" ;;
@@ -40,7 +41,8 @@ check_mirror() {
 # why_missing LOG: what apt could not get, in a few words.
 why_missing() {
     local said
-    said=$(sed -nE 's/^E: (Failed to fetch [^ ]*\/)?//p' "$1" | grep -m 1 . || tail -n 1 "$1")
+    said=$(sed -nE '/^E: ./{ s/^E: (Failed to fetch [^ ]*\/)?//p; q }' "$1")
+    [ -n "$said" ] || said=$(tail -n 1 "$1")
     printf '%s' "$said" | sed -E 's/%3a/:/g; s/%2b/+/g; s/%7e/~/g; s/ +\[IP: [^]]*\]//; s/ +/ /g' | cut -c1-150
 }
 
@@ -76,7 +78,6 @@ private_apt() { # private_apt FOLDER SUITE ARCHITECTURE
     local dir=$1/apt
     mkdir -p "$dir"/{lists,archives}/partial
     : >"$dir/status"
-    take_by_hand "$dir/archives"
     suite_sources "$2" "$3" "$(the_mirror)" >"$dir/sources.list"
     {
         apt_settings
@@ -96,9 +97,15 @@ END
     } >"$dir/apt.conf"
 }
 
-# Files that somebody has put there because no mirror had them; apt takes those that fit its index.
+# Files that somebody has put into the cache because no mirror had them, by the names that apt
+# has for them; it takes those that fit its index.
 take_by_hand() { # take_by_hand FOLDER
-    [ ! -d "$cache/by-hand" ] || cp "$cache"/by-hand/*.deb "$1/" 2>/dev/null || true
+    local file name
+    for file in "$cache"/by-hand/*.deb; do
+        [ -e "$file" ] || continue
+        name=$(in_root dpkg-deb -W --showformat='${Package}_${Version}_${Architecture}.deb' "$file") || continue
+        cp "$file" "$1/${name//:/%3a}"
+    done
 }
 
 apt_in() { # apt_in FOLDER apt-get|apt-cache ARGS...
