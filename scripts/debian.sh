@@ -16,6 +16,7 @@ apt_settings() {
 Acquire::http::Timeout "$timeout";
 Acquire::https::Timeout "$timeout";
 Acquire::Retries "0";
+Acquire::Languages "none";
 APT::Update::Error-Mode "any";
 END
 }
@@ -61,7 +62,10 @@ from_first_suite() {
                 }
                 return
             fi
-            is_full "$cache" && die "the disk is full: $cache" "make room, or set VFIO_CCW_CACHE; what is complete is kept"
+            if is_full "$cache" || grep -q 'No space left on device' "$log/$name.log"; then
+                die "the disk is full, while packages were fetched to $cache" \
+                    "make room (make clean-cache), or set VFIO_CCW_CACHE to a directory with more; what is complete is kept"
+            fi
             ((try == tries)) || sleep "$pause"
         done
         missing+=("$suite: $(why_missing "$log/$name.log") ($(the_mirror), $tries tries)")
