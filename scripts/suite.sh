@@ -51,20 +51,22 @@ check() {
     fi
 }
 
-# ktap NAME FILE: count with the kernel's own parser of test results.  A test
-# that is announced but missing is to it both crashed and an error.
-ktap() {
-    local parsed=$log/$1.parsed bad=()
-    if [ -e "$2" ]; then
-        in_root python3 -B "$kernel_source/tools/testing/kunit/kunit.py" parse --failed "$2" >"$parsed" 2>&1 ||
-            mapfile -t bad < <(grep -oE '\[(FAILED|CRASHED)\] .*' "$parsed" | head -n 30; echo "all of it: $parsed")
-    else
-        echo "no results" >"$parsed"
-    fi
-    # shellcheck disable=SC2046
-    count "$1" $(sed -n 's/.*Testing complete. Ran [0-9]* tests: //p' "$parsed" | tr ',' '\n' |
-        awk '/passed:/ { passed = $2 } /(failed|crashed):/ { failed += $2 } /errors:/ { errors = $2 }
-            END { print passed + 0, failed ? failed : errors + 0 }') "${bad[@]}"
+# ktap NAME FILE: count the cases of the suite.
+ktap() { count_results "$1" ktap "$2"; }
+
+# kunit NAME FILE: count what the kernel's own parser makes of the results of KUnit.
+kunit() {
+    local data=$log/$1.json
+    rm -f "$data"
+    python3 -B "$kernel_source/tools/testing/kunit/kunit.py" parse --json="$data" "$2" >"$log/$1.parsed" 2>&1 || true
+    count_results "$1" kunit "$data"
+}
+
+count_results() { # count_results NAME KIND FILE
+    local results
+    mapfile -t results < <(python3 -B "$top/tests/harness/results.py" "$2" "$3")
+    # shellcheck disable=SC2086
+    count "$1" ${results[0]:-0 1} "${results[@]:1:30}"
 }
 
 # The machine of L1 while the suite runs; in the short form the cases that go on for long are shorter.
@@ -148,7 +150,7 @@ run_suite() {
     new_share
     check "L1 boot" boot_suite conformance "$drivers" "$filter"
     grep -E '^(memory|kmemleak): ' "$log/conformance-output.log" | sed 's/^/      /' || true
-    ktap kunit "$share/kunit.log"
+    kunit kunit "$share/kunit.log"
     ktap rust-container "$share/rust-container.ktap"
     ktap rust-iommufd "$share/rust-iommufd.ktap"
     case $drivers in
@@ -167,7 +169,7 @@ run_suite_in_hercules() {
         new_share
         if [ "$driver" = rust ]; then
             check "L1 boot in Hercules" boot_suite conformance-hercules rust "$filter"
-            ktap kunit-hercules "$share/kunit.log"
+            kunit kunit-hercules "$share/kunit.log"
             ktap rust-container-hercules "$share/rust-container.ktap"
             ktap rust-iommufd-hercules "$share/rust-iommufd.ktap"
         else

@@ -9,8 +9,6 @@ usage: suite.py [--all] [PART...]
 """
 
 import argparse
-import collections
-import json
 import os
 import pathlib
 import signal
@@ -19,93 +17,15 @@ import sys
 import threading
 import time
 
+from results import Count, NoResults, as_a_whole, of_json, of_ktap, of_kunit, of_libtest
+
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 BUILD = TOP / "build"
 LOGS = BUILD / "logs"
 SIGN_OF_LIFE = 30
 SHORT = {"SHORT": "1"}
+BACKENDS = ("container", "iommufd")
 LINES_SHOWN = 12
-
-sys.path.insert(0, str(TOP / "tests/conformance"))
-import table  # noqa: E402
-
-Count = collections.namedtuple("Count", "passed failures")
-
-
-class NoResults(Exception):
-    """The data that a part should have left are not there, or make no sense."""
-
-
-def as_a_whole(_log):
-    """A part that is one test."""
-    return Count(1, [])
-
-
-def of_libtest(log):
-    """The tests of cargo, from libtest's JSON lines."""
-    passed, failures = 0, []
-    for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
-        if not line.startswith("{"):
-            continue  # cargo's own
-        event = json.loads(line)
-        if event["type"] == "suite" and event["event"] in ("ok", "failed"):
-            passed += event["passed"]
-        elif event["type"] == "test" and event["event"] in ("failed", "timeout"):
-            failures.append(event["name"])
-    return Count(passed, failures)
-
-
-def of_json(name):
-    """Results as {"passed": number or names, "failed": names}."""
-
-    def read(_log):
-        try:
-            results = json.loads((BUILD / name).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise NoResults(f"{name}: {error}") from error
-        passed = results["passed"]
-        return Count(passed if isinstance(passed, int) else len(passed), results["failed"])
-
-    return read
-
-
-def of_ktap(*names):
-    """The cases of the conformance suite."""
-
-    def read(_log):
-        passed, failures = 0, []
-        for name in names:
-            try:
-                results = table.parse((BUILD / name).read_text(encoding="utf-8", errors="replace"))
-            except (OSError, table.Missing) as error:
-                raise NoResults(f"{name}: {error}") from error
-            for case, result in results.items():
-                if result.status == "fails":
-                    failures.append(f"{case}: {result.reason}")
-                else:
-                    passed += 1
-        return Count(passed, failures)
-
-    return read
-
-
-def of_kunit(name):
-    """What the kernel's own parser makes of the results of KUnit."""
-
-    def cases(group):
-        yield from group.get("test_cases", [])
-        for inner in group.get("sub_groups", []):
-            yield from cases(inner)
-
-    def read(_log):
-        try:
-            results = list(cases(json.loads((BUILD / name).read_text(encoding="utf-8"))))
-        except (OSError, ValueError) as error:
-            raise NoResults(f"{name}: {error}") from error
-        failures = [case["name"] for case in results if case["status"] not in ("PASS", "SKIP")]
-        return Count(len(results) - len(failures), failures)
-
-    return read
 
 
 class Part:
@@ -178,27 +98,27 @@ def parts(everything=False):
         Part("module", script("module"), needs=("kernel",), builds=True),
         Part("image", script("image"), needs=("module", "tools"), builds=True),
         Part("conformance", script("conformance", "qemu", "container"), needs=("image",),
-             results=of_ktap("results-qemu/rust-container.ktap")),
+             results=of_ktap(BUILD / "results-qemu/rust-container.ktap")),
         Part("kernel-l2", script("kernel-l2"), builds=True),
         Part("l1-debian", script("l1-debian"), builds=True),
         Part("images", script("images"), needs=("image", "l1-debian", "kernel-l2"), builds=True),
         Part("scenarios", script("scenarios", "container", "--short"), needs=("images",),
-             results=of_json("scenarios-container.json")),
+             results=of_json(BUILD / "scenarios-container.json")),
         Part("conformance-iommufd", script("conformance", "qemu", "iommufd"), needs=("image",),
-             env=SHORT, results=of_ktap("results-qemu/rust-iommufd.ktap")),
+             env=SHORT, results=of_ktap(BUILD / "results-qemu/rust-iommufd.ktap")),
         Part("hercules", script("conformance", "hercules"), needs=("image",), env=SHORT,
-             results=of_ktap("results-hercules/rust-container.ktap", "results-hercules/rust-iommufd.ktap")),
+             results=of_ktap(*(BUILD / f"results-hercules/rust-{backend}.ktap" for backend in BACKENDS))),
         Part("cargo-test", script("cargo-test"), results=of_libtest),
         Part("disks", script("disks"), needs=("image",)),
         Part("linux-disk", script("linux-disk"), needs=("image",)),
         Part("clippy", script("clippy")),
         Part("domain-xml", script("domain-xml")),
-        Part("harness", unittests, results=of_json("harness.json")),
+        Part("harness", unittests, results=of_json(BUILD / "harness.json")),
         Part("rustfmt", script("rustfmt")),
         Part("shell-scripts", script("shell-scripts")),
-        Part("kunit", script("kunit", "qemu"), needs=("conformance",), results=of_kunit("results-qemu/kunit.json")),
+        Part("kunit", script("kunit", "qemu"), needs=("conformance",), results=of_kunit(BUILD / "results-qemu/kunit.json")),
         Part("kunit-hercules", script("kunit", "hercules"), needs=("hercules",),
-             results=of_kunit("results-hercules/kunit.json")),
+             results=of_kunit(BUILD / "results-hercules/kunit.json")),
         Part("differences", [*judge, "--machine", "qemu", "--results", str(BUILD / "results-qemu")],
              needs=("conformance", "conformance-iommufd")),
         Part("differences-hercules", [*judge, "--machine", "hercules", "--results", str(BUILD / "results-hercules")],

@@ -8,6 +8,7 @@ import tempfile
 import unittest
 from unittest import mock
 
+import results
 import suite
 from suite import Part, Suite
 
@@ -106,33 +107,33 @@ class Parts(unittest.TestCase):
             {"type": "suite", "event": "failed", "passed": 2, "failed": 1, "ignored": 0},
         ]
         text = "   Compiling\n" + "\n".join(map(json.dumps, lines))
-        self.run_parts(Part("tests", python(f"print({text!r}); raise SystemExit(101)"), results=suite.of_libtest))
+        self.run_parts(Part("tests", python(f"print({text!r}); raise SystemExit(101)"), results=results.of_libtest))
         self.assertEqual(self.result(), "2 passed, 1 failed")
 
     def test_a_crate_that_does_not_compile_is_a_failure(self):
         text = json.dumps({"type": "suite", "event": "ok", "passed": 5, "failed": 0})
-        self.run_parts(Part("tests", python(f"print({text!r}); raise SystemExit(101)"), results=suite.of_libtest))
+        self.run_parts(Part("tests", python(f"print({text!r}); raise SystemExit(101)"), results=results.of_libtest))
         self.assertEqual(self.result(), "5 passed, 1 failed")
 
     def test_a_part_without_any_test_is_a_failure(self):
-        self.run_parts(Part("tests", python("pass"), results=suite.of_libtest))
+        self.run_parts(Part("tests", python("pass"), results=results.of_libtest))
         self.assertEqual(self.result(), "0 passed, 1 failed")
 
     def test_missing_results_are_a_failure(self):
-        self.run_parts(Part("boot", python("pass"), results=suite.of_ktap("none.ktap")))
+        self.run_parts(Part("boot", python("pass"), results=results.of_ktap(self.folder / "none.ktap")))
         self.assertEqual(self.result(), "0 passed, 1 failed")
 
     def test_a_case_that_fails_in_ktap_is_a_failure_whatever_the_exit_status(self):
         ktap = "KTAP version 1\n1..2\n# running: a: b\nok 1 a: b\n# running: c: d\n# why\nnot ok 2 c: d\n"
         (self.folder / "x.ktap").write_text(ktap)
-        self.run_parts(Part("boot", python("pass"), results=suite.of_ktap("x.ktap")))
+        self.run_parts(Part("boot", python("pass"), results=results.of_ktap(self.folder / "x.ktap")))
         self.assertEqual(self.result(), "1 passed, 1 failed")
         self.assertIn("        c: d: why", self.said)
 
     def test_kunit_is_counted_by_its_data(self):
-        results = {"sub_groups": [{"test_cases": [{"name": "a", "status": "PASS"}, {"name": "b", "status": "FAIL"}]}]}
-        (self.folder / "kunit.json").write_text(json.dumps(results))
-        self.run_parts(Part("kunit", python("pass"), results=suite.of_kunit("kunit.json")))
+        data = {"sub_groups": [{"test_cases": [{"name": "a", "status": "PASS"}, {"name": "b", "status": "FAIL"}]}]}
+        (self.folder / "kunit.json").write_text(json.dumps(data))
+        self.run_parts(Part("kunit", python("pass"), results=results.of_kunit(self.folder / "kunit.json")))
         self.assertEqual(self.result(), "1 passed, 1 failed")
 
     def test_named_parts_bring_what_they_need(self):
