@@ -35,7 +35,7 @@ def of_libtest(log):
         event = json.loads(line)
         if event["type"] == "suite" and event["event"] in ("ok", "failed"):
             passed += event["passed"]
-        elif event["type"] == "test" and event["event"] in ("failed", "timeout"):
+        elif event["type"] == "test" and event["event"] == "failed":
             failures.append(event["name"])
     return Count(passed, failures)
 

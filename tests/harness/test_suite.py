@@ -102,6 +102,7 @@ class Parts(unittest.TestCase):
     def test_libtest_is_counted_by_its_data(self):
         lines = [
             {"type": "suite", "event": "started", "test_count": 3},
+            {"type": "test", "event": "timeout", "name": "one"},  # It only takes long.
             {"type": "test", "event": "ok", "name": "one"},
             {"type": "test", "event": "failed", "name": "two", "stdout": "ok"},
             {"type": "suite", "event": "failed", "passed": 2, "failed": 1, "ignored": 0},
