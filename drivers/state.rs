@@ -164,7 +164,7 @@ impl<O: Outside> SubchannelState<O> {
     pub(crate) fn halt_or_clear(&mut self) -> Result<(), Refusal> {
         self.guest_has_status();
         self.fire(Event::HaltOrClear)?;
-        // Room for the status that ends the start function is kept already.
+        // Room for the status with which it ends a start function is kept from the start on.
         if !self.is_running() && !self.irbs.has_room() {
             return Err(Refusal::Busy);
         }
@@ -620,6 +620,32 @@ mod tests {
         assert!(sch.take_irb().is_none());
         assert!(sch.interrupt(irb(ALERT)).is_ok());
         assert!(sch.take_irb().is_some());
+        Ok(())
+    }
+
+    #[test]
+    fn the_end_of_a_running_program_that_is_halted_or_cleared_comes_by_itself(
+    ) -> Result<(), Refusal> {
+        for function in [HALT, CLEAR] {
+            let mut sch = open();
+            for _ in 0..14 {
+                assert!(sch.interrupt(irb(CLEAR)) == Ok(Some(Pushed::Queued)));
+            }
+            sch.request()?;
+            sch.started()?;
+            for _ in 0..100 {
+                assert!(sch.interrupt(irb(START | ACTIVE | INTERMEDIATE)).is_ok());
+                assert!(sch.interrupt(irb(ALERT)).is_ok());
+            }
+            sch.halt_or_clear()?;
+            assert!(sch.interrupt(irb(function)) == Ok(Some(Pushed::Queued)));
+
+            let mut last = None;
+            while let Some(entry) = sch.take_irb() {
+                last = Some(entry.irb.scsw());
+            }
+            assert!(last == Some(irb(function).scsw()));
+        }
         Ok(())
     }
 

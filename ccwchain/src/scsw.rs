@@ -300,6 +300,14 @@ impl Scsw {
                 && finished)
     }
 
+    /// Whether a halt or clear function is over with this status, and with it what it was to end.
+    #[inline]
+    pub const fn ends_halt_or_clear(&self) -> bool {
+        self.fctl()
+            .intersects(FunctionControl::HALT.union(FunctionControl::CLEAR))
+            && self.ends_start()
+    }
+
     /// This status and then `newer`, as a subchannel shows them whose status nobody took meanwhile:
     /// the bits of both, the rest as it is now.
     #[must_use]

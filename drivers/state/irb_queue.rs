@@ -12,11 +12,11 @@ use ccwchain::irb::Irb;
 ///
 /// A start function gives an initial, an intermediate, a primary and a secondary status at most,
 /// unless its program asks for more; a user who reads what was announced needs fewer still.
-const LEN: usize = 16;
+const LEN: usize = 17;
 
-/// What is kept free: one place for the answer to a function in progress, one for what the device
-/// says by itself.
-const RESERVED: usize = 2;
+/// What is kept free: one place for the answer to a start function in progress, one for that to a halt
+/// or clear function, one for what the device says by itself.
+const RESERVED: usize = 3;
 
 /// What status is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +43,16 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
+    /// Whether `newer` may be accumulated in it.
+    ///
+    /// The end of a halt or clear function stays apart, as whoever has asked for one may look for
+    /// status that shows nothing else.
+    fn takes_in(&self, newer: &Self) -> bool {
+        let is_apart = |entry: &Self| entry.irb.scsw().ends_halt_or_clear();
+
+        self.answer == newer.answer && !is_apart(self) && !is_apart(newer)
+    }
+
     fn accumulate(&mut self, newer: Self) {
         self.irb.accumulate(&newer.irb);
         self.ends |= newer.ends;
@@ -90,8 +100,8 @@ impl IrbQueue {
     #[must_use]
     pub(crate) fn push(&mut self, entry: Entry) -> Pushed {
         if !self.has_room() {
-            let like = |old: &&mut Entry| old.answer == entry.answer;
-            if let Some(old) = self.0.newest_first().find(like) {
+            let of_its_kind = |old: &&mut Entry| old.takes_in(&entry);
+            if let Some(old) = self.0.newest_first().find(of_its_kind) {
                 old.accumulate(entry);
                 return Pushed::Accumulated;
             }
@@ -148,17 +158,17 @@ mod tests {
     }
 
     #[test]
-    fn a_full_queue_keeps_a_place_for_an_answer_and_one_for_the_device() {
+    fn a_full_queue_keeps_places_for_answers_and_one_for_the_device() {
         let mut queue = IrbQueue::default();
         let mut generation = 0;
         while queue.has_room() {
             generation += 1;
             assert!(queue.push(entry(Answer::Start(generation), true)) == Pushed::Queued);
         }
-        assert!(queue.len() == LEN - 1);
+        assert!(queue.len() == LEN - 2);
         assert!(queue.push(entry(Answer::Unsolicited, false)) == Pushed::Queued);
         assert!(queue.push(entry(Answer::Unsolicited, false)) == Pushed::Accumulated);
-        assert!(queue.len() == LEN);
+        assert!(queue.len() == LEN - 1);
 
         for i in 1..=generation {
             assert!(queue
@@ -187,6 +197,52 @@ mod tests {
             }
         }
         assert!(last.is_some_and(|e| e.ends));
+    }
+
+    #[test]
+    fn the_end_of_a_halt_or_clear_function_is_accumulated_in_nothing() {
+        const CLEARED: u32 = 0x1001;
+        const HALTED: u32 = 0x60c1;
+        const INTERMEDIATE: u32 = 0x40c9;
+
+        for end in [CLEARED, HALTED] {
+            let mut queue = IrbQueue::default();
+            let says = |control| {
+                let mut entry = entry(Answer::Start(1), false);
+                entry.irb.set_scsw(Scsw::from_words([control, 0, 0]));
+                entry
+            };
+
+            while queue.push(says(INTERMEDIATE)) == Pushed::Queued {}
+            assert!(queue.push(entry(Answer::Unsolicited, false)) == Pushed::Queued);
+            assert!(queue.push(says(end)) == Pushed::Queued);
+            assert!(queue.len() == LEN);
+
+            let mut last = 0;
+            while let Some(entry) = queue.pop() {
+                last = entry.irb.scsw().words()[0];
+            }
+            assert!(last == end);
+        }
+    }
+
+    #[test]
+    fn each_end_of_a_halt_or_clear_function_is_one() {
+        let mut queue = IrbQueue::default();
+        let mut cleared = entry(Answer::HaltOrClear, false);
+        cleared.irb.set_scsw(Scsw::from_words([0x1001, 0, 0]));
+        let mut late = cleared;
+        late.irb.set_scsw(Scsw::from_words([0x4009, 0, 0]));
+
+        for _ in 0..LEN - 1 {
+            assert!(queue.push(cleared) == Pushed::Queued);
+        }
+        assert!(queue.push(late) == Pushed::Queued);
+        for _ in 0..LEN - 1 {
+            assert!(queue
+                .pop()
+                .is_some_and(|e| e.irb.scsw() == cleared.irb.scsw()));
+        }
     }
 
     #[test]

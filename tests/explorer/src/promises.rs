@@ -32,6 +32,8 @@ pub(crate) struct Owed {
     pub(crate) serial: u16,
     pub(crate) about: About,
     pub(crate) over: bool,
+    /// Whether it is the end of a halt or clear function.
+    alone: bool,
     bits: [u32; 2],
 }
 
@@ -108,6 +110,9 @@ impl Ledger {
         };
         // Where it means nothing, it is what it was.
         let cpa = HOST | self.last << 3;
+        // The residual count tells which status it is.
+        let count = u32::from(self.serial);
+        let scsw = Scsw::from_words([status.control, cpa, status.device | count]);
         let over = matches!(about, About::Start { .. }) && status.over;
         if over {
             self.unanswered = None;
@@ -117,18 +122,13 @@ impl Ledger {
                 serial: self.serial,
                 about,
                 over,
+                alone: scsw.ends_halt_or_clear(),
                 bits: [status.control & Owed::BITS[0], status.device],
             });
         }
 
-        // The residual count tells which status it is.
-        let count = u32::from(self.serial);
         let mut irb = Irb::default();
-        irb.set_scsw(Scsw::from_words([
-            status.control,
-            cpa,
-            status.device | count,
-        ]));
+        irb.set_scsw(scsw);
         irb
     }
 
@@ -154,14 +154,21 @@ impl Ledger {
 
         // The entry is of `first`, and of what was accumulated in it.
         let (mut bits, mut over) = ([0; 2], false);
+        let (mut parts, mut alone) = (0, false);
         self.owed.retain(|owed| {
             let within = owed.about == first.about && owed.serial <= serial;
             if within {
+                parts += 1;
+                alone |= owed.alone;
                 bits = [bits[0] | owed.bits[0], bits[1] | owed.bits[1]];
                 over |= owed.over;
             }
             !within
         });
+        self.promise(
+            parts == 1 || !alone,
+            "the end of a halt or clear function is accumulated in nothing",
+        );
         let [control, cpa, status] = shown.scsw().words();
         self.promise(
             [control & Owed::BITS[0], status & Owed::BITS[1]] == bits,
