@@ -8,22 +8,31 @@ use crate::{
 };
 use kernel::{
     prelude::*,
-    time::msecs_to_jiffies, //
+    time::{
+        msecs_to_jiffies,
+        Delta,
+        Instant,
+        Monotonic, //
+    },
 };
 use mdev::css::{
+    ConditionCode,
     Isc,
+    Locked,
     Subchannel, //
 };
 
-/// How long one instruction may take to end in an interrupt, in milliseconds.
-const INTERRUPT_TIMEOUT: u32 = 3000;
+/// How long a halt or clear function is waited for.
+const TIMEOUT: Delta = Delta::from_secs(3);
 
-/// How many instructions are tried. Canceling is tried first, halting up to three times, clearing
-/// for the rest.
-const STEPS: usize = 8;
+/// How many halt functions are tried, as many as `cio_cancel_halt_clear` of the kernel tries.
+const HALTS: usize = 3;
 
-/// How many tries `cancel_halt_clear` is given, which counts by itself after the first step.
-const TRIES: i32 = 255;
+/// How many clear functions are tried, likewise: 13 minutes in all, as a control unit that restarts
+/// may be silent for long, and goes on with the program after that.
+///
+/// The kernel's watchdog for hung tasks says nothing meanwhile, as the task runs between two waits.
+const CLEARS: usize = 255;
 
 /// Ends whatever the subchannel is doing and disables it.
 ///
@@ -35,8 +44,8 @@ pub(crate) fn quiesce(subchannel: &Subchannel<Kept>) -> Result {
 
     sch.quiesce().map_err(|_| ENODEV)?;
 
-    let mut tries = TRIES;
-    let mut steps = 0..STEPS;
+    // Canceling is tried first, then halting, then clearing.
+    let mut steps = 0..=HALTS + CLEARS;
     loop {
         match sch.disable() {
             Ok(()) => return Ok(()),
@@ -46,15 +55,19 @@ pub(crate) fn quiesce(subchannel: &Subchannel<Kept>) -> Result {
                 return Err(ENODEV);
             }
         }
-        if steps.next().is_none() {
-            break;
-        }
-        match sch.cancel_halt_clear(&mut tries) {
-            Err(e) if e == EBUSY => {
-                sch = sch.wait_for_interrupt(msecs_to_jiffies(INTERRUPT_TIMEOUT))?;
+        // Disabling finds out whether it was canceled, and whether it is gone. A subchannel that
+        // cannot be halted, for its status or a function in progress, can be cleared.
+        let cc = match steps.next() {
+            Some(0) => {
+                let _ = sch.cancel();
+                continue;
             }
-            // It is idle, or gone, which disabling finds out.
-            _ => {}
+            Some(1..=HALTS) => sch.halt(),
+            Some(_) => sch.clear(),
+            None => break,
+        };
+        if cc == ConditionCode::Initiated {
+            sch = wait_for_answer(sch)?;
         }
     }
 
@@ -65,6 +78,23 @@ pub(crate) fn quiesce(subchannel: &Subchannel<Kept>) -> Result {
         "could not end I/O; the device is not used any more\n"
     );
     Err(EIO)
+}
+
+/// Waits until the halt or clear function that has just been initiated is over, or its time is.
+///
+/// However many interrupts come meanwhile that are not the end of it, they change neither.
+fn wait_for_answer(mut sch: Locked<'_, Kept>) -> Result<Locked<'_, Kept>> {
+    let began = Instant::<Monotonic>::now();
+
+    sch.expect_answer();
+    while !sch.is_answered() {
+        let left = (TIMEOUT - began.elapsed()).as_millis_ceil();
+        let Ok(left @ 1..) = u32::try_from(left) else {
+            break;
+        };
+        sch = sch.wait_for_interrupt(msecs_to_jiffies(left))?;
+    }
+    Ok(sch)
 }
 
 /// Enables the subchannel after [`quiesce`].

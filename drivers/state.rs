@@ -29,7 +29,10 @@ pub(crate) use {
     },
 };
 
-use ccwchain::irb::Irb;
+use ccwchain::{
+    irb::Irb,
+    scsw::StatusControl, //
+};
 use crw_queue::CrwQueue;
 use irb_queue::IrbQueue;
 
@@ -78,6 +81,8 @@ pub(crate) struct SubchannelState<O> {
     ///
     /// While this is true, no status waits that was announced.
     on_its_way: bool,
+    /// Whether a function has come to an end since [`Self::expect_answer`].
+    answered: bool,
     irbs: IrbQueue,
     crws: CrwQueue,
     pub(crate) outside: O,
@@ -91,6 +96,7 @@ impl<O: Outside> SubchannelState<O> {
             generation: 0,
             translating: false,
             on_its_way: false,
+            answered: false,
             irbs: IrbQueue::default(),
             crws: CrwQueue::default(),
             outside,
@@ -144,6 +150,16 @@ impl<O: Outside> SubchannelState<O> {
         self.fire(Event::Quiesce)?;
         self.irbs.forget_answers();
         Ok(())
+    }
+
+    /// Notes that a halt or clear function was initiated to end what the subchannel is doing.
+    pub(crate) fn expect_answer(&mut self) {
+        self.answered = false;
+    }
+
+    /// Returns whether that function, or what it is to end, is over.
+    pub(crate) fn is_answered(&self) -> bool {
+        self.answered
     }
 
     /// Accepts a request for the start function, and returns its generation.
@@ -271,15 +287,21 @@ impl<O: Outside> SubchannelState<O> {
     ///
     /// `Unusable` when there is no user for it.
     pub(crate) fn interrupt(&mut self, irb: Irb) -> Result<Option<Pushed>, Refusal> {
+        let scsw = irb.scsw();
+        let ends = scsw.ends_start();
+
+        // In every state, as a device that was given up is ended once more when it is closed.
+        // Intermediate status does not count: a program can present any number of it, while other
+        // status takes away the function that it answers.
+        self.answered |= ends || scsw.stctl().contains(StatusControl::PRIMARY);
         self.fire(Event::Interrupt)?;
 
-        let scsw = irb.scsw();
         let answer = match scsw.is_solicited() {
             true if self.is_running() => Answer::Start(self.generation),
             true => Answer::HaltOrClear,
             false => Answer::Unsolicited,
         };
-        let ends = matches!(answer, Answer::Start(_)) && scsw.ends_start();
+        let ends = ends && matches!(answer, Answer::Start(_));
 
         if self.fsm == State::Quiescing && answer != Answer::Unsolicited {
             return Ok(None);
@@ -322,6 +344,8 @@ mod tests {
     const START: u32 = 0x4000;
     const HALT: u32 = 0x2000;
     const CLEAR: u32 = 0x1000;
+    const HALT_PENDING: u32 = 0x0200;
+    const CLEAR_PENDING: u32 = 0x0100;
     const SUSPENDED: u32 = 0x0020;
     const ACTIVE: u32 = 0x00c0;
     const ALERT: u32 = 0x10;
@@ -620,6 +644,59 @@ mod tests {
         assert!(sch.take_irb().is_none());
         assert!(sch.interrupt(irb(ALERT)).is_ok());
         assert!(sch.take_irb().is_some());
+        Ok(())
+    }
+
+    #[test]
+    fn no_storm_of_status_is_an_answer_to_who_ends_it() -> Result<(), Refusal> {
+        let (mut sch, _) = running()?;
+        sch.quiesce()?;
+        sch.expect_answer();
+        for _ in 0..1000 {
+            for other in [
+                START | ACTIVE | INTERMEDIATE,
+                START | HALT | HALT_PENDING | ACTIVE | INTERMEDIATE,
+                START | HALT | ACTIVE | INTERMEDIATE,
+                CLEAR | CLEAR_PENDING | INTERMEDIATE,
+                START | SUSPENDED | INTERMEDIATE,
+                ALERT,
+            ] {
+                assert!(sch.interrupt(irb(other)).is_ok());
+                assert!(!sch.is_answered());
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn the_end_of_any_function_is_an_answer_to_who_ends_it() -> Result<(), Refusal> {
+        for end in [
+            CLEAR,
+            START | HALT,
+            // Hercules keeps the activity of a program that is halted.
+            START | HALT | ACTIVE,
+            START | HALT | SUSPENDED | INTERMEDIATE,
+            START | HALT | HALT_PENDING | PRIMARY | SECONDARY,
+            START | HALT | HALT_PENDING | ACTIVE | PRIMARY,
+            START | PRIMARY | SECONDARY,
+            SECONDARY,
+        ] {
+            let (mut sch, _) = running()?;
+            sch.quiesce()?;
+            for _ in 0..2 {
+                sch.expect_answer();
+                assert!(!sch.is_answered());
+                assert!(sch.interrupt(irb(end)) == Ok(None));
+                assert!(sch.is_answered());
+            }
+
+            // A device that was given up is tried again when it is closed.
+            sch.fire(Event::Gone)?;
+            sch.quiesce()?;
+            sch.expect_answer();
+            assert!(sch.interrupt(irb(end)) == Err(Refusal::Unusable));
+            assert!(sch.is_answered());
+        }
         Ok(())
     }
 

@@ -276,6 +276,16 @@ impl<S> Locked<'_, S> {
         ConditionCode::from_raw(cc).ok_or(EOPNOTSUPP)
     }
 
+    /// CANCEL SUBCHANNEL, which ends a start function that the channel has not begun, or has
+    /// suspended, at once and without status.
+    ///
+    /// Returns `EBUSY` when status is pending, `EINVAL` when there is no such function, and `ENODEV`
+    /// when the subchannel is not operational.
+    pub fn cancel(&mut self) -> Result {
+        // SAFETY: `self` is a valid subchannel whose lock is held.
+        to_result(unsafe { bindings::cio_cancel(self.as_raw()) })
+    }
+
     /// HALT SUBCHANNEL.
     ///
     /// Code 1 tells that status is pending, code 2 that a halt or clear function is in progress.
@@ -298,16 +308,6 @@ impl<S> Locked<'_, S> {
         unsafe {
             bindings::css_sched_sch_todo(self.as_raw(), bindings::sch_todo_SCH_TODO_UNREG);
         }
-    }
-
-    /// Takes one more step to end whatever the subchannel is doing: CANCEL SUBCHANNEL, then HALT
-    /// SUBCHANNEL, then CLEAR SUBCHANNEL, as often as `tries` allows.
-    ///
-    /// Returns `EBUSY` when an interrupt is to be waited for before the next step, `EIO` when
-    /// there are no tries left.
-    pub fn cancel_halt_clear(&mut self, tries: &mut c_int) -> Result {
-        // SAFETY: `self` is a valid subchannel whose lock is held.
-        to_result(unsafe { bindings::cio_cancel_halt_clear(self.as_raw(), tries) })
     }
 
     /// Gives up the lock, waits for an interrupt for at most `timeout` jiffies, and takes the lock

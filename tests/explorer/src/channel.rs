@@ -161,15 +161,6 @@ impl Channel {
         self.present
     }
 
-    pub(crate) fn is_enabled(&self) -> bool {
-        self.enabled
-    }
-
-    /// Whether a halt or clear function is yet to be performed.
-    pub(crate) fn is_ending(&self) -> bool {
-        self.has(HALT_PENDING | CLEAR_PENDING)
-    }
-
     /// Whether a clear function is yet to be performed.
     pub(crate) fn is_clearing(&self) -> bool {
         self.has(CLEAR_PENDING)
@@ -317,7 +308,12 @@ impl Channel {
 
         self.is_operational()
             && match act {
-                Act::Intermediate => works && !self.has(INTERMEDIATE),
+                // By the architecture it comes until a clear function is initiated, but in an
+                // emulator it may come until that is performed.
+                Act::Intermediate => {
+                    (works || self.is_clearing() && self.program.is_some())
+                        && !self.has(INTERMEDIATE)
+                }
                 Act::Suspend => works && !self.has(HALT),
                 Act::End | Act::UnitCheck | Act::ChannelEnd => works,
                 Act::DeviceEnd => self.program.is_none() && self.has(DEVICE_ACTIVE),
@@ -335,6 +331,7 @@ impl Channel {
         const ACTIVITY: u32 = START_PENDING | SUBCHANNEL_ACTIVE | DEVICE_ACTIVE;
 
         let (cleared, set, device) = match act {
+            Act::Intermediate if self.is_clearing() => (0, INTERMEDIATE, 0),
             Act::Intermediate => (
                 ACTIVITY,
                 SUBCHANNEL_ACTIVE | DEVICE_ACTIVE | INTERMEDIATE,

@@ -132,7 +132,7 @@ impl Task {
             Self::UnmapWait => "wait for whoever quiesces",
             Self::QuiesceLock(_) => "wait to quiesce",
             Self::QuiesceBegin(_) => "quiesce",
-            Self::QuiesceWait(..) => "wait for an interrupt",
+            Self::QuiesceWait(..) => "wait for an answer",
             Self::QuiesceLook(_) => "look for a translation",
             Self::QuiesceRetire(..) => "retire the program",
             Self::QuiesceEnd(For::Close, _) => "be closed",
@@ -160,10 +160,10 @@ pub(crate) enum For {
 /// How far a quiesce is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Progress {
-    left: u32,
-    tries: u32,
-    /// An interrupt has come.
-    woken: bool,
+    /// How many instructions were tried.
+    steps: u32,
+    /// An interrupt has come, and with the fault that is enough.
+    hurried: bool,
 }
 
 /// Which way a step goes that can go two.
@@ -354,15 +354,22 @@ impl Driver {
             Some(Task::UnmapWait | Task::QuiesceLock(_)) => {
                 self.quiescing.is_none() || self.has(Fault::QuiescesTogether)
             }
-            Some(Task::QuiesceWait(_, progress)) => progress.woken || self.times_out(slot),
+            Some(Task::QuiesceWait(_, progress)) => {
+                self.is_answered(progress) || self.times_out(slot)
+            }
             Some(_) => true,
         }
     }
 
-    /// Whether a task waits for an interrupt that does not come. It is long until the time is over:
-    /// one that can come comes before.
+    /// Whether who waits for an answer may go on with it.
+    pub(super) fn is_answered(&self, progress: Progress) -> bool {
+        self.sch.is_answered() || progress.hurried
+    }
+
+    /// Whether a task waits for an answer that does not come. It is long until the time is over: an
+    /// interrupt that can come comes before.
     pub(crate) fn times_out(&self, slot: usize) -> bool {
-        matches!(self.tasks[slot], Some(Task::QuiesceWait(_, progress)) if !progress.woken)
+        matches!(self.tasks[slot], Some(Task::QuiesceWait(_, progress)) if !self.is_answered(progress))
             && !self.hardware.channel.is_pending()
     }
 
@@ -474,12 +481,12 @@ impl Driver {
             }
             Task::QuiesceBegin(what) => self.quiesce_begin(what),
             Task::QuiesceWait(what, progress) => {
-                let mut next = self.quiesce(what, progress);
+                let mut next = self.quiesce_waited(what, progress);
                 while let (Way::Fails, Some(Task::QuiesceWait(_, progress))) = (way, next) {
-                    if progress.left == 0 {
+                    if progress.steps == self.steps() {
                         break;
                     }
-                    next = self.quiesce(what, progress);
+                    next = self.quiesce_waited(what, progress);
                 }
                 next
             }

@@ -49,6 +49,10 @@ pub(crate) enum Fault {
     DeliversAnother,
     /// The interrupt that comes during the last wait for one is not looked at.
     GivesUpTooSoon,
+    /// Any interrupt ends the wait for the answer to a halt or clear, and so uses up a step.
+    AnyInterruptIsAnAnswer,
+    /// The answer to a former halt or clear is taken for that to the next.
+    BelievesOldAnswers,
     /// A program is started though so much status has come since its request.
     StartsWithoutRoom,
     /// Status that was not announced at first is not announced later.
@@ -58,7 +62,7 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
-    pub(crate) const ALL: [Self; 25] = [
+    pub(crate) const ALL: [Self; 27] = [
         Self::StartsUnchecked,
         Self::StartedLater,
         Self::StartKeepsTheOld,
@@ -81,6 +85,8 @@ impl Fault {
         Self::ResetUnpinsLater,
         Self::DeliversAnother,
         Self::GivesUpTooSoon,
+        Self::AnyInterruptIsAnAnswer,
+        Self::BelievesOldAnswers,
         Self::StartsWithoutRoom,
         Self::TimerIsIgnored,
         Self::AnnouncesTooSoon,

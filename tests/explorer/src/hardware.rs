@@ -80,43 +80,6 @@ impl Hardware {
             Code::StatusPending | Code::Busy => Err(Error::Busy),
         }
     }
-
-    /// `cio_cancel_halt_clear`.
-    pub(crate) fn cancel_halt_clear(&mut self, tries: &mut u32) -> Result<(), Error> {
-        if !self.channel.is_present() {
-            return Err(Error::NoDevice);
-        }
-        if !self.channel.is_enabled() {
-            return Ok(());
-        }
-        if !self.channel.is_ending() {
-            match self.channel.cancel() {
-                Code::Done => return Ok(()),
-                Code::StatusPending => return Err(Error::Busy),
-                Code::NotOperational => return Err(Error::NoDevice),
-                Code::Busy => *tries = 3,
-            }
-        }
-        if !self.channel.is_clearing() {
-            if *tries > 0 {
-                *tries -= 1;
-                match self.channel.halt() {
-                    Code::Done => return Err(Error::Busy),
-                    Code::NotOperational => return Err(Error::NoDevice),
-                    Code::StatusPending | Code::Busy => {}
-                }
-            }
-            *tries = 255;
-        }
-        if *tries == 0 {
-            return Err(Error::NoTries);
-        }
-        *tries -= 1;
-        match self.channel.clear() {
-            Code::NotOperational => Err(Error::NoDevice),
-            _ => Err(Error::Busy),
-        }
-    }
 }
 
 /// The translator: it knows one program, and holds its pages.

@@ -103,6 +103,14 @@ pub(crate) fn key(driver: &mut Driver) -> u64 {
     core::mem::discriminant(&eventfds.state).hash(h);
     (eventfds.io, eventfds.crw, driver.failed).hash(h);
     (eventfds.late, eventfds.timer, driver.sch.is_on_its_way()).hash(h);
+    // What counts is whether there is an answer to what is waited for.
+    let waits = |task: &Task| matches!(task, Task::QuiesceWait(..));
+    let waits = driver.tasks.iter().flatten().any(waits);
+    (
+        waits && driver.sch.is_answered(),
+        driver.hardware.ledger.clears,
+    )
+        .hash(h);
 
     let ledger = &driver.hardware.ledger;
     (ledger.stuck, ledger.on_its_way, programs.of(ledger.last)).hash(h);

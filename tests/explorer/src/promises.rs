@@ -61,6 +61,8 @@ pub(crate) struct Ledger {
     pub(crate) epoch: u32,
     /// The channel did not let go of a program.
     pub(crate) stuck: bool,
+    /// How many clear functions of a quiesce were not given their time.
+    pub(crate) clears: u32,
 }
 
 impl Ledger {
@@ -85,6 +87,7 @@ impl Ledger {
     /// Whatever the subchannel does is to end, and answers to it are void.
     pub(crate) fn quiesced(&mut self) {
         self.epoch += 1;
+        self.clears = 0;
         self.unanswered = None;
         self.owed.retain(|owed| owed.about == About::Device);
     }

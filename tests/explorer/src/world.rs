@@ -47,6 +47,8 @@ impl Move {
         match self {
             Self::Step(slot, _) => driver.times_out(slot),
             Self::Interrupt | Self::Look | Self::Timer => false,
+            // A program can ask for a storm of them, and has all the time that a quiesce takes.
+            Self::Channel(Act::Intermediate) => driver.state() != State::Quiescing,
             _ => true,
         }
     }

@@ -11,6 +11,7 @@ use super::{
     Task, //
 };
 use crate::{
+    channel::Code,
     faults::Fault,
     hardware::{
         Error,
@@ -23,11 +24,11 @@ use crate::{
     },
 };
 
-/// `quiesce::STEPS`.
-const STEPS: u32 = 8;
+/// `quiesce::HALTS`.
+const HALTS: u32 = 3;
 
-/// `quiesce::TRIES`.
-const TRIES: u32 = 255;
+/// `quiesce::CLEARS`.
+const CLEARS: u32 = 255;
 
 impl Driver {
     pub(super) fn open(&mut self) {
@@ -103,17 +104,33 @@ impl Driver {
         self.quiesce(
             what,
             Progress {
-                left: STEPS,
-                tries: TRIES,
-                woken: false,
+                steps: 0,
+                hurried: false,
             },
         )
+    }
+
+    /// How many instructions are tried.
+    pub(super) fn steps(&self) -> u32 {
+        match self.has(Fault::AnyInterruptIsAnAnswer) {
+            // A storm that uses up hundreds is the same, but long.
+            true => 8,
+            false => 1 + HALTS + CLEARS,
+        }
+    }
+
+    /// The end of a wait.
+    pub(super) fn quiesce_waited(&mut self, what: For, progress: Progress) -> Option<Task> {
+        if !self.is_answered(progress) && self.hardware.channel.is_clearing() {
+            self.hardware.ledger.clears -= 1;
+        }
+        self.quiesce(what, progress)
     }
 
     /// The loop of `quiesce`, up to the next wait.
     pub(super) fn quiesce(&mut self, what: For, mut progress: Progress) -> Option<Task> {
         loop {
-            if progress.left == 0 && self.has(Fault::GivesUpTooSoon) {
+            if progress.steps == self.steps() && self.has(Fault::GivesUpTooSoon) {
                 break;
             }
             match self.hardware.disable() {
@@ -127,27 +144,41 @@ impl Driver {
                     return self.quiesced(what, Err(error));
                 }
             }
-            if progress.left == 0 {
+            if progress.steps == self.steps() {
                 break;
             }
-            progress.left -= 1;
-            if self.has(Fault::QuiescesByHaltOnly) {
-                progress.tries = 3;
-                self.hardware.channel.halt();
-                progress.woken = false;
-                return Some(Task::QuiesceWait(what, progress));
-            }
-            if self.hardware.cancel_halt_clear(&mut progress.tries) == Err(Error::Busy) {
-                progress.woken = false;
+            progress.steps += 1;
+            let channel = &mut self.hardware.channel;
+            let code = match progress.steps {
+                1 => {
+                    channel.cancel();
+                    continue;
+                }
+                2.. if self.fault == Some(Fault::QuiescesByHaltOnly) => channel.halt(),
+                2..=4 => channel.halt(),
+                _ => {
+                    self.hardware.ledger.clears += 1;
+                    channel.clear()
+                }
+            };
+            if code == Code::Done {
+                if !self.has(Fault::BelievesOldAnswers) {
+                    self.sch.expect_answer();
+                }
+                progress.hurried = false;
                 return Some(Task::QuiesceWait(what, progress));
             }
         }
 
         let _ = self.sch.fire(Event::Gone);
         let channel = &self.hardware.channel;
-        let silent = channel.is_clearing() || !channel.is_present();
+        let is_there = channel.is_present();
+        let is_clearing = channel.is_clearing();
         let ledger = &mut self.hardware.ledger;
-        ledger.promise(silent, "a device is given up only when it ignores a clear");
+        ledger.promise(
+            !is_there || is_clearing && ledger.clears == 0,
+            "a device is given up only when it ignores each clear for its time",
+        );
         ledger.stuck = true;
         self.quiesced(what, Err(Error::NoTries))
     }

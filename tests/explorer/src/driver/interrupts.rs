@@ -42,9 +42,10 @@ impl Driver {
             let _ = self.sch.fire(Event::Ended);
         }
 
+        let hurries = self.has(Fault::AnyInterruptIsAnAnswer);
         for task in self.tasks.iter_mut().flatten() {
             if let Task::QuiesceWait(_, progress) = task {
-                progress.woken = true;
+                progress.hurried |= hurries;
             }
         }
     }
