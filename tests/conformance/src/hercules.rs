@@ -33,6 +33,8 @@ mod in_flight;
 mod intermediate;
 mod midaws;
 
+pub(crate) use in_flight::start_storm;
+
 /// The cases that are functions, by how their names begin.
 pub(crate) const GROUPS: &[(&str, &[Case])] = &[
     ("chaining", chaining::TESTS),

@@ -170,8 +170,8 @@ fn close(devices: &Devices) -> TestResult {
     check_usable(&mut devices.open()?)
 }
 
-/// What the process of a test does: it starts a program, suspended or endless, says so, and waits to
-/// be killed.
+/// What the process of a test does: it starts a program, suspended, endless or a storm of
+/// interruptions, says so, and waits to be killed.
 pub(crate) fn hold(what: &str, backend: &str, uuid: &str) -> TestResult {
     let backend = match backend {
         "iommufd" => Backend::Iommufd,
@@ -180,6 +180,7 @@ pub(crate) fn hold(what: &str, backend: &str, uuid: &str) -> TestResult {
     let mut channel = open(&Mdev::find(uuid)?, backend)?;
     match what {
         "endless" => hercules::start_endless(&mut channel)?,
+        "storm" => hercules::start_storm(&mut channel)?,
         _ => drop(start_suspended(&mut channel)?),
     }
     println!("held");
@@ -205,6 +206,11 @@ impl User {
     /// The same with a program that does not end.
     pub(crate) fn hold_endless(devices: &Devices) -> TestResult<Self> {
         Self::start("endless", devices.first(), devices.backend())
+    }
+
+    /// The same with one that does not end and interrupts all the time.
+    pub(crate) fn hold_storm(devices: &Devices) -> TestResult<Self> {
+        Self::start("storm", devices.first(), devices.backend())
     }
 
     fn start(what: &str, mdev: &Mdev, backend: Backend) -> TestResult<Self> {

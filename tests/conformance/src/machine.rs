@@ -30,8 +30,9 @@ use ccw::sys;
 /// How long the kernel may take to let go of what a process had.
 const SETTLING: Duration = Duration::from_secs(1);
 
-/// What the kernel's log says when something is wrong in the kernel.
-const TROUBLE: [&str; 17] = [
+/// What the kernel's log says when something is wrong in the kernel, or when the driver has given up
+/// a device.
+const TROUBLE: [&str; 18] = [
     "WARNING:",
     "BUG",
     "Oops",
@@ -49,6 +50,7 @@ const TROUBLE: [&str; 17] = [
     "blocked for more than",
     "refcount_t:",
     "corruption",
+    "could not end I/O",
 ];
 
 /// What is counted before and after a case.
@@ -200,6 +202,7 @@ mod tests {
         assert_eq!(seen.as_deref(), Some("WARNING: mm/slub.c:1 at free"));
         assert!(trouble("3,1,2,-;BUG: sleeping function called").is_some());
         assert!(trouble("4,1,2,-;INFO: possible lock mess").is_some());
+        assert!(trouble("3,1,2,-;vfio_ccw 0.0.0001: could not end I/O; the").is_some());
     }
 
     #[test]

@@ -173,6 +173,10 @@ const SLOW: &[(&str, Duration)] = &[
         "unsolicited: an attention keeps no start",
         Duration::from_secs(60),
     ),
+    (
+        "in flight: a storm of interruptions",
+        Duration::from_secs(600),
+    ),
     ("attention: a thousand of them", Duration::from_secs(300)),
     // The kernel looks through all subchannels when one goes or comes.
     ("unplug: ", Duration::from_secs(90)),

@@ -63,20 +63,22 @@ pub(crate) const TESTS: &[Case] = &[
     ("unmapping a page of its data ends it", unmapped),
     ("unmapping other memory leaves it alone", unmapped_other),
     ("nothing is stored behind a clear", |devices| {
-        stores_until(devices, |channel, _| {
+        stores_until(devices, STORING, |channel| {
             clear(channel)?;
             check(channel.wait(TIMEOUT)?.is_some(), "no status came")
         })
     }),
     ("nothing is stored behind a reset", |devices| {
-        stores_until(devices, |channel, _| Ok(channel.device().reset()?))
+        stores_until(devices, STORING, |channel| Ok(channel.device().reset()?))
     }),
     ("nothing is stored where memory was unmapped", |devices| {
-        stores_until(devices, |channel, _| {
+        stores_until(devices, STORING, |channel| {
             Ok(channel.device_mut().unmap(STORED)?)
         })
     }),
-    ("nothing is stored behind a close", stores_until_close),
+    ("nothing is stored behind a close", |devices| {
+        stores_until_close(devices, STORING)
+    }),
     ("unbinding waits for the user, whose death ends it", unbind),
     (
         "removing the mediated device waits for the user, too",
@@ -89,6 +91,11 @@ pub(crate) const TESTS: &[Case] = &[
     ),
     ("two devices have one each", two),
     ("it is started and stopped many times", many),
+    ("a storm of interruptions ends like any other", storms),
+    (
+        "unbinding waits for the user of a storm, whose death ends it",
+        unbind_storm,
+    ),
 ];
 
 fn ends(devices: &Devices) -> TestResult {
@@ -263,8 +270,8 @@ const STORED: u64 = 0x3_0000;
 const MARK: [u8; 80] = [0xee; 80];
 
 /// Starts a program that stores, and waits until it has done so several times.
-fn start_storing(channel: &mut Channel) -> TestResult<GuestMemory> {
-    let program = program(STORING)?;
+fn start_storing(channel: &mut Channel, text: &str) -> TestResult<GuestMemory> {
+    let program = program(text)?;
     let guest = map(channel, &program)?;
     channel.start(program.orb)?;
     for _ in 0..3 {
@@ -289,22 +296,19 @@ fn check_untouched(guest: &GuestMemory) -> TestResult {
     )
 }
 
-fn stores_until(
-    devices: &Devices,
-    stop: fn(&mut Channel, &GuestMemory) -> TestResult,
-) -> TestResult {
+fn stores_until(devices: &Devices, text: &str, stop: fn(&mut Channel) -> TestResult) -> TestResult {
     let mut channel = devices.open()?;
-    let guest = start_storing(&mut channel)?;
-    stop(&mut channel, &guest)?;
+    let guest = start_storing(&mut channel, text)?;
+    stop(&mut channel)?;
     check_untouched(&guest)?;
     while channel.wait(Duration::ZERO)?.is_some() {}
     guest.unmap(channel.device_mut())?;
     check_usable(&mut channel)
 }
 
-fn stores_until_close(devices: &Devices) -> TestResult {
+fn stores_until_close(devices: &Devices, text: &str) -> TestResult {
     let mut channel = devices.open()?;
-    let guest = start_storing(&mut channel)?;
+    let guest = start_storing(&mut channel, text)?;
     drop(channel);
     check_untouched(&guest)?;
     check_usable(&mut devices.open()?)
@@ -319,6 +323,54 @@ fn unbind(devices: &Devices) -> TestResult {
 fn remove(devices: &Devices) -> TestResult {
     host::take_from(devices, User::hold_endless, |_, mdev| {
         fs::write(format!("/sys/bus/mdev/devices/{mdev}/remove"), "1")
+    })
+}
+
+/// [`STORING`] with a program-controlled interruption at each CCW, and CCWs that do nothing else.
+fn storm() -> String {
+    const NOTHING: &str = "ccw  nop,,cc|pci\n";
+
+    STORING
+        .replace(",cc", ",cc|pci")
+        .replace("loop: ", &format!("loop: {NOTHING}{NOTHING}{NOTHING}"))
+}
+
+/// Starts [`storm`], and leaves it to itself: nobody takes its status.
+pub(crate) fn start_storm(channel: &mut Channel) -> TestResult {
+    start_storing(channel, &storm()).map(drop)
+}
+
+fn storms(devices: &Devices) -> TestResult {
+    let rounds = if machine::is_in_a_hurry() { 20 } else { 1000 };
+    let storm = storm();
+    for round in 0..rounds {
+        let (how, ended) = match round % 4 {
+            0 => (
+                "unmap",
+                stores_until(devices, &storm, |channel| {
+                    Ok(channel.device_mut().unmap(STORED)?)
+                }),
+            ),
+            1 => (
+                "reset",
+                stores_until(devices, &storm, |channel| Ok(channel.device().reset()?)),
+            ),
+            2 => ("close", stores_until_close(devices, &storm)),
+            _ => ("death", storm_until_death(devices)),
+        };
+        ended.map_err(|failure| format!("round {round}, {how}: {failure}"))?;
+    }
+    Ok(())
+}
+
+fn storm_until_death(devices: &Devices) -> TestResult {
+    User::hold_storm(devices)?.kill()?;
+    check_usable(&mut devices.open()?)
+}
+
+fn unbind_storm(devices: &Devices) -> TestResult {
+    host::take_from(devices, User::hold_storm, |subchannel, _| {
+        fs::write("/sys/bus/css/drivers/vfio_ccw/unbind", subchannel)
     })
 }
 
