@@ -55,7 +55,8 @@ from_first_suite() {
     check_mirror
     for suite in $suites; do
         for ((try = 1; try <= tries; try++)); do
-            if watch "$name" "$@" "$suite"; then
+            watch "$name" "$@" "$suite"
+            if ((status == 0)); then
                 ((${#missing[@]} == 0)) || {
                     printf '      %s\n' "${missing[@]}"
                     echo "      taken from $suite instead: $(what_was_taken "$suite")"

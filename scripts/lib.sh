@@ -38,10 +38,12 @@ step() {
 }
 
 # watch NAME COMMAND...: run a long command with its output in a log of that
-# name, and show a sign of life every 20 seconds.
+# name, and show a sign of life every 20 seconds.  Its exit status is left in $status: a
+# function that is called where its failure is looked at would go on behind a failure within.
 watch() {
-    local name=$1 file=$log/$1.log start=$SECONDS pid shown=0 rc=0
+    local name=$1 file=$log/$1.log start=$SECONDS pid shown=0
     shift
+    status=0
     # In a process group of its own, so that an interrupt ends all of it.
     set -m
     "$@" >"$file" 2>&1 </dev/null &
@@ -56,18 +58,16 @@ watch() {
             printf '      %4d s  %s\n' "$shown" "$(tail -n 1 "$file" | tr -d '\r' | cut -c1-90)"
         fi
     done
-    wait "$pid" || rc=$?
+    wait "$pid" || status=$?
     trap - INT TERM
-    ((rc == 0)) || return "$rc"
-    printf '      done in %d s\n' $((SECONDS - start))
+    if ((status == 0)); then printf '      done in %d s\n' $((SECONDS - start)); fi
 }
 
 # run NAME COMMAND...: watch a command that must succeed; else show the end of its log.
 run() {
-    local rc=0
-    watch "$@" || rc=$?
-    ((rc)) || return 0
-    printf '\nerror: %s failed (exit %d); the end of its log:\n\n' "$1" "$rc" >&2
+    watch "$@"
+    ((status)) || return 0
+    printf '\nerror: %s failed (exit %d); the end of its log:\n\n' "$1" "$status" >&2
     tail -n 25 "$log/$1.log" | sed 's/^/    /' >&2
     printf '\n    the whole log: %s\n' "$log/$1.log" >&2
     ! is_full "$cache" || printf '    the disk of %s is full: make room, or set VFIO_CCW_CACHE\n' "$cache" >&2
