@@ -61,6 +61,10 @@ READY = ("HHCPN013I", "HHCPN053E")
 # The kernel's lines lose their brackets on the way.
 KERNEL_LINE = re.compile(r"^\W( *\d+\.\d{6})\W ")
 
+# What Hercules tells of the machine's state comes without a line of its own, even behind a line of
+# the console: `@host ask 1.1 attention 0120 1SYS=1`.
+MACHINE_STATE = re.compile(r"(?:(?:SYS|WAIT|MAN|LOAD|TEST|CHKSTOP)=[01])+$")
+
 
 class Hercules:
     """The emulator, from its start to its end."""
@@ -100,7 +104,7 @@ class Hercules:
         """The lines of the console, as they come."""
         for raw in self.process.stdout:
             line = raw.decode("latin-1").rstrip("\r\n")
-            line = KERNEL_LINE.sub(r"[\1] ", line)
+            line = KERNEL_LINE.sub(r"[\1] ", MACHINE_STATE.sub("", line))
             if not line.startswith(("@host ", "[")):
                 self._own.write(line + "\n")
                 if ATTENTION.match(line):

@@ -83,6 +83,11 @@ class Requests(unittest.TestCase):
         with self.assertRaises(KeyError):
             Machine().operator.heard("7.9")
 
+    def test_the_state_of_the_machine_is_no_part_of_a_line(self):
+        emulator = object.__new__(hercules.Hercules)
+        emulator.process = mock.Mock(stdout=[b"@host ask 1.1 attention 0120 1SYS=1\n", b"@host say SYS=1 is\n"])
+        self.assertEqual(list(emulator.lines()), ["@host ask 1.1 attention 0120 1", "@host say SYS=1 is"])
+
 
 if __name__ == "__main__":
     unittest.main()
