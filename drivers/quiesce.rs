@@ -22,15 +22,15 @@ use mdev::css::{
     Subchannel, //
 };
 
-/// How long a halt or clear function is waited for.
+/// Limits the wait for the end of one halt or clear function.
 const TIMEOUT: Delta = Delta::from_secs(3);
 
-/// How many halt functions are tried, as many as `cio_cancel_halt_clear` of the kernel tries.
+/// Limits the halt functions that are tried: as many as `cio_cancel_halt_clear` tries.
 const HALTS: usize = 3;
 
-/// How many clear functions are tried, likewise: 13 minutes in all, as a control unit that restarts
-/// may be silent for long, and goes on with the program after that.
+/// Limits the clear functions that are tried, likewise: 13 minutes in all.
 ///
+/// A control unit that restarts may be silent for long, and goes on with the program after that.
 /// The kernel's watchdog for hung tasks says nothing meanwhile, as the task runs between two waits.
 const CLEARS: usize = 255;
 

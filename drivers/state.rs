@@ -81,7 +81,7 @@ pub(crate) struct SubchannelState<O> {
     ///
     /// While this is true, no status waits that was announced.
     on_its_way: bool,
-    /// Whether a function has come to an end since [`Self::expect_answer`].
+    /// Tells whether a function has come to an end since [`Self::expect_answer`].
     answered: bool,
     irbs: IrbQueue,
     crws: CrwQueue,

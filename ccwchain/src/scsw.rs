@@ -300,7 +300,7 @@ impl Scsw {
                 && finished)
     }
 
-    /// Whether a halt or clear function is over with this status, and with it what it was to end.
+    /// Returns whether a halt or clear function, and what it was to end, is over with this status.
     #[inline]
     pub const fn ends_halt_or_clear(&self) -> bool {
         self.fctl()

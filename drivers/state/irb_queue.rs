@@ -43,7 +43,7 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    /// Whether `newer` may be accumulated in it.
+    /// Returns whether `newer` may be accumulated in it.
     ///
     /// The end of a halt or clear function stays apart, as whoever has asked for one may look for
     /// status that shows nothing else.
