@@ -2,9 +2,11 @@
 
 //! What all subchannels of the driver share.
 
+use crate::address_space::AddressSpaces;
 use core::fmt;
 use kernel::{
     debugfs::Dir,
+    new_mutex,
     prelude::*,
     sync::Arc, //
 };
@@ -20,6 +22,7 @@ use mdev::{
 };
 
 /// What all subchannels of the driver share.
+#[pin_data]
 pub(crate) struct Context {
     /// The interruption subclass of their subchannels.
     pub(crate) isc: Isc,
@@ -29,15 +32,19 @@ pub(crate) struct Context {
     pub(crate) trace: HexLog,
     /// The directory of their statistics.
     pub(crate) debugfs: Dir,
+    /// The address spaces that devices are open for.
+    #[pin]
+    pub(crate) spaces: AddressSpaces,
 }
 
 impl Context {
-    pub(crate) fn new() -> Result<Self> {
-        Ok(Self {
+    pub(crate) fn new() -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
             isc: Isc::vfio_ccw(),
             msg: Log::new(c"vfio_ccw_msg", 16, 2)?,
             trace: HexLog::new(c"vfio_ccw_trace", 16, 2)?,
             debugfs: Dir::new(c"vfio_ccw"),
+            spaces <- new_mutex!(KVec::new(), "vfio_ccw::spaces"),
         })
     }
 

@@ -68,9 +68,9 @@ impl css::Driver for CssDriver {
 
     const ID_TABLE: css::IdTable = &ID_TABLE;
 
-    fn state(&self, dev: &css::Device<Core<'_>>) -> Kept {
+    fn state(&self, dev: &css::Device<Core<'_>>) -> Result<Kept> {
         let observer = Observer::new(self.context.clone(), dev.into());
-        SubchannelState::new(Surroundings::new(observer))
+        Ok(SubchannelState::new(Surroundings::new(observer)?))
     }
 
     fn probe(
@@ -109,6 +109,11 @@ impl css::Driver for CssDriver {
     }
 
     fn shutdown(sch: &Subchannel<Kept>) {
+        let Ok(quiescing) = sch.lock().map(|sch| sch.outside.quiescing.clone()) else {
+            return;
+        };
+        let _one = quiescing.lock();
+
         // It is refused if nobody has the device open, and then there is nothing to end.
         let _ = quiesce(sch);
         if let Ok(mut sch) = sch.lock() {

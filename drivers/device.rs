@@ -8,6 +8,7 @@
 //! copied from or to the caller of read or write.
 
 use crate::{
+    address_space::Member,
     context::{
         Context,
         Span, //
@@ -19,7 +20,6 @@ use crate::{
     },
     program::{
         KernelStorage,
-        ProgramArea,
         UserMemory, //
     },
     quiesce::{
@@ -69,7 +69,7 @@ use mdev::{
     css::Subchannel,
     dma,
     mm_watch::MmWatch,
-    random,
+    quarantine, random,
     ratelimit::RateLimit,
     vfio::{
         self,
@@ -101,9 +101,10 @@ pub(crate) struct Io {
     pub(crate) shown: u64,
     pub(crate) asynchronous: AsyncRegion,
     pub(crate) translator: Translator<KernelStorage>,
-    pub(crate) area: ProgramArea,
-    /// Tells whether pages that stay pinned are still the user's.
-    pub(crate) watch: Option<Pin<KBox<MmWatch>>>,
+    /// Where the next program is to be, unless the subchannel has it still.
+    pub(crate) area: Option<dma::Area>,
+    /// The address space whose memory it is.
+    pub(crate) member: Member,
     /// The start function that the translator's program is of.
     pub(crate) generation: u64,
     /// Whether the administrator was told of programs that must not be fetched ahead.
@@ -111,7 +112,7 @@ pub(crate) struct Io {
 }
 
 impl Io {
-    fn new(dev: &Device) -> Result<Self> {
+    fn new(dev: &Open<'_, Device>) -> Result<Self> {
         let kept = dev.kept_pins();
         let sizes = Sizes {
             kept,
@@ -123,8 +124,8 @@ impl Io {
             shown: 0,
             asynchronous: AsyncRegion::new(),
             translator: Translator::new(sizes, random::number())?,
-            area: ProgramArea(dma::Area::new(dev.sch.device(), Sizes::DEFAULT_ARENA)?),
-            watch: (kept > 0).then(MmWatch::current).transpose()?,
+            area: Some(dma::Area::new(dev.sch.device(), Sizes::DEFAULT_ARENA)?),
+            member: Member::new(&dev.context, dev.device(), kept > 0)?,
             generation: 0,
             told_of_prefetch: false,
         })
@@ -133,7 +134,8 @@ impl Io {
     /// Unpins the pages of the program, which the channel is done with, but for those to be kept.
     pub(crate) fn release(&mut self, dev: &Open<'_, Device>) {
         let before = self.translator.held();
-        self.translator.release(&mut UserMemory::new(dev, None));
+        let memory = &mut UserMemory::new(dev, self.member.watch());
+        self.translator.release(memory);
         if self.translator.held() != before {
             dev.statistics.pinned(&self.translator);
         }
@@ -182,8 +184,8 @@ pub(crate) struct Device {
     pub(crate) io: Mutex<Option<Io>>,
     /// Counts the statuses that the user has got: all that were shown, or all but the last.
     pub(crate) delivered: Atomic<u64>,
-    #[pin]
-    quiescing: Mutex<()>,
+    /// Whoever ends what the subchannel is doing holds it.
+    quiescing: Arc<Mutex<()>>,
 }
 
 impl Device {
@@ -200,9 +202,11 @@ impl Device {
                 }
             });
             let timer = Arc::pin_init(timer, GFP_KERNEL)?;
-            if let Ok(mut sch) = sch.lock() {
+            let quiescing = {
+                let mut sch = sch.lock()?;
                 sch.outside.observer.counts = Counts::default();
-            }
+                sch.outside.quiescing.clone()
+            };
             let id = sch.device().id();
             let life = Span::new(context.clone(), id, 2, ["create", "remove"]);
 
@@ -217,7 +221,7 @@ impl Device {
                 messages <- RateLimit::new(msecs_to_jiffies(MESSAGE_INTERVAL)),
                 io <- new_mutex!(None, "vfio_ccw::io"),
                 delivered: Atomic::new(0),
-                quiescing <- new_mutex!((), "vfio_ccw::quiescing"),
+                quiescing,
             }? Error))
         })
     }
@@ -247,10 +251,18 @@ impl Device {
     /// Ends the life of the last program: the addresses in status that the user has not taken yet
     /// become the guest's, and the pages are unpinned.
     ///
-    /// The channel must be done with the program.
+    /// If the channel may have the program still, the pages are never used again for anything else.
     pub(crate) fn retire(&self, dev: &Open<'_, Self>, io: &mut Io) {
-        if let Ok(mut sch) = self.sch.lock() {
+        let may_run = self.sch.lock().is_ok_and(|mut sch| {
             io.write_back(&mut sch);
+            sch.may_run()
+        });
+        if may_run {
+            let pages = io.translator.frames().map(quarantine::keep).count();
+            dev_err!(
+                self.sch.device().as_ref(),
+                "{pages} pages of memory are lost, as the device may still use them\n"
+            );
         }
         io.release(dev);
     }
@@ -313,20 +325,18 @@ impl Operations for Device {
     }
 
     fn close(dev: &Open<'_, Self>) {
-        let ended = {
+        {
             let _one = dev.quiescing.lock();
-            quiesce(&dev.sch)
-        };
+            // The state tells whether it failed.
+            let _ = quiesce(&dev.sch);
+        }
 
         let mut guard = dev.io.lock();
         if let Some(mut io) = guard.take() {
             dev.retire(dev, &mut io);
             io.drop_all(dev);
-            if ended == Err(EIO) {
-                // The channel may still fetch from the area; it must never be used again.
-                core::mem::forget(io.area);
-            }
         }
+        drop(dev.sch.lock().map(|mut sch| sch.take_back()));
 
         let old = dev.sch.lock().map(|mut sch| {
             sch.close();
@@ -402,8 +412,12 @@ impl Operations for Device {
                 continue;
             };
 
-            let running = dev.sch.lock().is_ok_and(|sch| sch.is_running());
-            let ended = if running {
+            // A device that was given up is not tried again: that takes long, and its pages stay.
+            let ends = dev
+                .sch
+                .lock()
+                .is_ok_and(|sch| sch.may_run() && !sch.is_not_operational());
+            let ended = if ends {
                 dev.statistics.unmaps.increment();
                 quiesce(&dev.sch)
             } else {
@@ -411,7 +425,7 @@ impl Operations for Device {
             };
             dev.retire(dev, io);
             io.drop_kept(dev, iova, len);
-            if running && ended.is_ok() && resume(&dev.sch, &dev.context.isc).is_err() {
+            if ends && ended.is_ok() && resume(&dev.sch, &dev.context.isc).is_err() {
                 dev_warn!(
                     dev.sch.device().as_ref(),
                     "the device is gone after memory of a running program was unmapped\n"

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the translator of channel programs needs of the kernel: the user's memory, an arena for the
-//! host's program, and room to work in.
+//! What the translator of channel programs needs of the kernel: the user's memory, and room to work
+//! in.
 
 use crate::device::Device;
 use ccwchain::{
     error::Error as TranslationError,
     memory::{
         Access,
-        Arena,
         GuestMemory,
         MemoryError,
         Storage,
@@ -20,7 +19,6 @@ use kernel::{
     prelude::*, //
 };
 use mdev::{
-    dma,
     mm_watch::MmWatch,
     vfio::{
         Open,
@@ -102,24 +100,6 @@ fn blame(error: Error) -> MemoryError<Error> {
     }
 }
 
-/// The memory that the channel fetches the host's program from.
-pub(crate) struct ProgramArea(pub(crate) dma::Area);
-
-impl Arena for ProgramArea {
-    fn address(&self) -> u32 {
-        self.0.address()
-    }
-
-    fn size(&self) -> usize {
-        self.0.size()
-    }
-
-    fn write<const N: usize>(&mut self, offset: usize, bytes: [u8; N]) {
-        // The translator stays within `size`, and a write beyond it is not done.
-        let _ = self.0.write(offset, bytes);
-    }
-}
-
 /// Returns the errno of a program that is not translated.
 pub(crate) fn errno(error: TranslationError<Error>) -> Error {
     match error {
@@ -135,6 +115,7 @@ mod tests {
     use super::*;
     use ccwchain::{
         irb::Irb,
+        memory::Arena,
         orb::{
             Flags,
             Orb, //
@@ -260,12 +241,11 @@ mod tests {
         /// Translates the program at 0x10000; returns the address of the host's.
         fn translate(&mut self, flags: Flags) -> Result<u32> {
             let orb = Orb::default().with_flags(flags).with_cpa(0x10000);
-            let host = self
+            let program = self
                 .translator
                 .translate(&orb, &mut self.guest, &mut self.arena)
-                .map_err(errno)?;
-            let [_, _, cpa, ..] = host.words();
-            Ok(cpa)
+                .map_err(|(error, _)| errno(error))?;
+            Ok(program.orb().orb().cpa())
         }
     }
 

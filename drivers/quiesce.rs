@@ -101,10 +101,13 @@ fn wait_for_answer(mut sch: Locked<'_, Kept>) -> Result<Locked<'_, Kept>> {
 pub(crate) fn resume(subchannel: &Subchannel<Kept>, isc: &Isc) -> Result {
     let mut sch = subchannel.lock()?;
 
-    if sch.enable(isc).is_ok() && sch.fire(Event::Enabled).is_ok() {
-        Ok(())
-    } else {
-        let _ = sch.fire(Event::Gone);
-        Err(ENODEV)
+    if sch.enable(isc).is_ok() {
+        if sch.fire(Event::Enabled).is_ok() {
+            return Ok(());
+        }
+        // The device was given up, or the host goes down.
+        let _ = sch.disable();
     }
+    let _ = sch.fire(Event::Gone);
+    Err(ENODEV)
 }

@@ -27,10 +27,9 @@ use crate::{
 };
 use ccwchain::{
     error::Error as TranslationError,
-    host_orb::HostOrb,
+    host_orb::HostProgram,
     orb::Orb,
-    scsw::FunctionControl,
-    translator::Stats, //
+    scsw::FunctionControl, //
 };
 use core::ops::Range;
 use kernel::{
@@ -47,6 +46,7 @@ use mdev::{
         ConditionCode,
         Locked, //
     },
+    dma::Area,
     trace,
     vfio::Open, //
 };
@@ -92,6 +92,13 @@ impl Device {
         from.read_slice(bytes)?;
 
         let mut guard = self.io.try_lock().ok_or(EAGAIN)?;
+        let io = Option::as_mut(&mut guard).ok_or(EIO)?;
+        if io.member.space().is_stale() {
+            let space = io.member.space().clone();
+            drop(guard);
+            space.empty(dev.device())?;
+            guard = self.io.try_lock().ok_or(EAGAIN)?;
+        }
         let io = Option::as_mut(&mut guard).ok_or(EIO)?;
         io.region.update(range.start, bytes);
 
@@ -184,18 +191,21 @@ impl Device {
     /// those of [`errno`].
     fn start(&self, dev: &Open<'_, Self>, io: &mut Io, orb: &Orb) -> Result<(), Failure> {
         let began = Tod::now();
-        let generation = {
+        let (generation, area) = {
             let mut sch = self.sch.lock().map_err(Failure::NotStarted)?;
             let generation = sch.request()?;
             io.write_back(&mut sch);
-            generation
+            (generation, sch.take_back())
         };
 
-        let result = self.translate(dev, io, orb).and_then(|host| {
-            let program = io.translator.stats();
-            self.start_translated(generation, began, host, orb.lpm(), &program)
-                .map_err(Failure::NotStarted)
-        });
+        let result = match io.area.take().or(area) {
+            Some(area) => self.translate(dev, io, orb, area).and_then(|program| {
+                self.start_translated(io, generation, began, program, orb.lpm())
+                    .map_err(Failure::NotStarted)
+            }),
+            // A request is accepted only when no program is in progress.
+            None => Err(Failure::NotStarted(EIO)),
+        };
         match result {
             Ok(()) => io.generation = generation,
             Err(_) => {
@@ -210,13 +220,22 @@ impl Device {
         result
     }
 
-    fn translate(&self, dev: &Open<'_, Self>, io: &mut Io, orb: &Orb) -> Result<HostOrb, Failure> {
+    fn translate(
+        &self,
+        dev: &Open<'_, Self>,
+        io: &mut Io,
+        orb: &Orb,
+        area: Area,
+    ) -> Result<HostProgram<Area>, Failure> {
         let before = io.translator.held();
-        let memory = &mut UserMemory::new(dev, io.watch.as_deref());
-        let host = io
-            .translator
-            .translate(orb, memory, &mut io.area)
-            .map_err(Failure::NotTranslated)?;
+        let memory = &mut UserMemory::new(dev, io.member.watch());
+        let program = match io.translator.translate(orb, memory, area) {
+            Ok(program) => program,
+            Err((error, area)) => {
+                io.area = Some(area);
+                return Err(Failure::NotTranslated(error));
+            }
+        };
 
         if io.translator.stats().pin_calls > 0 || io.translator.held() != before {
             self.statistics.pinned(&io.translator);
@@ -224,7 +243,7 @@ impl Device {
         if !orb.prefetch() {
             self.tell_of_prefetch(io);
         }
-        Ok(host)
+        Ok(program)
     }
 
     /// Tells those who watch why a program was not started, and returns the errno for it.
@@ -278,32 +297,37 @@ impl Device {
         }
     }
 
-    /// START SUBCHANNEL, unless the request of `generation` has become void.
+    /// START SUBCHANNEL, unless the request of `generation` has become void. The program's memory comes
+    /// back to `io` if it is not started.
     fn start_translated(
         &self,
+        io: &mut Io,
         generation: u64,
         began: Tod,
-        host: HostOrb,
+        program: HostProgram<Area>,
         lpm: u8,
-        program: &Stats,
     ) -> Result {
-        let mut sch = self.sch.lock()?;
-        sch.check(generation)?;
-
-        let lpm = match lpm {
-            0 => sch.paths(),
-            _ => lpm & sch.varied_on(),
+        let checked = self.sch.lock().and_then(|mut sch| {
+            sch.check(generation)?;
+            match sch.paths_among(lpm) {
+                0 => Err(no_path(&mut sch, 0)),
+                lpm => Ok((sch, lpm)),
+            }
+        });
+        let (mut sch, lpm) = match checked {
+            Ok(checked) => checked,
+            Err(error) => {
+                io.area = Some(program.into_arena());
+                return Err(error);
+            }
         };
-        if lpm == 0 {
-            return Err(no_path(&mut sch, lpm));
-        }
-        let orb = host
-            .with_intparm(sch.interruption_parameter())
-            .with_lpm(lpm);
 
         let observer = &mut sch.outside.observer;
-        observer.counts.starting(began, Tod::now(), program);
-        let cc = sch.start(&orb.words())?;
+        let stats = io.translator.stats();
+        observer.counts.starting(began, Tod::now(), &stats);
+        let (cc, area) = sch.start(program, lpm);
+        io.area = area;
+        let cc = cc?;
         sch.outside.observer.instruction(Instruction::Start, cc);
         match cc {
             ConditionCode::Initiated => Ok(sch.started()?),

@@ -13,7 +13,12 @@ use crate::{
     },
 };
 use kernel::{
-    sync::Arc,
+    new_mutex,
+    prelude::*,
+    sync::{
+        Arc,
+        Mutex, //
+    },
     time::Delta, //
 };
 use mdev::{
@@ -43,6 +48,8 @@ pub(crate) struct Surroundings {
     /// What ends the time that status has for its way; while the device is open. It holds the
     /// subchannel, which holds this: closing the device takes it out.
     pub(crate) timer: Option<Arc<StatusTimer>>,
+    /// Whoever ends what the subchannel is doing holds it. It is taken before the subchannel lock.
+    pub(crate) quiescing: Arc<Mutex<()>>,
     status_taken: Tod,
 }
 
@@ -50,13 +57,16 @@ pub(crate) struct Surroundings {
 pub(crate) type StatusTimer = Timer<Arc<Subchannel<Kept>>>;
 
 impl Surroundings {
-    pub(crate) fn new(observer: Observer) -> Self {
-        Self {
+    pub(crate) fn new(observer: Observer) -> Result<Self> {
+        let quiescing = new_mutex!((), "vfio_ccw::quiescing");
+
+        Ok(Self {
             triggers: Triggers::default(),
             observer,
             timer: None,
+            quiescing: Arc::pin_init(quiescing, GFP_KERNEL)?,
             status_taken: Tod::now(),
-        }
+        })
     }
 }
 

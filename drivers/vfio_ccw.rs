@@ -9,6 +9,7 @@
 
 #![deny(unsafe_code)]
 
+mod address_space;
 mod context;
 mod css_driver;
 mod device;
@@ -47,7 +48,7 @@ struct VfioCcw {
 impl InPlaceModule for VfioCcw {
     fn init(module: &'static ThisModule) -> impl PinInit<Self, Error> {
         pin_init::pin_init_scope(move || {
-            let context = Arc::new(Context::new()?, GFP_KERNEL)?;
+            let context = Arc::pin_init(Context::new(), GFP_KERNEL)?;
             let mdev_driver = mediated::Registration::new(c"vfio_ccw_mdev", module)?;
 
             Ok(try_pin_init!(Self {

@@ -231,7 +231,7 @@ pub trait Driver: Send + Sync + Sized + 'static {
     const ID_TABLE: IdTable;
 
     /// Returns what is to be kept of a subchannel that is about to be bound.
-    fn state(&self, dev: &Device<device::Core<'_>>) -> Self::State;
+    fn state(&self, dev: &Device<device::Core<'_>>) -> Result<Self::State>;
 
     /// Called when a subchannel is to be bound.
     ///
@@ -333,7 +333,7 @@ impl<T: Driver> Registration<T> {
         };
 
         from_result(|| {
-            let sch = Subchannel::new(dev, driver.state(dev))?;
+            let sch = Subchannel::new(dev, driver.state(dev)?)?;
             let bound = KBox::new(
                 Bound::<T> {
                     sch: sch.clone(),
@@ -445,6 +445,7 @@ impl<T: Driver> Registration<T> {
         // SAFETY: The interrupt handler holds the lock of the valid subchannel that it passes.
         unsafe {
             Self::with_locked(raw, |driver, sch| {
+                sch.presented(&irb);
                 driver.irq(sch, &irb);
                 sch.complete();
             });

@@ -8,6 +8,7 @@ use crate::{
     bindings,
     css, //
 };
+use ccwchain::memory::Arena;
 use core::ptr::NonNull;
 use kernel::{
     prelude::*,
@@ -71,25 +72,25 @@ impl Area {
         }
         Ok(area)
     }
+}
 
-    /// Returns the absolute address of the first byte.
-    pub fn address(&self) -> u32 {
+impl Arena for Area {
+    #[inline]
+    fn address(&self) -> u32 {
         self.address
     }
 
-    /// Returns the length in bytes.
-    pub fn size(&self) -> usize {
+    #[inline]
+    fn size(&self) -> usize {
         self.len
     }
 
-    /// Copies `bytes` to `offset`.
-    ///
-    /// Returns `EINVAL` and copies nothing when they do not fit.
     #[inline]
-    pub fn write<const N: usize>(&mut self, offset: usize, bytes: [u8; N]) -> Result {
-        let end = offset.checked_add(N).ok_or(EINVAL)?;
-        if end > self.len {
-            return Err(EINVAL);
+    fn write<const N: usize>(&mut self, offset: usize, bytes: [u8; N]) {
+        let fits = offset.checked_add(N).is_some_and(|end| end <= self.len);
+        debug_assert!(fits);
+        if !fits {
+            return;
         }
 
         // SAFETY: The range is within the area, which no Rust reference is made to.
@@ -100,7 +101,6 @@ impl Area {
                 .cast::<[u8; N]>()
                 .write_unaligned(bytes)
         };
-        Ok(())
     }
 }
 

@@ -176,6 +176,15 @@ void mdev_pages_to_phys(u64 *pages, size_t count)
 		pages[i] = page_to_phys((struct page *)pages[i]);
 }
 
+/* Adds a reference that is never put, if the page is in use. */
+void mdev_keep_page(u64 address)
+{
+	unsigned long pfn = PHYS_PFN(address);
+
+	if (pfn_valid(pfn))
+		folio_try_get(page_folio(pfn_to_page(pfn)));
+}
+
 void mdev_eventfd_signal(struct eventfd_ctx *ctx)
 {
 	eventfd_signal(ctx);

@@ -4,21 +4,21 @@
 //!
 //! C header: [`include/linux/mmu_notifier.h`](srctree/include/linux/mmu_notifier.h)
 
-use kernel::prelude::*;
+use kernel::{
+    mm::Mm,
+    prelude::*,
+    sync::aref::ARef, //
+};
 
 #[cfg(CONFIG_MMU_NOTIFIER)]
 use {
     crate::bindings,
     kernel::{
         error::to_result,
-        mm::Mm,
-        sync::{
-            aref::ARef,
-            atomic::{
-                Acquire,
-                Atomic,
-                Full, //
-            }, //
+        sync::atomic::{
+            Acquire,
+            Atomic,
+            Full, //
         },
         types::Opaque, //
     },
@@ -27,6 +27,15 @@ use {
 /// The bits in which the changes are counted that are going on: more than there can be threads.
 #[cfg(CONFIG_MMU_NOTIFIER)]
 const UNFINISHED: u64 = (1 << 24) - 1;
+
+/// Returns the address space of the current process.
+///
+/// Returns `ESRCH` when it has none.
+pub fn current_mm() -> Result<ARef<Mm>> {
+    let current = kernel::current!();
+    let mm: &Mm = current.mm().ok_or(ESRCH)?;
+    Ok(mm.into())
+}
 
 /// Counts the changes of the address space of a process: whatever it is in which memory is unmapped,
 /// discarded, moved, migrated, or given other rights.
@@ -69,9 +78,7 @@ impl MmWatch {
     ///
     /// Returns `ESRCH` when it has none.
     pub fn current() -> Result<Pin<KBox<Self>>> {
-        let current = kernel::current!();
-        let mm: &Mm = current.mm().ok_or(ESRCH)?;
-        let mm: ARef<Mm> = mm.into();
+        let mm = current_mm()?;
         let raw = mm.as_raw();
 
         KBox::try_pin_init(

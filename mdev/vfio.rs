@@ -255,6 +255,11 @@ unsafe impl<T: Operations> Sync for Device<T> {}
 pub struct Open<'a, T: Operations>(&'a Device<T>);
 
 impl<T: Operations> Open<'_, T> {
+    /// Returns the device.
+    pub fn device(&self) -> &Device<T> {
+        self.0
+    }
+
     /// Reads the memory that the user has mapped at `iova`, all of `buffer` or nothing.
     ///
     /// Returns `EINVAL`, `ENOENT`, `EPERM` or `EFAULT` when the user has no such memory.

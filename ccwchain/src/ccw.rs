@@ -17,8 +17,17 @@ pub const SIZE: u32 = 8;
 /// The command code of transfer in channel; in format 0 only the low four bits of it count.
 pub const TIC: u8 = 0x08;
 
+/// The command code of write, without modifier bits.
+pub const WRITE: u8 = 0x01;
+
+/// The command code of read, without modifier bits.
+pub const READ: u8 = 0x02;
+
 /// The command code of no-operation, which transfers no data.
 pub const NO_OPERATION: u8 = 0x03;
+
+/// The command code of read backward, without modifier bits.
+pub const READ_BACKWARD: u8 = 0x0c;
 
 flags! {
     /// The flags of a CCW.

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The request that is handed to the channel.
+//! What is handed to the channel: a program, and the request for it.
 
 use core::fmt;
 
 use crate::{
     idaw,
     image::ArenaAddress,
+    memory::Arena,
     orb::{
         Flags,
         Orb, //
@@ -48,31 +49,47 @@ impl HostOrb {
         Self(guest.with_flags(flags).with_cpa(cpa.address()))
     }
 
-    /// The same request with the host's own interruption parameter.
-    #[inline]
-    #[must_use]
-    pub const fn with_intparm(self, intparm: u32) -> Self {
-        Self(self.0.with_intparm(intparm))
-    }
-
-    /// The same request with this logical-path mask.
-    #[inline]
-    #[must_use]
-    pub const fn with_lpm(self, lpm: u8) -> Self {
-        Self(self.0.with_lpm(lpm))
-    }
-
-    /// The request as an ORB.
+    /// The request as an ORB, with the guest's interruption parameter and logical-path mask.
     #[inline]
     pub const fn orb(&self) -> Orb {
         self.0
     }
 
-    /// The eight words of the request, as numbers; those of the extension are zero.
+    /// The eight words of the request, as numbers, with the host's interruption parameter and
+    /// logical-path mask; those of the extension are zero.
     #[inline]
-    pub const fn words(&self) -> [u32; 8] {
-        let [intparm, control, cpa] = self.0.words();
+    pub const fn words(&self, intparm: u32, lpm: u8) -> [u32; 8] {
+        let orb = self.0.with_intparm(intparm).with_lpm(lpm);
+        let [intparm, control, cpa] = orb.words();
         [intparm, control, cpa, 0, 0, 0, 0, 0]
+    }
+}
+
+/// A translated program in its arena, and the request for it. Only a translation makes one.
+///
+/// While it is whole nothing writes to the arena, so that what the request says is what is there.
+#[derive(Debug)]
+pub struct HostProgram<A> {
+    orb: HostOrb,
+    arena: A,
+}
+
+impl<A: Arena> HostProgram<A> {
+    #[inline]
+    pub(crate) fn new(orb: HostOrb, arena: A) -> Self {
+        Self { orb, arena }
+    }
+
+    /// The request.
+    #[inline]
+    pub fn orb(&self) -> HostOrb {
+        self.orb
+    }
+
+    /// Gives up the program for its arena.
+    #[inline]
+    pub fn into_arena(self) -> A {
+        self.arena
     }
 }
 

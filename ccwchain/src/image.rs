@@ -29,7 +29,10 @@ use crate::{
         Arena,
         PAGE_SIZE, //
     },
-    midaw,
+    midaw::{
+        self,
+        Midaw, //
+    },
     pages::PinnedBlock, //
 };
 
@@ -64,6 +67,18 @@ const SINK_PAGE: Range<usize> = 0..PAGE_SIZE as usize;
 const SINK_LIST: Range<usize> = SINK_PAGE.end..SINK_PAGE.end + idaw::MAX * WORD;
 
 const SLOTS: usize = SINK_LIST.end;
+
+/// The most bytes of a MIDAW that skips: half of the sink page, at either side of its middle.
+const SINK_MIDAW: u16 = PAGE_SIZE as u16 / 2;
+
+/// How many MIDAWs the host has for one that skips.
+pub(crate) fn sink_midaws(guest: &Midaw) -> usize {
+    guest.count.div_ceil(SINK_MIDAW).into()
+}
+
+/// What is left free behind the last list: a channel may fetch one word, or a CCW or MIDAW, more than
+/// it uses.
+pub(crate) const READ_AHEAD: usize = midaw::SIZE;
 
 /// The absolute address of something in the arena.
 ///
@@ -181,6 +196,8 @@ pub(crate) struct Image<'a, A> {
     free: Range<usize>,
     /// Where the sink list ends so far.
     sink_end: usize,
+    /// The sink list for reads backward, if there is one.
+    backward_sink: Option<List>,
     has_midaws: bool,
 }
 
@@ -196,15 +213,17 @@ impl<'a, A: Arena> Image<'a, A> {
             0
         };
         let lists = SLOTS + (slots * ccw::SIZE) as usize;
-        if lists > size {
+        let end = size.saturating_sub(READ_AHEAD);
+        if lists > end {
             return Err(Bound::Arena);
         }
         Ok(Self {
             arena,
             base,
             slots,
-            free: lists..size,
+            free: lists..end,
             sink_end: SINK_LIST.start,
+            backward_sink: None,
             has_midaws: false,
         })
     }
@@ -234,11 +253,11 @@ impl<'a, A: Arena> Image<'a, A> {
     }
 
     /// The list for a command that moves no data but has a count: enough for a channel that uses
-    /// blocks of 2 KiB, from the first byte of one on, in either direction.
+    /// blocks of 2 KiB, from the first byte of one on.
     #[inline]
     pub(crate) fn sink_list(&mut self, count: u16) -> List {
-        let idaws = 1 + usize::from(count.saturating_sub(1)).div_ceil(2048);
-        let end = SINK_LIST.start + idaws * WORD;
+        let end =
+            SINK_LIST.start + (1 + usize::from(count.saturating_sub(1)).div_ceil(2048)) * WORD;
         if self.sink_end < end {
             self.extend_sink_list(end);
         }
@@ -252,6 +271,21 @@ impl<'a, A: Arena> Image<'a, A> {
                 .write(self.sink_end, u64::from(self.base).to_be_bytes());
             self.sink_end += WORD;
         }
+    }
+
+    /// The same for a read backward: from the last byte of a block on.
+    #[cold]
+    pub(crate) fn backward_sink_list(&mut self) -> Result<List, Bound> {
+        if let Some(list) = self.backward_sink {
+            return Ok(list);
+        }
+        let (list, places) = self.idaws(idaw::MAX)?;
+        let last_byte = u64::from(self.base) + PAGE_SIZE - 1;
+        for place in places {
+            self.arena.write(place.0 as usize, last_byte.to_be_bytes());
+        }
+        self.backward_sink = Some(list);
+        Ok(list)
     }
 
     /// Writes a command, or a part of one, into a slot: the guest's with a list of the host's.
@@ -346,10 +380,22 @@ impl<'a, A: Arena> Image<'a, A> {
             .write(place.0 as usize - WORD, word.to_be_bytes());
     }
 
-    /// Puts the sink page into a place, for data that is skipped: at the same offset as the guest's.
-    pub(crate) fn put_sink(&mut self, place: Place, guest: u64) {
-        let address = u64::from(self.base) + guest % PAGE_SIZE;
-        self.arena.write(place.0 as usize, address.to_be_bytes());
+    /// Puts MIDAWs for data that is skipped, as many as [`sink_midaws`] says. On a channel that stores
+    /// it, in either direction, all of it would be in the sink page.
+    pub(crate) fn put_sink(&mut self, places: impl Iterator<Item = Place>, guest: &Midaw) {
+        let middle = u64::from(self.base) + u64::from(SINK_MIDAW) - 1;
+        let mut left = guest.count;
+        for place in places {
+            let count = left.min(SINK_MIDAW);
+            left -= count;
+            let flags = if left == 0 {
+                guest.flags
+            } else {
+                midaw::Flags::SKIP
+            };
+            self.put_midaw(place, flags, count);
+            self.arena.write(place.0 as usize, middle.to_be_bytes());
+        }
     }
 
     /// Puts a block into a place.

@@ -129,6 +129,13 @@ impl<S: Storage> KeptPages<S> {
         memory.epoch() == self.epoch
     }
 
+    /// Unpins all pages if they may not be right any more. No program may be using them.
+    pub(crate) fn drop_stale<M: GuestMemory>(&mut self, memory: &mut M) {
+        if self.len > 0 && !self.is_right(memory) {
+            self.clear(memory);
+        }
+    }
+
     /// The program does not use its pages any more.
     pub(crate) fn end_program(&mut self) {
         self.program += 1;
@@ -366,6 +373,14 @@ impl<S: Storage> KeptPages<S> {
                 let page = self.place(*number).and_then(|place| self.page(place));
                 page.is_some_and(|page| page.frame / PAGE_SIZE == frame)
             })
+    }
+
+    /// The absolute addresses of the pages in the runs that the present program uses.
+    pub(crate) fn used_frames(&self) -> impl Iterator<Item = u64> + '_ {
+        self.used()
+            .flat_map(|page| (page.number..).take(page.run as usize))
+            .filter_map(|number| self.place(number).and_then(|place| self.page(place)))
+            .map(|page| page.frame)
     }
 
     /// Unpins the runs that have a page of those from number `first` to number `last`, but for those

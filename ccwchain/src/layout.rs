@@ -48,6 +48,8 @@ pub(crate) struct Instance {
     fetched: Fetched,
     /// The command in effect, or the way in which a transfer is come to.
     effect: Ways,
+    /// The command code that the host's CCW has.
+    code: u8,
     /// Whether status modifier can lead from the CCW before to the one behind.
     stepped_over: bool,
 }
@@ -57,6 +59,16 @@ impl Instance {
     #[inline]
     pub(crate) fn ccw(&self) -> &Ccw {
         &self.fetched.ccw
+    }
+
+    /// The CCW with the command code that counts. So the host's CCW moves data as its list allows,
+    /// however a channel comes to it.
+    #[inline]
+    pub(crate) fn command(&self) -> Ccw {
+        Ccw {
+            command: self.code,
+            ..self.fetched.ccw
+        }
     }
 
     /// The command in effect.
@@ -141,6 +153,7 @@ impl<S: Storage> Layout<S> {
                     slot: NOWHERE,
                     fetched: entry.fetched,
                     effect,
+                    code: entry.host_code(effect),
                     stepped_over: entry.is_stepped_over(),
                 };
                 self.len += 1;

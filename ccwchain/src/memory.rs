@@ -72,6 +72,23 @@ pub trait Arena {
     fn write<const N: usize>(&mut self, offset: usize, bytes: [u8; N]);
 }
 
+impl<A: Arena> Arena for &mut A {
+    #[inline]
+    fn address(&self) -> u32 {
+        A::address(self)
+    }
+
+    #[inline]
+    fn size(&self) -> usize {
+        A::size(self)
+    }
+
+    #[inline]
+    fn write<const N: usize>(&mut self, offset: usize, bytes: [u8; N]) {
+        A::write(self, offset, bytes);
+    }
+}
+
 /// Where the translator's working memory comes from.
 ///
 /// All of it is had when a translator is made, so that translating allocates nothing.

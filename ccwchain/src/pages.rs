@@ -392,9 +392,11 @@ impl<S: Storage> Pages<S> {
         self.in_order = true;
     }
 
-    /// Does so, and unpins those that are not kept.
+    /// Does so, and unpins those that are not kept. None is kept if a page of the guest's may be
+    /// another one by now: it would be pinned still when another program is to use the new one.
     pub(crate) fn release<M: GuestMemory>(&mut self, memory: &mut M) {
         self.unpin(memory);
+        self.kept.drop_stale(memory);
         self.forget();
         self.calls = 0;
     }
@@ -460,6 +462,14 @@ impl<S: Storage> Pages<S> {
             .map(|(page, _)| page.number)
             .or_else(|| self.kept.used_at(host / PAGE_SIZE))
             .map(|number| number * PAGE_SIZE + host % PAGE_SIZE)
+    }
+
+    /// The absolute addresses of the pages in the host that are pinned for the program.
+    pub(crate) fn frames(&self) -> impl Iterator<Item = u64> + '_ {
+        self.tried()
+            .filter(|(page, _)| page.right > Right::None)
+            .map(|(_, frame)| *frame)
+            .chain(self.kept.used_frames())
     }
 
     /// Whether a page of those from number `first` to number `last` is pinned for the program, or one

@@ -20,7 +20,10 @@ use crate::{
         Rules,
         Step, //
     },
-    host_orb::HostOrb,
+    host_orb::{
+        HostOrb,
+        HostProgram, //
+    },
     image::{
         ArenaAddress,
         HostCcw,
@@ -132,21 +135,23 @@ impl<S: Storage> Translator<S> {
     /// Translates the program of `orb` into `arena`, after releasing the one before.
     ///
     /// The channel must be done with the program before. An error leaves no program, and no page
-    /// pinned that is not kept; the arena's contents are then undefined.
+    /// pinned that is not kept; the arena, whose contents are then undefined, comes back with it.
     pub fn translate<M: GuestMemory, A: Arena>(
         &mut self,
         orb: &Orb,
         memory: &mut M,
-        arena: &mut A,
-    ) -> Result<HostOrb, Error<M::Error>> {
+        mut arena: A,
+    ) -> Result<HostProgram<A>, (Error<M::Error>, A)> {
         if self.ccws > 0 {
             self.release(memory);
         }
-        let result = self.try_translate(orb, memory, arena);
-        if result.is_err() {
-            self.release(memory);
+        match self.try_translate(orb, memory, &mut arena) {
+            Ok(orb) => Ok(HostProgram::new(orb, arena)),
+            Err(error) => {
+                self.release(memory);
+                Err((error, arena))
+            }
         }
-        result
     }
 
     fn try_translate<M: GuestMemory, A: Arena>(
@@ -229,7 +234,7 @@ impl<S: Storage> Translator<S> {
         }
         for (index, instance) in self.layout.instances().iter().enumerate() {
             if instance.step() == Step::Command {
-                writer.put_command(instance.slot, *instance.ccw(), instance.effect(), memory)?;
+                writer.put_command(instance.slot, instance.command(), instance.effect(), memory)?;
             } else {
                 let ccw = way_to(&self.layout, instance, &writer.image);
                 writer.image.put(instance.slot, ccw);
@@ -304,6 +309,11 @@ impl<S: Storage> Translator<S> {
     /// so that it can only be unpinned when the program is over.
     pub fn has_pinned(&self, address: u64, len: u64) -> bool {
         pages(address, len).is_some_and(|(first, last)| self.pages.any_pinned(first, last))
+    }
+
+    /// The absolute addresses of the pages in the host that are pinned for the program.
+    pub fn frames(&self) -> impl Iterator<Item = u64> + '_ {
+        self.pages.frames()
     }
 
     /// How many pages are kept.

@@ -4,6 +4,7 @@
 //! the byte order of the machine that runs this. Cargo replays them on a host, KUnit in the kernel.
 
 use crate::{
+    image::READ_AHEAD,
     irb::Irb,
     memory::{
         Access,
@@ -121,7 +122,7 @@ const FORMAT_1: Vector = Vector {
         0x00, 0x00, 0x00, 0x00, 0x80, 0x00, 0x00, 0x00, //
         0x00, 0x00, 0x00, 0x00, 0x80, 0x00, 0x00, 0x00, //
         // Two slots and three guards.
-        0x00, 0x44, 0x10, 0x01, 0x40, 0x00, 0x11, 0x68, //
+        0x0c, 0x44, 0x10, 0x01, 0x40, 0x00, 0x11, 0x68, //
         0x01, 0x01, 0x00, 0x30, 0x40, 0x00, 0x11, 0x80, //
         0x00, 0x00, 0x00, 0x00, 0x80, 0x00, 0x00, 0x00, //
         0x00, 0x00, 0x00, 0x00, 0x80, 0x00, 0x00, 0x00, //
@@ -201,7 +202,7 @@ impl Arena for Window {
     }
 
     fn size(&self) -> usize {
-        SLOTS + self.len
+        SLOTS + self.len + READ_AHEAD
     }
 
     fn write<const N: usize>(&mut self, offset: usize, bytes: [u8; N]) {
@@ -249,7 +250,8 @@ fn check<S: Storage>(translator: &mut Translator<S>, vector: &Vector) -> Result<
     let host = translator
         .translate(&Orb::from_bytes(&vector.orb), &mut memory, &mut window)
         .map_err(|_| "the program is refused")?;
-    if host.words() != vector.host_orb {
+    let [intparm, ..] = vector.host_orb;
+    if host.orb().words(intparm, host.orb().orb().lpm()) != vector.host_orb {
         return Err("the host's ORB");
     }
     if !window.bytes.starts_with(vector.host_program) {

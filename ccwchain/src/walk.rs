@@ -30,7 +30,10 @@ use crate::{
     },
     reader::Reader,
     sort::sort_by_key,
-    ways::Ways, //
+    ways::{
+        Codes,
+        Ways, //
+    },
 };
 
 /// A CCW of the guest's program.
@@ -47,6 +50,16 @@ pub(crate) struct Entry {
     pub(crate) fetched: Fetched,
     /// The ways in which the channel can come to it.
     ways: Ways,
+    /// The command codes that stay in effect if data is chained to it.
+    codes: Codes,
+}
+
+/// What leads to a CCW.
+struct Lead {
+    /// The address of the CCW.
+    address: u32,
+    ways: Ways,
+    codes: Codes,
 }
 
 impl Keyed for Entry {
@@ -81,31 +94,45 @@ impl Entry {
         self.ways.contains(Ways::STEPPED_OVER) && self.fetched.can_be_stepped_over()
     }
 
-    /// The CCW that a transfer goes on at, and the ways in which that one is come to.
-    fn target(&self) -> Option<(u32, Ways)> {
-        (self.fetched.step == Step::Transfer).then(|| (self.fetched.ccw.address, self.effect()))
+    /// The command code that stands in the host's CCW when one of [`Self::effects`] is in effect.
+    pub(crate) fn host_code(&self, effect: Ways) -> u8 {
+        self.codes.host_code(self.ways, &self.fetched.ccw, effect)
     }
 
-    /// The CCW behind this one, if the program leads there from here or from the CCW before, and
-    /// the ways in which it is come to.
-    fn following(&self) -> Option<(u32, Ways)> {
+    /// What a transfer leads to.
+    fn target(&self) -> Option<Lead> {
+        (self.fetched.step == Step::Transfer).then(|| Lead {
+            address: self.fetched.ccw.address,
+            ways: self.effect(),
+            codes: self.codes,
+        })
+    }
+
+    /// What leads to the CCW behind this one, if the program leads there from here or from the CCW
+    /// before.
+    fn following(&self) -> Option<Lead> {
         let past = if self.is_stepped_over() {
             Ways::COMMAND
         } else {
             Ways::default()
         };
         let effect = self.effect();
-        let ways = if self.fetched.step != Step::Command || effect.is_empty() {
-            past
+        let (ways, codes) = if self.fetched.step != Step::Command || effect.is_empty() {
+            (past, Codes::None)
         } else if self.fetched.ccw.flags.contains(Flags::CD) {
-            past.union(effect)
+            let codes = self.codes.in_effect(self.ways, &self.fetched.ccw);
+            (past.union(effect), codes)
         } else if self.fetched.ccw.flags.contains(Flags::CC) {
-            Ways::COMMAND.union(Ways::STEPPED_OVER)
+            (Ways::COMMAND.union(Ways::STEPPED_OVER), Codes::None)
         } else {
-            Ways::default()
+            (Ways::default(), Codes::None)
         };
         let address = self.address.checked_add(ccw::SIZE)?;
-        (!ways.is_empty()).then_some((address, ways))
+        (!ways.is_empty()).then_some(Lead {
+            address,
+            ways,
+            codes,
+        })
     }
 }
 
@@ -167,8 +194,8 @@ impl<S: Storage> Program<S> {
 
     /// Fetches the program at `cpa`.
     ///
-    /// An entry is followed again when a further way leads to it: as often as there are ways at
-    /// most.
+    /// An entry is followed again when a further way leads to it, or another command code: as often
+    /// as there are ways, and twice for the codes, at most.
     pub(crate) fn walk<M: GuestMemory>(
         &mut self,
         cpa: u32,
@@ -177,7 +204,12 @@ impl<S: Storage> Program<S> {
         memory: &mut M,
     ) -> Result<(), Error<M::Error>> {
         self.clear();
-        self.lead(Some((cpa, Ways::COMMAND)), rules, ccws, memory)?;
+        let start = Lead {
+            address: cpa,
+            ways: Ways::COMMAND,
+            codes: Codes::None,
+        };
+        self.lead(Some(start), rules, ccws, memory)?;
         while let Some(entry) = self.take() {
             self.lead(entry.target(), rules, ccws, memory)?;
             self.lead(entry.following(), rules, ccws, memory)?;
@@ -188,27 +220,32 @@ impl<S: Storage> Program<S> {
     /// Notes that the program leads to a CCW in these ways, and fetches it if it is a new one.
     fn lead<M: GuestMemory>(
         &mut self,
-        to: Option<(u32, Ways)>,
+        to: Option<Lead>,
         rules: &Rules,
         ccws: &mut Reader<'_>,
         memory: &mut M,
     ) -> Result<(), Error<M::Error>> {
-        let Some((address, ways)) = to else {
+        let Some(lead) = to else {
             return Ok(());
         };
+        let address = lead.address;
         let index = match self.find(address) {
             Ok(index) => index,
             Err(bucket) => self.insert(address, rules.fetch(address, ccws, memory)?, bucket)?,
         };
-        self.add_ways(index, ways);
+        self.add(index, &lead);
         Ok(())
     }
 
-    /// Notes that an entry can be come to in these ways, and is to be followed if that is new.
-    fn add_ways(&mut self, index: u32, ways: Ways) {
+    /// Notes what leads to an entry, which is to be followed if that is new.
+    fn add(&mut self, index: u32, lead: &Lead) {
         match self.entries.get_mut(index as usize) {
-            Some(entry) if !entry.ways.contains(ways) => {
-                entry.ways = entry.ways.union(ways);
+            Some(entry)
+                if !entry.ways.contains(lead.ways)
+                    || entry.codes.union(lead.codes) != entry.codes =>
+            {
+                entry.ways = entry.ways.union(lead.ways);
+                entry.codes = entry.codes.union(lead.codes);
                 if !entry.waiting {
                     entry.waiting = true;
                     entry.after = self.first.replace(index);

@@ -5,6 +5,9 @@
 //! When commands are chained, the command code of a CCW says what to do. When data is chained, it is
 //! ignored: the command of the first CCW of the data chain stays in effect, through transfers, up to
 //! the end of the chain (Principles of Operation, "Chaining").
+//!
+//! A channel may deviate from that and look at the code (QEMU's does). So the host's CCW has the code
+//! of the command in effect in place of one that is ignored ([`Codes`]).
 
 use crate::{
     ccw::{
@@ -110,6 +113,37 @@ impl Ways {
         ways
     };
 
+    /// Whether this stores towards lower addresses.
+    #[inline]
+    pub(crate) const fn backward(self) -> bool {
+        matches!(self, Self::STORE_BACKWARD)
+    }
+
+    /// A command code that moves data as these do.
+    const fn any_code(self) -> u8 {
+        match self {
+            Self::FETCH => ccw::WRITE,
+            Self::STORE => ccw::READ,
+            Self::STORE_BACKWARD => ccw::READ_BACKWARD,
+            _ => ccw::NO_OPERATION,
+        }
+    }
+
+    /// The flags of a CCW that have no meaning when this one is in effect: a channel that deviates from
+    /// the architecture could give them one.
+    #[inline]
+    pub(crate) const fn ignored_flags(self, flags: Flags) -> Flags {
+        let chaining = if flags.contains(Flags::CD) {
+            Flags::CC.union(Flags::SLI)
+        } else {
+            Flags::empty()
+        };
+        match self {
+            Self::STORE | Self::STORE_BACKWARD => chaining,
+            _ => chaining.union(Flags::SKIP),
+        }
+    }
+
     /// How a CCW moves data when this one is in effect, if it does.
     #[inline]
     pub(crate) const fn transfer(self, ccw: &Ccw) -> Option<Transfer> {
@@ -125,6 +159,50 @@ impl Ways {
             None
         } else {
             Some(transfer)
+        }
+    }
+}
+
+/// The command codes that can stay in effect where data is chained to a CCW.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Codes {
+    /// None: data is not chained to it.
+    #[default]
+    None,
+    /// This one.
+    One(u8),
+    /// More than one.
+    Several,
+}
+
+impl Codes {
+    /// These and `other`.
+    pub(crate) fn union(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::None, codes) | (codes, Self::None) => codes,
+            (one, other) if one == other => one,
+            _ => Self::Several,
+        }
+    }
+
+    /// The codes in effect at a CCW that the channel comes to in `ways`, where these stay in effect if
+    /// data is chained to it.
+    pub(crate) fn in_effect(self, ways: Ways, ccw: &Ccw) -> Self {
+        if ways.contains(Ways::COMMAND) && !Ways::of_command(ccw).is_empty() {
+            self.union(Self::One(ccw.command))
+        } else {
+            self
+        }
+    }
+
+    /// The code for a CCW that the channel comes to in `ways`, with `effect` in effect: its own if that
+    /// can count, as this command or as one that the channel refuses.
+    pub(crate) fn host_code(self, ways: Ways, ccw: &Ccw, effect: Ways) -> u8 {
+        let own = Ways::of_command(ccw);
+        match self {
+            _ if ways.contains(Ways::COMMAND) && (own == effect || own.is_empty()) => ccw.command,
+            Self::One(code) => code,
+            Self::None | Self::Several => effect.any_code(),
         }
     }
 }

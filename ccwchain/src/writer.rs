@@ -19,6 +19,7 @@ use crate::{
     },
     idaw,
     image::{
+        sink_midaws,
         Image,
         List,
         Place, //
@@ -130,6 +131,7 @@ impl<'a, S: Storage, A: Arena> Writer<'a, S, A> {
         memory: &mut M,
     ) -> Result<(), Error<M::Error>> {
         let list = match effect.transfer(&ccw) {
+            None if effect.backward() => self.image.backward_sink_list()?,
             None => self.image.sink_list(ccw.count),
             Some(transfer) if self.is_one_block(&ccw, transfer) => {
                 let (list, place) = self.image.idaw()?;
@@ -137,6 +139,10 @@ impl<'a, S: Storage, A: Arena> Writer<'a, S, A> {
                 list
             }
             Some(transfer) => self.list(ccw, transfer, memory)?,
+        };
+        let ccw = Ccw {
+            flags: ccw.flags.difference(effect.ignored_flags(ccw.flags)),
+            ..ccw
         };
         self.image.put_command(slot, &ccw, list);
         Ok(())
@@ -228,33 +234,43 @@ impl<'a, S: Storage, A: Arena> Writer<'a, S, A> {
     /// Makes the list of an area that a list of MIDAWs gives.
     ///
     /// Whether their counts are those of the CCW and the last of them is marked so is for the
-    /// channel to judge: they are the same in the host.
+    /// channel to judge: they are the same in the host. One that skips may be several there.
     fn midaws<M: GuestMemory>(
         &mut self,
         area: &Area,
         memory: &mut M,
     ) -> Result<List, Error<M::Error>> {
         let (len, is_complete) = self.read_midaws(area, memory)?;
-        let (list, places) = self.image.midaws(len + usize::from(!is_complete))?;
-        for (number, place) in places.enumerate() {
-            if number == len {
-                self.image.put_midaw(place, midaw::Flags::LAST, u16::MAX);
-                self.image.put_fault(place);
-                break;
-            }
+        let midaws = self.blocks.midaws.get(..len).unwrap_or_default();
+        let needed = midaws
+            .iter()
+            .map(|midaw| area.host_midaws(midaw))
+            .sum::<usize>();
+        if needed > midaw::LIST_BOUNDARY / midaw::SIZE {
+            return Err(Bound::Idaws.into());
+        }
+        let (list, mut places) = self.image.midaws(needed + usize::from(!is_complete))?;
+        for number in 0..len {
             let midaw = self.blocks.midaws.get(number).copied().unwrap_or_default();
-            self.image.put_midaw(place, midaw.flags, midaw.count);
             if area.transfer.skips(midaw.flags) {
-                self.image.put_sink(place, midaw.address);
-            } else {
+                let places = (&mut places).take(area.host_midaws(&midaw));
+                self.image.put_sink(places, &midaw);
+            } else if let Some(place) = places.next() {
+                // To a command that fetches, the flag means nothing.
+                let flags = midaw.flags.difference(midaw::Flags::SKIP);
+                self.image.put_midaw(place, flags, midaw.count);
                 self.push(area.transfer, place, midaw.address)?;
             }
+        }
+        if let Some(place) = places.next() {
+            self.image.put_midaw(place, midaw::Flags::LAST, u16::MAX);
+            self.image.put_fault(place);
         }
         Ok(list)
     }
 
     /// Reads a list of MIDAWs, up to its end or to what is wrong. Returns how many there are, and
-    /// whether it was the end.
+    /// whether they have all bytes of the area.
     fn read_midaws<M: GuestMemory>(
         &mut self,
         area: &Area,
@@ -275,8 +291,12 @@ impl<'a, S: Storage, A: Arena> Writer<'a, S, A> {
             if let Some(place) = self.blocks.midaws.get_mut(len) {
                 *place = midaw;
             }
-            if midaw.flags.contains(midaw::Flags::LAST) || midaw.count >= rest {
+            if midaw.count >= rest {
                 return Ok((len + 1, true));
+            }
+            // A channel that does not look at the flag goes on behind the list.
+            if midaw.flags.contains(midaw::Flags::LAST) {
+                return Ok((len + 1, false));
             }
             rest -= midaw.count;
             address += midaw::SIZE as u64;
@@ -364,6 +384,15 @@ impl Area {
             format.needed_backward(first, self.count)
         } else {
             format.needed(first, self.count)
+        }
+    }
+
+    /// How many MIDAWs the host has for this one.
+    fn host_midaws(&self, midaw: &Midaw) -> usize {
+        if self.transfer.skips(midaw.flags) {
+            sink_midaws(midaw)
+        } else {
+            1
         }
     }
 

@@ -4,9 +4,17 @@
 
 use super::{
     Device,
+    IRB_LEN,
     SCHIB_LEN, //
 };
-use crate::bindings;
+use crate::{
+    bindings,
+    dma::Area, //
+};
+use ccwchain::{
+    host_orb::HostProgram,
+    irb::Irb, //
+};
 use core::{
     cell::UnsafeCell,
     ops::{
@@ -33,13 +41,18 @@ use kernel::{
 /// # Invariants
 ///
 /// What is in cells is only accessed under the subchannel lock; `bound` is true from before the
-/// driver's probe until after its data is dropped.
-#[pin_data]
+/// driver's probe until after its data is dropped. While the channel may have a program that was
+/// started here, `program` holds its memory and `may_run` is true.
+#[pin_data(PinnedDrop)]
 pub struct Subchannel<S> {
     dev: ARef<Device>,
     bound: UnsafeCell<bool>,
     state: UnsafeCell<S>,
     interruption_parameter: u32,
+    /// The memory of the program that was started last, until it is taken back.
+    program: UnsafeCell<Option<Area>>,
+    /// Whether the channel may have that program.
+    may_run: UnsafeCell<bool>,
     /// The paths that the administrator has not varied off, as found when that may last have changed.
     varied_on: UnsafeCell<u8>,
     /// Whether somebody waits for an interrupt.
@@ -65,6 +78,8 @@ impl<S> Subchannel<S> {
                 state: UnsafeCell::new(state),
                 // SAFETY: `dev` is a valid subchannel.
                 interruption_parameter: unsafe { bindings::mdev_sch_intparm(dev.as_raw()) },
+                program: UnsafeCell::new(None),
+                may_run: UnsafeCell::new(false),
                 varied_on: UnsafeCell::new(0),
                 waits: UnsafeCell::new(false),
                 interrupt <- Opaque::ffi_init(|x| {
@@ -122,6 +137,17 @@ impl<S> Subchannel<S> {
             Ok(locked)
         } else {
             Err(ENODEV)
+        }
+    }
+}
+
+#[pinned_drop]
+impl<S> PinnedDrop for Subchannel<S> {
+    fn drop(self: Pin<&mut Self>) {
+        let this = self.project();
+        if *this.may_run.get_mut() {
+            // The channel may still fetch from it, so that it must never be used again.
+            core::mem::forget(this.program.get_mut().take());
         }
     }
 }
@@ -227,14 +253,25 @@ impl<S> Locked<'_, S> {
         usable & self.varied_on()
     }
 
+    /// Returns the paths of the mask `lpm` that are not varied off, or all usable paths for zero.
+    pub fn paths_among(&self, lpm: u8) -> u8 {
+        match lpm {
+            0 => self.paths(),
+            _ => lpm & self.varied_on(),
+        }
+    }
+
     /// STORE SUBCHANNEL.
     ///
     /// Returns `ENODEV` or `EACCES` when there is no subchannel, or no device at it, any more.
     pub fn store(&mut self) -> Result {
         // SAFETY: `self` is a valid subchannel whose lock is held.
-        to_result(unsafe { bindings::cio_update_schib(self.as_raw()) })?;
-        self.look_at_paths();
-        Ok(())
+        let stored = to_result(unsafe { bindings::cio_update_schib(self.as_raw()) });
+        match stored {
+            Ok(()) => self.look_at_paths(),
+            Err(_) => self.program_is_over(),
+        }
+        stored
     }
 
     /// Returns the subchannel-information block that was stored last.
@@ -261,19 +298,77 @@ impl<S> Locked<'_, S> {
     /// Returns `EBUSY` while a function is in progress or status is pending.
     pub fn disable(&mut self) -> Result {
         // SAFETY: `self` is a valid subchannel whose lock is held.
-        to_result(unsafe { bindings::cio_disable_subchannel(self.as_raw()) })
+        let disabled = to_result(unsafe { bindings::cio_disable_subchannel(self.as_raw()) });
+        if disabled != Err(EBUSY) {
+            self.program_is_over();
+        }
+        disabled
     }
 
-    /// START SUBCHANNEL with the operation-request block `orb`.
+    /// START SUBCHANNEL with a translated program, on the paths `lpm`.
     ///
-    /// The caller answers for the channel program: the channel reads and writes wherever that says.
-    /// Returns `EOPNOTSUPP` when the ORB asks for modified indirect data addressing and the channel
-    /// subsystem does not have it.
-    pub fn start(&mut self, orb: &[u32; 8]) -> Result<ConditionCode> {
-        // SAFETY: `self` is a valid subchannel whose lock is held, `orb` is as long as an ORB.
+    /// If it is accepted the channel has the program, and the memory that this is in stays here until
+    /// [`Locked::take_back`]. Else the memory comes back at once.
+    ///
+    /// Fails with `EOPNOTSUPP` when the program has MIDAWs and the channel subsystem has no such
+    /// facility, and with `EBUSY` while the memory of another program is here.
+    pub fn start(
+        &mut self,
+        program: HostProgram<Area>,
+        lpm: u8,
+    ) -> (Result<ConditionCode>, Option<Area>) {
+        let orb = program.orb().words(self.interruption_parameter(), lpm);
+        let area = program.into_arena();
+        // SAFETY: The lock is held.
+        if self.may_run() || unsafe { (*self.sch.program.get()).is_some() } {
+            return (Err(EBUSY), Some(area));
+        }
+
+        // SAFETY: `self` is a valid subchannel whose lock is held, `orb` is as long as an ORB. The
+        // program is translated, and its memory neither written to nor freed while `may_run` is true.
         let cc = unsafe { bindings::mdev_ssch(self.as_raw(), orb.as_ptr().cast()) };
 
-        ConditionCode::from_raw(cc).ok_or(EOPNOTSUPP)
+        match ConditionCode::from_raw(cc) {
+            Some(ConditionCode::Initiated) => {
+                // SAFETY: The lock is held.
+                unsafe {
+                    *self.sch.program.get() = Some(area);
+                    *self.sch.may_run.get() = true;
+                }
+                (Ok(ConditionCode::Initiated), None)
+            }
+            cc => (cc.ok_or(EOPNOTSUPP), Some(area)),
+        }
+    }
+
+    /// Whether the channel may have a program: may fetch from the memory that it is in, and move data
+    /// to and from its pages.
+    #[inline]
+    pub fn may_run(&self) -> bool {
+        // SAFETY: The lock is held.
+        unsafe { *self.sch.may_run.get() }
+    }
+
+    /// Returns the memory of the program that was started last, unless the channel may have it still.
+    pub fn take_back(&mut self) -> Option<Area> {
+        if self.may_run() {
+            return None;
+        }
+        // SAFETY: The lock is held.
+        unsafe { (*self.sch.program.get()).take() }
+    }
+
+    /// Notes that the channel has no program.
+    fn program_is_over(&mut self) {
+        // SAFETY: The lock is held.
+        unsafe { *self.sch.may_run.get() = false };
+    }
+
+    /// Notes what the status that the subchannel has presented says of the program.
+    pub(super) fn presented(&mut self, irb: &[u8; IRB_LEN]) {
+        if Irb::from_bytes(irb).scsw().ends_start() {
+            self.program_is_over();
+        }
     }
 
     /// CANCEL SUBCHANNEL, which ends a start function that the channel has not begun, or has

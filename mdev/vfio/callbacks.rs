@@ -80,7 +80,11 @@ impl<T: Operations> Device<T> {
         // SAFETY: The core calls this for a valid device, which counts as open during it.
         let dev = unsafe { Self::opened(vdev) };
 
-        from_result(|| T::open(&dev).map(|()| 0))
+        from_result(|| {
+            T::open(&dev)?;
+            dev.0.set_open(true);
+            Ok(0)
+        })
     }
 
     /// # Safety
@@ -90,6 +94,7 @@ impl<T: Operations> Device<T> {
         // SAFETY: The core calls this for a valid device, which still counts as open.
         let dev = unsafe { Self::opened(vdev) };
 
+        dev.0.set_open(false);
         T::close(&dev);
         dev.0.end_unmaps();
     }

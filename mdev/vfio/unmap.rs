@@ -80,6 +80,9 @@ pub(super) struct Unmap {
     pause_end: Atomic<i64>,
     #[pin]
     last_call: Mutex<Option<Call>>,
+    /// Whether a user has the device open: not yet while it is opened, not any more while it is closed.
+    #[pin]
+    is_open: Mutex<bool>,
     #[pin]
     work: Opaque<bindings::work_struct>,
     #[pin]
@@ -100,6 +103,7 @@ impl Unmap {
             made: Instant::now(),
             pause_end: Atomic::new(0),
             last_call <- new_mutex!(None, "vfio::Unmap::last_call"),
+            is_open <- new_mutex!(false, "vfio::Unmap::is_open"),
             work <- Opaque::ffi_init(|work| {
                 // SAFETY: `work` is valid for writing.
                 unsafe { bindings::mdev_init_work(work, Some(Device::<T>::unmap_callback)) }
@@ -142,6 +146,21 @@ impl<T: Operations> Device<T> {
         } else {
             Ok(())
         }
+    }
+
+    /// Notes whether a user has the device open, after waiting for [`Device::if_open`].
+    pub(super) fn set_open(&self, is_open: bool) {
+        *self.unmap_state().is_open.lock() = is_open;
+    }
+
+    /// Calls `f` if a user has the device open. It is not closed before `f` returns.
+    ///
+    /// A mutex is held meanwhile that closing the device takes, before all locks of the driver.
+    pub fn if_open<R>(&self, f: impl FnOnce(&Open<'_, T>) -> R) -> Option<R> {
+        let is_open = self.unmap_state().is_open.lock();
+
+        // INVARIANT: Closing waits for the mutex first.
+        is_open.then(|| f(&Open(self)))
     }
 
     /// Has the driver let go of `len` bytes from `iova` on.
@@ -261,9 +280,9 @@ impl<T: Operations> Device<T> {
 
         let range = unmap.range.lock().take();
         if let Some((first, last)) = range {
-            // INVARIANT: The back end calls for a device that is open. If it has been closed
-            // meanwhile, the driver has let go of everything, and calls nothing that needs it open.
-            T::dma_unmap(&Open(dev), first, (last - first).saturating_add(1));
+            // A device that is closed has let go of everything.
+            let len = (last - first).saturating_add(1);
+            dev.if_open(|dev| T::dma_unmap(dev, first, len));
         }
         if unmap.range.lock().is_none() {
             unmap.pending.store(0, Release);

@@ -82,10 +82,11 @@ fn of_the_arena() {
         kept: 0,
     };
     let read = ccw(0x02, Flags::CC, 0x2000, 0x12000);
-    // The sink page and its list, two CCWs, three guards, two lists of two IDAWs.
-    let needed = 4096 + 264 + 8 * (2 + 3) + 8 * 4;
+    // The sink page and its list, two CCWs, three guards, two lists of two IDAWs, and what a channel
+    // may fetch behind them.
+    let needed = 4096 + 264 + 8 * (2 + 3) + 8 * 4 + 16;
     assert_eq!(chain(sizes, needed, read, 2), Ok(2));
-    for arena in [needed - 1, 4096 + 264 + 8 * (2 + 3) - 1, 4096, 0] {
+    for arena in [needed - 1, 4096 + 264 + 8 * (2 + 3) + 15, 4096, 0] {
         assert_eq!(
             chain(sizes, arena, read, 2),
             Err(Error::TooLarge(Bound::Arena))

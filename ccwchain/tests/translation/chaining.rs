@@ -3,7 +3,6 @@
 //! Data chaining: the command that counts is the one in effect.
 
 use ccwchain::ccw::{
-    Ccw,
     Flags,
     Format, //
 };
@@ -19,11 +18,6 @@ use crate::machine::{
 };
 
 const NONE: Flags = Flags::empty();
-
-/// A CCW with another command code: that of the command in effect.
-fn with_command(ccw: Ccw, command: u8) -> Ccw {
-    Ccw { command, ..ccw }
-}
 
 #[test]
 fn the_command_in_effect_is_that_of_the_first_ccw() {
@@ -43,9 +37,8 @@ fn the_command_in_effect_is_that_of_the_first_ccw() {
         ]);
         for number in [1, 2] {
             let chained = machine.host_ccw(&host, number);
-            assert_eq!(chained.command, later, "command codes are kept");
+            assert_eq!(chained.command, first, "the code that is ignored goes");
             assert_eq!(chained.flags.contains(Flags::CD), number == 1);
-            let chained = with_command(chained, first);
             let found = machine.guest_blocks(&host, &chained);
             assert_eq!(found.as_ref(), Some(&blocks), "{first:#x}, {later:#x}");
         }
@@ -62,10 +55,10 @@ fn pages_are_pinned_for_the_command_in_effect() {
         ccw(0x02, Flags::CD, 1, 0x12000),
         ccw(0x00, NONE, 8, 0x30800),
     ]);
-    let fetching = with_command(machine.host_ccw(&host, 1), 0x01);
+    let fetching = machine.host_ccw(&host, 1);
     let blocks = machine.guest_blocks(&host, &fetching);
     assert_eq!(blocks, Some(vec![0x30800]));
-    let storing = with_command(machine.host_ccw(&host, 3), 0x02);
+    let storing = machine.host_ccw(&host, 3);
     assert_eq!(machine.guest_blocks(&host, &storing), Some(vec![FAULT]));
 }
 
@@ -82,7 +75,7 @@ fn the_command_in_effect_goes_through_transfers() {
     assert_eq!(machine.translator.stats().ccws, 3);
     let target = machine.host_ccw(&host, 1).address;
     let chained = machine.host_ccw(&host, (target - host.orb().cpa()) / 8);
-    let chained = with_command(chained, 0x01);
+    assert_eq!(chained.command, 0x01);
     let blocks = machine.guest_blocks(&host, &chained);
     assert_eq!(blocks, Some(vec![0x13000]));
 }
@@ -114,6 +107,21 @@ fn what_moves_no_data_moves_none_in_the_whole_chain() {
 }
 
 #[test]
+fn flags_that_data_chaining_makes_void_go() {
+    let void = Flags::CC.union(Flags::SLI);
+    let mut machine = Machine::new();
+    let host = machine.translate1(&[
+        ccw(0x02, Flags::CD.union(void), 1, 0x12000),
+        ccw(0x02, Flags::CD.union(void).union(Flags::PCI), 1, 0x12000),
+        ccw(0x02, void, 1, 0x12000),
+        ccw(0x03, NONE, 1, 0),
+    ]);
+    let flags = [0, 1, 2].map(|number| machine.host_ccw(&host, number).flags);
+    let expected = [Flags::CD, Flags::CD.union(Flags::PCI), void];
+    assert_eq!(flags, expected.map(|flags| flags.union(Flags::IDA)));
+}
+
+#[test]
 fn data_is_skipped_in_single_ccws_of_a_chain() {
     let mut machine = Machine::new();
     let host = machine.translate1(&[
@@ -121,10 +129,8 @@ fn data_is_skipped_in_single_ccws_of_a_chain() {
         ccw(0x02, Flags::CD, 8, 0x12000),
         ccw(0x01, Flags::SKIP, 8, 0x90000),
     ]);
-    let blocks = [0, 1, 2].map(|number| {
-        let ccw = with_command(machine.host_ccw(&host, number), 0x02);
-        machine.guest_blocks(&host, &ccw)
-    });
+    let blocks =
+        [0, 1, 2].map(|number| machine.guest_blocks(&host, &machine.host_ccw(&host, number)));
     assert_eq!(blocks, [None, Some(vec![0x12000]), None]);
 }
 
@@ -176,16 +182,18 @@ fn one_ccw_with_two_commands_in_effect_has_two_slots() {
     let target = |number: u32| slot(machine.host_ccw(&host, number).address);
 
     let fetching = target(1);
-    let blocks = with_command(machine.host_ccw(&host, fetching), 0x01);
-    let blocks = machine.guest_blocks(&host, &blocks);
+    let chained = machine.host_ccw(&host, fetching);
+    assert_eq!(chained.command, 0x01);
+    let blocks = machine.guest_blocks(&host, &chained);
     assert_eq!(blocks, Some(vec![0x30800, FAULT]));
     assert_eq!(machine.host_ccw(&host, fetching + 1).command, 0x03);
 
     let read = target(fetching + 2);
     let storing = target(read + 1);
     assert_ne!(storing, fetching);
-    let blocks = with_command(machine.host_ccw(&host, storing), 0x02);
-    let blocks = machine.guest_blocks(&host, &blocks);
+    let chained = machine.host_ccw(&host, storing);
+    assert_eq!(chained.command, 0x02);
+    let blocks = machine.guest_blocks(&host, &chained);
     assert_eq!(blocks, Some(vec![FAULT]));
 
     // What is behind it has its slots behind the other one: the guards lead there.
@@ -213,13 +221,45 @@ fn status_modifier_into_a_data_chain_finds_a_command() {
     let write = (to_the_write.address - first) / 8;
     let read = (machine.host_ccw(&host, 2).address - first) / 8;
     assert_eq!(machine.host_ccw(&host, write).command, 0x01);
-    let chained = with_command(machine.host_ccw(&host, write + 1), 0x01);
+    let chained = machine.host_ccw(&host, write + 1);
+    assert_eq!(chained.command, 0x01);
     let blocks = machine.guest_blocks(&host, &chained);
     assert_eq!(blocks, Some(vec![0x14000]));
     let command = machine.host_ccw(&host, read);
     let blocks = machine.guest_blocks(&host, &command);
     assert_eq!(blocks, Some(vec![0x14000]));
     assert_ne!(read, write + 1);
+}
+
+#[test]
+fn the_code_that_stands_in_a_data_chain_is_one_that_counts() {
+    // Two commands chain data to the CCW at 0x10200. Status modifier leads to the first of them.
+    for (codes, expected) in [
+        ([0x06, 0x06], [0x06, 0x06]),
+        ([0x06, 0x86], [0x02, 0x02]),
+        ([0x06, 0x05], [0x02, 0x01]),
+        ([0x07, 0x0b], [0x01, 0x01]),
+        ([0x0c, 0x1c], [0x0c, 0x0c]),
+        ([0x03, 0x0c], [0x03, 0x0c]),
+    ] {
+        let mut machine = Machine::new();
+        let [first, second] = codes.map(|code| ccw(code, Flags::CD, 1, 0x12800));
+        machine.program(Format::One, 0x10100, &[second, tic(0x10200)]);
+        machine.program(Format::One, 0x10200, &[ccw(0xff, NONE, 8, 0x12810)]);
+        let host = machine.translate1(&[
+            ccw(0x31, Flags::CC, 1, 0x12000),
+            tic(0x10100),
+            first,
+            tic(0x10200),
+        ]);
+        let found = [3, 8].map(|transfer| {
+            let target = machine.host_ccw(&host, transfer).address;
+            let chained = machine.host_ccw(&host, (target - host.orb().cpa()) / 8);
+            let _ = machine.guest_blocks(&host, &chained);
+            chained.command
+        });
+        assert_eq!(found, expected, "{codes:02x?}");
+    }
 }
 
 #[test]

@@ -199,11 +199,27 @@ fn what_moves_no_data_gets_the_sink_page_and_no_pin() {
 }
 
 #[test]
+fn what_a_read_backward_skips_would_go_down_from_the_end_of_the_sink_page() {
+    let mut machine = Machine::new();
+    let host = machine.translate1(&[
+        ccw(0x0c, Flags::SKIP.union(Flags::CC), 1, 0x90000),
+        ccw(0x0c, Flags::SKIP, 0xffff, 0x90000),
+    ]);
+    let last_byte = u64::from(machine.arena.address) + 4095;
+    for number in [0, 1] {
+        let ccw = machine.host_ccw(&host, number);
+        let idaws = machine.host_idaws(&host, &ccw);
+        assert!(idaws.iter().all(|idaw| *idaw == last_byte), "{idaws:x?}");
+    }
+}
+
+#[test]
 fn skip_means_nothing_to_a_command_that_only_fetches() {
     let mut machine = Machine::new();
     let host = machine.translate1(&[ccw(0x01, Flags::SKIP, 80, 0x12000)]);
     let ccw = machine.host_ccw(&host, 0);
     assert_eq!(machine.guest_blocks(&host, &ccw), Some(vec![0x12000]));
+    assert_eq!(ccw.flags, Flags::IDA, "so no channel sees it");
 }
 
 #[test]

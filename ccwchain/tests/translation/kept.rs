@@ -106,6 +106,20 @@ fn pages_are_pinned_anew_when_they_may_have_changed() {
 }
 
 #[test]
+fn none_is_kept_behind_a_program_during_which_pages_may_have_changed() {
+    for epoch in [Some(2), None] {
+        let mut machine = machine(8);
+        run(&mut machine, &reads(&[0x28]));
+        machine.translate1(&program(&reads(&[0x20, 0x24])));
+        assert_eq!(machine.translator.kept(), 3);
+        machine.guest.epoch = epoch;
+        machine.release();
+        assert_eq!(machine.translator.kept(), 0);
+        assert_eq!(machine.guest.iommu.pins(), 0);
+    }
+}
+
+#[test]
 fn a_change_during_the_translation_has_all_pages_pinned_anew() {
     for after in 0..2 {
         let mut machine = machine(8);

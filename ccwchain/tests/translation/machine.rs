@@ -230,6 +230,8 @@ impl Machine {
         self.guest.reads.clear();
         self.translator
             .translate(orb, &mut self.guest, &mut self.arena)
+            .map(|program| program.orb())
+            .map_err(|(error, _)| error)
     }
 
     pub(crate) fn release(&mut self) {
@@ -271,11 +273,11 @@ impl Machine {
     }
 
     /// The guest addresses of the blocks that a host CCW moves, and [`FAULT`] behind them if there
-    /// is a program check; none for those of the sink page. The command code is to be the one in
-    /// effect.
+    /// is a program check; none for those of the sink page.
     pub(crate) fn guest_blocks(&self, host: &HostOrb, ccw: &Ccw) -> Option<Vec<u64>> {
         let idaws = self.host_idaws(host, ccw);
-        if idaws.iter().all(|idaw| *idaw == self.arena.address.into()) {
+        let sink = u64::from(self.arena.address) / 4096;
+        if idaws.iter().all(|idaw| *idaw / 4096 == sink) {
             return None;
         }
         let guest = |idaw: &u64| match *idaw {

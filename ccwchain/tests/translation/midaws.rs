@@ -156,7 +156,15 @@ fn what_is_skipped_goes_to_the_sink_page_and_pins_nothing() {
         midaw(SKIP, 9000, 0x90123),
         midaw(LAST.union(SKIP), 1, u64::MAX),
     ];
-    let expected = [midaw(SKIP, 9000, 0x123), midaw(LAST.union(SKIP), 1, 0xfff)];
+    // So that a channel that stores it nevertheless stays in the page, in either direction.
+    let expected = [
+        midaw(SKIP, 2048, 0x7ff),
+        midaw(SKIP, 2048, 0x7ff),
+        midaw(SKIP, 2048, 0x7ff),
+        midaw(SKIP, 2048, 0x7ff),
+        midaw(SKIP, 808, 0x7ff),
+        midaw(LAST.union(SKIP), 1, 0x7ff),
+    ];
     for command in [0x02, 0x04, 0x0c] {
         check(command, 9001, 0x18000, &list, &expected);
     }
@@ -165,9 +173,18 @@ fn what_is_skipped_goes_to_the_sink_page_and_pins_nothing() {
 }
 
 #[test]
+fn a_channel_that_does_not_look_for_the_last_gets_a_program_check_behind_it() {
+    let list = [midaw(NONE, 16, 0x12000), midaw(LAST, 16, 0x13000)];
+    let (machine, host) = translate(0x02, 100, 0x18000, &list);
+    let behind = u64::from(machine.host_ccw(&host, 0).address) + 2 * 16;
+    let behind = Midaw::parse(machine.arena.get(behind).unwrap());
+    assert_eq!(behind, Some(fault()));
+}
+
+#[test]
 fn skip_means_nothing_to_a_command_that_only_fetches() {
     let list = [midaw(LAST.union(SKIP), 16, 0x30000)];
-    check(0x01, 16, 0x18000, &list, &list);
+    check(0x01, 16, 0x18000, &list, &[midaw(LAST, 16, 0x30000)]);
     let wrong = [midaw(LAST.union(SKIP), 17, 0x30ff0)];
     check(0x01, 17, 0x18000, &wrong, &[fault()]);
 }

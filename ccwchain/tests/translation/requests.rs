@@ -70,7 +70,6 @@ fn the_host_gets_what_the_guest_asks_for() {
         .with_intparm(0x1234);
     let mut machine = machine();
     let host = machine.translate(&orb).unwrap();
-    let host = host.with_intparm(0xfeed_f00d).with_lpm(0x80);
     let expected = orb::Orb::default()
         .with_flags(
             kept.union(orb::Flags::FORMAT_1)
@@ -82,7 +81,8 @@ fn the_host_gets_what_the_guest_asks_for() {
         .with_intparm(0xfeed_f00d)
         .with_cpa(machine.arena.address + 4096 + 264);
     let [intparm, control, cpa] = expected.words();
-    assert_eq!(host.words(), [intparm, control, cpa, 0, 0, 0, 0, 0]);
+    let words = host.words(0xfeed_f00d, 0x80);
+    assert_eq!(words, [intparm, control, cpa, 0, 0, 0, 0, 0]);
 }
 
 #[test]

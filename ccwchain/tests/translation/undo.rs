@@ -136,7 +136,7 @@ fn a_fault_of_the_guests_at_any_step_is_not_an_error() {
 
 #[test]
 fn an_arena_of_any_size_leaves_nothing_behind() {
-    let needed = 4096 + 256 + 8 * (7 + 2 * 3) + 8 * 6 + 8 + 16 * 2;
+    let needed = 4096 + 256 + 8 * (7 + 2 * 3) + 8 * 6 + 8 + 16 * 2 + 16;
     for size in 0..=needed {
         let mut machine = machine();
         machine.arena.bytes.truncate(size);

@@ -183,7 +183,8 @@ impl Host {
     ) -> Result<ccwchain::host_orb::HostOrb, String> {
         self.translator
             .translate(orb, &mut self.backend, &mut self.arena)
-            .map_err(|error| error.to_string())
+            .map(|program| program.orb())
+            .map_err(|(error, _)| error.to_string())
     }
 
     /// What the guest gets to see of a status with this CPA.

@@ -7,6 +7,7 @@ use crate::{
         Ccw,
         Direction, //
     },
+    deviations::Deviations,
     memory::{
         Fault,
         Memory,
@@ -58,6 +59,7 @@ enum Rest {
 /// The storage area of a CCW.
 pub(crate) struct Area<'a> {
     request: &'a Request,
+    deviations: &'a Deviations,
     ccw: Ccw,
     direction: Direction,
     rest: Rest,
@@ -65,9 +67,15 @@ pub(crate) struct Area<'a> {
 
 impl<'a> Area<'a> {
     /// The area of a CCW, for a command of this direction.
-    pub(crate) fn new(request: &'a Request, ccw: Ccw, direction: Direction) -> Self {
+    pub(crate) fn new(
+        request: &'a Request,
+        deviations: &'a Deviations,
+        ccw: Ccw,
+        direction: Direction,
+    ) -> Self {
         // Skipping is for input only, and uses no storage at all ("Skipping").
-        let rest = if ccw.has(Ccw::SKIP) && direction != Direction::Output {
+        let skips = ccw.has(Ccw::SKIP) && direction != Direction::Output;
+        let rest = if skips && !deviations.ignores_skip {
             Rest::Nowhere
         } else if ccw.has(Ccw::IDA) {
             Rest::Idaws(0)
@@ -78,6 +86,7 @@ impl<'a> Area<'a> {
         };
         Self {
             request,
+            deviations,
             ccw,
             direction,
             rest,
@@ -156,6 +165,11 @@ impl<'a> Area<'a> {
                 u64::from_be_bytes(bytes)
             }
         };
+        if self.deviations.fetches_lists_ahead {
+            // What is not there is of no use.
+            let ahead = &mut [0; 8][..format.size() as usize];
+            let _ = memory.fetch(address + format.size(), Use::Idaw, ahead);
+        }
         let edge = if self.backward() {
             format.block() - 1
         } else {
@@ -183,9 +197,16 @@ impl<'a> Area<'a> {
         }
         let mut bytes = [0; 16];
         memory.fetch(address, Use::Midaw, &mut bytes)?;
-        let [0, 0, 0, 0, 0, flags, c0, c1, ..] = bytes else {
+        let [0, 0, 0, 0, 0, mut flags, c0, c1, ..] = bytes else {
             return Err(Fault::Addressing);
         };
+        if self.deviations.fetches_lists_ahead {
+            // What is not there is of no use.
+            let _ = memory.fetch(address + 16, Use::Midaw, &mut [0; 16]);
+        }
+        if self.deviations.ignores_last {
+            flags &= !midaw::LAST;
+        }
         let count = u16::from_be_bytes([c0, c1]);
         let first = u64::from_be_bytes(bytes[8..].try_into().expect("8 bytes"));
         let left = self.ccw.count - before;
@@ -201,7 +222,7 @@ impl<'a> Area<'a> {
             return Err(Fault::Addressing);
         }
         let piece = Piece {
-            first: (!skip).then_some(first),
+            first: (!skip || self.deviations.ignores_skip).then_some(first),
             len: count.into(),
         };
         Ok((piece, before + count))

@@ -16,12 +16,16 @@
 //! - takes no part of its own in what it calls unpredictable: there is no number for that
 //!   ([`Status::count`]).
 //!
+//! [`Deviations`] are of channels that do not keep to the architecture: no program may be unsafe on
+//! them.
+//!
 //! Resuming, halting and clearing are not modelled, nor are transport mode and several paths.
 
 #![forbid(unsafe_code)]
 
 mod area;
 mod ccw;
+mod deviations;
 mod device;
 mod execute;
 mod memory;
@@ -32,6 +36,7 @@ pub use ccw::{
     Ccw,
     Format, //
 };
+pub use deviations::Deviations;
 pub use device::{
     Device,
     Script,
@@ -39,6 +44,7 @@ pub use device::{
 };
 pub use execute::{
     run,
+    run_on,
     Ending,
     Event,
     Run, //

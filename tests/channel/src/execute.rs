@@ -9,6 +9,7 @@ use crate::{
         Direction,
         Format, //
     },
+    deviations::Deviations,
     device::{
         Device,
         Step, //
@@ -87,10 +88,22 @@ pub fn run(
     request: &Request,
     limit: usize,
 ) -> Run {
+    run_on(&Deviations::NONE, memory, device, request, limit)
+}
+
+/// Does so on a channel that deviates from the architecture.
+pub fn run_on(
+    deviations: &Deviations,
+    memory: &mut impl Memory,
+    device: &mut impl Device,
+    request: &Request,
+    limit: usize,
+) -> Run {
     let mut channel = Channel {
         memory,
         device,
         request,
+        deviations,
         left: limit,
         events: Vec::new(),
     };
@@ -135,6 +148,7 @@ struct Channel<'a, M, D> {
     memory: &'a mut M,
     device: &'a mut D,
     request: &'a Request,
+    deviations: &'a Deviations,
     left: usize,
     events: Vec<Event>,
 }
@@ -184,6 +198,9 @@ impl<M: Memory, D: Device> Channel<'_, M, D> {
             cpa: None,
         });
         let moved = if step.immediate {
+            if self.deviations.drops_chain_data_at_once {
+                current.ccw.flags &= !Ccw::CD;
+            }
             Moved {
                 residual: current.ccw.count,
                 more: false,
@@ -204,7 +221,10 @@ impl<M: Memory, D: Device> Channel<'_, M, D> {
     fn conclude(&self, current: Current, step: Step, moved: &Moved) -> Result<u32, Ending> {
         let incorrect_length = self.incorrect_length(current.ccw, step, moved);
         let ended = step.status & !STATUS_MODIFIER == CHANNEL_END | DEVICE_END;
-        let chains = current.ccw.flags & (Ccw::CD | Ccw::CC) == Ccw::CC;
+        let mut chains = current.ccw.flags & (Ccw::CD | Ccw::CC) == Ccw::CC;
+        if self.deviations.chains_data_as_commands {
+            chains |= current.ccw.has(Ccw::CD);
+        }
         if chains && ended && !incorrect_length {
             let past = if step.status & STATUS_MODIFIER != 0 {
                 8
@@ -243,15 +263,21 @@ impl<M: Memory, D: Device> Channel<'_, M, D> {
     /// Moves the data of a command, and goes on from CCW to CCW ("Data Chaining"): as soon as the
     /// count of one is used up the next one takes control, whether or not there is more to move.
     fn transfer(&mut self, current: &mut Current, length: usize) -> Result<Moved, Ending> {
-        let direction = Direction::of(current.ccw.code).expect("a command that was checked");
+        let mut direction = Direction::of(current.ccw.code).expect("a command that was checked");
         let mut left = length;
         loop {
+            if self.deviations.takes_chained_codes {
+                direction = Direction::of(current.ccw.code).ok_or_else(|| {
+                    check(Fault::Addressing, current.address, CHANNEL_END | DEVICE_END)
+                })?;
+            }
             let count = current.ccw.count;
             let amount = left.min(count.into());
             self.move_data(current.ccw, direction, amount)
                 .map_err(|fault| check(fault, current.address, CHANNEL_END | DEVICE_END))?;
             left -= amount;
-            if amount < count.into() || !current.ccw.has(Ccw::CD) {
+            let ends = !current.ccw.has(Ccw::CD) || self.deviations.chains_data_as_commands;
+            if amount < count.into() || ends {
                 return Ok(Moved {
                     residual: count - amount as u16,
                     more: left > 0,
@@ -263,7 +289,11 @@ impl<M: Memory, D: Device> Channel<'_, M, D> {
 
     /// Moves `amount` bytes to or from the area of a CCW.
     fn move_data(&mut self, ccw: Ccw, direction: Direction, amount: usize) -> Result<(), Fault> {
-        let mut area = Area::new(self.request, ccw, direction);
+        let direction = match direction {
+            Direction::InputBackward if self.deviations.reads_backward_upward => Direction::Input,
+            direction => direction,
+        };
+        let mut area = Area::new(self.request, self.deviations, ccw, direction);
         let mut left = amount;
         while left > 0 {
             let piece = area.next(self.memory)?;
@@ -349,10 +379,16 @@ impl<M: Memory, D: Device> Channel<'_, M, D> {
         }
         let mut bytes = [0; 8];
         self.memory.fetch(address.into(), Use::Ccw, &mut bytes)?;
-        Ok(Current {
-            address,
-            ccw: Ccw::parse(self.request.format, bytes),
-        })
+        let mut ccw = Ccw::parse(self.request.format, bytes);
+        if self.deviations.fetches_ccws_ahead {
+            // What is not there is of no use.
+            let next = u64::from(address) + 8;
+            let _ = self.memory.fetch(next, Use::Ccw, &mut bytes);
+        }
+        if self.deviations.ignores_chain_data {
+            ccw.flags &= !Ccw::CD;
+        }
+        Ok(Current { address, ccw })
     }
 
     /// "Suspension of Channel-Program Execution": before the CCW with the flag does anything.

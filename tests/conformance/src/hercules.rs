@@ -22,7 +22,8 @@ use crate::{
         TIMEOUT, //
     },
     host,
-    lifecycle, //
+    lifecycle,
+    normal_form, //
 };
 
 mod attentions;
@@ -42,6 +43,7 @@ pub(crate) const GROUPS: &[(&str, &[Case])] = &[
     ("intermediate", intermediate::TESTS),
     ("boot", boot::TESTS),
     ("containment", containment::TESTS),
+    ("normal form", normal_form::HERCULES_TESTS),
     ("lifecycle", lifecycle::TESTS),
     ("host", host::TESTS),
     ("in flight", in_flight::TESTS),

@@ -58,6 +58,7 @@ mod kept;
 mod lifecycle;
 mod limits;
 mod machine;
+mod normal_form;
 mod observability;
 mod paths;
 mod region;
@@ -115,6 +116,7 @@ const GROUPS: &[(&str, &[Case])] = &[
     ("unsolicited", unsolicited::TESTS),
     ("blocked", blocked::TESTS),
     ("kept pins", kept::TESTS),
+    ("normal form", normal_form::TESTS),
     ("host", host::TESTS),
     ("observability", observability::TESTS),
     ("give back", give_back::TESTS),

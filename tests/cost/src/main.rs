@@ -100,7 +100,7 @@ fn measure(program: &Program, times: u32) -> Result<(usize, usize), String> {
     for _ in 0..times {
         translator
             .translate(&orb, &mut guest, &mut arena)
-            .map_err(|error| error.to_string())?;
+            .map_err(|(error, _)| error.to_string())?;
     }
     let stats = translator.stats();
     Ok((stats.ccws, stats.blocks))

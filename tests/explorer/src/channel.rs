@@ -161,6 +161,10 @@ impl Channel {
         self.present
     }
 
+    pub(crate) fn is_enabled(&self) -> bool {
+        self.enabled
+    }
+
     /// Whether a clear function is yet to be performed.
     pub(crate) fn is_clearing(&self) -> bool {
         self.has(CLEAR_PENDING)

@@ -54,10 +54,12 @@ pub(crate) enum Call {
     UnmapBeside,
     /// Also what happens to a user who is killed.
     Close,
+    /// The host goes down.
+    ShutDown,
 }
 
 impl Call {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Open,
         Self::Start,
         Self::Halt,
@@ -68,6 +70,7 @@ impl Call {
         Self::Unmap,
         Self::UnmapBeside,
         Self::Close,
+        Self::ShutDown,
     ];
 }
 
@@ -136,6 +139,7 @@ impl Task {
             Self::QuiesceLook(_) => "look for a translation",
             Self::QuiesceRetire(..) => "retire the program",
             Self::QuiesceEnd(For::Close, _) => "be closed",
+            Self::QuiesceEnd(For::ShutDown, _) => "be down",
             Self::QuiesceEnd(..) => "enable",
         }
     }
@@ -155,6 +159,7 @@ pub(crate) enum For {
     Reset,
     Unmap { running: bool },
     Close,
+    ShutDown,
 }
 
 /// How far a quiesce is.
@@ -222,6 +227,7 @@ impl Driver {
             hardware: Hardware {
                 channel: Channel::new(),
                 ledger: Ledger::default(),
+                may_run: false,
             },
             sch: SubchannelState::new(Eventfds::default()),
             io: None,
@@ -287,7 +293,11 @@ impl Driver {
         });
 
         match call {
-            Call::Open => self.io.is_none() && idle && self.hardware.channel.is_present(),
+            Call::Open => {
+                let goes_down = self.hardware.ledger.goes_down;
+                self.io.is_none() && idle && self.hardware.channel.is_present() && !goes_down
+            }
+            Call::ShutDown => free && !self.hardware.ledger.goes_down,
             Call::Unmap | Call::UnmapBeside => self.io.is_some() && free,
             Call::Close => self.io.is_some() && idle,
             _ => self.io.is_some() && free && !closing,
@@ -330,6 +340,10 @@ impl Driver {
             // `has_pinned` says no.
             Call::UnmapBeside => {}
             Call::Close => self.tasks[slot] = Some(Task::QuiesceLock(For::Close)),
+            Call::ShutDown => {
+                self.hardware.ledger.goes_down = true;
+                self.tasks[slot] = Some(Task::QuiesceLock(For::ShutDown));
+            }
         }
     }
 
@@ -351,6 +365,7 @@ impl Driver {
                 | Task::UnmapLook
                 | Task::QuiesceRetire(For::Reset | For::Close, _),
             ) => self.io_lock.is_none(),
+            Some(Task::QuiesceLock(For::ShutDown)) if self.has(Fault::ShutsDownBeside) => true,
             Some(Task::UnmapWait | Task::QuiesceLock(_)) => {
                 self.quiescing.is_none() || self.has(Fault::QuiescesTogether)
             }
@@ -515,7 +530,7 @@ impl Driver {
                 | Task::QuiesceRetire(For::Close, _),
             ) => (false, false),
             Some(Task::QuiesceEnd(For::Close, _)) => (true, false),
-            Some(Task::QuiesceEnd(For::Reset, _)) => (false, true),
+            Some(Task::QuiesceEnd(For::Reset | For::ShutDown, _)) => (false, true),
             Some(_) => (true, true),
         };
         if !io && self.io_lock == Some(slot) {

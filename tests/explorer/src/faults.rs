@@ -59,10 +59,16 @@ pub(crate) enum Fault {
     TimerIsIgnored,
     /// Status is announced while other is on its way to the guest.
     AnnouncesTooSoon,
+    /// Pages that the channel may still use are given back.
+    GivesBackWhatMayRun,
+    /// The host goes down without waiting for who ends what the subchannel is doing.
+    ShutsDownBeside,
+    /// A subchannel that is not to be used stays enabled.
+    StaysEnabled,
 }
 
 impl Fault {
-    pub(crate) const ALL: [Self; 27] = [
+    pub(crate) const ALL: [Self; 30] = [
         Self::StartsUnchecked,
         Self::StartedLater,
         Self::StartKeepsTheOld,
@@ -90,5 +96,8 @@ impl Fault {
         Self::StartsWithoutRoom,
         Self::TimerIsIgnored,
         Self::AnnouncesTooSoon,
+        Self::GivesBackWhatMayRun,
+        Self::ShutsDownBeside,
+        Self::StaysEnabled,
     ];
 }

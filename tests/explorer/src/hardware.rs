@@ -35,6 +35,8 @@ pub(crate) enum Error {
 pub(crate) struct Hardware {
     pub(crate) channel: Channel,
     pub(crate) ledger: Ledger,
+    /// `Locked::may_run`.
+    pub(crate) may_run: bool,
 }
 
 impl Hardware {
@@ -50,9 +52,28 @@ impl Hardware {
         if code == Code::Done {
             self.ledger
                 .promise(idle, "no start is accepted with one in flight");
+            self.ledger.promise(
+                !self.ledger.is_down,
+                "no I/O is begun when the host is down",
+            );
             self.ledger.started(program, generation, epoch);
+            self.may_run = true;
         }
         code
+    }
+
+    /// `cio_update_schib`.
+    pub(crate) fn store(&mut self) -> Result<(), Error> {
+        if self.channel.is_present() {
+            return Ok(());
+        }
+        self.may_run = false;
+        Err(Error::NoDevice)
+    }
+
+    /// `Locked::presented`.
+    pub(crate) fn presented(&mut self, irb: &Irb) {
+        self.may_run &= !irb.scsw().ends_start();
     }
 
     /// `cio_enable_subchannel`.
@@ -62,7 +83,9 @@ impl Hardware {
 
     /// `cio_disable_subchannel`.
     pub(crate) fn disable(&mut self) -> Result<(), Error> {
-        self.commit(false)
+        let disabled = self.commit(false);
+        self.may_run &= disabled == Err(Error::Busy);
+        disabled
     }
 
     /// `cio_commit_config`, which drops status that is in its way.
@@ -95,6 +118,10 @@ impl Translator {
         hardware
             .ledger
             .promise(self.pinned.is_none(), "no pin is forgotten");
+        hardware.ledger.promise(
+            hardware.channel.program().is_none(),
+            "the program that the channel has is not written over",
+        );
         self.knows = Some(program);
         self.pinned = Some(program);
     }
@@ -108,13 +135,14 @@ impl Translator {
         irb.set_scsw(scsw.with_cpa(known.map_or(0, |program| GUEST | program << 3)));
     }
 
-    /// Lets go of the pages.
-    pub(crate) fn release(&mut self, hardware: &mut Hardware) {
+    /// Lets go of the pages, which are never used for anything else if they are `kept`.
+    pub(crate) fn release(&mut self, hardware: &mut Hardware, kept: bool) {
         let used = hardware.channel.program();
-        let free = used.is_none() || used != self.pinned || hardware.ledger.stuck;
-        hardware
-            .ledger
-            .promise(free, "pages of a program that the channel has stay pinned");
+        let free = used.is_none() || used != self.pinned || kept;
+        hardware.ledger.promise(
+            free,
+            "pages of a program that the channel has are not given back",
+        );
         self.pinned = None;
     }
 }

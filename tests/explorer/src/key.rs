@@ -114,6 +114,7 @@ pub(crate) fn key(driver: &mut Driver) -> u64 {
 
     let ledger = &driver.hardware.ledger;
     (ledger.stuck, ledger.on_its_way, programs.of(ledger.last)).hash(h);
+    (ledger.goes_down, ledger.is_down, driver.hardware.may_run).hash(h);
     ledger
         .unanswered
         .map(|(program, generation)| (programs.of(program), generations.of(generation)))

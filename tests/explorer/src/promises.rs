@@ -61,6 +61,10 @@ pub(crate) struct Ledger {
     pub(crate) epoch: u32,
     /// The channel did not let go of a program.
     pub(crate) stuck: bool,
+    /// The host goes down; the driver has been told.
+    pub(crate) goes_down: bool,
+    /// The driver is done with that.
+    pub(crate) is_down: bool,
     /// How many clear functions of a quiesce were not given their time.
     pub(crate) clears: u32,
 }

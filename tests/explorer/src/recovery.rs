@@ -45,7 +45,8 @@ pub(crate) fn check(
     let driver = &mut attempt.driver;
 
     if found.is_ok() {
-        if !driver.hardware.channel.is_present() || driver.hardware.ledger.stuck {
+        let ledger = &driver.hardware.ledger;
+        if !driver.hardware.channel.is_present() || ledger.stuck || ledger.goes_down {
             return Ok(());
         }
         if !known.insert(key(driver)) {

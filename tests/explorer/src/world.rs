@@ -254,6 +254,10 @@ fn check(driver: &mut Driver) -> Result<(), &'static str> {
         reports == 0 || eventfds.crw || driver.failed.1,
         "a report that waits is announced",
     )?;
+    promise(
+        !ledger.is_down || ledger.stuck || !channel.is_enabled(),
+        "a subchannel is disabled when the host is down",
+    )?;
     if state == State::Idle {
         let answered = |program: u32| {
             ledger.owed.iter().any(|owed| {

@@ -9,7 +9,7 @@ use channel::{
         CHANNEL_END,
         DEVICE_END, //
     },
-    run,
+    run_on,
     status_control::{
         ALERT,
         PENDING,
@@ -18,6 +18,7 @@ use channel::{
     },
     subchannel_status::PROGRAM_CHECK,
     Ccw,
+    Deviations,
     Ending,
     Event,
     Fault,
@@ -126,8 +127,13 @@ impl Machine {
 
     /// Runs the program with a device that takes these steps.
     pub(crate) fn run(&mut self, steps: &[Step]) -> Run {
+        self.run_on(&Deviations::NONE, steps)
+    }
+
+    /// Does so on a channel that deviates from the architecture.
+    pub(crate) fn run_on(&mut self, deviations: &Deviations, steps: &[Step]) -> Run {
         let request = self.request.unwrap_or(Request::new(PROGRAM));
-        run(self, &mut Script::new(steps), &request, 100)
+        run_on(deviations, self, &mut Script::new(steps), &request, 100)
     }
 
     /// The addresses that data was moved at.

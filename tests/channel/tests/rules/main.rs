@@ -6,6 +6,7 @@ mod addressing;
 mod chaining;
 mod checks;
 mod data_chaining;
+mod deviations;
 mod length;
 mod machine;
 mod midaw;

@@ -66,8 +66,9 @@ impl Driver {
     }
 
     pub(super) fn release(&mut self) {
+        let kept = self.hardware.may_run && !self.has(Fault::GivesBackWhatMayRun);
         if let Some(io) = &mut self.io {
-            io.translator.release(&mut self.hardware);
+            io.translator.release(&mut self.hardware, kept);
         }
     }
 
@@ -85,7 +86,9 @@ impl Driver {
     pub(super) fn quiesce_begin(&mut self, what: For) -> Option<Task> {
         let what = match what {
             For::Unmap { .. } => For::Unmap {
-                running: self.sch.is_running() && !self.has(Fault::UnmapsRunning),
+                running: self.hardware.may_run
+                    && !self.sch.is_not_operational()
+                    && !self.has(Fault::UnmapsRunning),
             },
             other => other,
         };
@@ -188,6 +191,7 @@ impl Driver {
             // Resetting fails.
             For::Reset if ended.is_err() => None,
             For::Reset => Some(Task::QuiesceLook(what)),
+            For::ShutDown => Some(Task::QuiesceEnd(what, ended)),
             _ => Some(Task::QuiesceRetire(what, ended)),
         }
     }
@@ -215,6 +219,10 @@ impl Driver {
     pub(super) fn quiesce_end(&mut self, what: For, _ended: Result<(), Error>) {
         match what {
             For::Reset | For::Unmap { .. } => self.resume(),
+            For::ShutDown => {
+                let _ = self.sch.fire(Event::Gone);
+                self.hardware.ledger.is_down = true;
+            }
             For::Close => {
                 if self.has(Fault::CloseKeepsStatus) {
                     let _ = self.sch.fire(Event::Disabled);
@@ -240,8 +248,14 @@ impl Driver {
     }
 
     pub(super) fn resume(&mut self) {
-        if self.hardware.enable().is_err() || self.sch.fire(Event::Enabled).is_err() {
-            let _ = self.sch.fire(Event::Gone);
+        if self.hardware.enable().is_ok() {
+            if self.sch.fire(Event::Enabled).is_ok() {
+                return;
+            }
+            if !self.has(Fault::StaysEnabled) {
+                let _ = self.hardware.disable();
+            }
         }
+        let _ = self.sch.fire(Event::Gone);
     }
 }

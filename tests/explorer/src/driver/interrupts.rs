@@ -31,6 +31,7 @@ impl Driver {
         let inactive = status.is_inactive();
         let irb = self.hardware.ledger.presented(status, taken);
 
+        self.hardware.presented(&irb);
         match self.sch.interrupt(irb) {
             Ok(Some(Pushed::Lost)) => self.hardware.ledger.promise(false, "no status is lost"),
             Ok(_) => {}
@@ -60,7 +61,7 @@ impl Driver {
 
     /// `interrupts::event`.
     pub(crate) fn event(&mut self) {
-        if self.hardware.channel.is_present() {
+        if self.hardware.store().is_ok() {
             return;
         }
         if !self.sch.is_not_operational() {

@@ -102,6 +102,8 @@ impl Case {
     pub(crate) fn translate(&mut self) -> Result<HostOrb, TranslateError> {
         self.translator
             .translate(&self.orb, &mut self.guest, &mut self.arena)
+            .map(|program| program.orb())
+            .map_err(|(error, _)| error)
     }
 }
 

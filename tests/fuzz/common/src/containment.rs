@@ -45,12 +45,14 @@ struct Host<'a> {
 }
 
 /// Goes along all ways through a translated program: after each command the device may or may not
-/// give status modifier, and may take all of the data or none.
+/// give status modifier, and may take all of the data or none. The channel may run the CCWs of a data
+/// chain as commands, store what is to be skipped, fetch ahead, and not look for the last MIDAW.
 ///
 /// # Panics
 ///
 /// If the channel would fetch a CCW or a list from outside the arena, or move data to or from
-/// anything but the sink page and pages that are pinned with the right for it.
+/// anything but the sink page and pages that are pinned with the right for it; or if a CCW is not in
+/// normal form.
 pub(crate) fn check(host: &HostOrb, guest: &Guest, arena: &Low) {
     let host = Host {
         orb: host.orb(),
@@ -94,6 +96,7 @@ impl Host<'_> {
         let Some(command) = self.command(&ccw, place.chained) else {
             return;
         };
+        self.check_form(&ccw, Direction::of(command));
         self.data(&ccw, Direction::of(command));
         let mut next = |slots: u32, chained| {
             ways.push(Place {
@@ -103,6 +106,8 @@ impl Host<'_> {
         };
         if ccw.flags.contains(Flags::CD) {
             next(1, Some(command));
+            next(1, None);
+            next(2, None);
         } else if ccw.flags.contains(Flags::CC) {
             next(1, None);
             next(2, None);
@@ -125,10 +130,33 @@ impl Host<'_> {
         (!wrong).then_some(command)
     }
 
+    /// Checks that a CCW means the same to a channel that does not know what is void in it.
+    fn check_form(&self, ccw: &Ccw, direction: Direction) {
+        let void = if ccw.flags.contains(Flags::CD) {
+            Flags::CC.union(Flags::SLI)
+        } else {
+            Flags::empty()
+        };
+        let void = if direction.stores() {
+            void
+        } else {
+            void.union(Flags::SKIP)
+        };
+        assert!(!ccw.flags.intersects(void), "{ccw}: flags that are void");
+        let is_same = match (ccw.direction(), direction) {
+            // Status modifier can lead to it, too, and it is refused then.
+            (Direction::Invalid, _) => true,
+            (Direction::TransferInChannel, _) => false,
+            (own, in_effect) => {
+                own.stores() == in_effect.stores()
+                    && (own == Direction::ReadBackward) == (in_effect == Direction::ReadBackward)
+            }
+        };
+        assert!(is_same, "{ccw}: in a data chain of {direction}");
+    }
+
     /// Checks the data of a CCW, to the last byte that its count allows.
     fn data(&self, ccw: &Ccw, direction: Direction) {
-        // A channel that skips uses no storage ("Skipping"). That it may not is still no harm: the
-        // list is one of the sink page.
         if ccw.flags.contains(Flags::MIDA) {
             self.midaws(ccw, direction);
         } else {
@@ -165,6 +193,7 @@ impl Host<'_> {
             list += format.size() as u64;
             is_first = false;
         }
+        let _: [u8; 8] = self.fetch(list);
     }
 
     fn midaws(&self, ccw: &Ccw, direction: Direction) {
@@ -177,19 +206,16 @@ impl Host<'_> {
             let Some(midaw) = Midaw::parse(self.fetch(list)) else {
                 return;
             };
-            let skips = midaw.flags.contains(midaw::Flags::SKIP) && direction.stores();
-            if !skips {
-                let is_accepted = midaw.accepts(direction == Direction::ReadBackward);
-                if !is_accepted || !self.touch(midaw.address, ccw, direction) {
-                    return;
-                }
-            }
-            if midaw.flags.contains(midaw::Flags::LAST) {
+            // What is skipped, too, is to be within one page.
+            let is_accepted = midaw.accepts(direction == Direction::ReadBackward);
+            if !self.touch(midaw.address, ccw, direction) {
                 return;
             }
+            assert!(is_accepted, "{ccw}: {midaw:?}");
             left = left.saturating_sub(midaw.count.into());
             list += midaw::SIZE as u64;
         }
+        let _: [u8; 16] = self.fetch(list);
     }
 
     /// Checks an address that data is moved to or from, within one page. There is no more data if

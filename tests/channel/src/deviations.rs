@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What channels do that the architecture does not allow, or leaves to them.
+
+use std::fmt;
+
+/// In what a channel deviates from the others: in nothing, unless it is said.
+///
+/// Each is one of a channel that exists, or of one that is simpler than the architecture asks for. No
+/// program is to be translated such that the guest gains by it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Deviations {
+    /// The flag chain data is not looked at: the flag chain command counts (QEMU).
+    pub ignores_chain_data: bool,
+    /// The flag chain data does not count in a command that the device ends at once (Hercules).
+    pub drops_chain_data_at_once: bool,
+    /// The next CCW of a data chain is run as a command.
+    pub chains_data_as_commands: bool,
+    /// In a data chain, data moves as the command code of each CCW says.
+    pub takes_chained_codes: bool,
+    /// What is to be skipped is stored.
+    pub ignores_skip: bool,
+    /// Data that is read backward is stored upward.
+    pub reads_backward_upward: bool,
+    /// The flag that says that a MIDAW is the last is not looked at.
+    pub ignores_last: bool,
+    /// Of a list one word more is fetched than is used.
+    pub fetches_lists_ahead: bool,
+    /// One CCW more is fetched than is used.
+    pub fetches_ccws_ahead: bool,
+}
+
+impl Deviations {
+    /// A channel as the architecture has it.
+    pub const NONE: Self = Self::of([false; 9]);
+
+    /// A channel that deviates in all of it.
+    pub const ALL: Self = Self::of([true; 9]);
+
+    const fn of(
+        [
+            ignores_chain_data,
+            drops_chain_data_at_once,
+            chains_data_as_commands,
+            takes_chained_codes,
+            ignores_skip,
+            reads_backward_upward,
+            ignores_last,
+            fetches_lists_ahead,
+            fetches_ccws_ahead,
+        ]: [bool; 9],
+    ) -> Self {
+        Self {
+            ignores_chain_data,
+            drops_chain_data_at_once,
+            chains_data_as_commands,
+            takes_chained_codes,
+            ignores_skip,
+            reads_backward_upward,
+            ignores_last,
+            fetches_lists_ahead,
+            fetches_ccws_ahead,
+        }
+    }
+
+    /// A channel for each single deviation, one with all of them but that of QEMU's, which hides those
+    /// of data chaining, and one with all.
+    pub fn each() -> impl Iterator<Item = Self> {
+        let single = (0..9).map(|number| {
+            let mut deviations = [false; 9];
+            deviations[number] = true;
+            Self::of(deviations)
+        });
+        let chaining = Self {
+            ignores_chain_data: false,
+            chains_data_as_commands: false,
+            ..Self::ALL
+        };
+        single.chain([chaining, Self::ALL])
+    }
+}
+
+/// The names of what the channel deviates in, or that it does not.
+impl fmt::Display for Deviations {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = [
+            (self.ignores_chain_data, "ignores chain data"),
+            (self.drops_chain_data_at_once, "drops chain data at once"),
+            (self.chains_data_as_commands, "chains data as commands"),
+            (self.takes_chained_codes, "takes chained codes"),
+            (self.ignores_skip, "ignores skip"),
+            (self.reads_backward_upward, "reads backward upward"),
+            (self.ignores_last, "ignores last"),
+            (self.fetches_lists_ahead, "fetches lists ahead"),
+            (self.fetches_ccws_ahead, "fetches CCWs ahead"),
+        ]
+        .into_iter()
+        .filter_map(|(deviates, name)| deviates.then_some(name))
+        .collect();
+        if names.is_empty() {
+            f.write_str("keeps to the architecture")
+        } else {
+            f.write_str(&names.join(", "))
+        }
+    }
+}
