@@ -35,6 +35,9 @@ use crate::{
 mod container;
 mod iommufd;
 
+use container::Container;
+use iommufd::Ioas;
+
 /// Which of the kernel's two interfaces gives the device its address space.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Backend {
@@ -53,8 +56,17 @@ pub enum Access {
     ReadWrite,
 }
 
-/// Where a device finds the memory that is mapped for it.
-trait AddressSpace: Send {
+/// The files of an open device.
+struct Files {
+    device: File,
+    /// Leaves the address space when it is closed.
+    _group: Option<File>,
+}
+
+/// Where devices find the memory that is mapped for them.
+trait AddressSpace: Send + Sync {
+    /// Opens a device that is to find its memory here.
+    fn open(&self, mdev: &Mdev) -> Result<Files>;
     /// Maps `size` bytes at `address` of this process to `iova`.
     fn map(&self, iova: u64, address: u64, size: u64, access: Access) -> io::Result<()>;
     /// Undoes that.
@@ -66,21 +78,31 @@ trait AddressSpace: Send {
 /// Memory that is mapped for it lives until it is unmapped or the device is closed.
 pub struct Device {
     // Closed first: the driver lets go of the memory.
-    file: File,
+    files: Files,
     backend: Backend,
-    space: Box<dyn AddressSpace>,
+    space: Arc<dyn AddressSpace>,
     mapped: BTreeMap<u64, Arc<Memory>>,
 }
 
 impl Device {
     /// Opens a mediated device.
     pub fn open(mdev: &Mdev, backend: Backend) -> Result<Self> {
-        let (file, space) = match backend {
-            Backend::Container => container::open(mdev)?,
-            Backend::Iommufd => iommufd::open(mdev)?,
+        let space: Arc<dyn AddressSpace> = match backend {
+            Backend::Container => Arc::new(Container::new()?),
+            Backend::Iommufd => Arc::new(Ioas::new()?),
         };
+        Self::open_in(mdev, backend, space)
+    }
+
+    /// Opens another mediated device in the address space of this one: what is mapped for one of them is
+    /// mapped for both.
+    pub fn open_beside(&self, mdev: &Mdev) -> Result<Self> {
+        Self::open_in(mdev, self.backend, self.space.clone())
+    }
+
+    fn open_in(mdev: &Mdev, backend: Backend, space: Arc<dyn AddressSpace>) -> Result<Self> {
         Ok(Self {
-            file,
+            files: space.open(mdev)?,
             backend,
             space,
             mapped: BTreeMap::new(),
@@ -94,7 +116,7 @@ impl Device {
 
     /// The device's file.
     pub fn file(&self) -> BorrowedFd<'_> {
-        self.file.as_fd()
+        self.files.device.as_fd()
     }
 
     /// The number of regions and interrupts.
@@ -171,12 +193,12 @@ impl Device {
 
     /// Reads from a region; the offset is one in the device's file.
     pub fn pread(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
-        self.file.read_at(bytes, offset)
+        self.files.device.read_at(bytes, offset)
     }
 
     /// Writes to a region; the offset is one in the device's file.
     pub fn pwrite(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
-        self.file.write_at(bytes, offset)
+        self.files.device.write_at(bytes, offset)
     }
 }
 

@@ -286,6 +286,12 @@ impl Devices {
         open(self.named(name)?, self.backend)
     }
 
+    /// Opens another device in the address space of `first`.
+    pub(crate) fn open_beside(&self, first: &Channel, mdev: &Mdev) -> TestResult<Channel> {
+        note_opened(mdev);
+        Ok(Channel::new(first.device().open_beside(mdev)?)?)
+    }
+
     /// Runs a program on the first device, which must then still be of use.
     pub(crate) fn run_program(&self, program: &Program) -> TestResult {
         let mut channel = self.open()?;
@@ -304,11 +310,15 @@ pub(crate) fn backend_word(backend: Backend) -> &'static str {
 
 /// Opens a device, and listens to it.
 pub(crate) fn open(mdev: &Mdev, backend: Backend) -> TestResult<Channel> {
+    note_opened(mdev);
+    Ok(Channel::new(Device::open(mdev, backend)?)?)
+}
+
+fn note_opened(mdev: &Mdev) {
     OPENED
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .insert(mdev.uuid().to_owned());
-    Ok(Channel::new(Device::open(mdev, backend)?)?)
 }
 
 /// Takes a device from the driver, and gives it to no other: what its own driver begins to do with it

@@ -18,7 +18,8 @@ use ccw::{
     channel::Channel,
     guest::GuestMemory,
     program::Program,
-    sys::Memory, //
+    sys::Memory,
+    sysfs::Mdev, //
 };
 
 use crate::{
@@ -61,6 +62,18 @@ pub(crate) const TESTS: &[Case] = &[
         })
     }),
     (
+        "a page that its owner has discarded is not used by another device",
+        |devices| not_used_beside(devices, Behind::Read),
+    ),
+    (
+        "nor when the program that used it was not over",
+        |devices| not_used_beside(devices, Behind::NotRead),
+    ),
+    (
+        "two devices of an address space keep pages while others are discarded",
+        two_storm,
+    ),
+    (
         "data comes to where it belongs while pages are discarded",
         storm,
     ),
@@ -74,13 +87,17 @@ pub(crate) const TESTS: &[Case] = &[
 const DATA: u64 = 0x20_0000;
 const PAGE: usize = 0x1000;
 
-/// The setting of the first device; it is zero again when this is dropped.
+/// The setting of a device; it is zero again when this is dropped.
 struct Setting(PathBuf);
 
 impl Setting {
     fn new(devices: &Devices, pages: u32) -> TestResult<Self> {
+        Self::of(devices.first(), pages)
+    }
+
+    fn of(mdev: &Mdev, pages: u32) -> TestResult<Self> {
         only_ours()?;
-        let uuid = devices.first().uuid();
+        let uuid = mdev.uuid();
         let setting = Self(format!("/sys/bus/mdev/devices/{uuid}/kept_pins").into());
         setting.set(&pages.to_string())?;
         Ok(setting)
@@ -193,6 +210,64 @@ fn not_used_again(devices: &Devices, change: fn(&Memory, usize) -> io::Result<()
         check_eq("the byte in the page that is there now", take(&guest, 1), 0)?;
     }
     run(&mut channel, &program, &guest, 3)
+}
+
+/// What has become of the first device's program when its owner discards a page of it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Behind {
+    /// Its status is read.
+    Read,
+    /// Its status waits. The owner cannot know that it is over.
+    NotRead,
+}
+
+/// Has the first device keep a page, discards it, and sees where the program of another device, which
+/// keeps none, stores.
+fn not_used_beside(devices: &Devices, behind: Behind) -> TestResult {
+    let _setting = Setting::new(devices, 16)?;
+    let mut first = devices.open()?;
+    let mut second = devices.open_beside(&first, devices.second())?;
+    let program = stores(3)?;
+    let guest = map(&mut first, &program)?;
+    for _ in 0..10 {
+        run(&mut first, &program, &guest, 3)?;
+        if behind == Behind::NotRead {
+            retry(libc::EAGAIN, || first.start(program.orb))?;
+            check(first.wait_signal(TIMEOUT)?, "no signal came")?;
+        }
+        let (memory, offset) = guest.memory(DATA + 2 * PAGE as u64);
+        memory.discard(offset)?;
+        if behind == Behind::NotRead {
+            // The device has the page still, which is so without any that are kept.
+            check(first.irb()?.scsw().ends_start(), "the program does not end")?;
+            for page in [0, 2] {
+                take(&guest, page);
+            }
+        }
+        check_eq("the byte in the page that is there now", take(&guest, 1), 0)?;
+        run(&mut second, &program, &guest, 3)?;
+    }
+    run(&mut first, &program, &guest, 3)
+}
+
+/// Two devices run programs in turn, both of which keep pages, while other pages of the process go.
+fn two_storm(devices: &Devices) -> TestResult {
+    let _setting = Setting::new(devices, 16)?;
+    let _other_setting = Setting::of(devices.second(), 16)?;
+    let mut first = devices.open()?;
+    let mut second = devices.open_beside(&first, devices.second())?;
+    let program = stores(3)?;
+    let guest = map(&mut first, &program)?;
+    for round in 0..100 {
+        let (memory, offset) = guest.memory(DATA + round % 3 * 2 * PAGE as u64);
+        memory.discard(offset)?;
+        run(&mut first, &program, &guest, 3)?;
+        if round % 2 == 0 {
+            memory.discard(offset)?;
+        }
+        run(&mut second, &program, &guest, 3)?;
+    }
+    Ok(())
 }
 
 fn storm(devices: &Devices) -> TestResult {

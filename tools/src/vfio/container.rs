@@ -8,12 +8,14 @@ use std::{
     os::fd::{
         AsFd,
         AsRawFd, //
-    }, //
+    },
+    sync::OnceLock, //
 };
 
 use super::{
     Access,
-    AddressSpace, //
+    AddressSpace,
+    Files, //
 };
 use crate::{
     error::{
@@ -27,24 +29,32 @@ use crate::{
     sysfs::Mdev, //
 };
 
-struct Container {
+pub(super) struct Container {
     container: File,
-    // Leaves the container when it is closed.
-    _group: File,
+    /// Whether a group has joined it, which then has its address space.
+    is_set: OnceLock<()>,
 }
 
-pub(super) fn open(mdev: &Mdev) -> Result<(File, Box<dyn AddressSpace>)> {
-    let container = super::open("/dev/vfio/vfio")?;
-    let offered = sys::ioctl_number(
-        container.as_fd(),
-        uapi::CHECK_EXTENSION,
-        uapi::TYPE1V2_IOMMU,
-    );
-    if !offered.is_ok_and(|offered| offered > 0) {
-        return Err(Error::new("this kernel has no type1v2 address spaces")
-            .help("load vfio_iommu_type1 (modprobe vfio_iommu_type1), or use --iommufd"));
+impl Container {
+    pub(super) fn new() -> Result<Self> {
+        let container = super::open("/dev/vfio/vfio")?;
+        let offered = sys::ioctl_number(
+            container.as_fd(),
+            uapi::CHECK_EXTENSION,
+            uapi::TYPE1V2_IOMMU,
+        );
+        if !offered.is_ok_and(|offered| offered > 0) {
+            return Err(Error::new("this kernel has no type1v2 address spaces")
+                .help("load vfio_iommu_type1 (modprobe vfio_iommu_type1), or use --iommufd"));
+        }
+        Ok(Self {
+            container,
+            is_set: OnceLock::new(),
+        })
     }
+}
 
+fn open(container: &Container, mdev: &Mdev) -> Result<Files> {
     let path = format!("/dev/vfio/{}", mdev.group()?);
     let group = super::open(&path)?;
     let mut status = uapi::GroupStatus {
@@ -60,24 +70,29 @@ pub(super) fn open(mdev: &Mdev) -> Result<(File, Box<dyn AddressSpace>)> {
     sys::ioctl(
         group.as_fd(),
         uapi::GROUP_SET_CONTAINER,
-        &mut container.as_raw_fd(),
+        &mut container.container.as_raw_fd(),
     )
     .map_err(|source| Error::io(format!("cannot put {path} into a container"), source))?;
-    // Plain type 1 would take the device too, and then refuse to pin pages for it.
-    sys::ioctl_number(container.as_fd(), uapi::SET_IOMMU, uapi::TYPE1V2_IOMMU)
-        .map_err(|source| Error::io("cannot make a type1v2 address space", source))?;
+    if container.is_set.get().is_none() {
+        // Plain type 1 would take the device too, and then refuse to pin pages for it.
+        let container = container.container.as_fd();
+        sys::ioctl_number(container, uapi::SET_IOMMU, uapi::TYPE1V2_IOMMU)
+            .map_err(|source| Error::io("cannot make a type1v2 address space", source))?;
+    }
+    container.is_set.get_or_init(|| ());
     let device = uapi::group_get_device(group.as_fd(), mdev.uuid())
         .map_err(|source| Error::io(format!("cannot open device {}", mdev.uuid()), source))?;
-    Ok((
+    Ok(Files {
         device,
-        Box::new(Container {
-            container,
-            _group: group,
-        }),
-    ))
+        _group: Some(group),
+    })
 }
 
 impl AddressSpace for Container {
+    fn open(&self, mdev: &Mdev) -> Result<Files> {
+        open(self, mdev)
+    }
+
     fn map(&self, iova: u64, address: u64, size: u64, access: Access) -> io::Result<()> {
         let mut argument = uapi::DmaMap {
             argsz: sys::size_of::<uapi::DmaMap>(),

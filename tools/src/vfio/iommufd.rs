@@ -13,7 +13,8 @@ use std::{
 
 use super::{
     Access,
-    AddressSpace, //
+    AddressSpace,
+    Files, //
 };
 use crate::{
     error::{
@@ -27,43 +28,57 @@ use crate::{
     sysfs::Mdev, //
 };
 
-struct Ioas {
+pub(super) struct Ioas {
     iommufd: File,
     id: u32,
 }
 
-pub(super) fn open(mdev: &Mdev) -> Result<(File, Box<dyn AddressSpace>)> {
-    let iommufd = super::open("/dev/iommu")?;
+impl Ioas {
+    pub(super) fn new() -> Result<Self> {
+        let iommufd = super::open("/dev/iommu")?;
+        let mut alloc = uapi::IoasAlloc {
+            size: sys::size_of::<uapi::IoasAlloc>(),
+            ..Default::default()
+        };
+        sys::ioctl(iommufd.as_fd(), uapi::IOAS_ALLOC, &mut alloc)
+            .map_err(|source| Error::io("cannot make an address space in an iommufd", source))?;
+        Ok(Self {
+            iommufd,
+            id: alloc.out_ioas_id,
+        })
+    }
+}
+
+fn open(ioas: &Ioas, mdev: &Mdev) -> Result<Files> {
     let path = format!("/dev/vfio/devices/{}", mdev.vfio_name()?);
     let device = super::open(&path)?;
 
     let mut bind = uapi::BindIommufd {
         argsz: sys::size_of::<uapi::BindIommufd>(),
-        iommufd: iommufd.as_raw_fd(),
+        iommufd: ioas.iommufd.as_raw_fd(),
         ..Default::default()
     };
     sys::ioctl(device.as_fd(), uapi::DEVICE_BIND_IOMMUFD, &mut bind)
         .map_err(|source| Error::io(format!("cannot bind {path} to an iommufd"), source))?;
 
-    let mut alloc = uapi::IoasAlloc {
-        size: sys::size_of::<uapi::IoasAlloc>(),
-        ..Default::default()
-    };
-    sys::ioctl(iommufd.as_fd(), uapi::IOAS_ALLOC, &mut alloc)
-        .map_err(|source| Error::io("cannot make an address space in an iommufd", source))?;
-    let id = alloc.out_ioas_id;
-
     let mut attach = uapi::AttachIommufd {
         argsz: sys::size_of::<uapi::AttachIommufd>(),
-        pt_id: id,
+        pt_id: ioas.id,
         ..Default::default()
     };
     sys::ioctl(device.as_fd(), uapi::DEVICE_ATTACH_IOMMUFD_PT, &mut attach)
         .map_err(|source| Error::io(format!("cannot attach {path} to an address space"), source))?;
-    Ok((device, Box::new(Ioas { iommufd, id })))
+    Ok(Files {
+        device,
+        _group: None,
+    })
 }
 
 impl AddressSpace for Ioas {
+    fn open(&self, mdev: &Mdev) -> Result<Files> {
+        open(self, mdev)
+    }
+
     fn map(&self, iova: u64, address: u64, size: u64, access: Access) -> io::Result<()> {
         const FIXED_IOVA: u32 = 1;
         const WRITEABLE: u32 = 2;
