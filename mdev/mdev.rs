@@ -19,6 +19,7 @@ pub mod mm_watch;
 pub mod quarantine;
 pub mod random;
 pub mod ratelimit;
+mod task_work;
 pub mod timer;
 pub mod trace;
 pub mod vfio;

@@ -124,9 +124,8 @@ pub trait Operations: Sized + Send + Sync + 'static {
 
     /// Called, in a context of its own, when the user unmaps `len` bytes from `iova` on.
     ///
-    /// No page of that range may be pinned any more when this returns. Until then
-    /// [`Open::dma_read`] and [`Open::pin_pages`] return `EAGAIN`, so that whoever is at that gives
-    /// up soon.
+    /// No page of that range may be pinned any more when this returns, which may take 18 minutes at most.
+    /// Until then, and until the user's call returns, [`Open::pin_pages`] returns `EAGAIN`.
     fn dma_unmap(dev: &Open<'_, Self>, iova: u64, len: u64);
 
     /// Called again and again while somebody wants the device back from its user.
@@ -215,7 +214,7 @@ impl<T: Operations> Device<T> {
     pub(crate) unsafe fn unregister(&self) {
         // SAFETY: By the function's requirement.
         unsafe { bindings::vfio_unregister_group_dev(self.as_raw()) };
-        self.wait_for_unmap();
+        self.end_unmaps();
     }
 }
 

@@ -67,7 +67,7 @@ impl<T: Operations> Device<T> {
         // is left that uses it.
         unsafe {
             if (*this).ready {
-                (*this).wait_for_unmap();
+                (*this).wait_for_work();
                 (*this).data.assume_init_drop();
             }
         }
@@ -96,7 +96,7 @@ impl<T: Operations> Device<T> {
 
         dev.0.set_open(false);
         T::close(&dev);
-        dev.0.end_unmaps();
+        dev.0.wait_for_work();
     }
 
     /// # Safety

@@ -2,39 +2,51 @@
 
 //! Having the driver let go of memory that the user unmaps.
 //!
-//! Both back ends of VFIO call the driver for this and want no page to be pinned when it returns,
-//! or they call again: type1 ten times, and then it is a BUG. But type1 calls with the lock of its
-//! list of devices held, and unpinning takes its main lock, which comes before that in its own
-//! order, when a device is opened: two threads of one user could wait for each other for ever. So
-//! the driver is called in a work item, which holds no lock of type1, and is waited for with a
-//! timeout; giving up and being called again lets the other thread go on.
+//! Both back ends of VFIO call the driver for this and want no page to be pinned when it returns.
 //!
-//! iommufd lets nobody pin memory that is being unmapped. But between that call and type1's next look
-//! at the memory another thread of the user can have pages pinned again, and if it does so each time,
-//! that is the BUG. So when type1 calls again for the same memory, none can be pinned for a while
-//! after it, and for twice as long the next time: a thread that is about to take a lock has been given
-//! more than half a second for it at the last.
+//! type1 looks at the memory again after it has called the drivers of all devices of the container, and
+//! calls them again while a page of it is pinned: ten times, and then it is a BUG. Two things could make
+//! it so.
+//!
+//! - A page is pinned again between the call and the look. So from the first call for a device on no page
+//!   can be pinned through it until the thread that unmaps returns to user space, when the memory is
+//!   unmapped ([`task_work`]). With the first round of calls this is so for all devices of the container,
+//!   however many these are and however long each takes: the second look finds nothing.
+//! - The driver does not let go in time. type1 calls with the lock of its list of devices held, and
+//!   unpinning takes its main lock, which comes before that in its own order, when a device is opened: two
+//!   threads of one user could wait for each other for ever. So the driver is called in a work item, which
+//!   holds no lock of type1, and is waited for with a timeout; giving up and being called again lets the
+//!   other thread go on. All timeouts together are longer than a driver may take.
+//!
+//! iommufd lets nobody pin memory that is being unmapped, holds no lock that unpinning takes, and calls
+//! once.
 
 use super::{
     Device,
     Open,
     Operations, //
 };
-use crate::bindings;
+use crate::{
+    bindings,
+    task_work, //
+};
 use kernel::{
     new_mutex,
     new_spinlock,
     prelude::*,
     sync::{
+        aref::ARef,
         atomic::{
             Acquire,
             Atomic,
+            Full,
             Release, //
         },
         Mutex,
         SpinLock, //
     },
     time::{
+        delay::fsleep,
         msecs_to_jiffies,
         Delta,
         Instant,
@@ -43,25 +55,21 @@ use kernel::{
     types::Opaque, //
 };
 
-/// How long the driver may take, in milliseconds, before the back end is told that it is done.
-///
-/// Longer than any driver should need to stop a device, and ten times this is not for ever.
-const TIMEOUT: u32 = 60_000;
+/// How long type1 waits for the driver, before it looks at the memory and calls again. It does so eleven
+/// times: 18 minutes. [`Operations::dma_unmap`] says how long the driver may take.
+const TIMEOUT: Delta = Delta::from_secs(100);
 
-/// A call for the same memory as the last one is a further try if it comes within so long.
-const NEXT_TRY: Delta = Delta::from_millis(100);
+/// How often it is looked whether threads that unmap have returned, when the device goes.
+const LOOK: Delta = Delta::from_millis(10);
 
-/// For how long no page can be pinned after the second try. It doubles with each one, up to
-/// [`MAX_DOUBLINGS`] times; type1 tries ten times.
-const FIRST_PAUSE: Delta = Delta::from_millis(2);
-const MAX_DOUBLINGS: u32 = 6;
-
-/// The last call of a back end.
-struct Call {
-    range: (u64, u64),
-    returned: Instant<Monotonic>,
-    /// How many calls for the same memory came before it.
-    tries: u32,
+/// What the driver is to let go of.
+#[derive(Default)]
+struct Wanted {
+    /// The first and the last byte.
+    range: Option<(u64, u64)>,
+    /// Counts the calls, and those of them for which the driver has let go.
+    calls: u64,
+    done: u64,
 }
 
 /// The memory that the driver is to let go of.
@@ -71,20 +79,18 @@ struct Call {
 /// `work` and `done` are initialised.
 #[pin_data]
 pub(super) struct Unmap {
-    /// The first and the last byte.
     #[pin]
-    range: SpinLock<Option<(u64, u64)>>,
-    pending: Atomic<i32>,
-    made: Instant<Monotonic>,
-    /// When pages can be pinned again, in nanoseconds after `made`.
-    pause_end: Atomic<i64>,
-    #[pin]
-    last_call: Mutex<Option<Call>>,
+    wanted: SpinLock<Wanted>,
+    /// Whether there is any that it has not let go of.
+    pending: Atomic<bool>,
+    /// How many calls of type1 were made by threads that have not returned to user space since.
+    unmapping: Atomic<u64>,
     /// Whether a user has the device open: not yet while it is opened, not any more while it is closed.
     #[pin]
     is_open: Mutex<bool>,
     #[pin]
     work: Opaque<bindings::work_struct>,
+    /// Completed each time that the driver has let go of something.
     #[pin]
     done: Opaque<bindings::completion>,
 }
@@ -98,11 +104,9 @@ unsafe impl Sync for Unmap {}
 impl Unmap {
     pub(super) fn new<T: Operations>() -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
-            range <- new_spinlock!(None, "vfio::Unmap::range"),
-            pending: Atomic::new(0),
-            made: Instant::now(),
-            pause_end: Atomic::new(0),
-            last_call <- new_mutex!(None, "vfio::Unmap::last_call"),
+            wanted <- new_spinlock!(Wanted::default(), "vfio::Unmap::wanted"),
+            pending: Atomic::new(false),
+            unmapping: Atomic::new(0),
             is_open <- new_mutex!(false, "vfio::Unmap::is_open"),
             work <- Opaque::ffi_init(|work| {
                 // SAFETY: `work` is valid for writing.
@@ -114,20 +118,43 @@ impl Unmap {
             }),
         })
     }
-}
 
-impl Unmap {
-    /// No page can be pinned for so long.
-    fn pause(&self, pause: Delta) {
-        let end = self.made.elapsed() + pause;
-        self.pause_end.store(end.as_nanos(), Release);
+    /// Notes what the driver is to let go of. Returns the number of the call.
+    fn want(&self, first: u64, last: u64) -> u64 {
+        let mut wanted = self.wanted.lock();
+        wanted.range = match wanted.range {
+            Some((old_first, old_last)) => Some((first.min(old_first), last.max(old_last))),
+            None => Some((first, last)),
+        };
+        wanted.calls += 1;
+        self.pending.store(true, Release);
+        wanted.calls
     }
 
-    #[inline]
-    fn is_pausing(&self) -> bool {
-        let end = self.pause_end.load(Acquire);
-        // The clock is not read unless there has been a pause.
-        end != 0 && self.made.elapsed().as_nanos() < end
+    fn is_done(&self, call: u64) -> bool {
+        self.wanted.lock().done >= call
+    }
+
+    /// Waits until the driver has let go for `call`, or the time for that is over.
+    fn wait(&self, call: u64) {
+        let began = Instant::<Monotonic>::now();
+
+        loop {
+            // SAFETY: The completion is initialised. What comes after this ends the wait.
+            unsafe { bindings::mdev_reinit_completion(self.done.get()) };
+
+            let left = (TIMEOUT - began.elapsed()).as_millis_ceil();
+            let Ok(left @ 1..) = u32::try_from(left) else {
+                return;
+            };
+            if self.is_done(call) {
+                return;
+            }
+            // SAFETY: As above.
+            unsafe {
+                bindings::wait_for_completion_timeout(self.done.get(), msecs_to_jiffies(left));
+            }
+        }
     }
 }
 
@@ -137,11 +164,11 @@ impl<T: Operations> Device<T> {
         unsafe { self.unmap.assume_init_ref() }
     }
 
-    /// Returns `EAGAIN` while the driver is to let go of memory.
+    /// Returns `EAGAIN` while memory is being unmapped.
     pub(super) fn check_no_unmap(&self) -> Result {
         let unmap = self.unmap_state();
 
-        if unmap.pending.load(Acquire) != 0 || unmap.is_pausing() {
+        if unmap.pending.load(Acquire) || unmap.unmapping.load(Acquire) != 0 {
             Err(EAGAIN)
         } else {
             Ok(())
@@ -171,40 +198,31 @@ impl<T: Operations> Device<T> {
         let last = iova.saturating_add(rest);
         let unmap = self.unmap_state();
 
-        let mut last_call = unmap.last_call.lock();
-        let tries = match &*last_call {
-            Some(call)
-                if call.range == (iova, last)
-                    && call.returned.elapsed() < NEXT_TRY
-                    && !self.has_iommufd() =>
-            {
-                call.tries.saturating_add(1)
-            }
-            _ => 0,
+        if self.has_iommufd() {
+            unmap.want(iova, last);
+            self.let_go();
+            self.wait_for_work();
+            return;
+        }
+
+        self.pin_nothing_before_return();
+        let call = unmap.want(iova, last);
+        self.let_go();
+        unmap.wait(call);
+    }
+
+    /// Has no page be pinned until the current thread returns to user space.
+    fn pin_nothing_before_return(&self) {
+        let dev: ARef<Self> = self.into();
+        let returned = move || {
+            dev.unmap_state().unmapping.fetch_sub(1, Full);
         };
-        let pause = tries
-            .checked_sub(1)
-            .map(|doublings| FIRST_PAUSE * (1 << doublings.min(MAX_DOUBLINGS)));
-        if pause.is_some() {
-            // There must be no moment between this call and its pause.
-            unmap.pause(Delta::from_millis(2 * i64::from(TIMEOUT)));
-        }
-        self.add_unmap(iova, last);
 
-        // SAFETY: Both are initialised, and live until `wait_for_unmap` has returned.
-        unsafe {
-            bindings::mdev_reinit_completion(unmap.done.get());
-            bindings::mdev_queue_work(unmap.work.get());
-            bindings::wait_for_completion_timeout(unmap.done.get(), msecs_to_jiffies(TIMEOUT));
-        }
-
-        *last_call = Some(Call {
-            range: (iova, last),
-            returned: Instant::now(),
-            tries,
-        });
-        if let Some(pause) = pause {
-            unmap.pause(pause);
+        self.unmap_state().unmapping.fetch_add(1, Full);
+        // Without memory it is tried again with type1's next call, and a thread that is about to end does
+        // not unmap any more.
+        if task_work::on_return(returned).is_err() {
+            self.unmap_state().unmapping.fetch_sub(1, Full);
         }
     }
 
@@ -221,47 +239,33 @@ impl<T: Operations> Device<T> {
         false
     }
 
-    fn add_unmap(&self, first: u64, last: u64) {
-        let unmap = self.unmap_state();
-
-        {
-            let mut range = unmap.range.lock();
-            *range = match *range {
-                Some((old_first, old_last)) => Some((first.min(old_first), last.max(old_last))),
-                None => Some((first, last)),
-            };
-        }
-        unmap.pending.store(1, Release);
-    }
-
     /// Has the driver let go of all memory, in a context of its own and without waiting for it: the
     /// device is gone, and its user need not be.
     pub fn let_go_soon(&self) {
-        self.add_unmap(0, u64::MAX);
+        self.unmap_state().want(0, u64::MAX);
+        self.let_go();
+    }
 
-        // SAFETY: The work is initialised, and lives until `wait_for_unmap` has returned,
-        // which the release of the device calls.
+    /// Has the driver let go of what is wanted, in a work item.
+    fn let_go(&self) {
+        // SAFETY: The work is initialised, and lives until `wait_for_work` has returned, which the
+        // release of the device calls.
         unsafe { bindings::mdev_queue_work(self.unmap_state().work.get()) };
     }
 
     /// Waits until no work item is left.
-    pub(super) fn wait_for_unmap(&self) {
+    pub(super) fn wait_for_work(&self) {
         // SAFETY: The work is initialised.
         unsafe { bindings::flush_work(self.unmap_state().work.get()) };
     }
 
-    /// Waits until no work item is left, and forgets what the user has unmapped: that the next one
-    /// unmaps the same is no further try.
-    ///
-    /// The core calls for this with its lock of the device set held. `last_call` comes behind that:
-    /// what is done under it, the work item too, never takes that lock.
+    /// Waits until no work item is left, and all threads that have unmapped memory have returned: then
+    /// nothing of the module is called for the device any more.
     pub(super) fn end_unmaps(&self) {
-        self.wait_for_unmap();
-
-        let unmap = self.unmap_state();
-        let mut last_call = unmap.last_call.lock();
-        *last_call = None;
-        unmap.pause_end.store(0, Release);
+        self.wait_for_work();
+        while self.unmap_state().unmapping.load(Acquire) != 0 {
+            fsleep(LOOK);
+        }
     }
 
     /// # Safety
@@ -278,14 +282,21 @@ impl<T: Operations> Device<T> {
         };
         let unmap = dev.unmap_state();
 
-        let range = unmap.range.lock().take();
+        let (range, calls) = {
+            let mut wanted = unmap.wanted.lock();
+            (wanted.range.take(), wanted.calls)
+        };
         if let Some((first, last)) = range {
             // A device that is closed has let go of everything.
             let len = (last - first).saturating_add(1);
             dev.if_open(|dev| T::dma_unmap(dev, first, len));
         }
-        if unmap.range.lock().is_none() {
-            unmap.pending.store(0, Release);
+        {
+            let mut wanted = unmap.wanted.lock();
+            wanted.done = calls;
+            if wanted.range.is_none() {
+                unmap.pending.store(false, Release);
+            }
         }
 
         // SAFETY: The completion is initialised.

@@ -21,6 +21,7 @@ use crate::{
         SILENCE,
         TIMEOUT, //
     },
+    contended,
     host,
     lifecycle,
     normal_form, //
@@ -44,6 +45,7 @@ pub(crate) const GROUPS: &[(&str, &[Case])] = &[
     ("boot", boot::TESTS),
     ("containment", containment::TESTS),
     ("normal form", normal_form::HERCULES_TESTS),
+    ("contended", contended::TESTS),
     ("lifecycle", lifecycle::TESTS),
     ("host", host::TESTS),
     ("in flight", in_flight::TESTS),

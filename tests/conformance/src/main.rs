@@ -45,6 +45,7 @@ mod bench;
 mod blocked;
 mod channel_reports;
 mod child;
+mod contended;
 mod descriptors;
 mod extra_regions;
 mod give_back;
@@ -116,6 +117,7 @@ const GROUPS: &[(&str, &[Case])] = &[
     ("unsolicited", unsolicited::TESTS),
     ("blocked", blocked::TESTS),
     ("kept pins", kept::TESTS),
+    ("contended", contended::TESTS),
     ("normal form", normal_form::TESTS),
     ("host", host::TESTS),
     ("observability", observability::TESTS),
@@ -142,8 +144,9 @@ const WITHOUT_BACKEND: [&str; 12] = [
 ];
 
 /// The cases in which it has most: what is mapped, pinned, unmapped.
-const MOST_OF_BACKEND: [&str; 6] = [
+const MOST_OF_BACKEND: [&str; 7] = [
     "containment: ",
+    "contended: ",
     "fault: ",
     "in flight: ",
     "kept pins: ",

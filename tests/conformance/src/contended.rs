@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Memory that is unmapped while devices of the same address space pin it again and again.
+//!
+//! type1 asks the drivers of all devices for it ten times, and then it is a BUG; so it is not asked of the
+//! C driver.
+
+use std::{
+    sync::{
+        atomic::{
+            AtomicBool,
+            AtomicU32,
+            Ordering, //
+        },
+        Arc,
+    },
+    thread,
+    time::{
+        Duration,
+        Instant, //
+    },
+};
+
+use ccw::{
+    channel::Channel,
+    program::Program,
+    sys::Memory,
+    vfio::Access, //
+};
+
+use crate::bench::{
+    check,
+    check_eq,
+    check_usable,
+    map,
+    only_ours,
+    pinned,
+    program,
+    Case,
+    Devices,
+    TestResult,
+    TIMEOUT, //
+};
+
+pub(crate) const TESTS: &[Case] = &[
+    ("one device pins it again", |devices| unmap(devices, 1)),
+    ("two devices pin it again", |devices| unmap(devices, 2)),
+    (
+        "a program can be started as soon as memory is mapped again",
+        start_soon,
+    ),
+];
+
+/// Where the memory is, and how much.
+const DATA: u64 = 0x20_0000;
+const SIZE: usize = 0x1000;
+
+/// How often it is unmapped.
+const ROUNDS: u32 = 300;
+
+/// A program that stores into the memory.
+fn stores() -> TestResult<Program> {
+    program("area data at 0x200000 size 256 unmapped\nccw senseid,data,sli,7")
+}
+
+/// Starts one program after the other until then, whatever becomes of them. Returns how many were
+/// accepted.
+fn start_all_the_time(channel: &mut Channel, program: &Program, stop: &AtomicBool) -> u32 {
+    let mut started = 0;
+    while !stop.load(Ordering::Relaxed) {
+        if channel.start(program.orb).is_ok() {
+            started += 1;
+            // A program whose memory is gone gives a program check.
+            let _ = channel.wait_end(TIMEOUT, &mut Vec::new());
+        }
+    }
+    started
+}
+
+fn unmap(devices: &Devices, others: usize) -> TestResult {
+    only_ours()?;
+    let before = pinned()?;
+    let mut owner = devices.open()?;
+    let program = stores()?;
+    let guest = map(&mut owner, &program)?;
+    let mut pinning = vec![devices.open_beside(&owner, devices.second())?];
+    if others > 1 {
+        let third = devices.named("spare").or_else(|_| devices.named("tape"))?;
+        pinning.push(devices.open_beside(&owner, third)?);
+    }
+
+    let memory = Arc::new(Memory::anonymous(SIZE)?);
+    let stop = AtomicBool::new(false);
+    let started = AtomicU32::new(0);
+    let mut longest = Duration::ZERO;
+    thread::scope(|scope| {
+        for channel in &mut pinning {
+            scope.spawn(|| {
+                let some = start_all_the_time(channel, &program, &stop);
+                started.fetch_add(some, Ordering::Relaxed);
+            });
+        }
+        let result = (0..ROUNDS).try_for_each(|_| {
+            owner.device_mut().map(DATA, &memory, Access::ReadWrite)?;
+            // Time for some programs.
+            thread::sleep(Duration::from_millis(2));
+            let began = Instant::now();
+            owner.device_mut().unmap(DATA)?;
+            longest = longest.max(began.elapsed());
+            TestResult::Ok(())
+        });
+        stop.store(true, Ordering::Relaxed);
+        result
+    })?;
+
+    let started = started.into_inner();
+    println!("# {started} programs, the longest unmap {longest:?}");
+    check(started > ROUNDS, format!("{started} programs were started"))?;
+    check(longest < TIMEOUT, format!("an unmap took {longest:?}"))?;
+    for channel in &mut pinning {
+        channel.device().reset()?;
+    }
+    guest.unmap(owner.device_mut())?;
+    check_eq("KiB pinned", pinned()?, before)?;
+    drop(pinning);
+    check_usable(&mut owner)
+}
+
+/// A thread that has unmapped memory holds up nobody when it is back.
+fn start_soon(devices: &Devices) -> TestResult {
+    only_ours()?;
+    let mut owner = devices.open()?;
+    let program = stores()?;
+    let guest = map(&mut owner, &program)?;
+    let memory = Arc::new(Memory::anonymous(SIZE)?);
+    for _ in 0..50 {
+        owner.device_mut().map(DATA, &memory, Access::ReadWrite)?;
+        owner.start(program.orb)?;
+        let end = owner.wait_end(TIMEOUT, &mut Vec::new())?;
+        check(end.is_some(), "the program does not end")?;
+        // Its status was taken; a page of it is pinned again.
+        owner.start(program.orb)?;
+        owner.device_mut().unmap(DATA)?;
+        owner.device().reset()?;
+        while owner.wait(Duration::from_millis(1))?.is_some() {}
+    }
+    guest.unmap(owner.device_mut())?;
+    check_usable(&mut owner)
+}
