@@ -69,7 +69,7 @@ use mdev::{
     css::Subchannel,
     dma,
     mm_watch::MmWatch,
-    quarantine, random,
+    nospec, quarantine, random,
     ratelimit::RateLimit,
     vfio::{
         self,
@@ -373,7 +373,7 @@ impl Operations for Device {
     }
 
     fn set_irq(dev: &Open<'_, Self>, index: u32, trigger: Trigger) -> Result {
-        let irq = *IRQS.get(usize::try_from(index)?).ok_or(EINVAL)?;
+        let irq = *nospec::get(&IRQS, usize::try_from(index)?).ok_or(EINVAL)?;
 
         let old = triggers::set(&mut *dev.sch.lock()?, irq, trigger);
         drop(old);

@@ -50,17 +50,10 @@ pub(crate) fn event(sch: &mut Locked<'_, Kept>) {
         return;
     }
 
-    if !sch.is_not_operational() {
-        // The user is told before the state says that there is nothing to tell any more.
-        let id = sch.device().id();
-        let (first, second) = Crw::subchannel(id.set(), id.number());
-        report(sch, first);
-        if let Some(second) = second {
-            report(sch, second);
-        }
-        // The table lets a device go in every state.
-        let _ = sch.fire(Event::Gone);
-    }
+    // The user is asked for the device (`request`), and gets no channel report: that would have the number
+    // of the subchannel here, which may be another device of the guest's. The table lets a device go in
+    // every state.
+    let _ = sch.fire(Event::Gone);
     sch.unregister_later();
 }
 

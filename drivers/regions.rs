@@ -9,7 +9,10 @@ mod schib;
 
 use core::ops::Range;
 use kernel::prelude::*;
-use mdev::vfio;
+use mdev::{
+    nospec,
+    vfio, //
+};
 
 /// Each region has as many bytes of the file as this is bits.
 const OFFSET_SHIFT: u32 = 10;
@@ -38,7 +41,7 @@ impl Region {
 
     /// Returns region `index`.
     pub(crate) fn of_index(index: u32) -> Option<Self> {
-        Self::ALL.get(usize::try_from(index).ok()?).copied()
+        nospec::get(&Self::ALL, usize::try_from(index).ok()?).copied()
     }
 
     /// Returns what the user is told of the region.

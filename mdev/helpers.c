@@ -4,6 +4,8 @@
 #include <linux/eventfd.h>
 #include <linux/io.h>
 #include <linux/kernel_stat.h>
+#include <linux/mm.h>
+#include <linux/nospec.h>
 #include <linux/ratelimit.h>
 #include <linux/spinlock.h>
 #include <linux/vfio.h>
@@ -174,6 +176,12 @@ void mdev_pages_to_phys(u64 *pages, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
 		pages[i] = page_to_phys((struct page *)pages[i]);
+}
+
+/* Returns the index if it is below the size, else 0, without a branch. */
+size_t mdev_index_nospec(size_t index, size_t size)
+{
+	return array_index_nospec(index, size);
 }
 
 /* Adds a reference that is never put, if the page is in use. */

@@ -38,6 +38,7 @@ void mdev_cio_irb(u8 (*irb)[MDEV_IRB_LEN]);
 u32 mdev_sch_intparm(struct subchannel *sch);
 void mdev_pages_to_phys(u64 *pages, size_t count);
 void mdev_keep_page(u64 address);
+size_t mdev_index_nospec(size_t index, size_t size);
 void mdev_eventfd_signal(struct eventfd_ctx *ctx);
 void mdev_vfio_put_device(struct vfio_device *vdev);
 void mdev_vfio_get_device(struct vfio_device *vdev);

@@ -16,6 +16,7 @@ pub mod dma;
 pub mod eventfd;
 pub mod mediated;
 pub mod mm_watch;
+pub mod nospec;
 pub mod quarantine;
 pub mod random;
 pub mod ratelimit;

@@ -114,6 +114,19 @@ impl Irb {
         }
     }
 
+    /// Zeroes what is in the extended-control word but sense bytes that came with the status: it depends on
+    /// the model of the machine, which may have addresses of its own there.
+    #[inline]
+    pub(crate) fn keep_sense_only(&mut self) {
+        let sense = match self.sense() {
+            Some(sense) if self.scsw().extended_control() => sense.len(),
+            _ => 0,
+        };
+        if let Some(rest) = self.0.get_mut(ECW.start + sense..ECW.end) {
+            rest.fill(0);
+        }
+    }
+
     /// The absolute address of the storage that an error was found at, if it is valid.
     #[inline]
     pub fn failing_storage_address(&self) -> Option<u64> {

@@ -256,7 +256,7 @@ impl<S: Storage> Translator<S> {
     /// and the format of the CCWs by that of the guest's.
     ///
     /// What stands for nothing of the guest's becomes zero and, in the extended-status word, not
-    /// valid.
+    /// valid. Of the extended-control word only sense bytes are left.
     pub fn write_back(&self, irb: &mut Irb) {
         let scsw = irb.scsw();
         let format = match scsw.format() {
@@ -268,6 +268,7 @@ impl<S: Storage> Translator<S> {
         irb.set_scsw(scsw.with_format(format).with_cpa(cpa));
         let failing = irb.failing_storage_address();
         let secondary = irb.secondary_ccw_address();
+        irb.keep_sense_only();
         irb.set_addresses(
             failing.and_then(|host| self.guest_storage(host)),
             secondary.and_then(|host| self.guest_ccw(host)),

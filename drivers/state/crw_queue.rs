@@ -19,14 +19,10 @@ pub(crate) struct Crw(u32);
 impl Crw {
     /// One or more reports were lost after this one.
     const OVERFLOW: u32 = 1 << 29;
-    /// The next report belongs to this one.
-    const CHAINED: u32 = 1 << 28;
-    /// Reporting-source codes.
-    const SUBCHANNEL: u32 = 3 << 24;
+    /// Reporting-source code.
     const CHANNEL_PATH: u32 = 4 << 24;
     /// Error-recovery codes.
     const INITIALIZED: u32 = 2 << 16;
-    const INSTALLED_PARAMETERS_INITIALIZED: u32 = 4 << 16;
     const PERMANENT_ERROR: u32 = 6 << 16;
 
     /// Channel path `chpid` has come back.
@@ -37,21 +33,6 @@ impl Crw {
     /// Channel path `chpid` is gone.
     pub(crate) fn path_is_gone(chpid: u8) -> Self {
         Self(Self::CHANNEL_PATH | Self::PERMANENT_ERROR | u32::from(chpid))
-    }
-
-    /// Subchannel `number` of subchannel set `set` is to be looked at anew. For sets other than the
-    /// first that takes two reports.
-    pub(crate) fn subchannel(set: u8, number: u16) -> (Self, Option<Self>) {
-        let source = Self::SUBCHANNEL | Self::INSTALLED_PARAMETERS_INITIALIZED;
-        let first = source | u32::from(number);
-
-        match set {
-            0 => (Self(first), None),
-            _ => (
-                Self(first | Self::CHAINED),
-                Some(Self(source | u32::from(set) << 4)),
-            ),
-        }
     }
 
     /// Returns the word.
@@ -104,9 +85,6 @@ mod tests {
     fn reports_have_the_codes_of_the_architecture() {
         assert!(Crw::path_is_gone(0x4a).word() == 0x0406_004a);
         assert!(Crw::path_is_back(0x4a).word() == 0x0402_004a);
-        assert!(Crw::subchannel(0, 0x1234) == (Crw(0x0304_1234), None));
-        let second = Some(Crw(0x0304_0010));
-        assert!(Crw::subchannel(1, 0x1234) == (Crw(0x1304_1234), second));
     }
 
     #[test]

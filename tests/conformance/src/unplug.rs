@@ -74,7 +74,7 @@ pub(crate) const TESTS: &[Case] = &[
         closed,
     ),
     (
-        "the user is asked for a device that is gone, and told so",
+        "the user is asked for a device that is gone, and told of no other",
         told,
     ),
     (
@@ -262,10 +262,6 @@ fn listen(channel: &Channel, index: u32) -> TestResult<File> {
 
 fn told(devices: &Devices) -> TestResult {
     let mut spare = Spare::new(devices)?;
-    let bus_id = subchannel(devices.named("spare")?)?.bus_id().to_string();
-    let number = bus_id.rsplit('.').next().unwrap_or("");
-    let number = u32::from_str_radix(number, 16).map_err(|error| error.to_string())?;
-
     let channel = spare.open()?;
     let request = listen(&channel, REQUEST_IRQ)?;
     let report = listen(&channel, CRW_IRQ)?;
@@ -275,10 +271,10 @@ fn told(devices: &Devices) -> TestResult {
     spare.unplug(&channel)?;
     let is_asked = sys::wait_readable(request.as_fd(), SLOW_PATH)?;
     check(is_asked, "the user is not asked")?;
-    let is_told = sys::wait_readable(report.as_fd(), TIMEOUT)?;
-    check(is_told, "nothing is reported")?;
-    check_eq("report", take_crw(&channel)?, 0x0304_0000 | number)?;
-    check_eq("second report", take_crw(&channel)?, 0)
+    // A report would have the number of the subchannel here, which a guest takes for another device.
+    let is_told = sys::wait_readable(report.as_fd(), SILENCE)?;
+    check(!is_told, "something is reported")?;
+    check_eq("report", take_crw(&channel)?, 0)
 }
 
 fn requests(devices: &Devices) -> TestResult {

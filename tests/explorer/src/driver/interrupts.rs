@@ -64,11 +64,7 @@ impl Driver {
         if self.hardware.store().is_ok() {
             return;
         }
-        if !self.sch.is_not_operational() {
-            let (first, _) = Crw::subchannel(0, 1);
-            self.report(first);
-            let _ = self.sch.fire(Event::Gone);
-        }
+        let _ = self.sch.fire(Event::Gone);
     }
 
     /// `interrupts::path_event`, when the only path is varied off.
