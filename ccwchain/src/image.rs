@@ -129,6 +129,15 @@ pub(crate) struct Places {
     step: usize,
 }
 
+impl Places {
+    /// Takes the last place from those.
+    pub(crate) fn take_last(&mut self) -> Option<Place> {
+        let last = self.end.checked_sub(self.step)?;
+        self.end = last;
+        (last >= self.at).then_some(Place(last as u32))
+    }
+}
+
 impl Iterator for Places {
     type Item = Place;
 
@@ -288,14 +297,16 @@ impl<'a, A: Arena> Image<'a, A> {
         Ok(list)
     }
 
-    /// Writes a command, or a part of one, into a slot: the guest's with a list of the host's.
+    /// Writes a command, or a part of one, into a slot: the guest's with a list of the host's, and without
+    /// the flags `void`.
     #[inline]
-    pub(crate) fn put_command(&mut self, slot: u32, guest: &Ccw, list: List) {
+    pub(crate) fn put_command(&mut self, slot: u32, guest: &Ccw, void: Flags, list: List) {
         let (flag, address) = match list {
             List::Idaws(address) => (Flags::IDA, address),
             List::Midaws(address) => (Flags::MIDA, address),
         };
-        let flags = guest.flags.difference(Flags::IDA.union(Flags::MIDA));
+        let void = Flags::IDA.union(Flags::MIDA).union(void);
+        let flags = guest.flags.difference(void);
         let ccw = Ccw {
             flags: flags.union(flag),
             address: address.0,

@@ -61,13 +61,20 @@ impl Instance {
         &self.fetched.ccw
     }
 
-    /// The CCW with the command code that counts. So the host's CCW moves data as its list allows,
-    /// however a channel comes to it.
+    /// The CCW with the command code that counts, and without flags that have no meaning beside another.
+    /// So the host's CCW moves data as its list allows, however a channel comes to it.
     #[inline]
     pub(crate) fn command(&self) -> Ccw {
+        let ccw = self.fetched.ccw;
+        let void = if ccw.flags.contains(Flags::CD) {
+            Flags::CC.union(Flags::SLI)
+        } else {
+            Flags::empty()
+        };
         Ccw {
             command: self.code,
-            ..self.fetched.ccw
+            flags: ccw.flags.difference(void),
+            ..ccw
         }
     }
 

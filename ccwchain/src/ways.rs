@@ -129,19 +129,10 @@ impl Ways {
         }
     }
 
-    /// The flags of a CCW that have no meaning when this one is in effect: a channel that deviates from
-    /// the architecture could give them one.
+    /// Whether this stores.
     #[inline]
-    pub(crate) const fn ignored_flags(self, flags: Flags) -> Flags {
-        let chaining = if flags.contains(Flags::CD) {
-            Flags::CC.union(Flags::SLI)
-        } else {
-            Flags::empty()
-        };
-        match self {
-            Self::STORE | Self::STORE_BACKWARD => chaining,
-            _ => chaining.union(Flags::SKIP),
-        }
+    pub(crate) const fn stores(self) -> bool {
+        matches!(self, Self::STORE | Self::STORE_BACKWARD)
     }
 
     /// How a CCW moves data when this one is in effect, if it does.

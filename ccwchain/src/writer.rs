@@ -22,7 +22,8 @@ use crate::{
         sink_midaws,
         Image,
         List,
-        Place, //
+        Place,
+        Places, //
     },
     memory::{
         Arena,
@@ -131,7 +132,9 @@ impl<'a, S: Storage, A: Arena> Writer<'a, S, A> {
         memory: &mut M,
     ) -> Result<(), Error<M::Error>> {
         let list = match effect.transfer(&ccw) {
-            None if effect.backward() => self.image.backward_sink_list()?,
+            None if ccw.count > 0 && effect.stores() => {
+                return self.put_skipping(slot, ccw, effect);
+            }
             None => self.image.sink_list(ccw.count),
             Some(transfer) if self.is_one_block(&ccw, transfer) => {
                 let (list, place) = self.image.idaw()?;
@@ -140,11 +143,21 @@ impl<'a, S: Storage, A: Arena> Writer<'a, S, A> {
             }
             Some(transfer) => self.list(ccw, transfer, memory)?,
         };
-        let ccw = Ccw {
-            flags: ccw.flags.difference(effect.ignored_flags(ccw.flags)),
-            ..ccw
+        // To a command that fetches, or moves nothing, the flag means nothing.
+        self.image.put_command(slot, &ccw, Flags::SKIP, list);
+        Ok(())
+    }
+
+    /// Writes a command that would store, but skips.
+    #[cold]
+    #[inline(never)]
+    fn put_skipping<E>(&mut self, slot: u32, ccw: Ccw, effect: Ways) -> Result<(), Error<E>> {
+        let list = if effect.backward() {
+            self.image.backward_sink_list()?
+        } else {
+            self.image.sink_list(ccw.count)
         };
-        self.image.put_command(slot, &ccw, list);
+        self.image.put_command(slot, &ccw, Flags::empty(), list);
         Ok(())
     }
 
@@ -179,9 +192,24 @@ impl<'a, S: Storage, A: Arena> Writer<'a, S, A> {
         }
     }
 
+    /// Makes room for the list of an area. Behind one of a read backward stands a fault: a channel that
+    /// moves the data upward has not had all of it when the list is at its end.
+    #[inline(always)]
+    fn idaw_list(&mut self, area: &Area, needed: usize) -> Result<(List, Places), Bound> {
+        if !area.transfer.backward() {
+            return self.image.idaws(needed);
+        }
+        let (list, mut places) = self.image.idaws(needed + 1)?;
+        if let Some(last) = places.take_last() {
+            self.image.put_fault(last);
+        }
+        Ok((list, places))
+    }
+
     /// Makes the list of an area whose address the CCW gives itself.
     fn direct(&mut self, area: &Area) -> Result<List, Bound> {
-        let (list, places) = self.image.idaws(area.needed(self.format, area.address))?;
+        let needed = area.needed(self.format, area.address);
+        let (list, places) = self.idaw_list(area, needed)?;
         let mut next = Some(area.address);
         for place in places {
             let Some(address) = next.filter(|address| *address < self.limit) else {
@@ -215,7 +243,7 @@ impl<'a, S: Storage, A: Arena> Writer<'a, S, A> {
             None
         };
         let needed = next.map_or(1, |first| area.needed(format, first));
-        let (list, places) = self.image.idaws(needed)?;
+        let (list, places) = self.idaw_list(area, needed)?;
         for (number, place) in (0..).zip(places) {
             if number > 0 {
                 let address = area.address + number * N as u64;
@@ -285,7 +313,7 @@ impl<'a, S: Storage, A: Arena> Writer<'a, S, A> {
         let room = midaw::LIST_BOUNDARY - address as usize % midaw::LIST_BOUNDARY;
         for len in 0..room / midaw::SIZE {
             let midaw = self.word(address, memory)?.and_then(Midaw::parse);
-            let Some(midaw) = midaw.filter(|midaw| area.accepts_midaw(midaw)) else {
+            let Some(midaw) = midaw.filter(|midaw| area.accepts_midaw(midaw, rest)) else {
                 return Ok((len, false));
             };
             if let Some(place) = self.blocks.midaws.get_mut(len) {
@@ -396,10 +424,12 @@ impl Area {
         }
     }
 
-    /// Whether the channel takes this MIDAW.
-    fn accepts_midaw(&self, midaw: &Midaw) -> bool {
+    /// Whether the channel takes this MIDAW where `rest` bytes are left. Whether these are as many as it
+    /// says is for the channel to judge, but in one that skips, which can be several.
+    fn accepts_midaw(&self, midaw: &Midaw, rest: u16) -> bool {
         if self.transfer.skips(midaw.flags) {
-            midaw.count != 0
+            let is_last = midaw.flags.contains(midaw::Flags::LAST);
+            (1..=rest).contains(&midaw.count) && (!is_last || midaw.count == rest)
         } else {
             midaw.accepts(self.transfer.backward())
         }

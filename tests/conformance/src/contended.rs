@@ -115,7 +115,10 @@ fn unmap(devices: &Devices, others: usize) -> TestResult {
 
     let started = started.into_inner();
     println!("# {started} programs, the longest unmap {longest:?}");
-    check(started > ROUNDS, format!("{started} programs were started"))?;
+    check(
+        started > ROUNDS / 10,
+        format!("{started} programs were started"),
+    )?;
     check(longest < TIMEOUT, format!("an unmap took {longest:?}"))?;
     for channel in &mut pinning {
         channel.device().reset()?;

@@ -98,9 +98,10 @@ fn measure(program: &Program, times: u32) -> Result<(usize, usize), String> {
     let mut arena = Low(vec![0; 1 << 20]);
     let orb = program.orb();
     for _ in 0..times {
-        translator
-            .translate(&orb, &mut guest, &mut arena)
-            .map_err(|(error, _)| error.to_string())?;
+        arena = translator
+            .translate(&orb, &mut guest, arena)
+            .map_err(|(error, _)| error.to_string())?
+            .into_arena();
     }
     let stats = translator.stats();
     Ok((stats.ccws, stats.blocks))
