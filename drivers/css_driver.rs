@@ -48,16 +48,52 @@ mdev::css_device_table!(ID_TABLE, [css::DeviceId::IO]);
 pub(crate) struct CssDriver {
     context: Arc<Context>,
     mdev_driver: Arc<mediated::Registration<MdevDriver>>,
+    /// Whether the administrator insists on passing through virtio devices.
+    allow_virtio: bool,
 }
 
 impl CssDriver {
     pub(crate) fn new(
         context: Arc<Context>,
         mdev_driver: Arc<mediated::Registration<MdevDriver>>,
+        allow_virtio: bool,
     ) -> Self {
         Self {
             context,
             mdev_driver,
+            allow_virtio,
+        }
+    }
+
+    /// Refuses a virtio device with `ENODEV`, unless the administrator insists on it.
+    ///
+    /// A virtio driver hands the addresses of its queues and indicators to the device as data, and the
+    /// device stores there. Data are not translated: these would be addresses of this host's memory.
+    fn check_virtio(&self, dev: &css::Device<Core<'_>>, sch: &Arc<Subchannel<Kept>>) -> Result {
+        let is_virtio = {
+            let mut sch = sch.lock()?;
+            // What was stored last has no paths if the device was gone then.
+            sch.store().map_err(|_| ENODEV)?;
+            sch.is_virtio()
+        };
+
+        match (is_virtio, self.allow_virtio) {
+            (false, _) => Ok(()),
+            (true, true) => {
+                dev_warn!(
+                    dev.as_ref(),
+                    "virtio device: its user can change all memory of this host (allow_unsafe_virtio)\n"
+                );
+                Ok(())
+            }
+            (true, false) => {
+                dev_warn!(
+                    dev.as_ref(),
+                    "refusing a virtio device: its user could change all memory of this host; \
+                     the module parameter allow_unsafe_virtio permits it\n"
+                );
+                Err(ENODEV)
+            }
         }
     }
 }
@@ -82,6 +118,7 @@ impl css::Driver for CssDriver {
             dev_warn!(dev.as_ref(), "QDIO subchannels cannot be passed through\n");
             return Err(ENODEV);
         }
+        self.check_virtio(dev, sch)?;
 
         let parent = ParentData {
             context: self.context.clone(),

@@ -55,7 +55,11 @@ impl InPlaceModule for VfioCcw {
                 _driver <- css::Registration::new(
                     c"vfio_ccw",
                     module,
-                    CssDriver::new(context, mdev_driver),
+                    CssDriver::new(
+                        context,
+                        mdev_driver,
+                        module_parameters::allow_unsafe_virtio.value(),
+                    ),
                 ),
             }? Error))
         })
@@ -68,4 +72,10 @@ module! {
     authors: ["The vfio-ccw in Rust developers"],
     description: "VFIO based subchannel device driver",
     license: "GPL",
+    params: {
+        allow_unsafe_virtio: bool {
+            default: false,
+            description: "Allow virtio devices, whose users can change all memory of this host (default: no)",
+        },
+    },
 }

@@ -64,6 +64,25 @@ u8 mdev_sch_varied_on(const struct subchannel *sch)
 	return mask;
 }
 
+/*
+ * Returns whether an installed path has this type in the description that the
+ * channel subsystem has given of it.  Paths without a description have none.
+ */
+bool mdev_sch_has_path_type(const struct subchannel *sch, u8 type)
+{
+	const struct channel_subsystem *css = to_css(sch->dev.parent);
+	const struct pmcw *pmcw = &sch->schib.pmcw;
+
+	for (int i = 0; i < 8; i++) {
+		const struct channel_path *chp = css->chps[pmcw->chpid[i]];
+
+		if ((pmcw->pim & 0x80 >> i) && chp &&
+		    READ_ONCE(chp->desc.desc) == type)
+			return true;
+	}
+	return false;
+}
+
 /* The paths that are installed, available and operational. */
 u8 mdev_sch_paths(const struct subchannel *sch)
 {

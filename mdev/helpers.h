@@ -24,6 +24,7 @@ void mdev_sch_unlock(struct subchannel *sch, unsigned long flags);
 u32 mdev_sch_id(const struct subchannel *sch);
 bool mdev_sch_qdio(const struct subchannel *sch);
 u8 mdev_sch_varied_on(const struct subchannel *sch);
+bool mdev_sch_has_path_type(const struct subchannel *sch, u8 type);
 u8 mdev_sch_paths(const struct subchannel *sch);
 u8 mdev_sch_last_path(const struct subchannel *sch);
 void mdev_sch_schib(const struct subchannel *sch, void *to, size_t len);

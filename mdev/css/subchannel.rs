@@ -245,6 +245,19 @@ impl<S> Locked<'_, S> {
         unsafe { bindings::mdev_sch_last_path(self.as_raw()) }
     }
 
+    /// Returns whether an installed path, as last stored, is of the type that the channel paths of
+    /// virtio devices have.
+    ///
+    /// It is `false` for paths that the channel subsystem does not describe. QEMU, whose devices these
+    /// are, describes all of them (`VIRTIO_CCW_CHPID_TYPE` in its `hw/s390x/virtio-ccw.h`).
+    pub fn is_virtio(&self) -> bool {
+        const VIRTIO_PATH: u8 = 0x32;
+
+        // SAFETY: `self` is a valid subchannel whose lock is held. It is on the css bus, so that its
+        // parent is a channel subsystem, whose channel paths are never freed.
+        unsafe { bindings::mdev_sch_has_path_type(self.as_raw(), VIRTIO_PATH) }
+    }
+
     /// Returns the mask of paths that are installed, available, operational, as last stored, and not
     /// varied off.
     pub fn paths(&self) -> u8 {

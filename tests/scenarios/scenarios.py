@@ -262,6 +262,40 @@ def tools(lab):
     lab.l1.subchannel(TERMINAL)
 
 
+def unsafe_virtio(lab):
+    """Without allow_unsafe_virtio a virtio subchannel is refused, and the log says why; a 3270 is not refused."""
+    lab.drop_guest()
+    lab.release_all()
+    run = lab.l1.run
+    rng = lab.l1.subchannel(RNG)
+    said = f"dmesg | grep 'vfio_ccw {rng}: .*virtio'"
+    lab.tell(run("grep . /sys/devices/css0/chp0.*/type"))
+    try:
+        run("rmmod vfio_ccw && modprobe vfio_ccw && dmesg -c >/dev/null")
+        status, output = lab.l1.attempt(f"ccw bind {rng}")
+        check(status != 0 and "No such device" in output, f"binding ends with {status}: {output}")
+        lines = run(said).splitlines()
+        check(len(lines) == 1 and "allow_unsafe_virtio" in lines[0], f"the kernel's log has: {lines}")
+        lab.tell(lines[0])
+        run(f"ccw release {rng}")
+        lab.bind(TERMINAL)
+        lab.use_in_l1(TERMINAL)
+        lab.release(TERMINAL)
+        lab.tell("the terminal is bound and sensed all the same")
+    finally:
+        lab.release_all()
+        lab.l1.attempt(f"ccw release {rng}")
+        run("rmmod vfio_ccw; . l1/devices.sh; load_driver rust && dmesg -c >/dev/null")
+    for device in (TERMINAL, RNG):
+        lab.bind(device)
+        lab.use_in_l1(device)
+    lines = run(said).splitlines()
+    check(len(lines) == 1 and "allow_unsafe_virtio" in lines[0], f"the kernel's log has: {lines}")
+    lab.tell(lines[0])
+    of_the_terminal = f"dmesg | grep '{lab.subchannels[TERMINAL]}: .*virtio'"
+    check(lab.l1.attempt(of_the_terminal)[0] != 0, "the log warns of the terminal")
+
+
 # In an order that needs few new L2s, with time limits of seconds: for a machine that
 # has much else to do, and an L2 that is to be booted or has to look for a device.
 ALL = {
@@ -277,6 +311,7 @@ ALL = {
     "vanished": (vanished, 600),
     "killed": (killed, 800),
     "tools": (tools, 300),
+    "unsafe-virtio": (unsafe_virtio, 300),
 }
 # What `make test` runs: L2 comes up once for all of them, and looks for devices once.
-SHORT = ("terminal", "killed", "tools")
+SHORT = ("terminal", "killed", "tools", "unsafe-virtio")
