@@ -379,7 +379,9 @@ impl<S> Locked<'_, S> {
 
     /// Notes what the status that the subchannel has presented says of the program.
     pub(super) fn presented(&mut self, irb: &[u8; IRB_LEN]) {
-        if Irb::from_bytes(irb).scsw().ends_start() {
+        let scsw = Irb::from_bytes(irb).scsw();
+
+        if scsw.is_solicited() && scsw.ends_start() {
             self.program_is_over();
         }
     }

@@ -73,7 +73,8 @@ impl Hardware {
 
     /// `Locked::presented`.
     pub(crate) fn presented(&mut self, irb: &Irb) {
-        self.may_run &= !irb.scsw().ends_start();
+        let scsw = irb.scsw();
+        self.may_run &= !(scsw.is_solicited() && scsw.ends_start());
     }
 
     /// `cio_enable_subchannel`.
