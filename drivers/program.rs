@@ -10,6 +10,7 @@ use ccwchain::{
         Access,
         GuestMemory,
         MemoryError,
+        PinnedRun,
         Storage,
         PAGE_SIZE, //
     },
@@ -81,8 +82,8 @@ impl GuestMemory for UserMemory<'_, '_> {
         self.dev.pin_pages(iova, protection, frames).map_err(blame)
     }
 
-    fn unpin(&mut self, first: u64, count: usize) {
-        self.dev.unpin_pages(first * PAGE_SIZE, count);
+    fn unpin(&mut self, run: PinnedRun) {
+        self.dev.unpin_pages(run);
     }
 
     fn epoch(&mut self) -> Option<u64> {
@@ -168,8 +169,8 @@ mod tests {
             whose(self.0.pin(first, rights, frames))
         }
 
-        fn unpin(&mut self, first: u64, count: usize) {
-            self.0.unpin(first, count);
+        fn unpin(&mut self, run: PinnedRun) {
+            self.0.unpin(run.first(), run.count());
         }
     }
 

@@ -15,6 +15,10 @@ use crate::{
     bindings,
     eventfd::EventFd, //
 };
+use ccwchain::memory::{
+    PinnedRun,
+    PAGE_SIZE, //
+};
 use core::{
     mem::MaybeUninit,
     ops::Deref,
@@ -126,6 +130,7 @@ pub trait Operations: Sized + Send + Sync + 'static {
     ///
     /// No page of that range may be pinned any more when this returns, which may take 18 minutes at most.
     /// Until then, and until the user's call returns, [`Open::pin_pages`] returns `EAGAIN`.
+    /// [`Open::dma_read`] does not: it pins nothing.
     fn dma_unmap(dev: &Open<'_, Self>, iova: u64, len: u64);
 
     /// Called again and again while somebody wants the device back from its user.
@@ -304,8 +309,10 @@ impl<T: Operations> Open<'_, T> {
         };
         if pinned != count {
             to_result(pinned)?;
-            // SAFETY: These pages have just been pinned.
-            unsafe { bindings::vfio_unpin_pages(self.0.as_raw(), iova, pinned) };
+            if pinned > 0 {
+                // SAFETY: The device is open, and the call above has pinned these pages.
+                unsafe { bindings::vfio_unpin_pages(self.0.as_raw(), iova, pinned) };
+            }
             return Err(EINVAL);
         }
 
@@ -314,14 +321,18 @@ impl<T: Operations> Open<'_, T> {
         Ok(())
     }
 
-    /// Unpins `count` pages from `iova` on, just as one call has pinned them.
-    pub fn unpin_pages(&self, iova: u64, count: usize) {
-        let Ok(count) = c_int::try_from(count) else {
+    /// Unpins the pages of `run`, which [`Self::pin_pages`] of this device has pinned in one call.
+    pub fn unpin_pages(&self, run: PinnedRun) {
+        let Ok(count) = c_int::try_from(run.count()) else {
             return;
         };
 
-        // SAFETY: The device is open. VFIO refuses what is not pinned.
-        unsafe { bindings::vfio_unpin_pages(self.0.as_raw(), iova, count) };
+        // SAFETY: The device is open. By the invariants of `PinnedRun`, which cannot be copied, there
+        // is at least one page, and one call has pinned them all; the product was the argument of that
+        // call, so that it does not wrap.
+        unsafe {
+            bindings::vfio_unpin_pages(self.0.as_raw(), run.first().wrapping_mul(PAGE_SIZE), count)
+        };
     }
 }
 

@@ -8,6 +8,7 @@
 use crate::{
     memory::{
         GuestMemory,
+        PinnedRun,
         Storage,
         PAGE_SIZE, //
     },
@@ -310,12 +311,16 @@ impl<S: Storage> KeptPages<S> {
         let Some(&Page { number, run, .. }) = self.page(head) else {
             return;
         };
+        // INVARIANT: One call has pinned the run, and no page of it is in a bucket after this.
+        let Some(pinned) = PinnedRun::new(number, run) else {
+            return;
+        };
         self.unlink(head);
         // So that the next ones that are kept stand in their order, too.
         for number in (number..number + u64::from(run)).rev() {
             self.remove(number);
         }
-        memory.unpin(number, run as usize);
+        memory.unpin(pinned);
     }
 
     /// Takes a page out of its bucket.

@@ -3,7 +3,10 @@
 //! What the translator needs of the world: guest memory, an arena for the host's program, and room
 //! to work in.
 
-use core::ops::DerefMut;
+use core::{
+    num::NonZeroU32,
+    ops::DerefMut, //
+};
 
 /// The size of a page, which is the unit of pinning.
 pub const PAGE_SIZE: u64 = 4096;
@@ -29,6 +32,47 @@ pub enum MemoryError<E> {
     Host(E),
 }
 
+/// A run of guest pages that one call of [`GuestMemory::pin`] has pinned, and that are to be unpinned.
+///
+/// Only the translator makes one, when it unpins what it has pinned; it cannot be copied, so that
+/// whoever is given one can unpin the run once. This is as true as the implementation of
+/// [`GuestMemory::pin`]: one that returns `Ok` without having pinned the pages breaks it.
+///
+/// # Invariants
+///
+/// One call of `pin` has returned `Ok` for the pages from the number `first` on, `count` of them,
+/// and none has been unpinned since.
+#[derive(Debug, PartialEq, Eq)]
+pub struct PinnedRun {
+    first: u64,
+    count: NonZeroU32,
+}
+
+impl PinnedRun {
+    /// Returns the run of `count` pages from the number `first` on, and `None` if it has no page.
+    ///
+    /// The caller guarantees the invariants of the type.
+    #[inline]
+    pub(crate) fn new(first: u64, count: u32) -> Option<Self> {
+        let count = NonZeroU32::new(count)?;
+
+        // INVARIANT: By the guarantee of the caller.
+        Some(Self { first, count })
+    }
+
+    /// Returns the number of the first page.
+    #[inline]
+    pub const fn first(&self) -> u64 {
+        self.first
+    }
+
+    /// Returns how many pages there are: 1 to [`PIN_MAX`].
+    #[inline]
+    pub const fn count(&self) -> usize {
+        self.count.get() as usize
+    }
+}
+
 /// The memory of the guest, by the addresses that its programs use.
 pub trait GuestMemory {
     /// A shortage of the host's.
@@ -40,7 +84,8 @@ pub trait GuestMemory {
     /// Pins as many guest pages as there are `frames`, [`PIN_MAX`] at most, from the page with the
     /// number `first` on, and stores the absolute address of each page's first byte into `frames`.
     ///
-    /// An error leaves none of them pinned.
+    /// An error leaves none of them pinned. After `Ok` they all are, until [`GuestMemory::unpin`]
+    /// returns: the host's program is made of their addresses.
     fn pin(
         &mut self,
         first: u64,
@@ -48,8 +93,8 @@ pub trait GuestMemory {
         frames: &mut [u64],
     ) -> Result<(), MemoryError<Self::Error>>;
 
-    /// Takes back one pin of each of `count` pages, from the page with the number `first` on.
-    fn unpin(&mut self, first: u64, count: usize);
+    /// Unpins each page of `run` once.
+    fn unpin(&mut self, run: PinnedRun);
 
     /// Returns a number that changes before any page of the guest's may come to be another one, as
     /// when its owner discards it; none while that is going on, or if it cannot be told.

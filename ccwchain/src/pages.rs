@@ -18,6 +18,7 @@ use crate::{
     memory::{
         Access,
         GuestMemory,
+        PinnedRun,
         Storage,
         PAGE_SIZE,
         PIN_MAX, //
@@ -414,11 +415,13 @@ impl<S: Storage> Pages<S> {
     fn unpin_own<M: GuestMemory>(&mut self, memory: &mut M) {
         let mut rest = self.pages.get_mut(..self.tried).unwrap_or_default();
         while let Some(first) = rest.first_mut() {
-            let run = core::mem::take(&mut first.run) as usize;
-            if run > 0 {
-                memory.unpin(first.number, run);
+            let count = core::mem::take(&mut first.run);
+            // INVARIANT: `pin_run` has noted how many pages one call has pinned, and they are not kept.
+            // The number is taken, so that they are not unpinned again.
+            if let Some(run) = PinnedRun::new(first.number, count) {
+                memory.unpin(run);
             }
-            rest = rest.get_mut(run.max(1)..).unwrap_or_default();
+            rest = rest.get_mut(count.max(1) as usize..).unwrap_or_default();
         }
         self.own = 0;
     }

@@ -11,6 +11,7 @@ use crate::{
         Arena,
         GuestMemory,
         MemoryError,
+        PinnedRun,
         Storage, //
     },
     orb::Orb,
@@ -189,7 +190,7 @@ impl GuestMemory for Memory {
         Ok(())
     }
 
-    fn unpin(&mut self, _: u64, _: usize) {}
+    fn unpin(&mut self, _: PinnedRun) {}
 }
 
 /// The part of an arena that is behind the sink page and its list.

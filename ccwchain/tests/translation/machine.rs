@@ -18,6 +18,7 @@ use ccwchain::{
         Arena,
         GuestMemory,
         MemoryError,
+        PinnedRun,
         Storage, //
     },
     midaw::{
@@ -107,8 +108,8 @@ impl GuestMemory for Guest {
         Ok(())
     }
 
-    fn unpin(&mut self, first: u64, count: usize) {
-        self.iommu.unpin(first, count);
+    fn unpin(&mut self, run: PinnedRun) {
+        self.iommu.unpin(run.first(), run.count());
     }
 
     fn epoch(&mut self) -> Option<u64> {

@@ -14,6 +14,7 @@ use ccwchain::{
         Arena,
         GuestMemory,
         MemoryError,
+        PinnedRun,
         Storage, //
     },
     scsw::Scsw,
@@ -118,8 +119,8 @@ impl GuestMemory for Backend {
         Ok(())
     }
 
-    fn unpin(&mut self, first: u64, count: usize) {
-        self.iommu.unpin(first, count);
+    fn unpin(&mut self, run: PinnedRun) {
+        self.iommu.unpin(run.first(), run.count());
     }
 }
 

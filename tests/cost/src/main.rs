@@ -18,6 +18,7 @@ use ccwchain::{
         Arena,
         GuestMemory,
         MemoryError,
+        PinnedRun,
         Storage,
         PAGE_SIZE, //
     },
@@ -66,7 +67,7 @@ impl GuestMemory for Guest {
         Ok(())
     }
 
-    fn unpin(&mut self, _: u64, _: usize) {}
+    fn unpin(&mut self, _: PinnedRun) {}
 }
 
 /// The host's 31-bit memory.

@@ -12,6 +12,7 @@ use ccwchain::memory::{
     Arena,
     GuestMemory,
     MemoryError,
+    PinnedRun,
     Storage, //
 };
 use iommu_type1_stub::{
@@ -98,9 +99,9 @@ impl GuestMemory for Guest {
         Ok(())
     }
 
-    fn unpin(&mut self, first: u64, count: usize) {
-        self.iommu.unpin(first, count);
-        for number in (first..).take(count) {
+    fn unpin(&mut self, run: PinnedRun) {
+        self.iommu.unpin(run.first(), run.count());
+        for number in (run.first()..).take(run.count()) {
             self.pinned.remove(&number);
         }
     }
