@@ -196,11 +196,15 @@ impl Device {
         pin_init::pin_init_scope(move || {
             let statistics = Arc::new(Statistics::new(), GFP_KERNEL)?;
             let shown = Shown::new(statistics.clone(), sch.clone(), &context.debugfs)?;
-            let timer = StatusTimer::new(sch.clone(), |sch| {
-                if let Ok(mut sch) = sch.lock() {
-                    sch.time_is_over();
-                }
-            });
+            let timer = mdev::new_timer!(
+                sch.clone(),
+                |sch| {
+                    if let Ok(mut sch) = sch.lock() {
+                        sch.time_is_over();
+                    }
+                },
+                "vfio_ccw::timer"
+            );
             let timer = Arc::pin_init(timer, GFP_KERNEL)?;
             let quiescing = {
                 let mut sch = sch.lock()?;

@@ -237,9 +237,16 @@ void mdev_queue_work(struct work_struct *work)
 	queue_work(system_dfl_wq, work);
 }
 
-void mdev_init_delayed_work(struct delayed_work *work, work_func_t func)
+/* INIT_DELAYED_WORK() with the lock classes of the caller, not one for all. */
+void mdev_init_delayed_work(struct delayed_work *work, work_func_t func, const char *name,
+			    struct lock_class_key *work_key, struct lock_class_key *timer_key)
 {
-	INIT_DELAYED_WORK(work, func);
+	__init_work(&work->work, 0);
+	work->work.data = (atomic_long_t)WORK_DATA_INIT();
+	lockdep_init_map(&work->work.lockdep_map, name, work_key, 0);
+	INIT_LIST_HEAD(&work->work.entry);
+	work->work.func = func;
+	timer_init_key(&work->timer, delayed_work_timer_fn, TIMER_IRQSAFE, name, timer_key);
 }
 
 void mdev_mod_delayed_work(struct delayed_work *work, unsigned long delay)
@@ -271,6 +278,33 @@ static int mdev_debug_format(debug_info_t *id, struct debug_view *view,
 }
 
 static struct debug_view mdev_debug_view = {
+/* A reference to a registered type, for mdev_type_put_last(). */
+void mdev_type_get(struct mdev_type *type)
+{
+	kobject_get(&type->kobj);
+}
+
+/*
+ * Drops a reference to a type whose parent is unregistered, when it is the last.
+ * Neither the type nor the parent or the driver is used after this.
+ *
+ * mdev_device_release() uses them, and may run late: whoever has a reference to
+ * the struct device can be the last.  It drops the device's reference to the
+ * type at its end.
+ */
+void mdev_type_put_last(struct mdev_type *type)
+{
+	while (kref_read(&type->kobj.kref) > 1)
+		msleep(1);
+	/* What others have done before they dropped theirs is done. */
+	smp_acquire__after_ctrl_dep();
+	kobject_put(&type->kobj);
+#ifdef CONFIG_DEBUG_KOBJECT_RELEASE
+	/* A work item in it releases it. */
+	flush_delayed_work(&type->kobj.release);
+#endif
+}
+
 	.name = "sprintf",
 	.header_proc = debug_dflt_header_fn,
 	.format_proc = mdev_debug_format,

@@ -46,11 +46,14 @@ void mdev_vfio_get_device(struct vfio_device *vdev);
 void mdev_reinit_completion(struct completion *x);
 void mdev_init_work(struct work_struct *work, work_func_t func);
 void mdev_queue_work(struct work_struct *work);
-void mdev_init_delayed_work(struct delayed_work *work, work_func_t func);
+void mdev_init_delayed_work(struct delayed_work *work, work_func_t func, const char *name,
+			    struct lock_class_key *work_key, struct lock_class_key *timer_key);
 void mdev_mod_delayed_work(struct delayed_work *work, unsigned long delay);
 ssize_t mdev_emit_number(char *page, unsigned long number);
 void mdev_ratelimit_init(struct ratelimit_state *state, int interval);
 void *mdev_debug_register(const char *name, int pages, int len, int level, bool text);
+void mdev_type_get(struct mdev_type *type);
+void mdev_type_put_last(struct mdev_type *type);
 void mdev_debug_unregister(void *log);
 bool mdev_debug_enabled(void *log, int level);
 void mdev_debug_event(void *log, int level, const void *data, int len);

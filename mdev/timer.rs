@@ -7,6 +7,7 @@
 use crate::bindings;
 use kernel::{
     prelude::*,
+    sync::LockClassKey,
     time::{
         msecs_to_jiffies,
         Delta, //
@@ -14,16 +15,35 @@ use kernel::{
     types::Opaque, //
 };
 
+/// Creates a [`Timer`] initialiser with the given name and newly-created lock classes.
+///
+/// It uses the name if one is given, otherwise it generates one based on the file name and line
+/// number.
+#[macro_export]
+macro_rules! new_timer {
+    ($of:expr, $expired:expr $(, $name:literal)? $(,)?) => {
+        $crate::timer::Timer::new(
+            $of,
+            $expired,
+            ::kernel::optional_name!($($name)?),
+            ::kernel::static_lock_class!(),
+            ::kernel::static_lock_class!(),
+        )
+    };
+}
+pub use new_timer;
+
 /// Calls a function with `of`, in a context that may sleep.
 ///
 /// Dropping it waits for the function to return, so it must not be dropped under a lock that the
-/// function takes, nor in atomic context.
+/// function takes, nor in atomic context. One that is not dropped may call the function at any later
+/// time, so `of` borrows nothing.
 ///
 /// # Invariants
 ///
 /// `work` is initialised with [`Timer::callback`], and only queued while the value lives.
 #[pin_data(PinnedDrop)]
-pub struct Timer<T: Send + Sync> {
+pub struct Timer<T: Send + Sync + 'static> {
     of: T,
     expired: fn(&T),
     #[pin]
@@ -31,20 +51,36 @@ pub struct Timer<T: Send + Sync> {
 }
 
 // SAFETY: The work has a lock of its own.
-unsafe impl<T: Send + Sync> Send for Timer<T> {}
+unsafe impl<T: Send + Sync + 'static> Send for Timer<T> {}
 
 // SAFETY: As above.
-unsafe impl<T: Send + Sync> Sync for Timer<T> {}
+unsafe impl<T: Send + Sync + 'static> Sync for Timer<T> {}
 
-impl<T: Send + Sync> Timer<T> {
-    /// Returns a timer that does not run.
-    pub fn new(of: T, expired: fn(&T)) -> impl PinInit<Self> {
+impl<T: Send + Sync + 'static> Timer<T> {
+    /// Returns a timer that does not run. Lockdep knows what it does by `name` and the keys.
+    ///
+    /// See [`new_timer!`].
+    pub fn new(
+        of: T,
+        expired: fn(&T),
+        name: &'static CStr,
+        work_key: Pin<&'static LockClassKey>,
+        timer_key: Pin<&'static LockClassKey>,
+    ) -> impl PinInit<Self> {
         pin_init!(Self {
             of,
             expired,
-            work <- Opaque::ffi_init(|work| {
-                // SAFETY: `work` is valid for writing.
-                unsafe { bindings::mdev_init_delayed_work(work, Some(Self::callback)) }
+            work <- Opaque::ffi_init(move |work| {
+                // SAFETY: `work` is valid for writing. The name and the keys are static.
+                unsafe {
+                    bindings::mdev_init_delayed_work(
+                        work,
+                        Some(Self::callback),
+                        name.as_char_ptr(),
+                        work_key.as_ptr(),
+                        timer_key.as_ptr(),
+                    )
+                }
             }),
         })
     }
@@ -75,9 +111,48 @@ impl<T: Send + Sync> Timer<T> {
 }
 
 #[pinned_drop]
-impl<T: Send + Sync> PinnedDrop for Timer<T> {
+impl<T: Send + Sync + 'static> PinnedDrop for Timer<T> {
     fn drop(self: Pin<&mut Self>) {
         // SAFETY: The work is initialised.
         unsafe { bindings::cancel_delayed_work_sync(self.work.get()) };
+    }
+}
+
+#[cfg(CONFIG_VFIO_CCW_RUST_KUNIT_TEST)]
+#[kunit_tests(vfio_ccw_timer)]
+mod tests {
+    use super::*;
+    use kernel::sync::{
+        Arc,
+        Completion, //
+    };
+
+    #[test]
+    fn a_timer_calls_its_function() -> Result {
+        let done = Arc::pin_init(Completion::new(), GFP_KERNEL)?;
+        let timer = KBox::pin_init(
+            new_timer!(done.clone(), |done: &Arc<Completion>| done.complete_all()),
+            GFP_KERNEL,
+        )?;
+
+        timer.start(Delta::from_millis(1));
+        done.wait_for_completion();
+        Ok(())
+    }
+
+    #[cfg(CONFIG_LOCKDEP)]
+    #[test]
+    fn each_use_has_lock_classes_of_its_own() -> Result {
+        let classes = |timer: &Timer<()>| {
+            // SAFETY: The work is initialised, and does not run.
+            let work = unsafe { &*timer.work.get() };
+            [work.work.lockdep_map.key, work.timer.lockdep_map.key]
+        };
+        let one = KBox::pin_init(new_timer!((), |()| {}), GFP_KERNEL)?;
+        let other = KBox::pin_init(new_timer!((), |()| {}), GFP_KERNEL)?;
+
+        let ([a, b], [c, d]) = (classes(&one), classes(&other));
+        assert!(a != b && c != d && a != c && b != d);
+        Ok(())
     }
 }
