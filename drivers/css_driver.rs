@@ -114,7 +114,7 @@ impl css::Driver for CssDriver {
         dev: &css::Device<Core<'_>>,
         sch: &Arc<Subchannel<Kept>>,
     ) -> Result<Self::Data> {
-        if dev.is_qdio() {
+        if sch.lock()?.is_qdio() {
             dev_warn!(dev.as_ref(), "QDIO subchannels cannot be passed through\n");
             return Err(ENODEV);
         }

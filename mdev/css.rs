@@ -10,6 +10,8 @@
 //! C headers: [`drivers/s390/cio/css.h`](srctree/drivers/s390/cio/css.h),
 //! [`drivers/s390/cio/cio.h`](srctree/drivers/s390/cio/cio.h)
 
+#[cfg(CONFIG_VFIO_CCW_RUST_KUNIT_TEST)]
+pub(crate) mod fake;
 mod subchannel;
 
 pub use subchannel::{
@@ -128,12 +130,6 @@ impl<Ctx: device::DeviceContext> Device<Ctx> {
     pub fn id(&self) -> SubchannelId {
         // SAFETY: `self` is a valid subchannel; its identification never changes.
         SubchannelId(unsafe { bindings::mdev_sch_id(self.as_raw()) })
-    }
-
-    /// Returns whether the subchannel is for QDIO (queued direct I/O).
-    pub fn is_qdio(&self) -> bool {
-        // SAFETY: `self` is a valid subchannel; the bit does not change while it is registered.
-        unsafe { bindings::mdev_sch_qdio(self.as_raw()) }
     }
 }
 

@@ -37,6 +37,23 @@ void mdev_sch_unlock(struct subchannel *sch, unsigned long flags)
 
 /* The subchannel-set identifier, and in the lower half the number. */
 u32 mdev_sch_id(const struct subchannel *sch)
+/*
+ * Fails with interrupts off. So nobody takes a second lock of a subchannel, and
+ * there is no order in which two can be released.
+ */
+bool mdev_sch_lock_irq(struct subchannel *sch)
+{
+	if (irqs_disabled())
+		return false;
+	spin_lock_irq(&sch->lock);
+	return true;
+}
+
+void mdev_sch_unlock_irq(struct subchannel *sch)
+{
+	spin_unlock_irq(&sch->lock);
+}
+
 {
 	return sch->schid.ssid << 16 | sch->schid.sch_no;
 }

@@ -22,6 +22,8 @@
 unsigned long mdev_sch_lock(struct subchannel *sch);
 void mdev_sch_unlock(struct subchannel *sch, unsigned long flags);
 u32 mdev_sch_id(const struct subchannel *sch);
+bool mdev_sch_lock_irq(struct subchannel *sch);
+void mdev_sch_unlock_irq(struct subchannel *sch);
 bool mdev_sch_qdio(const struct subchannel *sch);
 u8 mdev_sch_varied_on(const struct subchannel *sch);
 bool mdev_sch_has_path_type(const struct subchannel *sch, u8 type);

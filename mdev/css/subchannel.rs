@@ -108,9 +108,10 @@ impl<S> Subchannel<S> {
     /// The subchannel lock must be held while the result lives, and there must be no other proof of
     /// it in use.
     pub(super) unsafe fn assume_locked(&self) -> Locked<'_, S> {
+        // INVARIANT: By the function's requirement.
         Locked {
             sch: self,
-            release: None,
+            is_owner: false,
             _not_send: NotThreadSafe,
         }
     }
@@ -120,15 +121,20 @@ impl<S> Subchannel<S> {
         &self.dev
     }
 
-    /// Takes the subchannel lock, with interrupts off.
+    /// Takes the subchannel lock, with interrupts off. They are on again when it is dropped.
     ///
-    /// Returns `ENODEV` when the driver has let go of the subchannel.
+    /// So it returns `EDEADLK` when interrupts are off already: in the callbacks of a
+    /// [`Driver`](super::Driver), and while the lock of this or another subchannel is held. Returns
+    /// `ENODEV` when the driver has let go of the subchannel.
     pub fn lock(&self) -> Result<Locked<'_, S>> {
         // SAFETY: `dev` is a valid subchannel.
-        let flags = unsafe { bindings::mdev_sch_lock(self.dev.as_raw()) };
+        if !unsafe { bindings::mdev_sch_lock_irq(self.dev.as_raw()) } {
+            return Err(EDEADLK);
+        }
+        // INVARIANT: The lock has just been taken, with interrupts on before.
         let locked = Locked {
             sch: self,
-            release: Some(flags),
+            is_owner: true,
             _not_send: NotThreadSafe,
         };
 
@@ -169,10 +175,11 @@ pub enum ConditionCode {
 ///
 /// # Invariants
 ///
-/// The lock is held; `release` has the interrupt state to go back to if it was taken here.
+/// The lock is held, and interrupts are off; there is no other proof of it in use. If `is_owner`, the
+/// lock was taken by [`Subchannel::lock`] with interrupts on, and the value releases it.
 pub struct Locked<'a, S> {
     sch: &'a Subchannel<S>,
-    release: Option<c_ulong>,
+    is_owner: bool,
     _not_send: NotThreadSafe,
 }
 
@@ -237,6 +244,12 @@ impl<S> Locked<'_, S> {
     pub(super) fn look_at_paths(&mut self) {
         // SAFETY: `self` is a valid subchannel whose lock is held.
         unsafe { *self.sch.varied_on.get() = bindings::mdev_sch_varied_on(self.as_raw()) };
+    }
+
+    /// Returns whether the subchannel is for QDIO (queued direct I/O), as last stored.
+    pub fn is_qdio(&self) -> bool {
+        // SAFETY: `self` is a valid subchannel whose lock is held.
+        unsafe { bindings::mdev_sch_qdio(self.as_raw()) }
     }
 
     /// Returns the path that was used last, as last stored.
@@ -424,8 +437,12 @@ impl<S> Locked<'_, S> {
     /// again.
     ///
     /// An interrupt counts that comes after the call, not one before. Returns `ENODEV` when the
-    /// driver has let go of the subchannel meanwhile.
+    /// driver has let go of the subchannel meanwhile, and `EDEADLK` in a callback, which must not
+    /// sleep and does not own the lock.
     pub fn wait_for_interrupt(self, timeout: c_ulong) -> Result<Self> {
+        if !self.is_owner {
+            return Err(EDEADLK);
+        }
         let sch = self.sch;
 
         // SAFETY: The completion is initialised; the lock, which is held, keeps interrupts from it
@@ -460,9 +477,9 @@ impl<S> DerefMut for Locked<'_, S> {
 
 impl<S> Drop for Locked<'_, S> {
     fn drop(&mut self) {
-        if let Some(flags) = self.release {
-            // SAFETY: The lock was taken in `Subchannel::lock` with these flags.
-            unsafe { bindings::mdev_sch_unlock(self.as_raw(), flags) };
+        if self.is_owner {
+            // SAFETY: By the type invariant `Subchannel::lock` has taken the lock, with interrupts on.
+            unsafe { bindings::mdev_sch_unlock_irq(self.as_raw()) };
         }
     }
 }
@@ -485,5 +502,51 @@ impl Drop for Isc {
     fn drop(&mut self) {
         // SAFETY: It was registered when the value was made.
         unsafe { bindings::isc_unregister(self.0) };
+    }
+}
+
+#[cfg(CONFIG_VFIO_CCW_RUST_KUNIT_TEST)]
+#[kunit_tests(vfio_ccw_subchannel)]
+mod tests {
+    use super::*;
+    use crate::css::fake;
+
+    #[test]
+    fn nobody_holds_two_locks() -> Result {
+        let (one, other) = (fake::subchannel()?, fake::subchannel()?);
+
+        let locked = one.lock()?;
+        let second = other.lock().err();
+        drop(locked);
+        assert!(second == Some(EDEADLK));
+
+        let locked = one.lock()?;
+        let again = one.lock().err();
+        drop(locked);
+        assert!(again == Some(EDEADLK));
+
+        assert!(other.lock().is_ok());
+        Ok(())
+    }
+
+    #[test]
+    fn a_callback_owns_no_lock() -> Result {
+        let (sch, other) = (fake::subchannel()?, fake::subchannel()?);
+
+        // SAFETY: The subchannel is valid. Its lock is released below, when `locked` is gone.
+        let flags = unsafe { bindings::mdev_sch_lock(sch.device().as_raw()) };
+        // SAFETY: As above.
+        let mut locked = unsafe { sch.assume_locked() };
+        // A driver has `&mut locked` only, and nothing to put into its place.
+        let taken = other
+            .lock()
+            .map(|new| drop(core::mem::replace(&mut locked, new)));
+        let waited = locked.wait_for_interrupt(1).err();
+        // SAFETY: As above.
+        unsafe { bindings::mdev_sch_unlock(sch.device().as_raw(), flags) };
+
+        assert!(taken == Err(EDEADLK));
+        assert!(waited == Some(EDEADLK));
+        Ok(())
     }
 }
