@@ -40,12 +40,17 @@ unsafe impl Sync for Area {}
 impl Area {
     const END: u64 = 1 << 31;
 
-    /// Allocates `len` bytes. Returns `ENOMEM` when there is no such area.
+    /// Allocates `len` bytes.
+    ///
+    /// Returns `EINVAL` if that is none, and `ENOMEM` when there is no such area.
     pub fn new(sch: &css::Device, len: usize) -> Result<Self> {
+        if len == 0 {
+            return Err(EINVAL);
+        }
         let mut dma_address = 0;
 
-        // SAFETY: `sch` is a valid subchannel. Its DMA masks were set when it was allocated and
-        // channel I/O has no address translation, so that it need not be bound.
+        // SAFETY: `sch` is a valid subchannel, and `len` is not zero. Its DMA masks were set when it
+        // was allocated and channel I/O has no address translation, so that it need not be bound.
         let memory = unsafe {
             bindings::dma_alloc_attrs(
                 &raw mut (*sch.as_raw()).dev,
@@ -57,20 +62,30 @@ impl Area {
         };
         let memory = NonNull::new(memory.cast()).ok_or(ENOMEM)?;
 
-        // INVARIANT: An area that ends above 2 GiB has the address 0 here, but is freed by `drop`
-        // and not handed out.
-        let end = u64::try_from(len).map_or(u64::MAX, |len| dma_address.saturating_add(len));
-        let area = Self {
+        let Some(address) = Self::address_of(dma_address, len) else {
+            // SAFETY: The call above has allocated the memory, and nothing uses it.
+            unsafe { free(sch, memory, dma_address, len) };
+            return Err(ENOMEM);
+        };
+
+        // INVARIANT: The call above has allocated the memory, and `address_of` has made sure that it
+        // ends at or below 2 GiB.
+        Ok(Self {
             sch: sch.into(),
             memory,
             dma_address,
-            address: u32::try_from(dma_address).unwrap_or(0),
+            address,
             len,
-        };
+        })
+    }
+
+    /// Returns the address of an area that ends at or below 2 GiB.
+    fn address_of(dma_address: bindings::dma_addr_t, len: usize) -> Option<u32> {
+        let end = dma_address.checked_add(u64::try_from(len).ok()?)?;
         if end > Self::END {
-            return Err(ENOMEM);
+            return None;
         }
-        Ok(area)
+        u32::try_from(dma_address).ok()
     }
 }
 
@@ -106,15 +121,52 @@ impl Arena for Area {
 
 impl Drop for Area {
     fn drop(&mut self) {
-        // SAFETY: By the type invariant.
-        unsafe {
-            bindings::dma_free_attrs(
-                &raw mut (*self.sch.as_raw()).dev,
-                self.len,
-                self.memory.as_ptr().cast(),
-                self.dma_address,
-                0,
-            );
-        }
+        // SAFETY: By the type invariant; the value owns the memory.
+        unsafe { free(&self.sch, self.memory, self.dma_address, self.len) };
+    }
+}
+
+/// # Safety
+///
+/// `memory` and `dma_address` must be what `dma_alloc_attrs` has returned for `sch` and `len` bytes,
+/// and nothing may use the memory any more.
+unsafe fn free(
+    sch: &css::Device,
+    memory: NonNull<u8>,
+    dma_address: bindings::dma_addr_t,
+    len: usize,
+) {
+    // SAFETY: `sch` is a valid subchannel; the rest is required of the caller.
+    unsafe {
+        bindings::dma_free_attrs(
+            &raw mut (*sch.as_raw()).dev,
+            len,
+            memory.as_ptr().cast(),
+            dma_address,
+            0,
+        );
+    }
+}
+
+#[cfg(CONFIG_VFIO_CCW_RUST_KUNIT_TEST)]
+#[kunit_tests(vfio_ccw_dma)]
+mod tests {
+    use super::*;
+    use crate::css::fake;
+
+    #[test]
+    fn no_area_is_empty() -> Result {
+        let sch = fake::subchannel()?;
+
+        assert!(Area::new(sch.device(), 0).err() == Some(EINVAL));
+        Ok(())
+    }
+
+    #[test]
+    fn an_area_ends_at_or_below_2_gib() {
+        assert!(Area::address_of(0x7fff_f000, 0x1000) == Some(0x7fff_f000));
+        assert!(Area::address_of(0x7fff_f000, 0x1001).is_none());
+        assert!(Area::address_of(0x1_0000_0000, 0x1000).is_none());
+        assert!(Area::address_of(u64::MAX, 0x1000).is_none());
     }
 }
