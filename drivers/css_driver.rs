@@ -26,10 +26,7 @@ use kernel::{
         Core, //
     },
     prelude::*,
-    sync::{
-        aref::ARef,
-        Arc, //
-    },
+    sync::Arc, //
 };
 use mdev::{
     css::{
@@ -38,8 +35,7 @@ use mdev::{
         Subchannel,
         IRB_LEN, //
     },
-    mediated,
-    vfio, //
+    mediated, //
 };
 
 mdev::css_device_table!(ID_TABLE, [css::DeviceId::IO]);
@@ -100,7 +96,7 @@ impl CssDriver {
 
 impl css::Driver for CssDriver {
     type State = Kept;
-    type Data = Pin<KBox<mediated::Parent<MdevDriver>>>;
+    type Data = mediated::Parent<MdevDriver>;
 
     const ID_TABLE: css::IdTable = &ID_TABLE;
 
@@ -125,7 +121,7 @@ impl css::Driver for CssDriver {
             sch: sch.clone(),
             _bound: Span::new(self.context.clone(), dev.id(), 4, ["bound", "unbound"]),
         };
-        mediated::Parent::new(dev.as_ref(), self.mdev_driver.clone(), parent)
+        Ok(mediated::Parent::new(self.mdev_driver.clone(), parent))
     }
 
     fn irq(&self, sch: &mut Locked<'_, Kept>, irb: &[u8; IRB_LEN]) {
@@ -188,9 +184,9 @@ impl mediated::Driver for MdevDriver {
     }
 
     fn probe(
-        dev: &kernel::device::Device<Bound>,
+        _dev: &kernel::device::Device<Bound>,
         parent: &ParentData,
-    ) -> Result<ARef<vfio::Device<Device>>> {
-        vfio::Device::new(dev, Device::new(parent.context.clone(), parent.sch.clone()))
+    ) -> impl PinInit<Device, Error> {
+        Device::new(parent.context.clone(), parent.sch.clone())
     }
 }

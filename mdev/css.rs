@@ -21,7 +21,10 @@ pub use subchannel::{
     Subchannel, //
 };
 
-use crate::bindings;
+use crate::{
+    binding::WhileBound,
+    bindings, //
+};
 use core::{
     fmt,
     marker::PhantomData,
@@ -219,9 +222,11 @@ pub trait Driver: Send + Sync + Sized + 'static {
     /// What the driver keeps for each subchannel under the subchannel lock.
     type State: Send + 'static;
 
-    /// What is to be dropped first when the subchannel is unbound, while interrupts and events
-    /// still come in.
-    type Data: Send + 'static;
+    /// What is registered on the subchannel while it is bound.
+    ///
+    /// It is unregistered first when the subchannel is unbound, while interrupts and events still come
+    /// in.
+    type Data: WhileBound;
 
     /// The subchannels that the driver is for.
     const ID_TABLE: IdTable;
@@ -229,7 +234,7 @@ pub trait Driver: Send + Sync + Sized + 'static {
     /// Returns what is to be kept of a subchannel that is about to be bound.
     fn state(&self, dev: &Device<device::Core<'_>>) -> Result<Self::State>;
 
-    /// Called when a subchannel is to be bound.
+    /// Called when a subchannel is to be bound. Returns what is to be registered on it.
     ///
     /// [`Driver::irq`] and the events may be called from now on.
     fn probe(
@@ -257,7 +262,7 @@ pub trait Driver: Send + Sync + Sized + 'static {
 /// What the subchannel's driver data points to.
 struct Bound<T: Driver> {
     sch: Arc<Subchannel<T::State>>,
-    data: Option<T::Data>,
+    registration: Option<<T::Data as WhileBound>::Registration>,
 }
 
 /// The registration of a css driver.
@@ -333,7 +338,7 @@ impl<T: Driver> Registration<T> {
             let bound = KBox::new(
                 Bound::<T> {
                     sch: sch.clone(),
-                    data: None,
+                    registration: None,
                 },
                 GFP_KERNEL,
             )?;
@@ -345,12 +350,16 @@ impl<T: Driver> Registration<T> {
             unsafe { bindings::dev_set_drvdata(&raw mut (*raw).dev, bound.into_foreign()) };
             drop(locked);
 
-            match driver.probe(dev, &sch) {
-                Ok(data) => {
-                    // SAFETY: The data was set above. `data` is only used here and in
+            let registration = driver.probe(dev, &sch).and_then(|data| {
+                // SAFETY: `remove_callback` drops the registration, before the bus unbinds the subchannel.
+                unsafe { data.register(dev.as_ref()) }
+            });
+            match registration {
+                Ok(registration) => {
+                    // SAFETY: The data was set above. `registration` is only used here and in
                     // `remove_callback`, which the device lock keeps apart; the other callbacks use
                     // `sch` alone, through a pointer of their own.
-                    unsafe { (*Self::bound(raw)).data = Some(data) };
+                    unsafe { (*Self::bound(raw)).registration = Some(registration) };
                     Ok(0)
                 }
                 Err(e) => {
@@ -367,7 +376,7 @@ impl<T: Driver> Registration<T> {
     /// Only for the css bus to call.
     unsafe extern "C" fn remove_callback(raw: *mut bindings::subchannel) {
         // SAFETY: The bus calls this after a successful probe.
-        drop(unsafe { (*Self::bound(raw)).data.take() });
+        drop(unsafe { (*Self::bound(raw)).registration.take() });
 
         // SAFETY: The data was set by `probe_callback`.
         unsafe { Self::unbind(raw) };

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
 #include <linux/completion.h>
+#include <linux/delay.h>
 #include <linux/eventfd.h>
 #include <linux/io.h>
 #include <linux/kernel_stat.h>
+#include <linux/mdev.h>
 #include <linux/mm.h>
 #include <linux/nospec.h>
 #include <linux/ratelimit.h>
@@ -35,8 +37,6 @@ void mdev_sch_unlock(struct subchannel *sch, unsigned long flags)
 	spin_unlock_irqrestore(&sch->lock, flags);
 }
 
-/* The subchannel-set identifier, and in the lower half the number. */
-u32 mdev_sch_id(const struct subchannel *sch)
 /*
  * Fails with interrupts off. So nobody takes a second lock of a subchannel, and
  * there is no order in which two can be released.
@@ -54,6 +54,8 @@ void mdev_sch_unlock_irq(struct subchannel *sch)
 	spin_unlock_irq(&sch->lock);
 }
 
+/* The subchannel-set identifier, and in the lower half the number. */
+u32 mdev_sch_id(const struct subchannel *sch)
 {
 	return sch->schid.ssid << 16 | sch->schid.sch_no;
 }
@@ -276,25 +278,6 @@ void mdev_reinit_completion(struct completion *x)
 	reinit_completion(x);
 }
 
-/* What is read from an attribute in sysfs. */
-ssize_t mdev_emit_number(char *page, unsigned long number)
-{
-	return sysfs_emit(page, "%lu\n", number);
-}
-
-void mdev_ratelimit_init(struct ratelimit_state *state, int interval)
-{
-	ratelimit_state_init(state, interval, 1);
-}
-
-/* Entries are text, padded with zeros. */
-static int mdev_debug_format(debug_info_t *id, struct debug_view *view,
-			     char *out, size_t size, const char *entry)
-{
-	return scnprintf(out, size, "%.*s\n", id->buf_size, entry);
-}
-
-static struct debug_view mdev_debug_view = {
 /* A reference to a registered type, for mdev_type_put_last(). */
 void mdev_type_get(struct mdev_type *type)
 {
@@ -322,6 +305,25 @@ void mdev_type_put_last(struct mdev_type *type)
 #endif
 }
 
+/* What is read from an attribute in sysfs. */
+ssize_t mdev_emit_number(char *page, unsigned long number)
+{
+	return sysfs_emit(page, "%lu\n", number);
+}
+
+void mdev_ratelimit_init(struct ratelimit_state *state, int interval)
+{
+	ratelimit_state_init(state, interval, 1);
+}
+
+/* Entries are text, padded with zeros. */
+static int mdev_debug_format(debug_info_t *id, struct debug_view *view,
+			     char *out, size_t size, const char *entry)
+{
+	return scnprintf(out, size, "%.*s\n", id->buf_size, entry);
+}
+
+static struct debug_view mdev_debug_view = {
 	.name = "sprintf",
 	.header_proc = debug_dflt_header_fn,
 	.format_proc = mdev_debug_format,

@@ -8,6 +8,7 @@
 
 #include <linux/completion.h>
 #include <linux/eventfd.h>
+#include <linux/mdev.h>
 #include <linux/mm_types.h>
 #include <linux/ratelimit_types.h>
 #include <linux/vfio.h>
@@ -21,9 +22,9 @@
 
 unsigned long mdev_sch_lock(struct subchannel *sch);
 void mdev_sch_unlock(struct subchannel *sch, unsigned long flags);
-u32 mdev_sch_id(const struct subchannel *sch);
 bool mdev_sch_lock_irq(struct subchannel *sch);
 void mdev_sch_unlock_irq(struct subchannel *sch);
+u32 mdev_sch_id(const struct subchannel *sch);
 bool mdev_sch_qdio(const struct subchannel *sch);
 u8 mdev_sch_varied_on(const struct subchannel *sch);
 bool mdev_sch_has_path_type(const struct subchannel *sch, u8 type);
@@ -51,11 +52,11 @@ void mdev_queue_work(struct work_struct *work);
 void mdev_init_delayed_work(struct delayed_work *work, work_func_t func, const char *name,
 			    struct lock_class_key *work_key, struct lock_class_key *timer_key);
 void mdev_mod_delayed_work(struct delayed_work *work, unsigned long delay);
+void mdev_type_get(struct mdev_type *type);
+void mdev_type_put_last(struct mdev_type *type);
 ssize_t mdev_emit_number(char *page, unsigned long number);
 void mdev_ratelimit_init(struct ratelimit_state *state, int interval);
 void *mdev_debug_register(const char *name, int pages, int len, int level, bool text);
-void mdev_type_get(struct mdev_type *type);
-void mdev_type_put_last(struct mdev_type *type);
 void mdev_debug_unregister(void *log);
 bool mdev_debug_enabled(void *log, int level);
 void mdev_debug_event(void *log, int level, const void *data, int len);

@@ -8,6 +8,7 @@
 /// The prefix of this crate's messages, see `pr_info!` and the like.
 const __LOG_PREFIX: &[u8] = b"vfio_ccw\0";
 
+pub mod binding;
 mod bindings;
 pub mod clock;
 pub mod css;

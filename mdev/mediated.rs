@@ -8,6 +8,7 @@
 //! C header: [`include/linux/mdev.h`](srctree/include/linux/mdev.h)
 
 use crate::{
+    binding::WhileBound,
     bindings,
     vfio, //
 };
@@ -47,11 +48,14 @@ pub trait Driver: Sized + 'static {
     /// How many mediated devices a parent can have.
     const MAX_INSTANCES: u32;
 
-    /// Makes the VFIO device of the new mediated device `dev`. It is registered after this.
+    /// Returns an initialiser of the VFIO device of the new mediated device `dev`.
+    ///
+    /// The VFIO device is allocated and registered by the abstraction: it is a new one each time, and
+    /// `dev` is its parent.
     fn probe(
         dev: &device::Device<device::Bound>,
         parent: &Self::Parent,
-    ) -> Result<ARef<vfio::Device<Self::Device>>>;
+    ) -> impl PinInit<Self::Device, Error>;
 
     /// The name of a number that each device has, for the administrator to see and set: an attribute
     /// of the mediated device in sysfs.
@@ -71,7 +75,7 @@ pub trait Driver: Sized + 'static {
 
 /// The registration of a driver of mediated devices.
 ///
-/// Every [`Parent`] holds a reference to it, so that it outlives them.
+/// Every registered [`Parent`] holds a reference to it, so that it outlives them.
 #[pin_data(PinnedDrop)]
 pub struct Registration<T: Driver> {
     #[pin]
@@ -193,19 +197,20 @@ impl<T: Driver> Registration<T> {
     /// Only for the mdev core to call.
     unsafe extern "C" fn probe_callback(mdev: *mut bindings::mdev_device) -> c_int {
         from_result(|| {
-            // SAFETY: The mdev core binds only devices of a type that a `Parent<T>` registered
-            // with this driver, and passes them while they are being bound.
+            // SAFETY: The mdev core binds only devices of a type that a `ParentRegistration<T>` has
+            // registered with this driver, and passes them while they are being bound.
             let (dev, parent) = unsafe {
                 let parent = (*(*mdev).type_).parent;
                 let parent = Opaque::cast_from(parent.cast_const());
                 (
                     device::Device::<device::Bound>::from_raw(&raw mut (*mdev).dev),
-                    &*kernel::container_of!(parent, Parent<T>, raw),
+                    &*kernel::container_of!(parent, ParentRegistration<T>, raw),
                 )
             };
 
-            let vdev = T::probe(dev, &parent.data)?;
-            vdev.register()?;
+            let vdev = vfio::Device::new(dev, T::probe(dev, &parent.data))?;
+            // SAFETY: The device is new, and its parent is the mediated device that is being bound.
+            unsafe { vdev.register() }?;
 
             // SAFETY: `mdev` is valid.
             unsafe {
@@ -248,10 +253,36 @@ impl<T: Driver> PinnedDrop for Registration<T> {
 
 /// A device on which mediated devices of one type can be created.
 ///
-/// On drop its mediated devices are removed, after their users are gone.
-#[pin_data(PinnedDrop)]
+/// It is one [while it is bound](WhileBound). When it is unbound, its mediated devices are removed,
+/// after their users are gone.
 pub struct Parent<T: Driver> {
-    registration: Arc<Registration<T>>,
+    driver: Arc<Registration<T>>,
+    data: T::Parent,
+}
+
+impl<T: Driver> Parent<T> {
+    /// Returns a parent of mediated devices of the registered driver.
+    pub fn new(driver: Arc<Registration<T>>, data: T::Parent) -> Self {
+        Self { driver, data }
+    }
+}
+
+impl<T: Driver> WhileBound for Parent<T> {
+    type Registration = Pin<KBox<ParentRegistration<T>>>;
+
+    unsafe fn register(self, dev: &device::Device<device::Bound>) -> Result<Self::Registration> {
+        ParentRegistration::new(dev, self)
+    }
+}
+
+/// The registration of a [`Parent`].
+///
+/// # Invariants
+///
+/// `raw` is registered for `dev`, with `driver` and the one type `ty`, to which a reference is held.
+#[pin_data(PinnedDrop)]
+pub struct ParentRegistration<T: Driver> {
+    driver: Arc<Registration<T>>,
     dev: ARef<device::Device>,
     data: T::Parent,
     #[pin]
@@ -263,18 +294,15 @@ pub struct Parent<T: Driver> {
 
 // SAFETY: The C structures are only touched on registration and unregistration, or by the mdev
 // core under its own locks.
-unsafe impl<T: Driver> Sync for Parent<T> {}
+unsafe impl<T: Driver> Sync for ParentRegistration<T> {}
 
 // SAFETY: Registering and unregistering may be done from any thread.
-unsafe impl<T: Driver> Send for Parent<T> {}
+unsafe impl<T: Driver> Send for ParentRegistration<T> {}
 
-impl<T: Driver> Parent<T> {
-    /// Makes `dev` a parent of mediated devices of the registered driver.
-    pub fn new(
-        dev: &device::Device<device::Bound>,
-        registration: Arc<Registration<T>>,
-        data: T::Parent,
-    ) -> Result<Pin<KBox<Self>>> {
+impl<T: Driver> ParentRegistration<T> {
+    fn new(dev: &device::Device<device::Bound>, parent: Parent<T>) -> Result<Pin<KBox<Self>>> {
+        let Parent { driver, data } = parent;
+
         KBox::pin_init(
             try_pin_init!(&this in Self {
                 dev: dev.into(),
@@ -292,13 +320,15 @@ impl<T: Driver> Parent<T> {
                 // SAFETY: `this` is valid, and pinned.
                 types: [unsafe { Opaque::cast_into(&raw const (*this.as_ptr()).ty) }],
                 raw <- {
-                    let driver = registration.raw.get();
+                    let driver = driver.raw.get();
 
-                    Opaque::try_ffi_init(move |raw: *mut bindings::mdev_parent| {
-                        // SAFETY: `raw`, `types` and `ty` are pinned until `drop` unregisters the
-                        // parent; `dev` is referenced and `driver` is registered as long.
-                        to_result(unsafe {
-                            bindings::mdev_register_parent(
+                    Opaque::try_ffi_init(move |raw: *mut bindings::mdev_parent| -> Result {
+                        // SAFETY: `raw`, `types` and `ty` are pinned, and valid until `drop` has
+                        // unregistered the parent and found that nobody uses them any more; `dev` is
+                        // referenced and `driver` is registered as long. `ty` is initialised by a
+                        // registration that does not fail.
+                        unsafe {
+                            to_result(bindings::mdev_register_parent(
                                 raw,
                                 core::ptr::from_ref::<device::Device>(&(*this.as_ptr()).dev)
                                     .cast_mut()
@@ -306,11 +336,13 @@ impl<T: Driver> Parent<T> {
                                 driver,
                                 (&raw mut (*this.as_ptr()).types).cast(),
                                 1,
-                            )
-                        })
+                            ))?;
+                            bindings::mdev_type_get((*this.as_ptr()).ty.get());
+                        }
+                        Ok(())
                     })
                 },
-                registration,
+                driver,
             }? Error),
             GFP_KERNEL,
         )
@@ -318,9 +350,16 @@ impl<T: Driver> Parent<T> {
 }
 
 #[pinned_drop]
-impl<T: Driver> PinnedDrop for Parent<T> {
+impl<T: Driver> PinnedDrop for ParentRegistration<T> {
     fn drop(self: Pin<&mut Self>) {
-        // SAFETY: `raw` is registered, as the value exists.
-        unsafe { bindings::mdev_unregister_parent(self.raw.get()) };
+        // A mediated device may be released after this has removed it, when the last reference to it is
+        // dropped. That uses `ty`, `raw` and the driver. Each mediated device has a reference to `ty`,
+        // and dropping it is the last use.
+        //
+        // SAFETY: By the type invariant `raw` is registered, and the reference to `ty` is ours.
+        unsafe {
+            bindings::mdev_unregister_parent(self.raw.get());
+            bindings::mdev_type_put_last(self.ty.get());
+        }
     }
 }

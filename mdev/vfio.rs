@@ -155,7 +155,9 @@ pub struct Device<T: Operations> {
 
 impl<T: Operations> Device<T> {
     /// Makes a device for `parent`, which is not registered yet.
-    pub fn new(
+    ///
+    /// Only [`mediated`](crate::mediated) does so, which registers it once, for that `parent`.
+    pub(crate) fn new(
         parent: &device::Device<device::Bound>,
         data: impl PinInit<T, Error>,
     ) -> Result<ARef<Self>> {
@@ -206,8 +208,13 @@ impl<T: Operations> Device<T> {
     }
 
     /// Makes the device known to users.
-    pub(crate) fn register(&self) -> Result {
-        // SAFETY: `self` is valid.
+    ///
+    /// # Safety
+    ///
+    /// The device must never have been registered before, and its parent must be bound until it is
+    /// unregistered.
+    pub(crate) unsafe fn register(&self) -> Result {
+        // SAFETY: `self` is valid; the rest is required of the caller.
         to_result(unsafe { bindings::vfio_register_emulated_iommu_dev(self.as_raw()) })
     }
 
