@@ -90,6 +90,7 @@ def parts(everything=False):
     judge = [sys.executable, "-B", str(TOP / "tests/conformance/table.py"), "--partial"]
     judge += ["--differences", str(TOP / "docs/differences.md")]
     judge += ["--recorded", str(TOP / "tests/conformance/c-driver.json")]
+    misuse = [sys.executable, "-B", str(TOP / "tests/misuse/misuse.py"), str(BUILD / "misuse.json")]
     unittests = [sys.executable, "-B", str(TOP / "tests/harness/unittests.py"), str(BUILD / "harness.json")]
     # First what others wait for, then what takes long.
     tests = [
@@ -112,6 +113,7 @@ def parts(everything=False):
         Part("disks", script("disks"), needs=("image",)),
         Part("linux-disk", script("linux-disk"), needs=("image",)),
         Part("clippy", script("clippy")),
+        Part("misuse", misuse, needs=("module",), results=of_json(BUILD / "misuse.json")),
         Part("domain-xml", script("domain-xml")),
         Part("harness", unittests, results=of_json(BUILD / "harness.json")),
         Part("rustfmt", script("rustfmt")),
