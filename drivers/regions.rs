@@ -109,3 +109,32 @@ fn overwrite(to: &mut [u8], start: usize, bytes: &[u8]) {
 fn ret_code(result: Result) -> [u8; 4] {
     result.map_or_else(Error::to_errno, |()| 0).to_ne_bytes()
 }
+
+#[cfg(CONFIG_VFIO_CCW_RUST_KUNIT_TEST)]
+#[kunit_tests(vfio_ccw_regions)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_index_is_that_of_its_region_or_of_none() {
+        for (index, region) in (0..).zip(Region::ALL) {
+            assert!(Region::of_index(index) == Some(region));
+            assert!(Region::locate(region.offset(), 1) == Ok((region, 0..1)));
+        }
+        for index in [Region::COUNT, Region::COUNT + 1, 1 << 31, u32::MAX] {
+            assert!(Region::of_index(index).is_none());
+        }
+    }
+
+    #[test]
+    fn an_index_that_is_too_large_is_zero_while_the_cpu_speculates() {
+        for len in [1, 3, 4] {
+            for index in 0..len {
+                assert_eq!(nospec::index(index, len), index);
+            }
+            for index in [len, len + 1, 1 << 32, isize::MAX.unsigned_abs()] {
+                assert_eq!(nospec::index(index, len), 0);
+            }
+        }
+    }
+}

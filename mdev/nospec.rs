@@ -6,15 +6,21 @@
 
 use crate::bindings;
 
-/// Returns the element at `index`, also where the processor only supposes that there is one.
+/// Returns `index` if it is less than `len`, else 0, without a branch.
+#[inline]
+pub fn index(index: usize, len: usize) -> usize {
+    // SAFETY: The function takes any numbers.
+    unsafe { bindings::mdev_index_nospec(index, len) }
+}
+
+/// Returns the element at `at`, also where the processor only supposes that there is one.
 ///
 /// Without this, a processor that goes on ahead of the check of the bounds can leave traces of memory
 /// behind the slice.
-pub fn get<T>(slice: &[T], index: usize) -> Option<&T> {
-    // SAFETY: The function takes any numbers.
-    let clamped = unsafe { bindings::mdev_index_nospec(index, slice.len()) };
+pub fn get<T>(slice: &[T], at: usize) -> Option<&T> {
+    let clamped = index(at, slice.len());
 
-    if index < slice.len() {
+    if at < slice.len() {
         slice.get(clamped)
     } else {
         None

@@ -10,7 +10,10 @@ use super::ring::Ring;
 /// what was announced needs few more. One who does not is told that some are missing.
 const LEN: usize = 16;
 
-/// A channel-report word.
+/// A channel-report word, which is of a channel path.
+///
+/// There are none of subchannels: the user has another number for them, and may pass on reports as they
+/// are, as QEMU does. Channel paths have the same identifiers in a guest of QEMU's as in the host.
 ///
 /// Principles of Operation, "Channel-Report Word".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
