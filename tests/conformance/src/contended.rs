@@ -28,18 +28,21 @@ use ccw::{
     vfio::Access, //
 };
 
-use crate::bench::{
-    check,
-    check_eq,
-    check_usable,
-    map,
-    only_ours,
-    pinned,
-    program,
-    Case,
-    Devices,
-    TestResult,
-    TIMEOUT, //
+use crate::{
+    bench::{
+        check,
+        check_eq,
+        check_usable,
+        map,
+        only_ours,
+        pinned,
+        program,
+        Case,
+        Devices,
+        TestResult,
+        TIMEOUT, //
+    },
+    machine, //
 };
 
 pub(crate) const TESTS: &[Case] = &[
@@ -56,7 +59,13 @@ const DATA: u64 = 0x20_0000;
 const SIZE: usize = 0x1000;
 
 /// How often it is unmapped.
-const ROUNDS: u32 = 300;
+fn rounds() -> u32 {
+    if machine::is_in_a_hurry() {
+        30
+    } else {
+        300
+    }
+}
 
 /// A program that stores into the memory.
 fn stores() -> TestResult<Program> {
@@ -100,7 +109,7 @@ fn unmap(devices: &Devices, others: usize) -> TestResult {
                 started.fetch_add(some, Ordering::Relaxed);
             });
         }
-        let result = (0..ROUNDS).try_for_each(|_| {
+        let result = (0..rounds()).try_for_each(|_| {
             owner.device_mut().map(DATA, &memory, Access::ReadWrite)?;
             // Time for some programs.
             thread::sleep(Duration::from_millis(2));
@@ -116,7 +125,7 @@ fn unmap(devices: &Devices, others: usize) -> TestResult {
     let started = started.into_inner();
     println!("# {started} programs, the longest unmap {longest:?}");
     check(
-        started > ROUNDS / 10,
+        started > rounds() / 10,
         format!("{started} programs were started"),
     )?;
     check(longest < TIMEOUT, format!("an unmap took {longest:?}"))?;
