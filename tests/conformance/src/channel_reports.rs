@@ -37,7 +37,7 @@ use crate::{
         TIMEOUT, //
     },
     extra_regions::{
-        retry,
+        retry_for,
         take_crw,
         Schib,
         CRW,
@@ -120,8 +120,9 @@ impl Injection {
 
     /// Reports to this kernel what the fields say, in the order of a CRW; they are hexadecimal.
     pub(crate) fn report(&self, fields: &str) -> TestResult {
-        // The last one may not have been taken yet.
-        Ok(retry(libc::EBUSY, || {
+        // The last one may not have been taken yet: for each the kernel looks through all subchannels,
+        // which takes it long on a machine that has much else to do.
+        Ok(retry_for(TIMEOUT * 6, libc::EBUSY, || {
             fs::write("/sys/kernel/debug/s390/cio/crw_inject", fields)
         })?)
     }

@@ -64,8 +64,17 @@ pub(crate) fn clear(channel: &Channel) -> io::Result<()> {
 }
 
 /// Does something again while it fails with this error, for as long as anything may take.
-pub(crate) fn retry<T>(errno: i32, mut what: impl FnMut() -> io::Result<T>) -> io::Result<T> {
-    let end = Instant::now() + TIMEOUT;
+pub(crate) fn retry<T>(errno: i32, what: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    retry_for(TIMEOUT, errno, what)
+}
+
+/// Does so for so long.
+pub(crate) fn retry_for<T>(
+    patience: Duration,
+    errno: i32,
+    mut what: impl FnMut() -> io::Result<T>,
+) -> io::Result<T> {
+    let end = Instant::now() + patience;
     loop {
         match what() {
             Err(error) if error.raw_os_error() == Some(errno) && Instant::now() < end => {

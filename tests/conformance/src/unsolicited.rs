@@ -472,7 +472,8 @@ fn resets(devices: &Devices) -> TestResult {
             .join()
             .map_err(|_| "the other thread has panicked".to_owned())?
     })?;
-    take_rest(&mut typist.channel)?;
+    // The host has typed all of it, but QEMU may not have read it yet on a machine that has much else to do.
+    while typist.channel.wait(Duration::from_secs(2))?.is_some() {}
     typist.press()?;
     typist.attention()?;
     check_usable(&mut typist.channel)?;
