@@ -218,6 +218,8 @@ pub(crate) struct Scope {
     pub(crate) threads: usize,
     /// Whether there are channel reports.
     pub(crate) reports: bool,
+    /// Whether the host may go down.
+    pub(crate) shutdown: bool,
 }
 
 impl Driver {
@@ -297,7 +299,7 @@ impl Driver {
                 let goes_down = self.hardware.ledger.goes_down;
                 self.io.is_none() && idle && self.hardware.channel.is_present() && !goes_down
             }
-            Call::ShutDown => free && !self.hardware.ledger.goes_down,
+            Call::ShutDown => self.scope.shutdown && free && !self.hardware.ledger.goes_down,
             Call::Unmap | Call::UnmapBeside => self.io.is_some() && free,
             Call::Close => self.io.is_some() && idle,
             _ => self.io.is_some() && free && !closing,

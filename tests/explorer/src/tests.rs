@@ -30,10 +30,16 @@ fn setting(name: &str, usual: u64) -> u64 {
 const USUAL: Scope = Scope {
     threads: 2,
     reports: false,
+    shutdown: false,
 };
 
 const WITH_REPORTS: Scope = Scope {
     reports: true,
+    ..USUAL
+};
+
+const WITH_SHUTDOWN: Scope = Scope {
+    shutdown: true,
     ..USUAL
 };
 
@@ -97,6 +103,13 @@ fn all_promises_hold_with_reports() {
 }
 
 #[test]
+fn all_promises_hold_when_the_host_goes_down() {
+    for start in Start::ALL {
+        promises_hold_from(start, WITH_SHUTDOWN, setting("EXPLORER_DEPTH", 6));
+    }
+}
+
+#[test]
 fn all_promises_hold_on_long_walks() {
     let seed = setting("EXPLORER_SEED", 1);
     let walks = setting("EXPLORER_WALKS", 20_000);
@@ -116,6 +129,7 @@ fn all_promises_hold_on_long_walks() {
 fn find(fault: Fault) -> Option<String> {
     let scope = match fault {
         Fault::ForgetsReports => WITH_REPORTS,
+        Fault::ShutsDownBeside | Fault::StaysEnabled => WITH_SHUTDOWN,
         _ => USUAL,
     };
     (1..=SHALLOW).find_map(|depth| {
