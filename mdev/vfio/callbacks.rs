@@ -94,8 +94,9 @@ impl<T: Operations> Device<T> {
         // SAFETY: The core calls this for a valid device, which still counts as open.
         let dev = unsafe { Self::opened(vdev) };
 
-        dev.0.set_open(false);
+        // Until the driver has let go of all pages, it is to be called for memory that is unmapped.
         T::close(&dev);
+        dev.0.set_open(false);
         dev.0.wait_for_work();
     }
 

@@ -85,7 +85,7 @@ pub(super) struct Unmap {
     pending: Atomic<bool>,
     /// How many calls of type1 were made by threads that have not returned to user space since.
     unmapping: Atomic<u64>,
-    /// Whether a user has the device open: not yet while it is opened, not any more while it is closed.
+    /// Whether a user has the device open: from when the driver has opened it until it has closed it.
     #[pin]
     is_open: Mutex<bool>,
     #[pin]
@@ -180,13 +180,14 @@ impl<T: Operations> Device<T> {
         *self.unmap_state().is_open.lock() = is_open;
     }
 
-    /// Calls `f` if a user has the device open. It is not closed before `f` returns.
+    /// Calls `f` if a user has the device open. [`Operations::close`] may run beside it, but the device
+    /// counts as open until `f` returns.
     ///
     /// A mutex is held meanwhile that closing the device takes, before all locks of the driver.
     pub fn if_open<R>(&self, f: impl FnOnce(&Open<'_, T>) -> R) -> Option<R> {
         let is_open = self.unmap_state().is_open.lock();
 
-        // INVARIANT: Closing waits for the mutex first.
+        // INVARIANT: The core takes the device for open until closing has had the mutex.
         is_open.then(|| f(&Open(self)))
     }
 

@@ -48,6 +48,7 @@ use crate::{
 pub(crate) const TESTS: &[Case] = &[
     ("one device pins it again", |devices| unmap(devices, 1)),
     ("two devices pin it again", |devices| unmap(devices, 2)),
+    ("a device that has it pinned is closed meanwhile", close),
     (
         "a program can be started as soon as memory is mapped again",
         start_soon,
@@ -153,6 +154,34 @@ fn unmap(devices: &Devices, others: usize) -> TestResult {
     guest.unmap(owner.device_mut())?;
     check_eq("KiB pinned", pinned()?, before)?;
     drop(pinning);
+    check_usable(&mut owner)
+}
+
+/// Closes a device with a program in flight while memory of the program is unmapped.
+fn close(devices: &Devices) -> TestResult {
+    only_ours()?;
+    let before = pinned()?;
+    let mut owner = devices.open()?;
+    let program = program(
+        "orb suspend=yes\n\
+         area data at 0x200000 size 256 unmapped\n\
+         ccw nop,,cc\n\
+         ccw senseid,data,suspend|sli,7",
+    )?;
+    let guest = map(&mut owner, &program)?;
+    let memory = Arc::new(Memory::anonymous(SIZE)?);
+    for _ in 0..rounds() / 3 {
+        owner.device_mut().map(DATA, &memory, Access::ReadWrite)?;
+        let closing = devices.open_beside(&owner, devices.second())?;
+        closing.start(program.orb)?;
+        check(pinned()? > before, "no page is pinned")?;
+        thread::scope(|scope| {
+            scope.spawn(|| drop(closing));
+            owner.device_mut().unmap(DATA)
+        })?;
+    }
+    guest.unmap(owner.device_mut())?;
+    check_eq("KiB pinned", pinned()?, before)?;
     check_usable(&mut owner)
 }
 
