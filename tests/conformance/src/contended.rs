@@ -25,7 +25,10 @@ use ccw::{
     channel::Channel,
     program::Program,
     sys::Memory,
-    vfio::Access, //
+    vfio::{
+        Access,
+        Backend, //
+    }, //
 };
 
 use crate::{
@@ -39,6 +42,7 @@ use crate::{
         program,
         Case,
         Devices,
+        Failure,
         TestResult,
         TIMEOUT, //
     },
@@ -158,8 +162,16 @@ fn unmap(devices: &Devices, others: usize) -> TestResult {
 }
 
 /// Closes a device with a program in flight while memory of the program is unmapped.
+///
+/// In Linux 7.3 iommufd wakes those that sleep interruptibly when it is done with the unmap
+/// (`iommufd_put_object`), but closing waits for that uninterruptibly (`iommufd_object_dec_wait`): it is over
+/// after a minute only.
 fn close(devices: &Devices) -> TestResult {
     only_ours()?;
+    if devices.backend() == Backend::Iommufd {
+        let why = "closing waits a minute for iommufd's unmap";
+        return Err(Failure::Skip(why.to_owned()));
+    }
     let before = pinned()?;
     let mut owner = devices.open()?;
     let program = program(
