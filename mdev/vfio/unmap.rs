@@ -11,7 +11,8 @@
 //! - A page is pinned again between the call and the look. So from the first call for a device on no page
 //!   can be pinned through it until the thread that unmaps returns to user space, when the memory is
 //!   unmapped ([`task_work`]). With the first round of calls this is so for all devices of the container,
-//!   however many these are and however long each takes: the second look finds nothing.
+//!   however many these are and however long each takes. What the second look can find are pages of a
+//!   device that was opened since, or of a call that was under way already, of which each device has one.
 //! - The driver does not let go in time. type1 calls with the lock of its list of devices held, and
 //!   unpinning takes its main lock, which comes before that in its own order, when a device is opened: two
 //!   threads of one user could wait for each other for ever. So the driver is called in a work item, which
@@ -212,7 +213,8 @@ impl<T: Operations> Device<T> {
         unmap.wait(call);
     }
 
-    /// Has no page be pinned until the current thread returns to user space.
+    /// Has no page be pinned until the current thread returns to user space, which it does: type1 calls in
+    /// a system call only.
     fn pin_nothing_before_return(&self) {
         let dev: ARef<Self> = self.into();
         let returned = move || {
