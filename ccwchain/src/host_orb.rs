@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What is handed to the channel: a program, and the request for it.
+//! The host's program and the ORB for it, as they are handed to the channel.
 
 use core::fmt;
 

@@ -71,13 +71,13 @@ const SLOTS: usize = SINK_LIST.end;
 /// The most bytes of a MIDAW that skips: half of the sink page, at either side of its middle.
 const SINK_MIDAW: u16 = PAGE_SIZE as u16 / 2;
 
-/// How many MIDAWs the host has for one that skips.
+/// Returns how many MIDAWs the host has for one that skips.
 pub(crate) fn sink_midaws(guest: &Midaw) -> usize {
     guest.count.div_ceil(SINK_MIDAW).into()
 }
 
-/// What is left free behind the last list: a channel may fetch one word, or a CCW or MIDAW, more than
-/// it uses.
+/// The bytes that are left free behind the last list: a channel may fetch one word, CCW or MIDAW more than it
+/// uses.
 pub(crate) const READ_AHEAD: usize = midaw::SIZE;
 
 /// The absolute address of something in the arena.
@@ -297,8 +297,8 @@ impl<'a, A: Arena> Image<'a, A> {
         Ok(list)
     }
 
-    /// Writes a command, or a part of one, into a slot: the guest's with a list of the host's, and without
-    /// the flags `void`.
+    /// Writes the CCW of a command, or of a part of one, into a slot: the guest's, with a list of the host's
+    /// and without the flags `void`.
     #[inline]
     pub(crate) fn put_command(&mut self, slot: u32, guest: &Ccw, void: Flags, list: List) {
         let (flag, address) = match list {

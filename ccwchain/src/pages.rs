@@ -393,7 +393,7 @@ impl<S: Storage> Pages<S> {
         self.in_order = true;
     }
 
-    /// Does so, and unpins those that are not kept. None is kept if a page of the guest's may be
+    /// Unpins the pages that are not kept, and forgets all. None is kept if a page of the guest's may be
     /// another one by now: it would be pinned still when another program is to use the new one.
     pub(crate) fn release<M: GuestMemory>(&mut self, memory: &mut M) {
         self.unpin(memory);

@@ -54,7 +54,7 @@ pub(crate) struct Entry {
     codes: Codes,
 }
 
-/// What leads to a CCW.
+/// A CCW that the program leads to, and how.
 struct Lead {
     /// The address of the CCW.
     address: u32,
@@ -99,7 +99,7 @@ impl Entry {
         self.codes.host_code(self.ways, &self.fetched.ccw, effect)
     }
 
-    /// What a transfer leads to.
+    /// Returns the CCW that a transfer goes on at, and how the channel comes to it.
     fn target(&self) -> Option<Lead> {
         (self.fetched.step == Step::Transfer).then(|| Lead {
             address: self.fetched.ccw.address,
@@ -108,8 +108,8 @@ impl Entry {
         })
     }
 
-    /// What leads to the CCW behind this one, if the program leads there from here or from the CCW
-    /// before.
+    /// Returns the CCW behind this one, and how the channel comes to it, if the program leads there from here
+    /// or from the CCW before.
     fn following(&self) -> Option<Lead> {
         let past = if self.is_stepped_over() {
             Ways::COMMAND
