@@ -300,8 +300,9 @@ impl<T: Operations> Open<'_, T> {
     pub fn pin_pages(&self, iova: u64, protection: Protection, frames: &mut [u64]) -> Result {
         const { assert!(core::mem::size_of::<u64>() == core::mem::size_of::<*mut bindings::page>()) };
 
-        self.0.check_no_unmap()?;
         let count = c_int::try_from(frames.len())?;
+        let _pinning = self.0.begin_pin();
+        self.0.check_no_unmap()?;
 
         // SAFETY: The device is open. `frames` has room for as many pointers, which are integers
         // of the same size to whoever reads it afterwards.
@@ -321,6 +322,15 @@ impl<T: Operations> Open<'_, T> {
                 unsafe { bindings::vfio_unpin_pages(self.0.as_raw(), iova, pinned) };
             }
             return Err(EINVAL);
+        }
+
+        // Whoever unmaps memory of type1 has waited for this, and nobody asks for these pages again.
+        if let Err(error) = self.0.check_no_unmap() {
+            if count > 0 {
+                // SAFETY: The device is open, and the call above has pinned these pages.
+                unsafe { bindings::vfio_unpin_pages(self.0.as_raw(), iova, count) };
+            }
+            return Err(error);
         }
 
         // SAFETY: The call above has stored a pointer to a page in each.

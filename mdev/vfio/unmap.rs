@@ -11,8 +11,8 @@
 //! - A page is pinned again between the call and the look. So from the first call for a device on no page
 //!   can be pinned through it until the thread that unmaps returns to user space, when the memory is
 //!   unmapped ([`task_work`]). With the first round of calls this is so for all devices of the container,
-//!   however many these are and however long each takes. What the second look can find are pages of a
-//!   device that was opened since, or of a call that was under way already, of which each device has one.
+//!   however many these are and however long each takes. A call that was under way already undoes what it
+//!   has pinned, and is waited for. What the second look can find are pages of a device that was opened since.
 //! - The driver does not let go in time. type1 calls with the lock of its list of devices held, and
 //!   unpinning takes its main lock, which comes before that in its own order, when a device is opened: two
 //!   threads of one user could wait for each other for ever. So the driver is called in a work item, which
@@ -60,7 +60,7 @@ use kernel::{
 /// times: 18 minutes. [`Operations::dma_unmap`] says how long the driver may take.
 const TIMEOUT: Delta = Delta::from_secs(100);
 
-/// How often it is looked whether threads that unmap have returned, when the device goes.
+/// How often it is looked whether threads that unmap have returned, or calls that pin pages.
 const LOOK: Delta = Delta::from_millis(10);
 
 /// What the driver is to let go of.
@@ -86,6 +86,8 @@ pub(super) struct Unmap {
     pending: Atomic<bool>,
     /// How many calls of type1 were made by threads that have not returned to user space since.
     unmapping: Atomic<u64>,
+    /// How many calls that pin pages are under way.
+    pinning: Atomic<u64>,
     /// Whether a user has the device open: from when the driver has opened it until it has closed it.
     #[pin]
     is_open: Mutex<bool>,
@@ -108,6 +110,7 @@ impl Unmap {
             wanted <- new_spinlock!(Wanted::default(), "vfio::Unmap::wanted"),
             pending: Atomic::new(false),
             unmapping: Atomic::new(0),
+            pinning: Atomic::new(0),
             is_open <- new_mutex!(false, "vfio::Unmap::is_open"),
             work <- Opaque::ffi_init(|work| {
                 // SAFETY: `work` is valid for writing.
@@ -136,7 +139,8 @@ impl Unmap {
         self.wanted.lock().done >= call
     }
 
-    /// Waits until the driver has let go for `call`, or the time for that is over.
+    /// Waits until the driver has let go for `call`, and no call that pins pages is under way, or the time
+    /// for that is over.
     fn wait(&self, call: u64) {
         let began = Instant::<Monotonic>::now();
 
@@ -149,7 +153,12 @@ impl Unmap {
                 return;
             };
             if self.is_done(call) {
-                return;
+                if self.pinning.load(Acquire) == 0 {
+                    return;
+                }
+                // It waits for the same lock of type1 as its caller does behind this.
+                fsleep(LOOK);
+                continue;
             }
             // SAFETY: As above.
             unsafe {
@@ -159,7 +168,24 @@ impl Unmap {
     }
 }
 
+/// A call that pins pages, while the value lives.
+pub(super) struct Pinning<'a>(&'a Unmap);
+
+impl Drop for Pinning<'_> {
+    fn drop(&mut self) {
+        self.0.pinning.fetch_sub(1, Full);
+    }
+}
+
 impl<T: Operations> Device<T> {
+    /// Notes that a call pins pages: it looks for an unmap before and after that.
+    pub(super) fn begin_pin(&self) -> Pinning<'_> {
+        let unmap = self.unmap_state();
+
+        unmap.pinning.fetch_add(1, Full);
+        Pinning(unmap)
+    }
+
     fn unmap_state(&self) -> &Unmap {
         // SAFETY: A `Device` is only seen after `new`, where `unmap` was initialised.
         unsafe { self.unmap.assume_init_ref() }
