@@ -42,9 +42,12 @@ use crate::{
         StatusTimer, //
     },
 };
-use ccwchain::translator::{
-    Sizes,
-    Translator, //
+use ccwchain::{
+    irb::Irb,
+    translator::{
+        Sizes,
+        Translator, //
+    },
 };
 use core::fmt;
 use kernel::{
@@ -71,6 +74,7 @@ use mdev::{
     mm_watch::MmWatch,
     nospec, quarantine, random,
     ratelimit::RateLimit,
+    timer::Timer,
     vfio::{
         self,
         Open,
@@ -107,6 +111,8 @@ pub(crate) struct Io {
     pub(crate) member: Member,
     /// The start function that the translator's program is of.
     pub(crate) generation: u64,
+    /// The status that was shown last, unless the start function is over with it.
+    pub(crate) unfinished: Option<Irb>,
     /// Whether the administrator was told of programs that must not be fetched ahead.
     pub(crate) told_of_prefetch: bool,
 }
@@ -127,6 +133,7 @@ impl Io {
             area: Some(dma::Area::new(dev.sch.device(), Sizes::DEFAULT_ARENA)?),
             member: Member::new(&dev.context, dev.device(), kept > 0)?,
             generation: 0,
+            unfinished: None,
             told_of_prefetch: false,
         })
     }
@@ -196,15 +203,11 @@ impl Device {
         pin_init::pin_init_scope(move || {
             let statistics = Arc::new(Statistics::new(), GFP_KERNEL)?;
             let shown = Shown::new(statistics.clone(), sch.clone(), &context.debugfs)?;
-            let timer = mdev::new_timer!(
-                sch.clone(),
-                |sch| {
-                    if let Ok(mut sch) = sch.lock() {
-                        sch.time_is_over();
-                    }
-                },
-                "vfio_ccw::timer"
-            );
+            let timer = Timer::new(sch.clone(), |sch| {
+                if let Ok(mut sch) = sch.lock() {
+                    sch.hold_off_is_over();
+                }
+            });
             let timer = Arc::pin_init(timer, GFP_KERNEL)?;
             let quiescing = {
                 let mut sch = sch.lock()?;
@@ -291,10 +294,10 @@ impl Device {
         sch.store()?;
         sch.enable(&self.context.isc)?;
         if sch.fire(Event::Open).is_err() {
-            sch.disable()?;
+            let _ = sch.disable();
             return Err(ENODEV);
         }
-        sch.outside.timer = Some(self.timer.clone());
+        sch.outside.opened(self.timer.clone());
         Ok(())
     }
 

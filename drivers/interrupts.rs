@@ -5,6 +5,7 @@
 //! All of it is called with the subchannel lock held and interrupts off.
 
 use crate::{
+    observer::Instruction,
     state::{
         Crw,
         Event, //
@@ -15,7 +16,6 @@ use ccwchain::irb::Irb;
 use kernel::prelude::*;
 use mdev::{
     css::{
-        ConditionCode,
         Locked,
         Path,
         PathEvent,
@@ -86,12 +86,13 @@ fn report(sch: &mut Locked<'_, Kept>, crw: Crw) {
 
 /// Ends a program that uses one of the paths `mask`, or has no other to go on with.
 ///
-/// It is halted or cleared, not canceled, as the user of a canceled one would wait for its status in
-/// vain.
+/// It is halted, not canceled, as the user of a canceled one would wait for its status in vain. Nor is it
+/// cleared where it cannot be halted: its status is pending then, or the user ends it already.
 fn end_on(sch: &mut Locked<'_, Kept>, mask: u8) {
     let affected = sch.last_path() & mask != 0 || sch.paths() & !mask == 0;
 
-    if sch.is_running() && affected && sch.halt() != ConditionCode::Initiated {
-        sch.clear();
+    if sch.is_running() && affected {
+        let cc = sch.halt();
+        sch.outside.observer.instruction(Instruction::Halt, cc);
     }
 }

@@ -3,6 +3,7 @@
 //! Ending whatever a subchannel is doing.
 
 use crate::{
+    interrupts,
     state::Event,
     triggers::Kept, //
 };
@@ -34,6 +35,10 @@ const HALTS: usize = 3;
 /// The kernel's watchdog for hung tasks says nothing meanwhile, as the task runs between two waits.
 const CLEARS: usize = 255;
 
+/// Limits how much status that is pending is taken before the next function is tried. A device has no more
+/// of its own at once; a program can present a storm of it.
+const STATUSES: usize = 16;
+
 /// Ends whatever the subchannel is doing and disables it.
 ///
 /// Answers of the start function that the user has not taken are dropped. Returns `ENODEV` when the
@@ -46,15 +51,24 @@ pub(crate) fn quiesce(subchannel: &Subchannel<Kept>) -> Result {
 
     // Canceling is tried first, then halting, then clearing.
     let mut steps = 0..=HALTS + CLEARS;
+    let mut statuses = 0..STATUSES;
     loop {
         match sch.disable() {
-            Ok(()) => return Ok(()),
-            Err(e) if e == EBUSY => {}
-            Err(_) => {
+            ConditionCode::Initiated => return Ok(()),
+            // It may be the device's own, which a clear function would drop.
+            ConditionCode::StatusPending if statuses.next().is_some() => {
+                if let Some(irb) = sch.test() {
+                    interrupts::irq(&mut sch, &irb);
+                }
+                continue;
+            }
+            ConditionCode::StatusPending | ConditionCode::Busy => {}
+            ConditionCode::NotOperational => {
                 let _ = sch.fire(Event::Gone);
                 return Err(ENODEV);
             }
         }
+        statuses = 0..STATUSES;
         // Disabling finds out whether it was canceled, and whether it is gone. A subchannel that
         // cannot be halted, for its status or a function in progress, can be cleared.
         let cc = match steps.next() {

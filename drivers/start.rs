@@ -174,8 +174,14 @@ impl Device {
         if entry.host {
             io.translator.write_back(&mut entry.irb);
         }
+        if let Some(mut both) = io.unfinished.take().filter(|_| entry.adds) {
+            both.accumulate(&entry.irb);
+            entry.irb = both;
+        }
         if is_over {
             io.release(dev);
+        } else if !entry.ends {
+            io.unfinished = Some(entry.irb);
         }
         io.region.set_irb(&entry.irb);
         io.shown += 1;

@@ -58,11 +58,39 @@ pub(crate) trait Outside {
     /// The user takes status.
     fn takes_status(&mut self);
 
-    /// Returns whether the status that the user took last may still be on its way to the guest.
-    /// Then [`SubchannelState::time_is_over`] follows when it has had time enough.
-    ///
-    /// `answers` tells whether an answer to a function waits for that: it is not to wait for long.
-    fn defers(&mut self, answers: bool) -> bool;
+    /// The guest begins a function after status of the device's own initiative, the last that the user
+    /// took.
+    fn guest_answers(&mut self);
+
+    /// Returns whether other status is held off still, as the guest may not have tested what the user took
+    /// last. Then [`SubchannelState::hold_off_is_over`] follows.
+    fn holds_off(&mut self) -> bool;
+}
+
+/// The status that the user took last, while it is not known that the guest has tested it.
+#[derive(Clone, Copy)]
+struct Untested {
+    answer: Answer,
+    ends_halt_or_clear: bool,
+}
+
+impl Untested {
+    fn of(entry: &Entry) -> Self {
+        Self {
+            answer: entry.answer,
+            ends_halt_or_clear: entry.irb.scsw().ends_halt_or_clear(),
+        }
+    }
+
+    /// Whether `next` goes on with the same function, so that the guest needs both, or `next` only.
+    fn goes_on_with(&self, next: &Entry) -> bool {
+        self.answer == next.answer && next.answer != Answer::Unsolicited
+    }
+
+    /// Whether the guest needs both: the end of a halt or clear function makes void what came before it.
+    fn is_added_to(&self, next: &Entry) -> bool {
+        self.goes_on_with(next) && !self.ends_halt_or_clear && !next.irb.scsw().ends_halt_or_clear()
+    }
 }
 
 /// What is kept of a subchannel under its lock.
@@ -74,13 +102,11 @@ pub(crate) struct SubchannelState<O> {
     generation: u64,
     /// Whether a request is being worked on, even if it has become void meanwhile.
     translating: bool,
-    /// Whether the user has taken status of which it is not known that the guest has it.
+    /// What QEMU may still have for its guest. It keeps one status, and the next that it reads takes the
+    /// place of one that the guest has not tested: so the next is added to it, or held off.
     ///
-    /// The user is not interrupted for more of it then: QEMU keeps one status for its guest, and the
-    /// next that it reads takes the place of one that the guest has not tested yet.
-    ///
-    /// While this is true, no status waits that was announced.
-    on_its_way: bool,
+    /// While there is any, no other status waits that was announced, unless it is to be added.
+    untested: Option<Untested>,
     /// Tells whether a function has come to an end since [`Self::expect_answer`].
     answered: bool,
     irbs: IrbQueue,
@@ -95,7 +121,7 @@ impl<O: Outside> SubchannelState<O> {
             fsm: State::default(),
             generation: 0,
             translating: false,
-            on_its_way: false,
+            untested: None,
             answered: false,
             irbs: IrbQueue::default(),
             crws: CrwQueue::default(),
@@ -139,7 +165,7 @@ impl<O: Outside> SubchannelState<O> {
     pub(crate) fn close(&mut self) {
         // It is refused only while something is in progress, which was ended before.
         let _ = self.fire(Event::Disabled);
-        self.on_its_way = false;
+        self.untested = None;
         self.irbs = IrbQueue::default();
         self.crws = CrwQueue::default();
     }
@@ -166,7 +192,7 @@ impl<O: Outside> SubchannelState<O> {
     ///
     /// `Busy` also when the user has to take status before there can be more of it.
     pub(crate) fn request(&mut self) -> Result<u64, Refusal> {
-        self.guest_has_status();
+        self.guest_begins();
         self.fire(Event::Request)?;
         self.translating = true;
         if !self.irbs.has_room() {
@@ -178,7 +204,7 @@ impl<O: Outside> SubchannelState<O> {
 
     /// Accepts a request for a halt or clear function, as [`Self::request`] does.
     pub(crate) fn halt_or_clear(&mut self) -> Result<(), Refusal> {
-        self.guest_has_status();
+        self.guest_begins();
         self.fire(Event::HaltOrClear)?;
         // Room for the status with which it ends a start function is kept from the start on.
         if !self.is_running() && !self.irbs.has_room() {
@@ -218,27 +244,34 @@ impl<O: Outside> SubchannelState<O> {
 
     /// Takes the oldest status.
     pub(crate) fn take_irb(&mut self) -> Option<Entry> {
-        let entry = self.irbs.pop()?;
-        self.on_its_way = true;
+        let mut entry = self.irbs.pop()?;
+        entry.adds = self
+            .untested
+            .is_some_and(|untested| untested.is_added_to(&entry));
+        self.untested = Some(Untested::of(&entry));
         self.outside.takes_status();
         Some(entry)
     }
 
-    /// The guest asks for something, so it has tested the status that there was.
-    fn guest_has_status(&mut self) {
-        if core::mem::take(&mut self.on_its_way) {
+    /// The guest begins a function, so it has tested the status that there was.
+    fn guest_begins(&mut self) {
+        if let Some(untested) = self.untested.take() {
+            if untested.answer == Answer::Unsolicited {
+                self.outside.guest_answers();
+            }
             self.announce(Irq::Io);
         }
     }
 
     #[cfg(not(CONFIG_RUST))]
-    pub(crate) fn is_on_its_way(&self) -> bool {
-        self.on_its_way
+    pub(crate) fn untested(&self) -> Option<(Answer, bool)> {
+        let untested = self.untested?;
+        Some((untested.answer, untested.ends_halt_or_clear))
     }
 
-    /// The time has passed that [`Outside::defers`] has asked for.
-    pub(crate) fn time_is_over(&mut self) {
-        if self.on_its_way {
+    /// The time has passed for which [`Outside::holds_off`] has held off status.
+    pub(crate) fn hold_off_is_over(&mut self) {
+        if self.untested.is_some() {
             self.announce(Irq::Io);
         }
     }
@@ -270,14 +303,17 @@ impl<O: Outside> SubchannelState<O> {
         }
     }
 
-    /// Interrupts the user, for status only when the guest has what the user took last.
+    /// Interrupts the user, for status only when it makes no other void.
     #[inline]
     fn interrupt_user(&mut self, irq: Irq) {
-        if irq == Irq::Io {
-            if self.on_its_way && self.outside.defers(self.irbs.has_answers()) {
-                return;
+        match (irq, self.untested, self.irbs.oldest()) {
+            (Irq::Io, Some(untested), Some(next)) if !untested.goes_on_with(next) => {
+                if self.outside.holds_off() {
+                    return;
+                }
+                self.untested = None;
             }
-            self.on_its_way = false;
+            _ => {}
         }
         self.outside.interrupt(irq);
     }
@@ -313,8 +349,9 @@ impl<O: Outside> SubchannelState<O> {
             answer,
             ends,
             host: true,
+            adds: false,
         });
-        if first || self.on_its_way {
+        if first {
             self.interrupt_user(Irq::Io);
         }
         if ends {
@@ -354,13 +391,13 @@ mod tests {
     const SECONDARY: u32 = 0x02;
     const PENDING: u32 = 0x01;
 
-    /// Counts the I/O interrupts; what it has taken is on its way for as long as that says, or
-    /// until an answer waits.
+    /// Counts the I/O interrupts, and answers of the guest; other status is held off for as long as this
+    /// says.
     #[derive(Default)]
     struct User {
         interrupts: u32,
-        on_its_way: bool,
-        hurries_answers: bool,
+        answers: u32,
+        holds_off: bool,
     }
 
     impl Outside for User {
@@ -374,8 +411,12 @@ mod tests {
 
         fn takes_status(&mut self) {}
 
-        fn defers(&mut self, answers: bool) -> bool {
-            self.on_its_way && !(answers && self.hurries_answers)
+        fn guest_answers(&mut self) {
+            self.answers += 1;
+        }
+
+        fn holds_off(&mut self) -> bool {
+            self.holds_off
         }
     }
 
@@ -518,9 +559,9 @@ mod tests {
     }
 
     /// A subchannel whose user has taken one status just now, and not been told of the next.
-    fn with_status_on_its_way() -> Subchannel {
+    fn holding_off() -> Subchannel {
         let mut sch = open();
-        sch.outside.on_its_way = true;
+        sch.outside.holds_off = true;
         for _ in 0..2 {
             assert!(sch.interrupt(irb(ALERT)).is_ok());
         }
@@ -531,47 +572,104 @@ mod tests {
     }
 
     #[test]
-    fn status_is_not_announced_while_other_is_on_its_way_to_the_guest() -> Result<(), Refusal> {
-        let mut sch = with_status_on_its_way();
+    fn status_of_the_devices_own_is_held_off_until_the_guest_has_had_time() -> Result<(), Refusal> {
+        let mut sch = holding_off();
         assert!(sch.interrupt(irb(ALERT)).is_ok());
-        sch.time_is_over();
+        sch.hold_off_is_over();
         assert!(sch.outside.interrupts == 1);
 
-        sch.outside.on_its_way = false;
-        sch.time_is_over();
+        sch.outside.holds_off = false;
+        sch.hold_off_is_over();
         assert!(sch.outside.interrupts == 2);
-        sch.time_is_over();
+        sch.hold_off_is_over();
         assert!(sch.outside.interrupts == 2);
         Ok(())
     }
 
     #[test]
-    fn an_answer_need_not_wait_as_long_as_what_the_device_says_by_itself() -> Result<(), Refusal> {
-        let (mut sch, _) = running()?;
-        sch.outside.on_its_way = true;
-        sch.outside.hurries_answers = true;
-        for _ in 0..2 {
-            assert!(sch.interrupt(irb(ALERT)).is_ok());
-        }
-        assert!(sch.take_irb().is_some());
-        sch.announce(Irq::Io);
-        assert!(sch.outside.interrupts == 1);
-        assert!(sch.interrupt(irb(START | PRIMARY | SECONDARY)).is_ok());
-        assert!(sch.outside.interrupts == 2);
-        Ok(())
-    }
-
-    #[test]
-    fn a_request_shows_that_the_guest_has_its_status() -> Result<(), Refusal> {
-        let mut sch = with_status_on_its_way();
+    fn a_function_shows_that_the_guest_has_tested_its_status() -> Result<(), Refusal> {
+        let mut sch = holding_off();
         sch.request()?;
         assert!(sch.outside.interrupts == 2);
+        assert!(sch.outside.answers == 1);
 
-        let mut sch = with_status_on_its_way();
+        let mut sch = holding_off();
         sch.halt_or_clear()?;
         assert!(sch.outside.interrupts == 2);
         assert!(sch.halt_or_clear().is_ok());
         assert!(sch.outside.interrupts == 2);
+        assert!(sch.outside.answers == 1);
+        Ok(())
+    }
+
+    #[test]
+    fn only_an_answer_to_the_devices_own_status_tells_how_fast_the_guest_is() -> Result<(), Refusal>
+    {
+        let (mut sch, _) = running()?;
+        assert!(sch.interrupt(irb(START | PRIMARY | SECONDARY)).is_ok());
+        assert!(sch.take_irb().is_some());
+        sch.request()?;
+        assert!(sch.outside.answers == 0);
+        Ok(())
+    }
+
+    #[test]
+    fn split_ending_status_is_announced_at_once_and_accumulated() -> Result<(), Refusal> {
+        for (first, second) in [
+            (START | ACTIVE | PRIMARY, SECONDARY),
+            (START | ACTIVE | INTERMEDIATE, START | PRIMARY | SECONDARY),
+            (START | SUSPENDED | INTERMEDIATE, START | ACTIVE | PRIMARY),
+        ] {
+            let (mut sch, _) = running()?;
+            sch.outside.holds_off = true;
+            assert!(sch.interrupt(irb(first)).is_ok());
+            assert!(sch.outside.interrupts == 1);
+            assert!(sch.take_irb().is_some_and(|entry| !entry.adds));
+            assert!(sch.interrupt(irb(second)).is_ok());
+            assert!(sch.outside.interrupts == 2);
+            assert!(sch.take_irb().is_some_and(|entry| entry.adds));
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn status_is_added_to_none_that_the_guest_has_tested_or_that_is_of_another_function(
+    ) -> Result<(), Refusal> {
+        let (mut sch, _) = running()?;
+        assert!(sch.interrupt(irb(START | ACTIVE | INTERMEDIATE)).is_ok());
+        assert!(sch.take_irb().is_some());
+        assert!(sch.request() == Err(Refusal::Busy));
+        assert!(sch.interrupt(irb(START | PRIMARY | SECONDARY)).is_ok());
+        assert!(sch.take_irb().is_some_and(|entry| !entry.adds));
+
+        sch.request()?;
+        sch.started()?;
+        assert!(sch.interrupt(irb(ALERT)).is_ok());
+        assert!(sch.take_irb().is_some_and(|entry| !entry.adds));
+        sch.outside.holds_off = true;
+        let before = sch.outside.interrupts;
+        assert!(sch.interrupt(irb(START | PRIMARY | SECONDARY)).is_ok());
+        assert!(sch.outside.interrupts == before);
+        assert!(sch.take_irb().is_some_and(|entry| !entry.adds));
+        Ok(())
+    }
+
+    #[test]
+    fn the_end_of_a_halt_or_clear_function_is_announced_at_once_and_added_to_nothing(
+    ) -> Result<(), Refusal> {
+        for function in [HALT, CLEAR] {
+            let (mut sch, _) = running()?;
+            sch.outside.holds_off = true;
+            sch.halt_or_clear()?;
+            assert!(sch.interrupt(irb(START | ACTIVE | INTERMEDIATE)).is_ok());
+            assert!(sch.take_irb().is_some());
+            let before = sch.outside.interrupts;
+            assert!(sch.interrupt(irb(function)).is_ok());
+            assert!(sch.outside.interrupts == before + 1);
+            assert!(sch
+                .take_irb()
+                .is_some_and(|entry| entry.ends && !entry.adds));
+        }
         Ok(())
     }
 

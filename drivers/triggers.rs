@@ -3,6 +3,7 @@
 //! How the user of a device is interrupted.
 
 use crate::{
+    hold_off::HoldOff,
     observer::Observer,
     state::{
         Event,
@@ -29,15 +30,6 @@ use mdev::{
     vfio::Trigger, //
 };
 
-/// How long status may take from the user, who has read it, to the guest, who tests it.
-///
-/// Long enough for a virtual CPU to be scheduled even where much else is to be run, and too short to
-/// be noticed at a terminal.
-const WAY_TO_GUEST: Delta = Delta::from_millis(100);
-
-/// The same when an answer to a function waits, which a guest may wait for.
-const WAY_BEFORE_ANSWER: Delta = Delta::from_millis(20);
-
 /// What the driver keeps of a subchannel under its lock.
 pub(crate) type Kept = SubchannelState<Surroundings>;
 
@@ -45,15 +37,16 @@ pub(crate) type Kept = SubchannelState<Surroundings>;
 pub(crate) struct Surroundings {
     pub(crate) triggers: Triggers,
     pub(crate) observer: Observer,
-    /// What ends the time that status has for its way; while the device is open. It holds the
-    /// subchannel, which holds this: closing the device takes it out.
+    /// What ends a hold-off; while the device is open. It holds the subchannel, which holds this: closing
+    /// the device takes it out.
     pub(crate) timer: Option<Arc<StatusTimer>>,
+    hold_off: HoldOff,
     /// Whoever ends what the subchannel is doing holds it. It is taken before the subchannel lock.
     pub(crate) quiescing: Arc<Mutex<()>>,
     status_taken: Tod,
 }
 
-/// Calls [`Kept::time_is_over`].
+/// Calls [`Kept::hold_off_is_over`].
 pub(crate) type StatusTimer = Timer<Arc<Subchannel<Kept>>>;
 
 impl Surroundings {
@@ -64,9 +57,16 @@ impl Surroundings {
             triggers: Triggers::default(),
             observer,
             timer: None,
+            hold_off: HoldOff::default(),
             quiescing: Arc::pin_init(quiescing, GFP_KERNEL)?,
             status_taken: Tod::now(),
         })
+    }
+
+    /// A user has the device open, of whose guest nothing is known.
+    pub(crate) fn opened(&mut self, timer: Arc<StatusTimer>) {
+        self.timer = Some(timer);
+        self.hold_off = HoldOff::default();
     }
 }
 
@@ -108,16 +108,17 @@ impl Outside for Surroundings {
         self.status_taken = Tod::now();
     }
 
-    fn defers(&mut self, answers: bool) -> bool {
-        let way = if answers {
-            WAY_BEFORE_ANSWER
-        } else {
-            WAY_TO_GUEST
-        };
-        let left = way - self.status_taken.elapsed();
+    fn guest_answers(&mut self) {
+        self.hold_off.answered(self.status_taken.elapsed());
+    }
+
+    fn holds_off(&mut self) -> bool {
+        let now = Tod::now();
+        let left = self.hold_off.time() - now.since(self.status_taken);
 
         match &self.timer {
-            Some(timer) if left > Delta::ZERO => {
+            // A clock that was set back tells nothing.
+            Some(timer) if left > Delta::ZERO && now >= self.status_taken => {
                 timer.start(left);
                 true
             }

@@ -14,6 +14,7 @@ mod context;
 mod css_driver;
 mod device;
 mod halt_clear;
+mod hold_off;
 mod interrupts;
 mod observer;
 mod program;

@@ -11,7 +11,7 @@ use kernel::time::Delta;
 ///
 /// It is good for telling how long something took. The clock may be set a little back when it is
 /// steered.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Tod(u64);
 
 impl Tod {

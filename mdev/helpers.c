@@ -156,6 +156,70 @@ void mdev_sch_configure(struct subchannel *sch, unsigned int isc)
 	sch->isc = isc;
 }
 
+/* msch(), which is not exported. Returns the condition code, or -EIO for an operand exception. */
+static int msch_checked(struct subchannel_id schid, const struct schib *schib)
+{
+	unsigned long identification = *(u32 *)&schid;
+	int cc = -EIO;
+
+	asm volatile(
+		"	lgr	1,%[identification]\n"
+		"	msch	%[schib]\n"
+		"0:	ipm	%[cc]\n"
+		"	srl	%[cc],28\n"
+		"1:\n"
+		EX_TABLE(0b, 1b)
+		: [cc] "+d" (cc)
+		: [identification] "d" (identification), [schib] "Q" (*schib)
+		: "1", "cc", "memory");
+	return cc;
+}
+
+/*
+ * Returns the condition code, 3 also when there is no device any more. Where
+ * cio_disable_subchannel() drops status that is pending, this leaves it alone.
+ */
+int mdev_sch_disable(struct subchannel *sch)
+{
+	struct schib schib;
+	int cc;
+
+	if (cio_update_schib(sch))
+		return 3;
+	sch->config.ena = 0;
+	schib = sch->schib;
+	schib.pmcw.ena = 0;
+	cc = msch_checked(sch->schid, &schib);
+	if (!cc && cio_update_schib(sch))
+		return 3;
+	return cc;
+}
+
+/*
+ * Stores the status as the I/O interrupt handler does, but for the caller.
+ * Returns whether any was pending. The kernel's tsch() is not exported.
+ */
+bool mdev_tsch(struct subchannel *sch, u8 (*irb)[MDEV_IRB_LEN])
+{
+	unsigned long identification = *(u32 *)&sch->schid;
+	struct irb status;
+	int cc;
+
+	asm volatile(
+		"	lgr	1,%[identification]\n"
+		"	tsch	%[status]\n"
+		"	ipm	%[cc]\n"
+		"	srl	%[cc],28\n"
+		: [cc] "=d" (cc), [status] "=Q" (status)
+		: [identification] "d" (identification)
+		: "1", "cc");
+	if (cc)
+		return false;
+	memcpy(&sch->schib.scsw, &status.scsw, sizeof(status.scsw));
+	memcpy(irb, &status, MDEV_IRB_LEN);
+	return true;
+}
+
 /*
  * ssch() takes an operand exception for the condition code that was there
  * before. This one does not.
@@ -254,23 +318,6 @@ void mdev_init_work(struct work_struct *work, work_func_t func)
 void mdev_queue_work(struct work_struct *work)
 {
 	queue_work(system_dfl_wq, work);
-}
-
-/* INIT_DELAYED_WORK() with the lock classes of the caller, not one for all. */
-void mdev_init_delayed_work(struct delayed_work *work, work_func_t func, const char *name,
-			    struct lock_class_key *work_key, struct lock_class_key *timer_key)
-{
-	__init_work(&work->work, 0);
-	work->work.data = (atomic_long_t)WORK_DATA_INIT();
-	lockdep_init_map(&work->work.lockdep_map, name, work_key, 0);
-	INIT_LIST_HEAD(&work->work.entry);
-	work->work.func = func;
-	timer_init_key(&work->timer, delayed_work_timer_fn, TIMER_IRQSAFE, name, timer_key);
-}
-
-void mdev_mod_delayed_work(struct delayed_work *work, unsigned long delay)
-{
-	mod_delayed_work(system_dfl_wq, work, delay);
 }
 
 void mdev_reinit_completion(struct completion *x)

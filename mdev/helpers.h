@@ -37,6 +37,8 @@ u8 mdev_chp_id(const struct chp_link *link);
 int mdev_hsch(struct subchannel *sch);
 int mdev_csch(struct subchannel *sch);
 void mdev_sch_configure(struct subchannel *sch, unsigned int isc);
+int mdev_sch_disable(struct subchannel *sch);
+bool mdev_tsch(struct subchannel *sch, u8 (*irb)[MDEV_IRB_LEN]);
 int mdev_ssch(struct subchannel *sch, const void *orb);
 void mdev_cio_irb(u8 (*irb)[MDEV_IRB_LEN]);
 u32 mdev_sch_intparm(struct subchannel *sch);
@@ -49,9 +51,6 @@ void mdev_vfio_get_device(struct vfio_device *vdev);
 void mdev_reinit_completion(struct completion *x);
 void mdev_init_work(struct work_struct *work, work_func_t func);
 void mdev_queue_work(struct work_struct *work);
-void mdev_init_delayed_work(struct delayed_work *work, work_func_t func, const char *name,
-			    struct lock_class_key *work_key, struct lock_class_key *timer_key);
-void mdev_mod_delayed_work(struct delayed_work *work, unsigned long delay);
 void mdev_type_get(struct mdev_type *type);
 void mdev_type_put_last(struct mdev_type *type);
 ssize_t mdev_emit_number(char *page, unsigned long number);

@@ -1,86 +1,55 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Something to be done once, later, in a context of its own.
+//! Something to be done once, later, in softirq context.
 //!
-//! C header: [`include/linux/workqueue.h`](srctree/include/linux/workqueue.h)
+//! C header: [`include/linux/hrtimer.h`](srctree/include/linux/hrtimer.h)
 
 use crate::bindings;
 use kernel::{
     prelude::*,
-    sync::LockClassKey,
-    time::{
-        msecs_to_jiffies,
-        Delta, //
-    },
+    time::Delta,
     types::Opaque, //
 };
 
-/// Creates a [`Timer`] initialiser with the given name and newly-created lock classes.
-///
-/// It uses the name if one is given, otherwise it generates one based on the file name and line
-/// number.
-#[macro_export]
-macro_rules! new_timer {
-    ($of:expr, $expired:expr $(, $name:literal)? $(,)?) => {
-        $crate::timer::Timer::new(
-            $of,
-            $expired,
-            ::kernel::optional_name!($($name)?),
-            ::kernel::static_lock_class!(),
-            ::kernel::static_lock_class!(),
-        )
-    };
-}
-pub use new_timer;
-
-/// Calls a function with `of`, in a context that may sleep.
+/// Calls a function with `of`, in softirq context: it must not sleep, and may take locks that are only taken
+/// with interrupts off.
 ///
 /// Dropping it waits for the function to return, so it must not be dropped under a lock that the
 /// function takes, nor in atomic context. One that is not dropped may call the function at any later
 /// time, so `of` borrows nothing.
 ///
+/// The kernel crate's `HrTimer` cannot be started again under such a lock: dropping the handle that it
+/// gives for a start waits for the function.
+///
 /// # Invariants
 ///
-/// `work` is initialised with [`Timer::callback`], and only queued while the value lives.
+/// `timer` is set up with [`Timer::callback`], and only runs while the value lives.
 #[pin_data(PinnedDrop)]
 pub struct Timer<T: Send + Sync + 'static> {
     of: T,
     expired: fn(&T),
     #[pin]
-    work: Opaque<bindings::delayed_work>,
+    timer: Opaque<bindings::hrtimer>,
 }
 
-// SAFETY: The work has a lock of its own.
+// SAFETY: A timer has a lock of its own.
 unsafe impl<T: Send + Sync + 'static> Send for Timer<T> {}
 
 // SAFETY: As above.
 unsafe impl<T: Send + Sync + 'static> Sync for Timer<T> {}
 
 impl<T: Send + Sync + 'static> Timer<T> {
-    /// Returns a timer that does not run. Lockdep knows what it does by `name` and the keys.
-    ///
-    /// See [`new_timer!`].
-    pub fn new(
-        of: T,
-        expired: fn(&T),
-        name: &'static CStr,
-        work_key: Pin<&'static LockClassKey>,
-        timer_key: Pin<&'static LockClassKey>,
-    ) -> impl PinInit<Self> {
+    const MODE: bindings::hrtimer_mode = bindings::hrtimer_mode_HRTIMER_MODE_REL_SOFT;
+
+    /// Returns a timer that does not run.
+    pub fn new(of: T, expired: fn(&T)) -> impl PinInit<Self> {
         pin_init!(Self {
             of,
             expired,
-            work <- Opaque::ffi_init(move |work| {
-                // SAFETY: `work` is valid for writing. The name and the keys are static.
-                unsafe {
-                    bindings::mdev_init_delayed_work(
-                        work,
-                        Some(Self::callback),
-                        name.as_char_ptr(),
-                        work_key.as_ptr(),
-                        timer_key.as_ptr(),
-                    )
-                }
+            timer <- Opaque::ffi_init(|timer| {
+                let clock = bindings::CLOCK_MONOTONIC as bindings::clockid_t;
+                // SAFETY: `timer` is valid for writing.
+                unsafe { bindings::hrtimer_setup(timer, Some(Self::callback), clock, Self::MODE) }
             }),
         })
     }
@@ -88,33 +57,31 @@ impl<T: Send + Sync + 'static> Timer<T> {
     /// Has the function called once after `delay`, and not when this was to be before. May be
     /// called in any context.
     pub fn start(&self, delay: Delta) {
-        let milliseconds = u32::try_from(delay.as_millis_ceil()).unwrap_or(0);
-        // Timers expire with the tick; this is never before the time.
-        let jiffies = msecs_to_jiffies(milliseconds).saturating_add(1);
-
-        // SAFETY: The work is initialised.
-        unsafe { bindings::mdev_mod_delayed_work(self.work.get(), jiffies) };
+        // SAFETY: The timer is set up.
+        unsafe {
+            bindings::hrtimer_start_range_ns(self.timer.get(), delay.as_nanos(), 0, Self::MODE)
+        };
     }
 
     /// # Safety
     ///
-    /// Only for the work queue to call, with the work of a timer.
-    unsafe extern "C" fn callback(work: *mut bindings::work_struct) {
-        // SAFETY: By the function's requirement; a timer waits for this to return before it goes.
+    /// Only for the kernel to call, with the `timer` of a value.
+    unsafe extern "C" fn callback(timer: *mut bindings::hrtimer) -> bindings::hrtimer_restart {
+        // SAFETY: By the function's requirement; a value waits for this to return before it goes.
         let timer: &Self = unsafe {
-            let work = kernel::container_of!(work, bindings::delayed_work, work);
-            let work = Opaque::cast_from(work.cast_const());
-            &*kernel::container_of!(work, Self, work)
+            let timer = Opaque::cast_from(timer.cast_const());
+            &*kernel::container_of!(timer, Self, timer)
         };
         (timer.expired)(&timer.of);
+        bindings::hrtimer_restart::HRTIMER_NORESTART
     }
 }
 
 #[pinned_drop]
 impl<T: Send + Sync + 'static> PinnedDrop for Timer<T> {
     fn drop(self: Pin<&mut Self>) {
-        // SAFETY: The work is initialised.
-        unsafe { bindings::cancel_delayed_work_sync(self.work.get()) };
+        // SAFETY: The timer is set up.
+        unsafe { bindings::hrtimer_cancel(self.timer.get()) };
     }
 }
 
@@ -122,37 +89,42 @@ impl<T: Send + Sync + 'static> PinnedDrop for Timer<T> {
 #[kunit_tests(vfio_ccw_timer)]
 mod tests {
     use super::*;
-    use kernel::sync::{
-        Arc,
-        Completion, //
+    use kernel::{
+        sync::{
+            Arc,
+            Completion, //
+        },
+        time::{
+            Instant,
+            Monotonic, //
+        },
     };
 
-    #[test]
-    fn a_timer_calls_its_function() -> Result {
-        let done = Arc::pin_init(Completion::new(), GFP_KERNEL)?;
-        let timer = KBox::pin_init(
-            new_timer!(done.clone(), |done: &Arc<Completion>| done.complete_all()),
-            GFP_KERNEL,
-        )?;
+    fn completing(done: &Arc<Completion>) -> Result<Pin<KBox<Timer<Arc<Completion>>>>> {
+        let timer = Timer::new(done.clone(), |done: &Arc<Completion>| done.complete_all());
+        KBox::pin_init(timer, GFP_KERNEL)
+    }
 
+    #[test]
+    fn a_timer_calls_its_function_after_the_time_that_was_said_last() -> Result {
+        let done = Arc::pin_init(Completion::new(), GFP_KERNEL)?;
+        let timer = completing(&done)?;
+        let began = Instant::<Monotonic>::now();
+
+        timer.start(Delta::from_secs(3600));
         timer.start(Delta::from_millis(1));
         done.wait_for_completion();
+        assert!(began.elapsed() >= Delta::from_millis(1));
         Ok(())
     }
 
-    #[cfg(CONFIG_LOCKDEP)]
     #[test]
-    fn each_use_has_lock_classes_of_its_own() -> Result {
-        let classes = |timer: &Timer<()>| {
-            // SAFETY: The work is initialised, and does not run.
-            let work = unsafe { &*timer.work.get() };
-            [work.work.lockdep_map.key, work.timer.lockdep_map.key]
-        };
-        let one = KBox::pin_init(new_timer!((), |()| {}), GFP_KERNEL)?;
-        let other = KBox::pin_init(new_timer!((), |()| {}), GFP_KERNEL)?;
+    fn a_timer_that_runs_can_be_dropped() -> Result {
+        let done = Arc::pin_init(Completion::new(), GFP_KERNEL)?;
+        let timer = completing(&done)?;
 
-        let ([a, b], [c, d]) = (classes(&one), classes(&other));
-        assert!(a != b && c != d && a != c && b != d);
+        timer.start(Delta::from_secs(3600));
+        drop(timer);
         Ok(())
     }
 }

@@ -40,6 +40,8 @@ pub(crate) struct Entry {
     pub(crate) ends: bool,
     /// Whether its addresses are the host's.
     pub(crate) host: bool,
+    /// Whether the guest needs the status that the user took before as well, as it may not have tested that.
+    pub(crate) adds: bool,
 }
 
 impl Entry {
@@ -89,11 +91,9 @@ impl IrbQueue {
         self.0.len()
     }
 
-    /// Whether an entry answers a function.
-    pub(crate) fn has_answers(&mut self) -> bool {
-        self.0
-            .newest_first()
-            .any(|entry| entry.answer != Answer::Unsolicited)
+    /// Returns the entry that is taken next.
+    pub(crate) fn oldest(&self) -> Option<&Entry> {
+        self.0.oldest()
     }
 
     /// Appends `entry`, or accumulates it in the newest of its kind when only the reserve is left.
@@ -154,6 +154,7 @@ mod tests {
             answer,
             ends,
             host: false,
+            adds: false,
         }
     }
 

@@ -60,6 +60,11 @@ impl<T, const N: usize> Ring<T, N> {
         }
     }
 
+    /// Returns the oldest value.
+    pub(crate) fn oldest(&self) -> Option<&T> {
+        self.places.get(self.first)?.as_ref()
+    }
+
     /// Takes the oldest value.
     pub(crate) fn pop(&mut self) -> Option<T> {
         let value = self.places.get_mut(self.first)?.take()?;

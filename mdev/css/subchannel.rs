@@ -319,16 +319,31 @@ impl<S> Locked<'_, S> {
         })
     }
 
-    /// Disables the subchannel.
+    /// Disables the subchannel: MODIFY SUBCHANNEL.
     ///
-    /// Returns `EBUSY` while a function is in progress or status is pending.
-    pub fn disable(&mut self) -> Result {
+    /// Unlike the common I/O layer's function it drops no status that is pending, and has code 1 then. Code 2
+    /// tells that a function is in progress.
+    pub fn disable(&mut self) -> ConditionCode {
         // SAFETY: `self` is a valid subchannel whose lock is held.
-        let disabled = to_result(unsafe { bindings::cio_disable_subchannel(self.as_raw()) });
-        if disabled != Err(EBUSY) {
+        let cc = unsafe { bindings::mdev_sch_disable(self.as_raw()) };
+        // A subchannel that refuses the operand may still have the program.
+        let cc = ConditionCode::from_raw(cc).unwrap_or(ConditionCode::Busy);
+        if matches!(cc, ConditionCode::Initiated | ConditionCode::NotOperational) {
             self.program_is_over();
         }
-        disabled
+        cc
+    }
+
+    /// TEST SUBCHANNEL. Returns the status that was pending, which no interrupt comes for any more.
+    pub fn test(&mut self) -> Option<[u8; IRB_LEN]> {
+        let mut irb = [0; IRB_LEN];
+
+        // SAFETY: `self` is a valid subchannel whose lock is held.
+        let was_pending = unsafe { bindings::mdev_tsch(self.as_raw(), &mut irb) };
+        was_pending.then(|| {
+            self.presented(&irb);
+            irb
+        })
     }
 
     /// START SUBCHANNEL with a translated program, on the paths `lpm`.

@@ -6,7 +6,7 @@ use kernel::{
     prelude::*,
     time::Delta, //
 };
-use mdev::timer::new_timer;
+use mdev::timer::Timer;
 
 pub fn start() -> Result {
     let number = 5_u32;
@@ -16,7 +16,7 @@ pub fn start() -> Result {
     #[cfg(misuse)]
     let of = &number; //~ E0597
 
-    let timer = KBox::pin_init(new_timer!(of, |_| {}), GFP_KERNEL)?;
+    let timer = KBox::pin_init(Timer::new(of, |_| {}), GFP_KERNEL)?;
     timer.start(Delta::from_secs(1));
     core::mem::forget(timer);
     Ok(())

@@ -75,6 +75,10 @@ pub(crate) const TESTS: &[Case] = &[
         time_to_reach_guest,
     ),
     (
+        "a guest that is slow to answer one attention has as much time for other status",
+        slow_guest,
+    ),
+    (
         "an attention is read before the status of a program",
         before_end,
     ),
@@ -313,6 +317,23 @@ fn time_to_reach_guest(devices: &Devices) -> TestResult {
         pause >= Duration::from_millis(100),
         format!("it came after {pause:?}"),
     )?;
+    let status = typist.channel.irb()?.scsw().device_status();
+    check_eq("device status", status, DeviceStatus::ATTENTION)?;
+    typist.done()
+}
+
+/// It answers after 300 ms. Then the status of a program waits for it four times as long, at the least.
+fn slow_guest(devices: &Devices) -> TestResult {
+    const ANSWER: Duration = Duration::from_millis(300);
+
+    let mut typist = Typist::new(devices)?;
+    typist.press()?;
+    typist.attention()?;
+    thread::sleep(ANSWER);
+    let before = take_end(&mut typist)?;
+    check(typist.channel.wait_signal(TIMEOUT)?, "no signal came")?;
+    let pause = before.elapsed();
+    check(pause >= 4 * ANSWER, format!("it came after {pause:?}"))?;
     let status = typist.channel.irb()?.scsw().device_status();
     check_eq("device status", status, DeviceStatus::ATTENTION)?;
     typist.done()

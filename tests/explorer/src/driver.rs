@@ -34,6 +34,7 @@ use crate::{
         SubchannelState, //
     },
 };
+use ccwchain::irb::Irb;
 
 /// How many system calls on one device go on at the same time.
 pub(crate) const TASKS: usize = 2;
@@ -184,6 +185,7 @@ pub(crate) enum Way {
 #[derive(Clone, Copy)]
 pub(crate) struct Io {
     pub(crate) shown: u16,
+    pub(crate) unfinished: Option<Irb>,
     pub(crate) delivered: bool,
     pub(crate) translator: Translator,
     pub(crate) generation: u64,

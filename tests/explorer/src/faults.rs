@@ -65,10 +65,16 @@ pub(crate) enum Fault {
     ShutsDownBeside,
     /// A subchannel that is not to be used stays enabled.
     StaysEnabled,
+    /// Status that goes on with what the guest may not have tested takes the place of that.
+    ReplacesUntested,
+    /// Disabling the subchannel drops status that is pending.
+    DisablingDropsStatus,
+    /// A path event clears what it cannot halt.
+    PathEventClears,
 }
 
 impl Fault {
-    pub(crate) const ALL: [Self; 30] = [
+    pub(crate) const ALL: [Self; 33] = [
         Self::StartsUnchecked,
         Self::StartedLater,
         Self::StartKeepsTheOld,
@@ -99,5 +105,8 @@ impl Fault {
         Self::GivesBackWhatMayRun,
         Self::ShutsDownBeside,
         Self::StaysEnabled,
+        Self::ReplacesUntested,
+        Self::DisablingDropsStatus,
+        Self::PathEventClears,
     ];
 }

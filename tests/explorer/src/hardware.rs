@@ -77,32 +77,28 @@ impl Hardware {
         self.may_run &= !(scsw.is_solicited() && scsw.ends_start());
     }
 
-    /// `cio_enable_subchannel`.
+    /// `cio_enable_subchannel`, of a subchannel that is disabled and so has no status.
     pub(crate) fn enable(&mut self) -> Result<(), Error> {
-        self.commit(true)
-    }
-
-    /// `cio_disable_subchannel`.
-    pub(crate) fn disable(&mut self) -> Result<(), Error> {
-        let disabled = self.commit(false);
-        self.may_run &= disabled == Err(Error::Busy);
-        disabled
-    }
-
-    /// `cio_commit_config`, which drops status that is in its way.
-    fn commit(&mut self, enabled: bool) -> Result<(), Error> {
-        let mut code = self.channel.modify(enabled);
-        if code == Code::StatusPending {
-            if let Some(status) = self.channel.test() {
-                self.ledger.presented(status, false);
-            }
-            code = self.channel.modify(enabled);
-        }
-        match code {
+        match self.channel.modify(true) {
             Code::Done => Ok(()),
             Code::NotOperational => Err(Error::NoDevice),
             Code::StatusPending | Code::Busy => Err(Error::Busy),
         }
+    }
+
+    /// `Locked::disable`.
+    pub(crate) fn disable(&mut self) -> Code {
+        let code = self.channel.modify(false);
+        self.may_run &= matches!(code, Code::StatusPending | Code::Busy);
+        code
+    }
+
+    /// The common I/O layer's `cio_disable_subchannel`, which drops status that is pending.
+    pub(crate) fn disable_and_drop(&mut self) -> Code {
+        if let Some(status) = self.channel.test() {
+            self.ledger.presented(status, status.own);
+        }
+        self.disable()
     }
 }
 
@@ -155,7 +151,7 @@ pub(crate) struct Eventfds {
     pub(crate) generation: u64,
     pub(crate) io: bool,
     pub(crate) crw: bool,
-    /// The status that the user took last has had time enough to reach the guest.
+    /// The guest has had time enough for the status that the user took last.
     pub(crate) late: bool,
     /// The timer runs that waits for this.
     pub(crate) timer: bool,
@@ -185,7 +181,9 @@ impl Outside for Eventfds {
         self.late = false;
     }
 
-    fn defers(&mut self, _answers: bool) -> bool {
+    fn guest_answers(&mut self) {}
+
+    fn holds_off(&mut self) -> bool {
         self.timer |= !self.late;
         !self.late
     }

@@ -102,7 +102,7 @@ pub(crate) fn key(driver: &mut Driver) -> u64 {
     channel.with_program(program).hash(h);
     core::mem::discriminant(&eventfds.state).hash(h);
     (eventfds.io, eventfds.crw, driver.failed).hash(h);
-    (eventfds.late, eventfds.timer, driver.sch.is_on_its_way()).hash(h);
+    (eventfds.late, eventfds.timer).hash(h);
     // What counts is whether there is an answer to what is waited for.
     let waits = |task: &Task| matches!(task, Task::QuiesceWait(..));
     let waits = driver.tasks.iter().flatten().any(waits);
@@ -128,6 +128,15 @@ pub(crate) fn key(driver: &mut Driver) -> u64 {
         0.hash(h);
     }
     ledger.shown.map(|serial| statuses.of(serial)).hash(h);
+
+    if let Some((answer, ends)) = driver.sch.untested() {
+        match answer {
+            Answer::Start(generation) => generations.of(generation).hash(h),
+            Answer::HaltOrClear => 1.hash(h),
+            Answer::Unsolicited => 2.hash(h),
+        }
+        ends.hash(h);
+    }
 
     for owed in &ledger.owed {
         match owed.about {

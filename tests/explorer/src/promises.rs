@@ -37,6 +37,26 @@ pub(crate) struct Owed {
     bits: [u32; 2],
 }
 
+/// Status that the user has taken, and the guest may have tested or not.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Untested {
+    about: About,
+    alone: bool,
+    bits: [u32; 2],
+}
+
+impl Untested {
+    /// Whether a guest that has not tested this needs it beside `next`.
+    fn is_needed_with(&self, next: &Owed) -> bool {
+        self.goes_on_with(next) && !self.alone && !next.alone
+    }
+
+    /// Whether `next` is of the same function.
+    pub(crate) fn goes_on_with(&self, next: &Owed) -> bool {
+        self.about == next.about && self.about != About::Device
+    }
+}
+
 impl Owed {
     /// Function and status control, and device status, which accumulate.
     const BITS: [u32; 2] = [0x0000_701f, 0xff00_0000];
@@ -53,6 +73,8 @@ pub(crate) struct Ledger {
     pub(crate) shown: Option<u16>,
     /// The user has taken status that the guest may not have tested yet.
     pub(crate) on_its_way: bool,
+    /// What the user has taken last.
+    pub(crate) untested: Option<Untested>,
     /// The start function whose end has not been presented, and its generation.
     pub(crate) unanswered: Option<(u32, u64)>,
     /// The program that was started last.
@@ -101,6 +123,7 @@ impl Ledger {
         self.owed.clear();
         self.shown = None;
         self.on_its_way = false;
+        self.untested = None;
     }
 
     /// Returns what is presented for `status`. It is owed to the user if `taken`.
@@ -147,7 +170,7 @@ impl Ledger {
             "status that a read could not deliver is shown again",
         );
         self.shown = Some(serial);
-        self.on_its_way = true;
+        let on_its_way = core::mem::replace(&mut self.on_its_way, true);
 
         let Some(first) = self.owed.first().copied() else {
             return self.promise(false, "no status is made up, or outlives what it answers");
@@ -176,6 +199,18 @@ impl Ledger {
             parts == 1 || !alone,
             "the end of a halt or clear function is accumulated in nothing",
         );
+        let before = self.untested.filter(|untested| {
+            let needed = untested.is_needed_with(&first) && !alone;
+            entry.adds && needed || on_its_way && needed
+        });
+        if let Some(before) = before {
+            bits = [bits[0] | before.bits[0], bits[1] | before.bits[1]];
+        }
+        self.untested = Some(Untested {
+            about: first.about,
+            alone,
+            bits,
+        });
         let [control, cpa, status] = shown.scsw().words();
         self.promise(
             [control & Owed::BITS[0], status & Owed::BITS[1]] == bits,

@@ -153,7 +153,13 @@ pub(crate) fn apply(driver: &mut Driver, what: Move) -> Result<(), &'static str>
             driver.sch.outside.late = true;
         }
         Move::Timer => driver.timer(),
-        Move::VaryOff => driver.vary_off(),
+        Move::VaryOff => {
+            let cleared = driver.hardware.channel.is_clearing();
+            driver.vary_off();
+            if driver.hardware.channel.is_clearing() != cleared {
+                return Err("a path event clears nothing");
+            }
+        }
         Move::Online => driver.online(),
         Move::Vanish => driver.hardware.vanish(),
     }
@@ -189,8 +195,10 @@ fn check(driver: &mut Driver) -> Result<(), &'static str> {
         !eventfds.signalled.0 || waiting > 0,
         "status that is announced can be read",
     )?;
+    let goes_on = ledger.untested.zip(ledger.owed.first());
+    let goes_on = goes_on.is_some_and(|(untested, next)| untested.goes_on_with(next));
     promise(
-        !eventfds.signalled.0 || !ledger.on_its_way,
+        !eventfds.signalled.0 || !ledger.on_its_way || goes_on,
         "status is not announced while other is on its way to the guest",
     )?;
     promise(

@@ -27,6 +27,9 @@ use crate::{
 /// `quiesce::HALTS`.
 const HALTS: u32 = 3;
 
+/// `quiesce::STATUSES`.
+const STATUSES: u32 = 16;
+
 /// `quiesce::CLEARS`.
 const CLEARS: u32 = 255;
 
@@ -34,6 +37,7 @@ impl Driver {
     pub(super) fn open(&mut self) {
         self.io = Some(Io {
             shown: 0,
+            unfinished: None,
             delivered: true,
             translator: Translator::default(),
             generation: 0,
@@ -132,21 +136,32 @@ impl Driver {
 
     /// The loop of `quiesce`, up to the next wait.
     pub(super) fn quiesce(&mut self, what: For, mut progress: Progress) -> Option<Task> {
+        let mut statuses = 0;
         loop {
             if progress.steps == self.steps() && self.has(Fault::GivesUpTooSoon) {
                 break;
             }
-            match self.hardware.disable() {
-                Ok(()) => return self.quiesced(what, Ok(())),
-                Err(Error::Busy) if self.has(Fault::QuiescesWithoutWaiting) => {
+            let code = match self.has(Fault::DisablingDropsStatus) {
+                true => self.hardware.disable_and_drop(),
+                false => self.hardware.disable(),
+            };
+            match code {
+                Code::Done => return self.quiesced(what, Ok(())),
+                Code::StatusPending | Code::Busy if self.has(Fault::QuiescesWithoutWaiting) => {
                     return self.quiesced(what, Ok(()));
                 }
-                Err(Error::Busy) => {}
-                Err(error) => {
+                Code::StatusPending if statuses < STATUSES => {
+                    statuses += 1;
+                    self.irq();
+                    continue;
+                }
+                Code::StatusPending | Code::Busy => {}
+                Code::NotOperational => {
                     let _ = self.sch.fire(Event::Gone);
-                    return self.quiesced(what, Err(error));
+                    return self.quiesced(what, Err(Error::NoDevice));
                 }
             }
+            statuses = 0;
             if progress.steps == self.steps() {
                 break;
             }

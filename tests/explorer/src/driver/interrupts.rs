@@ -18,7 +18,7 @@ use crate::{
 };
 
 impl Driver {
-    /// The interrupt handler, and `interrupts::irq`.
+    /// The interrupt handler or `Locked::test`, and `interrupts::irq`.
     pub(crate) fn irq(&mut self) {
         let Some(status) = self.hardware.channel.test() else {
             return;
@@ -55,7 +55,7 @@ impl Driver {
     pub(crate) fn timer(&mut self) {
         self.sch.outside.timer = false;
         if !self.has(Fault::TimerIsIgnored) {
-            self.sch.time_is_over();
+            self.sch.hold_off_is_over();
         }
     }
 
@@ -69,7 +69,10 @@ impl Driver {
 
     /// `interrupts::path_event`, when the only path is varied off.
     pub(crate) fn vary_off(&mut self) {
-        if self.sch.is_running() && self.hardware.channel.halt() != Code::Done {
+        if self.sch.is_running()
+            && self.hardware.channel.halt() != Code::Done
+            && self.has(Fault::PathEventClears)
+        {
             self.hardware.channel.clear();
         }
     }

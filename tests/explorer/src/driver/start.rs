@@ -79,7 +79,15 @@ impl Driver {
         if entry.host {
             io.translator.write_back(&mut entry.irb);
         }
+        let adds = entry.adds && self.fault != Some(Fault::ReplacesUntested);
+        if let Some(mut both) = io.unfinished.take().filter(|_| adds) {
+            both.accumulate(&entry.irb);
+            entry.irb = both;
+        }
         let is_over = entry.ends && entry.answer == Answer::Start(io.generation);
+        if !entry.ends {
+            io.unfinished = Some(entry.irb);
+        }
         self.hardware.ledger.taken(&entry, &entry.irb);
         let retires = is_over || entry.ends && self.has(Fault::AnyEndRetires);
         if retires {
