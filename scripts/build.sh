@@ -17,7 +17,8 @@ build_one() {
     images)
         "$top/scripts/image"
         "$top/scripts/l2-image"
-        { zcat "$image" && cat "$top/build/l1-debian.cpio"; } >"$top/build/l1-scenarios.cpio"
+        { zcat "$image" && cat "$top/build/l1-debian.cpio"; } >"$top/build/l1-scenarios.cpio.new"
+        mv "$top/build/l1-scenarios.cpio.new" "$top/build/l1-scenarios.cpio"
         ;;
     *) "$top/scripts/$1" ;;
     esac

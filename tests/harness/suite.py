@@ -29,12 +29,11 @@ LINES_SHOWN = 12
 
 
 class Part:
-    """One part: its command, and the parts that it needs.  One at a time builds in the cache,
-    and one that is alone runs beside no other."""
+    """One part: its command, and the parts that it needs.  One at a time builds in the cache."""
 
-    def __init__(self, name, command, *, needs=(), results=as_a_whole, env=(), builds=False, alone=False):
+    def __init__(self, name, command, *, needs=(), results=as_a_whole, env=(), builds=False):
         self.name, self.command, self.needs = name, command, needs
-        self.results, self.env, self.builds, self.alone = results, dict(env), builds, alone
+        self.results, self.env, self.builds = results, dict(env), builds
         self.log = LOGS / f"part-{name}.log"
         self.process = None
         self.begun = None
@@ -112,6 +111,7 @@ def parts(everything=False):
         Part("cargo-test", script("cargo-test"), results=of_libtest),
         Part("disks", script("disks"), needs=("image",)),
         Part("linux-disk", script("linux-disk"), needs=("image",)),
+        Part("shutdown", script("shutdown"), needs=("image",)),
         Part("clippy", script("clippy")),
         Part("misuse", misuse, needs=("module",), results=of_json(BUILD / "misuse.json")),
         Part("domain-xml", script("domain-xml")),
@@ -130,13 +130,14 @@ def parts(everything=False):
 
 
 def long_parts():
-    """What `make test-all` runs more.  Each builds what it needs by itself, and
-    boots as many machines as there is room for."""
+    """What `make test-all` runs more.  Each builds what it needs by itself, or finds it built."""
 
     def whole(name, *words, **env):
-        return Part(name, [str(TOP / "scripts" / words[0]), *words[1:]], env=env, alone=True)
+        return Part(name, [str(TOP / "scripts" / words[0]), *words[1:]], needs=("images",), env=env)
 
     return [
+        Part("storms", script("storms"), needs=("image",),
+             results=of_ktap(*(BUILD / f"results-storms/rust-{backend}.ktap" for backend in BACKENDS))),
         whole("conformance-both", "conformance"),
         whole("conformance-both-hercules", "conformance", EMULATOR="hercules"),
         whole("conformance-debug", "conformance", DEBUG="1"),
@@ -146,7 +147,7 @@ def long_parts():
         whole("demo-dasd", "demo-dasd"),
         whole("bench", "bench"),
         whole("mutations", "mutations"),
-    ]
+    ]  # fmt: skip
 
 
 class Suite:
@@ -163,9 +164,7 @@ class Suite:
 
     def has_room(self, part):
         """Whether a part can run beside those that run."""
-        if len(self.running) >= self.processors or any(other.alone for other in self.running):
-            return False
-        if part.alone and self.running:
+        if len(self.running) >= self.processors:
             return False
         return not (part.builds and any(other.builds for other in self.running))
 

@@ -88,16 +88,15 @@ class Parts(unittest.TestCase):
         self.run_parts(*pair(0.3), processors=1)
         self.assertFalse(self.is_good)
 
-    def test_one_part_at_a_time_builds_and_one_that_is_alone_runs_beside_no_other(self):
+    def test_one_part_at_a_time_builds(self):
         check = (
             "import os, sys, time; path = sys.argv[1]\n"
             "os.mkdir(path)\n"  # Fails beside another that has it.
             "time.sleep(0.1); os.rmdir(path)"
         )
         room = str(self.folder / "room")
-        for kind in ({"builds": True}, {"alone": True}):
-            self.run_parts(*(Part(name, [*python(check), room], **kind) for name in "abc"), processors=3)
-            self.assertTrue(self.is_good, self.said)
+        self.run_parts(*(Part(name, [*python(check), room], builds=True) for name in "abc"), processors=3)
+        self.assertTrue(self.is_good, self.said)
 
     def test_libtest_is_counted_by_its_data(self):
         lines = [

@@ -17,7 +17,7 @@ from scenarios import ALL, SHORT
 from boot import boot, report
 
 DEMO = {"demo": (demo, 900)}
-START_SECONDS = 120
+START_SECONDS = 400
 END_SECONDS = 120
 LINES_SHOWN = 15
 

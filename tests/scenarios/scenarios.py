@@ -5,6 +5,8 @@ A scenario takes the lab as it is and leaves it so that the next can go on; if i
 fails, the next gets a new L2.
 """
 
+import time
+
 from display import ENTER, made
 from lab import RNG, SPARE, TERMINAL, Failed, check, wait_for
 
@@ -13,6 +15,8 @@ WRITE, ERASE_WRITE, STRUCTURED = 0x01, 0x0D, 0x11
 DEVICES = {"terminal": (TERMINAL, "0.0.1234"), "rng": (RNG, "0.0.1235"), "spare": (SPARE, "0.0.1236")}
 SIZES = (1, 80, 1920, 2048, 4096, 4097, 16384, 61440)
 TUB = "/dev/3270/tub1"
+# How long L2 is stopped: longer than status is held off at a guest that was fast so far.
+STOPPED_SECONDS = 1
 # How long L2 takes to look at its 262,144 subchannels.
 SCAN_SECONDS = 150
 
@@ -60,13 +64,13 @@ def write(lab, guest, command, size, seed):
         raise Failed(f"the display does not show {size} bytes that L2 wrote; it has records of {lab.display.lengths()}")
 
 
-def read(lab, guest, text):
+def read(lab, guest, text, typing=None):
     """Type, and see that L2 reads just that."""
     number = guest.send(f"l2 read {TUB}")
     lab.display.forget()
     # The driver clears the screen when its device is opened.
     wait_for("L2 opens the terminal", lab.display.lengths)
-    lab.display.type(text)
+    (typing or lab.display.type)(text)
     _, output = guest.wait_line(rf"@done {number} 0")
     check(output[-1:] == [(ENTER + text).hex()], f"L2 reads {output} where {(ENTER + text).hex()} was typed")
 
@@ -174,15 +178,33 @@ def reboot(lab):
     is_usable(lab, with_terminal(lab))
 
 
+def stopped(lab):
+    """L2 is stopped at the monitor while keys are typed; it reads them when it goes on."""
+    guest = with_terminal(lab)
+
+    def type_while_stopped(text):
+        guest.command("stop")
+        lab.display.type(text)
+        # QEMU takes the status at once, though nobody tests it.
+        time.sleep(STOPPED_SECONDS)
+        guest.command("cont")
+
+    for number in range(10):
+        read(lab, guest, made(20, number).replace(b"\xff", b"\xfe"), type_while_stopped)
+    is_usable(lab, guest)
+    lab.tell("keys that were typed while it was stopped were read, ten times")
+
+
 def hot_plug(lab):
     """L2's QEMU gives the terminal up and takes it again, while it is idle."""
     guest = with_terminal(lab)
-    guest.unplug("terminal")
-    wait_missed(guest, "terminal")
-    check_unpinned(lab)
-    lab.tell("unplugged")
-    is_usable(lab, with_terminal(lab))
-    lab.tell("plugged again, and usable")
+    for _ in range(3):
+        guest.unplug("terminal")
+        wait_missed(guest, "terminal")
+        check_unpinned(lab)
+        lab.tell("unplugged")
+        is_usable(lab, with_terminal(lab))
+        lab.tell("plugged again, and usable")
 
 
 def panic(lab):
@@ -249,12 +271,20 @@ def tools(lab):
     subchannel = lab.l1.subchannel(TERMINAL)
     uuid = "7e270a25-e163-4922-af60-757fc8ed48c6"
     run = lab.l1.run
+    run("uevent >uevents 2>&1 & echo $! >uevent.pid")
     run(f"driverctl -b css set-override {subchannel} vfio_ccw")
     check(f"{subchannel} vfio_ccw" in run("driverctl -b css list-overrides"), "driverctl does not list the override")
     run(f"mdevctl define -u {uuid} -p {subchannel} -t vfio_ccw-io")
     run(f"mdevctl start -u {uuid}")
     check(uuid in run("mdevctl list"), "mdevctl does not list the device")
     run(f"ccw run {uuid} demo/sense-id-3270.ccw")
+    run(f"mdevctl stop -u {uuid}")
+    # What mdevctl's rule for udev does at this event.
+    wait_for("the subchannel says that it can have mediated devices", lambda: "MDEV_STATE=registered" in run("cat uevents"))
+    run("kill $(cat uevent.pid)")
+    run(f"mdevctl modify -u {uuid} --auto")
+    run(f"mdevctl start-parent-mdevs {subchannel}")
+    check(uuid in run("mdevctl list"), "mdevctl has not started what is defined to start by itself")
     run(f"mdevctl stop -u {uuid}")
     run(f"mdevctl undefine -u {uuid}")
     check(uuid not in run("mdevctl list"), "the mediated device is left")
@@ -304,7 +334,8 @@ ALL = {
     "disconnect": (disconnect, 600),
     "virtio": (virtio, 600),
     "reboot": (reboot, 1000),
-    "hot-plug": (hot_plug, 800),
+    "stopped": (stopped, 600),
+    "hot-plug": (hot_plug, 1200),
     "panic": (panic, 600),
     "unplug-in-flight": (unplug_in_flight, 600),
     "wanted-back": (wanted_back, 600),

@@ -170,8 +170,8 @@ fn close(devices: &Devices) -> TestResult {
     check_usable(&mut devices.open()?)
 }
 
-/// What the process of a test does: it starts a program, suspended, endless or a storm of
-/// interruptions, says so, and waits to be killed.
+/// What the process of a test does: it opens a device and starts a program, suspended, endless or a storm of
+/// interruptions, unless the device is to be idle; it says so, and waits to be killed.
 pub(crate) fn hold(what: &str, backend: &str, uuid: &str) -> TestResult {
     let backend = match backend {
         "iommufd" => Backend::Iommufd,
@@ -181,6 +181,7 @@ pub(crate) fn hold(what: &str, backend: &str, uuid: &str) -> TestResult {
     match what {
         "endless" => hercules::start_endless(&mut channel)?,
         "storm" => hercules::start_storm(&mut channel)?,
+        "idle" => {}
         _ => drop(start_suspended(&mut channel)?),
     }
     println!("held");

@@ -120,6 +120,13 @@ pub(crate) fn is_in_a_hurry() -> bool {
     std::env::var_os("SHORT").is_some()
 }
 
+/// How many storms a case has for each way to end one: as many as the variable `STORM_ROUNDS` says.
+pub(crate) fn storm_rounds() -> u32 {
+    let said = std::env::var("STORM_ROUNDS").ok();
+    let usual = if is_in_a_hurry() { 5 } else { 50 };
+    said.and_then(|rounds| rounds.parse().ok()).unwrap_or(usual)
+}
+
 /// How many references to the module there are.
 pub(crate) fn references() -> io::Result<u32> {
     number(&fs::read_to_string("/sys/module/vfio_ccw/refcnt")?)

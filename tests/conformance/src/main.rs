@@ -181,7 +181,11 @@ const SLOW: &[(&str, Duration)] = &[
     ),
     (
         "in flight: a storm of interruptions",
-        Duration::from_secs(600),
+        Duration::from_secs(1800),
+    ),
+    (
+        "in flight: unbinding waits for the user of a storm",
+        Duration::from_secs(1800),
     ),
     ("attention: a thousand of them", Duration::from_secs(300)),
     // The kernel looks through all subchannels when one goes or comes.

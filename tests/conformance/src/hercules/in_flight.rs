@@ -341,9 +341,8 @@ pub(crate) fn start_storm(channel: &mut Channel) -> TestResult {
 }
 
 fn storms(devices: &Devices) -> TestResult {
-    let rounds = if machine::is_in_a_hurry() { 20 } else { 1000 };
     let storm = storm();
-    for round in 0..rounds {
+    for round in 0..4 * machine::storm_rounds() {
         let (how, ended) = match round % 4 {
             0 => (
                 "unmap",
@@ -369,9 +368,13 @@ fn storm_until_death(devices: &Devices) -> TestResult {
 }
 
 fn unbind_storm(devices: &Devices) -> TestResult {
-    host::take_from(devices, User::hold_storm, |subchannel, _| {
-        fs::write("/sys/bus/css/drivers/vfio_ccw/unbind", subchannel)
-    })
+    for round in 0..machine::storm_rounds() {
+        host::take_from(devices, User::hold_storm, |subchannel, _| {
+            fs::write("/sys/bus/css/drivers/vfio_ccw/unbind", subchannel)
+        })
+        .map_err(|failure| format!("round {round}: {failure}"))?;
+    }
+    Ok(())
 }
 
 fn unload(devices: &Devices) -> TestResult {
