@@ -149,10 +149,13 @@ int mdev_csch(struct subchannel *sch)
 	return csch(sch->schid);
 }
 
+/*
+ * Concurrent sense is off: it would take the sense data from the device, where
+ * a user that has not asked for it looks for them with SENSE.
+ */
 void mdev_sch_configure(struct subchannel *sch, unsigned int isc)
 {
 	memset(&sch->config, 0, sizeof(sch->config));
-	sch->config.csense = 1;
 	sch->isc = isc;
 }
 

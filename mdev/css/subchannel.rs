@@ -309,8 +309,8 @@ impl<S> Locked<'_, S> {
         schib
     }
 
-    /// Enables the subchannel, with interrupts of the class `isc` and with concurrent sense where
-    /// the device has it, whatever another driver has set before.
+    /// Enables the subchannel, with interrupts of the class `isc` and without concurrent sense, whatever
+    /// another driver has set before.
     pub fn enable(&mut self, isc: &Isc) -> Result {
         // SAFETY: `self` is a valid subchannel whose lock is held.
         to_result(unsafe {
@@ -541,6 +541,25 @@ mod tests {
         assert!(again == Some(EDEADLK));
 
         assert!(other.lock().is_ok());
+        Ok(())
+    }
+
+    #[test]
+    fn nothing_is_left_of_what_another_driver_has_set() -> Result {
+        const LEN: usize = core::mem::size_of::<bindings::schib_config>();
+        let sch = fake::subchannel()?;
+        let raw = sch.device().as_raw();
+
+        // SAFETY: The subchannel is valid, and nobody else uses it. All its settings are numbers.
+        let config = unsafe {
+            let config = (&raw mut (*raw).config).cast::<[u8; LEN]>();
+            config.write([0xff; LEN]);
+            bindings::mdev_sch_configure(raw, 3);
+            config.read()
+        };
+
+        // Concurrent sense is one of them.
+        assert!(config == [0; LEN]);
         Ok(())
     }
 

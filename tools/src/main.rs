@@ -24,7 +24,7 @@ SUBCHANNEL is a number such as 0.0.0001, as `ccw list` shows it.
 DEVICE is a subchannel with a mediated device on it, or the UUID of one.
 PROGRAM is a file as docs/program-format.md describes it; files that it names
 are looked for in the current directory. KIND is orb, ccw0, ccw1, scsw, irb,
-senseid, characteristics or configuration.
+sense, senseid, characteristics or configuration.
 
 options of run:
   --container      use /dev/vfio/vfio and the device's group (as without option)

@@ -24,7 +24,8 @@ use crate::{
     contended,
     host,
     lifecycle,
-    normal_form, //
+    normal_form,
+    sense, //
 };
 
 mod attentions;
@@ -50,6 +51,7 @@ pub(crate) const GROUPS: &[(&str, &[Case])] = &[
     ("host", host::TESTS),
     ("in flight", in_flight::TESTS),
     ("attention", attentions::TESTS),
+    ("sense", sense::TESTS),
 ];
 
 /// Programs that are cases, on the first disk.

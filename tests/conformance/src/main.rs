@@ -66,6 +66,7 @@ mod region;
 mod region_information;
 mod runner;
 mod schib;
+mod sense;
 mod status;
 mod unplug;
 mod unsolicited;
@@ -125,10 +126,12 @@ const GROUPS: &[(&str, &[Case])] = &[
     ("descriptor", descriptors::TESTS),
     ("unplug", unplug::TESTS),
     ("path", paths::TESTS),
+    ("sense", sense::TESTS),
+    ("fault", sense::FAULT_TESTS),
 ];
 
 /// The cases in which the back end has no part, by how their names begin.
-const WITHOUT_BACKEND: [&str; 12] = [
+const WITHOUT_BACKEND: [&str; 13] = [
     "access: ",
     "attention: ",
     "boot: ",
@@ -140,6 +143,7 @@ const WITHOUT_BACKEND: [&str; 12] = [
     "place: ",
     "regions: ",
     "schib: ",
+    "sense: ",
     "status modifier: ",
 ];
 

@@ -56,7 +56,7 @@ pub(crate) fn decode(kind: &str, arguments: &[String]) -> Result<(), Failure> {
                 Ok(())
             }
             None => usage(format!(
-                "{kind:?} is none of orb, ccw0, ccw1, scsw, irb, senseid, characteristics, configuration"
+                "{kind:?} is none of orb, ccw0, ccw1, scsw, irb, sense, senseid, characteristics, configuration"
             )),
         },
     }

@@ -7,6 +7,8 @@ use crate::text::from_ebcdic;
 /// What bytes of a device's are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
+    /// Sense data, the answer to SENSE.
+    Sense,
     /// The answer to SENSE ID.
     SenseId,
     /// The answer of an ECKD disk to READ DEVICE CHARACTERISTICS.
@@ -17,7 +19,8 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds, by their names.
-    pub const NAMES: [(&'static str, Self); 3] = [
+    pub const NAMES: [(&'static str, Self); 4] = [
+        ("sense", Self::Sense),
         ("senseid", Self::SenseId),
         ("characteristics", Self::Characteristics),
         ("configuration", Self::Configuration),
@@ -32,6 +35,7 @@ impl Kind {
     /// What the bytes mean, a line each.
     pub fn decode(self, bytes: &[u8]) -> Vec<String> {
         match self {
+            Self::Sense => vec![super::sense(bytes).trim().to_owned()],
             Self::SenseId => sense_id(bytes),
             Self::Characteristics => characteristics(bytes),
             Self::Configuration => configuration(bytes),
@@ -132,6 +136,15 @@ fn configuration(bytes: &[u8]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sense_data_are_shown_as_those_of_a_status() {
+        assert_eq!(
+            Kind::Sense.decode(&[0x80, 0, 0]),
+            ["sense 80  command reject"]
+        );
+        assert_eq!(Kind::Sense.decode(&[]), ["sense"]);
+    }
 
     #[test]
     fn sense_id_names_control_unit_device_and_commands() {

@@ -42,7 +42,7 @@ type Load<'a> = &'a dyn Fn(&str) -> io::Result<Vec<u8>>;
 /// The largest area: data of one CCW fit more than a hundred times.
 const MAX_AREA: u64 = 16 << 20;
 
-const KINDS: &str = "senseid, characteristics or configuration";
+const KINDS: &str = "sense, senseid, characteristics or configuration";
 const STATEMENTS: &str =
     "program, orb, area, org, idals, ccw, dc, expect, host, wait, start, show, decode or save";
 
