@@ -110,6 +110,19 @@ pub(crate) fn errno(error: TranslationError<Error>) -> Error {
     }
 }
 
+/// Returns what the user is told of such an errno.
+///
+/// That the host is short of memory or pins passes, as when a program is in progress: a guest of QEMU tries
+/// again. QEMU would make a unit exception of `ENOMEM`, which a tape gives at a tape mark: the guest would take
+/// what it has read for the whole file.
+pub(crate) fn answer(error: Error) -> Error {
+    if error == ENOMEM {
+        EBUSY
+    } else {
+        error
+    }
+}
+
 #[cfg(CONFIG_VFIO_CCW_RUST_KUNIT_TEST)]
 #[kunit_tests(vfio_ccw_program)]
 mod tests {
@@ -346,6 +359,16 @@ mod tests {
         }
         for error in [ENOMEM, EACCES, E2BIG, EAGAIN, EINTR, EOVERFLOW] {
             assert!(blame(error) == MemoryError::Host(error));
+        }
+    }
+
+    #[test]
+    fn a_shortage_is_no_end_of_file() {
+        assert!(answer(errno(TranslationError::Memory(ENOMEM))) == EBUSY);
+        // QEMU tries again itself.
+        assert!(answer(EAGAIN) == EAGAIN);
+        for lasting in [EFAULT, ENOENT, EINVAL, EOPNOTSUPP, ENODEV, EACCES] {
+            assert!(answer(lasting) == lasting);
         }
     }
 

@@ -10,6 +10,7 @@ use crate::{
     },
     observer::Instruction,
     program::{
+        answer,
         errno,
         UserMemory, //
     },
@@ -194,7 +195,7 @@ impl Device {
     /// request is being worked on, or a reset has made this one void, `EBUSY` when a start function
     /// is in progress or status is to be taken first, `EACCES` and `ENODEV` when there is no path,
     /// `EOPNOTSUPP` when the program has MIDAWs and the channel subsystem has no such facility, and
-    /// those of [`errno`].
+    /// those of [`errno`], of which the user gets the [`answer`].
     fn start(&self, dev: &Open<'_, Self>, io: &mut Io, orb: &Orb) -> Result<(), Failure> {
         let began = Tod::now();
         let (generation, area) = {
@@ -252,7 +253,7 @@ impl Device {
         Ok(program)
     }
 
-    /// Tells those who watch why a program was not started, and returns the errno for it.
+    /// Tells those who watch why a program was not started, and returns the errno for the user.
     fn tell(&self, fctl: FunctionControl, failure: Failure) -> Error {
         let (error, step) = match failure {
             // The state machine's events tell all.
@@ -283,7 +284,11 @@ impl Device {
             }
         };
         self.trace(fctl, Err(error), step);
-        error
+        let answer = answer(error);
+        if answer != error {
+            self.statistics.shortages.increment();
+        }
+        answer
     }
 
     fn trace(&self, fctl: FunctionControl, result: Result, step: &'static CStr) {

@@ -60,7 +60,7 @@ impl Counter {
 }
 
 /// The errors that are counted by name; all others are counted together.
-const ERRORS: [(&str, Error); 9] = [
+const ERRORS: [(&str, Error); 8] = [
     ("EACCES", EACCES),
     ("EAGAIN", EAGAIN),
     ("EBUSY", EBUSY),
@@ -68,7 +68,6 @@ const ERRORS: [(&str, Error); 9] = [
     ("EINVAL", EINVAL),
     ("EIO", EIO),
     ("ENODEV", ENODEV),
-    ("ENOMEM", ENOMEM),
     ("EOPNOTSUPP", EOPNOTSUPP),
 ];
 
@@ -141,6 +140,8 @@ pub(crate) struct Statistics {
     pub(crate) unmaps: Counter,
     /// Programs that were fetched ahead though the guest did not allow it.
     pub(crate) unasked_prefetches: Counter,
+    /// Programs that were not started as the host was short of memory or pins.
+    pub(crate) shortages: Counter,
     pages_pinned: Atomic<u64>,
     /// Writes to regions 0 and 1 that were refused, by error.
     errors: [Counter; ERRORS.len()],
@@ -153,6 +154,7 @@ impl Statistics {
             resets: Counter::new(),
             unmaps: Counter::new(),
             unasked_prefetches: Counter::new(),
+            shortages: Counter::new(),
             pages_pinned: Atomic::new(0),
             errors: [const { Counter::new() }; ERRORS.len()],
             errors_other: Counter::new(),
@@ -252,6 +254,7 @@ impl fmt::Display for Lines<'_> {
             ("unmaps", statistics.unmaps.get()),
             ("ccws", counts.ccws),
             ("unasked_prefetches", statistics.unasked_prefetches.get()),
+            ("shortages", statistics.shortages.get()),
             ("pages_pinned", statistics.pages_pinned()),
             ("pages_pinned_ever", counts.pages_pinned_ever),
             ("irbs", counts.irbs),
@@ -325,6 +328,7 @@ mod tests {
             "unit_checks 1",
             "irbs_waiting_most 2",
             "crws 0",
+            "shortages 0",
             "errors_EBUSY 0",
             "errors_other 0",
             "last_translation_ns 5000",

@@ -322,6 +322,56 @@ pub fn run_on(cpu: usize) -> io::Result<()> {
     }
 }
 
+/// Takes from this thread the capability to lock memory beyond the limit (`CAP_IPC_LOCK`).
+pub fn obey_lock_limit() -> io::Result<()> {
+    /// `struct __user_cap_header_struct`, `include/uapi/linux/capability.h`.
+    #[repr(C)]
+    struct Header {
+        version: u32,
+        pid: i32,
+    }
+    /// `struct __user_cap_data_struct`.
+    #[repr(C)]
+    #[derive(Clone, Copy, Default)]
+    struct Sets {
+        effective: u32,
+        permitted: u32,
+        inheritable: u32,
+    }
+    const VERSION_3: u32 = 0x2008_0522;
+    const IPC_LOCK: u32 = 1 << 14;
+
+    let mut header = Header {
+        version: VERSION_3,
+        pid: 0,
+    };
+    let mut sets = [Sets::default(); 2];
+    // SAFETY: Of this version the kernel writes the header and two elements.
+    let got = unsafe { libc::syscall(libc::SYS_capget, &raw mut header, sets.as_mut_ptr()) };
+    if got != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    sets[0].effective &= !IPC_LOCK;
+    // SAFETY: The kernel reads two elements.
+    match unsafe { libc::syscall(libc::SYS_capset, &raw mut header, sets.as_ptr()) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Sets how many bytes this process may lock; without a number, as many as it ever may.
+pub fn set_lock_limit(bytes: Option<u64>) -> io::Result<()> {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: `limit` is valid.
+    checked(unsafe { libc::getrlimit(libc::RLIMIT_MEMLOCK, &mut limit) })?;
+    limit.rlim_cur = bytes.unwrap_or(limit.rlim_max);
+    // SAFETY: `limit` is valid.
+    checked(unsafe { libc::setrlimit(libc::RLIMIT_MEMLOCK, &limit) }).map(|_| ())
+}
+
 /// Kills a group of processes.
 pub fn kill_group(leader: u32) -> io::Result<()> {
     let group = libc::pid_t::try_from(leader).map_err(|_| io::ErrorKind::InvalidInput)?;

@@ -25,7 +25,8 @@ use crate::{
     host,
     lifecycle,
     normal_form,
-    sense, //
+    sense,
+    shortage, //
 };
 
 mod attentions;
@@ -52,6 +53,7 @@ pub(crate) const GROUPS: &[(&str, &[Case])] = &[
     ("in flight", in_flight::TESTS),
     ("attention", attentions::TESTS),
     ("sense", sense::TESTS),
+    ("shortage", shortage::HERCULES_TESTS),
 ];
 
 /// Programs that are cases, on the first disk.

@@ -67,6 +67,7 @@ mod region_information;
 mod runner;
 mod schib;
 mod sense;
+mod shortage;
 mod status;
 mod unplug;
 mod unsolicited;
@@ -128,6 +129,7 @@ const GROUPS: &[(&str, &[Case])] = &[
     ("path", paths::TESTS),
     ("sense", sense::TESTS),
     ("fault", sense::FAULT_TESTS),
+    ("shortage", shortage::TESTS),
 ];
 
 /// The cases in which the back end has no part, by how their names begin.

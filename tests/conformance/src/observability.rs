@@ -356,6 +356,13 @@ fn log_refusal(devices: &Devices) -> TestResult {
     log.check(&[&entry])
 }
 
+/// Checks that what `f` does is in the log of events, with these words.
+pub(crate) fn check_logged(mdev: &Mdev, words: &str, f: impl FnOnce() -> TestResult) -> TestResult {
+    let log = Log::msg()?;
+    f()?;
+    log.check(&[&format!("{}: {words}", id(mdev)?)])
+}
+
 /// The statistics of a device.
 pub(crate) struct Statistics(PathBuf);
 
@@ -391,7 +398,7 @@ impl Statistics {
 }
 
 /// By how much numbers go up while `f` runs.
-fn growth(
+pub(crate) fn growth(
     statistics: &Statistics,
     names: &[&str],
     f: impl FnOnce() -> TestResult,

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The host is short of pins for a while: nothing is lost, and nothing looks like the end of a file.
+
+use ccw::{
+    channel::Channel,
+    program::Program,
+    sys, //
+};
+
+use crate::{
+    bench::{
+        check,
+        check_eq,
+        check_errno,
+        check_usable,
+        map,
+        only_ours,
+        pinned,
+        program,
+        run_text,
+        Case,
+        Devices,
+        TestResult,
+        SILENCE, //
+    },
+    observability::{
+        check_logged,
+        growth,
+        Statistics, //
+    }, //
+};
+
+pub(crate) const TESTS: &[Case] = &[
+    (
+        "a start whose pages cannot be pinned is EBUSY, and goes later",
+        small_limit,
+    ),
+    ("the log has the reason, and it is counted", told),
+];
+
+pub(crate) const HERCULES_TESTS: &[Case] = &[(
+    "a read that is EBUSY for a while does not skip a block of a tape",
+    tape,
+)];
+
+/// How many bytes may be locked: fewer pages than a program of these tests needs.
+const LIMIT: u64 = 0x8000;
+
+/// Memory for the device that counts against the limit, for as long as the value lives.
+struct Limited;
+
+impl Limited {
+    /// What is mapped after this obeys the limit, which is low.
+    fn begin() -> TestResult<Self> {
+        sys::obey_lock_limit()?;
+        sys::set_lock_limit(Some(LIMIT))?;
+        Ok(Self)
+    }
+}
+
+impl Drop for Limited {
+    fn drop(&mut self) {
+        // If it fails, what comes next finds the low limit.
+        let _ = sys::set_lock_limit(None);
+    }
+}
+
+/// Checks that a program that is mapped is not started, and leaves no trace.
+fn check_refused(channel: &mut Channel, program: &Program) -> TestResult {
+    let before = pinned()?;
+    for _ in 0..3 {
+        check_errno("start", channel.start(program.orb), libc::EBUSY)?;
+        check_eq("KiB pinned", pinned()?, before)?;
+    }
+    check(channel.wait(SILENCE)?.is_none(), "status came")
+}
+
+/// A program that needs 16 pages for its data.
+const SENSE_ID: &str = "area id at 0x20000 size 65535\nccw senseid,id,sli\nexpect data id X'FF'";
+
+fn small_limit(devices: &Devices) -> TestResult {
+    let mut channel = devices.open()?;
+    let limit = Limited::begin()?;
+    let program = program(SENSE_ID)?;
+    let guest = map(&mut channel, &program)?;
+    check_refused(&mut channel, &program)?;
+    guest.unmap(channel.device_mut())?;
+    check_usable(&mut channel)?;
+
+    drop(limit);
+    run_text(&mut channel, SENSE_ID)
+}
+
+fn told(devices: &Devices) -> TestResult {
+    only_ours()?;
+    let statistics = Statistics::of(devices.first())?;
+    let mut channel = devices.open()?;
+    let _limit = Limited::begin()?;
+    let program = program(SENSE_ID)?;
+    let guest = map(&mut channel, &program)?;
+    let counted = growth(
+        &statistics,
+        &["shortages", "errors_EBUSY", "starts"],
+        || {
+            check_logged(devices.first(), "cp_prefetch=-12", || {
+                check_refused(&mut channel, &program)
+            })
+        },
+    )?;
+    check_eq("shortages, EBUSY, starts", counted, vec![3, 3, 0])?;
+    guest.unmap(channel.device_mut()).map_err(Into::into)
+}
+
+/// Two blocks and a tape mark; the tape is at its beginning again.
+const BLOCKS: &str = "\
+area first  at 0x20000 size 65535 C'FIRST' fill C'ABC'
+area second at 0x40000 size 100 C'SECOND'
+      ccw  rewind,,cc|sli
+      ccw  write,first,cc
+      ccw  write,second,cc
+      ccw  tapemark,,cc|sli
+      ccw  rewind,,cc|sli
+last: ccw  nop
+expect at=last";
+
+const READ_FIRST: &str = "\
+area block at 0x20000 size 65535
+      ccw  read,block
+expect residual=0
+expect data block C'FIRSTABCABC'
+expect data block+65531 C'ABCA'";
+
+const READ_SECOND: &str = "\
+area block at 0x20000 size 65535
+      ccw  read,block,sli
+expect residual=65435
+expect data block C'SECOND'";
+
+fn tape(devices: &Devices) -> TestResult {
+    let mut tape = devices.open_named("tape")?;
+    run_text(&mut tape, BLOCKS)?;
+
+    let limit = Limited::begin()?;
+    let read = program(READ_FIRST)?;
+    let guest = map(&mut tape, &read)?;
+    check_refused(&mut tape, &read)?;
+    guest.unmap(tape.device_mut())?;
+
+    drop(limit);
+    run_text(&mut tape, READ_FIRST)?;
+    run_text(&mut tape, READ_SECOND)
+}
