@@ -54,13 +54,32 @@ impl<'a, 'b> UserMemory<'a, 'b> {
             has_pinned: false,
         }
     }
+
+    /// Returns whether pages were pinned, or tried to.
+    pub(crate) fn has_pinned(&self) -> bool {
+        self.has_pinned
+    }
+
+    /// Has `dma_unmap` not take the device for one that has nothing pinned: to be called before it has.
+    fn note_pin(&mut self) {
+        if !core::mem::replace(&mut self.has_pinned, true) {
+            self.dev.statistics.pinning();
+        }
+    }
 }
 
 impl GuestMemory for UserMemory<'_, '_> {
     type Error = Error;
 
     fn read(&mut self, address: u64, buffer: &mut [u8]) -> Result<(), MemoryError<Error>> {
-        self.dev.dma_read(address, buffer).map_err(blame)
+        let dev = self.dev;
+        dev.dma_read(address, buffer).map_err(|error| {
+            let try_pin = || {
+                self.note_pin();
+                dev.try_pin(address)
+            };
+            blame_read(error, try_pin, || dev.check_attached())
+        })
     }
 
     fn pin(
@@ -75,11 +94,10 @@ impl GuestMemory for UserMemory<'_, '_> {
             Access::Write => Protection::ReadWrite,
         };
 
-        // Before: `dma_unmap` must not take the device for one that has nothing pinned.
-        if !core::mem::replace(&mut self.has_pinned, true) {
-            self.dev.statistics.pinning();
-        }
-        self.dev.pin_pages(iova, protection, frames).map_err(blame)
+        self.note_pin();
+        self.dev
+            .pin_pages(iova, protection, frames)
+            .map_err(|error| blame(error, || self.dev.check_attached()))
     }
 
     fn unpin(&mut self, run: PinnedRun) {
@@ -91,13 +109,35 @@ impl GuestMemory for UserMemory<'_, '_> {
     }
 }
 
-/// Tells the guest's faults, which are for the channel program to meet, from the host's shortages.
-fn blame(error: Error) -> MemoryError<Error> {
+/// Tells the guest's faults, which are for the channel program to meet, from shortages of the host and from
+/// what whoever has set up the device is at fault for: `check_attached` fails if there is no address space.
+fn blame(error: Error, check_attached: impl FnOnce() -> Result) -> MemoryError<Error> {
+    if error == ENOENT {
+        if let Err(error) = check_attached() {
+            return MemoryError::Host(error);
+        }
+    }
     // What the VFIO back ends say of memory that is not mapped, not with that right, or not there.
     if [EINVAL, ENOENT, EPERM, EFAULT].contains(&error) {
         MemoryError::Guest
     } else {
         MemoryError::Host(error)
+    }
+}
+
+/// Does the same for an error of reading. Memory that can be pinned, as `try_pin` does, is there: then the
+/// process that reads is not the one that has mapped it.
+fn blame_read(
+    error: Error,
+    try_pin: impl FnOnce() -> Result,
+    check_attached: impl FnOnce() -> Result,
+) -> MemoryError<Error> {
+    if error != EFAULT {
+        return blame(error, check_attached);
+    }
+    match try_pin() {
+        Ok(()) => MemoryError::Host(error),
+        Err(error) => blame(error, check_attached),
     }
 }
 
@@ -355,11 +395,36 @@ mod tests {
     #[test]
     fn what_the_guest_has_not_mapped_is_the_guests_fault_and_nothing_else_is() {
         for error in [EINVAL, ENOENT, EPERM, EFAULT] {
-            assert!(blame(error) == MemoryError::Guest);
+            assert!(blame(error, || Ok(())) == MemoryError::Guest);
         }
         for error in [ENOMEM, EACCES, E2BIG, EAGAIN, EINTR, EOVERFLOW] {
-            assert!(blame(error) == MemoryError::Host(error));
+            assert!(blame(error, || Ok(())) == MemoryError::Host(error));
         }
+    }
+
+    #[test]
+    fn a_device_without_address_space_is_not_the_guests_fault() {
+        for missing in [ENOENT, EAGAIN] {
+            assert!(blame(ENOENT, || Err(missing)) == MemoryError::Host(missing));
+            let read = blame_read(ENOENT, || Ok(()), || Err(missing));
+            assert!(read == MemoryError::Host(missing));
+            // Other errors come from an address space.
+            assert!(blame(EINVAL, || Err(missing)) == MemoryError::Guest);
+        }
+    }
+
+    #[test]
+    fn memory_that_can_be_pinned_is_not_the_guests_fault_if_it_cannot_be_read() {
+        let read = |error, pinned| blame_read(error, || pinned, || Ok(()));
+
+        assert!(read(EFAULT, Ok(())) == MemoryError::Host(EFAULT));
+        assert!(read(EFAULT, Err(EFAULT)) == MemoryError::Guest);
+        assert!(read(EFAULT, Err(ENOMEM)) == MemoryError::Host(ENOMEM));
+        // Nothing is pinned to find out why there is no mapping.
+        for error in [EINVAL, ENOENT, EPERM] {
+            assert!(read(error, Ok(())) == MemoryError::Guest);
+        }
+        assert!(read(ENOMEM, Ok(())) == MemoryError::Host(ENOMEM));
     }
 
     #[test]

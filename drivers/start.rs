@@ -244,7 +244,7 @@ impl Device {
             }
         };
 
-        if io.translator.stats().pin_calls > 0 || io.translator.held() != before {
+        if memory.has_pinned() || io.translator.held() != before {
             self.statistics.pinned(&io.translator);
         }
         if !orb.prefetch() {

@@ -313,6 +313,17 @@ void mdev_vfio_put_device(struct vfio_device *vdev)
 	vfio_put_device(vdev);
 }
 
+/* Whether a container or an address space of iommufd has the device's memory. */
+bool mdev_vfio_is_attached(const struct vfio_device *vdev)
+{
+#if IS_ENABLED(CONFIG_IOMMUFD)
+	/* A user who attaches the device meanwhile can have either answer. */
+	return data_race(!vdev->iommufd_access || vdev->iommufd_attached);
+#else
+	return true;
+#endif
+}
+
 void mdev_init_work(struct work_struct *work, work_func_t func)
 {
 	INIT_WORK(work, func);

@@ -48,6 +48,7 @@ size_t mdev_index_nospec(size_t index, size_t size);
 void mdev_eventfd_signal(struct eventfd_ctx *ctx);
 void mdev_vfio_put_device(struct vfio_device *vdev);
 void mdev_vfio_get_device(struct vfio_device *vdev);
+bool mdev_vfio_is_attached(const struct vfio_device *vdev);
 void mdev_reinit_completion(struct completion *x);
 void mdev_init_work(struct work_struct *work, work_func_t func);
 void mdev_queue_work(struct work_struct *work);

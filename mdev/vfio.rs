@@ -273,7 +273,8 @@ impl<T: Operations> Open<'_, T> {
 
     /// Reads the memory that the user has mapped at `iova`, all of `buffer` or nothing.
     ///
-    /// Returns `EINVAL`, `ENOENT`, `EPERM` or `EFAULT` when the user has no such memory.
+    /// Returns `EINVAL`, `ENOENT`, `EPERM` or `EFAULT` when the user has no such memory. `ENOENT` and
+    /// `EFAULT` have another reason each: see [`Self::check_attached`] and [`Self::try_pin`].
     pub fn dma_read(&self, iova: u64, buffer: &mut [u8]) -> Result {
         // SAFETY: The device is open, and `buffer` is valid for its length.
         let error = unsafe {
@@ -336,6 +337,32 @@ impl<T: Operations> Open<'_, T> {
         // SAFETY: The call above has stored a pointer to a page in each.
         unsafe { bindings::mdev_pages_to_phys(frames.as_mut_ptr(), frames.len()) };
         Ok(())
+    }
+
+    /// Pins the page that `iova` is in, and unpins it again.
+    ///
+    /// Returns the errors of [`Self::pin_pages`]. The process that has mapped the memory counts, whichever
+    /// calls; [`Self::dma_read`] of type1 reads for that process only, and for others returns `EFAULT`.
+    pub fn try_pin(&self, iova: u64) -> Result {
+        let first = iova - iova % PAGE_SIZE;
+        // Whoever unmaps memory of type1 waits until the page is unpinned.
+        let _pinning = self.0.begin_pin();
+        self.pin_pages(first, Protection::Read, &mut [0])?;
+
+        // SAFETY: The device is open, and the call above has pinned this page.
+        unsafe { bindings::vfio_unpin_pages(self.0.as_raw(), first, 1) };
+        Ok(())
+    }
+
+    /// Returns `ENOENT` when iommufd has no address space for the device, and `EAGAIN` while memory is
+    /// being unmapped, as all of it is when another address space takes the place of the first.
+    pub fn check_attached(&self) -> Result {
+        self.0.check_no_unmap()?;
+        // SAFETY: The device is open, so that its back end stays.
+        match unsafe { bindings::mdev_vfio_is_attached(self.0.as_raw()) } {
+            true => Ok(()),
+            false => Err(ENOENT),
+        }
     }
 
     /// Unpins the pages of `run`, which [`Self::pin_pages`] of this device has pinned in one call.

@@ -75,7 +75,7 @@ impl<E: fmt::Debug> fmt::Display for Error<E> {
                 "the ORB has ones that must be zero: control bits {control}, CPA {cpa:#010x}"
             ),
             Self::TooLarge(bound) => write!(f, "the program has too many {bound}"),
-            Self::Memory(error) => write!(f, "the host is short of memory or pins: {error:?}"),
+            Self::Memory(error) => write!(f, "the guest's memory cannot be had: {error:?}"),
         }
     }
 }

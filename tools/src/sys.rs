@@ -133,6 +133,13 @@ impl Memory {
         self.replace(from)
     }
 
+    /// Takes all rights to the page at `offset` from this process, which must not touch it any more.
+    pub fn forbid(&self, offset: usize) -> io::Result<()> {
+        let page = self.part(offset, PAGE);
+        // SAFETY: The page is part of this mapping, whose bytes nobody has references to.
+        checked(unsafe { libc::mprotect(page.cast(), PAGE, libc::PROT_NONE) }).map(|_| ())
+    }
+
     /// The size in bytes.
     pub fn size(&self) -> usize {
         self.size

@@ -67,6 +67,7 @@ mod region_information;
 mod runner;
 mod schib;
 mod sense;
+mod set_up;
 mod shortage;
 mod status;
 mod unplug;
@@ -129,6 +130,8 @@ const GROUPS: &[(&str, &[Case])] = &[
     ("path", paths::TESTS),
     ("sense", sense::TESTS),
     ("fault", sense::FAULT_TESTS),
+    ("fault", set_up::FAULT_TESTS),
+    ("set-up", set_up::TESTS),
     ("shortage", shortage::TESTS),
 ];
 
@@ -377,7 +380,8 @@ fn backend_of(name: &str) -> Option<Backend> {
 /// whether the devices answer, `probe BACKEND` does only that, `rebind SUBCHANNEL UUID` takes a
 /// device from the driver and gives it back.
 ///
-/// `hold WHAT BACKEND UUID` and `block WHAT BACKEND UUID` are for the tests of dying users.
+/// `hold WHAT BACKEND UUID` and `block WHAT BACKEND UUID` are for the tests of dying users, `request BYTES`
+/// for one of a user with two processes.
 fn part(words: &[&str], arguments: &Arguments) -> Option<TestResult> {
     // What is printed here is what the runner tells.
     std::panic::set_hook(Box::new(|info| println!("{info}")));
@@ -401,6 +405,7 @@ fn part(words: &[&str], arguments: &Arguments) -> Option<TestResult> {
         ["rebind", subchannel, uuid] => Some(host::rebind(subchannel, uuid)),
         ["block", missing, backend, uuid] => Some(blocked::hold(missing, backend, uuid)),
         ["hold", what, backend, uuid] => Some(lifecycle::hold(what, backend, uuid)),
+        ["request", bytes] => Some(set_up::request(bytes)),
         _ => None,
     }
 }

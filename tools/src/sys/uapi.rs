@@ -212,6 +212,18 @@ pub(crate) struct AttachIommufd {
     pub(crate) pasid: u32,
 }
 
+/// Argument of [`DEVICE_DETACH_IOMMUFD_PT`].
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DetachIommufd {
+    /// The size of this structure.
+    pub argsz: u32,
+    /// 1: the address space of a process, of which `pasid` is the number.
+    pub flags: u32,
+    /// Not looked at without that flag.
+    pub pasid: u32,
+}
+
 /// Argument of [`IOMMU_MAP_DMA`].
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
@@ -297,6 +309,8 @@ requests! {
     pub DEVICE_FEATURE: Feature = VFIO + 17;
     pub(crate) DEVICE_BIND_IOMMUFD: BindIommufd = VFIO + 18;
     pub(crate) DEVICE_ATTACH_IOMMUFD_PT: AttachIommufd = VFIO + 19;
+    /// Takes the device out of its address space in an iommufd.
+    pub DEVICE_DETACH_IOMMUFD_PT: DetachIommufd = VFIO + 20;
     pub(crate) IOAS_ALLOC: IoasAlloc = 0x81;
     pub(crate) IOAS_MAP: IoasMap = 0x85;
     pub(crate) IOAS_UNMAP: IoasUnmap = 0x86;
