@@ -198,7 +198,7 @@ const SLOW: &[(&str, Duration)] = &[
     ),
     ("attention: a thousand of them", Duration::from_secs(300)),
     // The kernel looks through all subchannels when one goes or comes.
-    ("unplug: ", Duration::from_secs(180)),
+    ("unplug: ", Duration::from_secs(400)),
     (
         "descriptor: a device that is released",
         Duration::from_secs(120),

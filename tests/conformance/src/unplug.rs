@@ -104,7 +104,7 @@ pub(crate) const TESTS: &[Case] = &[
 /// How long the kernel may take to look through all subchannels, as it does when one goes or comes.
 ///
 /// With lockdep and under TCG that is ten seconds.
-const SLOW_PATH: Duration = Duration::from_secs(30);
+const SLOW_PATH: Duration = Duration::from_secs(120);
 
 /// The device that is unplugged; it is plugged and bound again when this goes.
 struct Spare<'a> {
