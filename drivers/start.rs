@@ -247,7 +247,7 @@ impl Device {
         if memory.has_pinned() || io.translator.held() != before {
             self.statistics.pinned(&io.translator);
         }
-        if !orb.prefetch() {
+        if orb.may_be_modified() {
             self.tell_of_prefetch(io);
         }
         Ok(program)
@@ -295,14 +295,14 @@ impl Device {
         trace::fsm_io_request(self.sch.device(), fctl.bits().into(), result, step);
     }
 
-    /// The guest wants its program to be fetched CCW by CCW, but it is translated as a whole.
+    /// The guest may modify its program while it runs, but it is translated as a whole before.
     fn tell_of_prefetch(&self, io: &mut Io) {
         self.statistics.unasked_prefetches.increment();
 
         if !core::mem::replace(&mut io.told_of_prefetch, true) && self.messages.allows() {
             dev_notice!(
                 self.sch.device().as_ref(),
-                "the guest does not allow prefetch, but its channel programs are prefetched: \
+                "the guest may modify channel programs while they run, but they are prefetched: \
                  one that changes itself will not run as it should\n"
             );
         }

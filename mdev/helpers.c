@@ -246,17 +246,25 @@ static int ssch_checked(struct subchannel_id schid, const union orb *orb)
 }
 
 /*
+ * The controls of an ORB that came after the first edition of the Principles
+ * of Operation of z/Architecture: streaming mode (bit 5) and modified indirect
+ * data addressing (bit 25). A machine that lacks one takes its bit for a
+ * reserved one, and nothing tells whether it does.
+ */
+#define MDEV_ORB_LATER_CONTROLS 0x04000040
+
+/*
  * Returns the condition code, or -EIO for an operand exception.
  *
- * Only an ORB that asks for modified indirect data addressing can give one,
- * where that facility is not installed; nothing tells whether it is. All
- * others take the way that has a trace point.
+ * Only an ORB with a control that the machine may lack can give one: the
+ * translator refuses the bits that are reserved everywhere. All others take
+ * the way that has a trace point.
  */
 int mdev_ssch(struct subchannel *sch, const void *orb)
 {
 	const u32 *words = orb;
 
-	if (words[1] & 0x40)
+	if (words[1] & MDEV_ORB_LATER_CONTROLS)
 		return ssch_checked(sch->schid, orb);
 	return ssch(sch->schid, (union orb *)orb);
 }

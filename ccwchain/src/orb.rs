@@ -21,7 +21,10 @@ flags! {
     pub struct Flags(u32);
     /// S: the program may suspend itself (bit 4).
     SUSPEND = bit(4), "suspend";
-    /// M: modification of the order in which status is presented (bit 6).
+    /// C: streaming-mode control, of FICON channels (bit 5).
+    STREAMING = bit(5), "streaming";
+    /// M: modification control: the program may be modified while it runs, though the channel may
+    /// prefetch (bit 6).
     MODIFICATION = bit(6), "modification";
     /// Y: synchronize prefetched writes (bit 7).
     SYNCHRONIZE = bit(7), "synchronize";
@@ -31,7 +34,8 @@ flags! {
     PREFETCH = bit(9), "prefetch";
     /// I: an intermediate status announces that the program was accepted (bit 10).
     INITIAL_STATUS = bit(10), "initial-status";
-    /// A: addresses are checked against the limit (bit 11).
+    /// A: addresses are checked against the limit of the machine, if the subchannel is enabled for
+    /// that (bit 11).
     ADDRESS_LIMIT = bit(11), "address-limit";
     /// U: no intermediate status when the program is suspended (bit 12).
     SUPPRESS_SUSPENDED = bit(12), "suppress-suspended";
@@ -51,8 +55,8 @@ flags! {
 }
 
 impl Flags {
-    /// Bits 5 and 26 to 30: the channel wants them zero.
-    pub const RESERVED: Self = Self(bit(5) | bit(26) | bit(27) | bit(28) | bit(29) | bit(30));
+    /// Bits 26 to 30: the channel wants them zero.
+    pub const RESERVED: Self = Self(bit(26) | bit(27) | bit(28) | bit(29) | bit(30));
 }
 
 const KEY_SHIFT: u32 = 28;
@@ -133,6 +137,13 @@ impl Orb {
     #[inline]
     pub const fn prefetch(&self) -> bool {
         self.flags().contains(Flags::PREFETCH)
+    }
+
+    /// Whether the program may be modified while it runs: the channel must not prefetch it, or is told
+    /// that it changes all the same.
+    #[inline]
+    pub const fn may_be_modified(&self) -> bool {
+        !self.prefetch() || self.flags().contains(Flags::MODIFICATION)
     }
 
     /// Whether an intermediate status is to announce that the program was accepted.

@@ -52,6 +52,7 @@ fn an_orb_is_read_and_written_as_it_stands_in_memory() {
 fn every_bit_of_an_orb_has_its_place() {
     for (flag, bit) in [
         (orb::Flags::SUSPEND, 4),
+        (orb::Flags::STREAMING, 5),
         (orb::Flags::MODIFICATION, 6),
         (orb::Flags::SYNCHRONIZE, 7),
         (orb::Flags::FORMAT_1, 8),
@@ -78,6 +79,20 @@ fn every_bit_of_an_orb_has_its_place() {
     assert_eq!(all.with_key(0xf).with_lpm(0xff).words(), [!0; 3]);
     let none = Orb::default().with_key(0xff).with_lpm(0xff);
     assert_eq!(none.words(), [0, 0xf000_ff00, 0]);
+}
+
+#[test]
+fn a_program_may_be_modified_unless_it_is_prefetched_without_modification_control() {
+    let (prefetch, modification) = (orb::Flags::PREFETCH, orb::Flags::MODIFICATION);
+    for (flags, may_be_modified) in [
+        (orb::Flags::empty(), true),
+        (modification, true),
+        (prefetch, false),
+        (prefetch.union(modification), true),
+    ] {
+        let orb = Orb::default().with_flags(flags);
+        assert_eq!(orb.may_be_modified(), may_be_modified, "{flags}");
+    }
 }
 
 #[test]

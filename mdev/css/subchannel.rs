@@ -351,8 +351,9 @@ impl<S> Locked<'_, S> {
     /// If it is accepted the channel has the program, and the memory that this is in stays here until
     /// [`Locked::take_back`]. Else the memory comes back at once.
     ///
-    /// Fails with `EOPNOTSUPP` when the program has MIDAWs and the channel subsystem has no such
-    /// facility, and with `EBUSY` while the memory of another program is here.
+    /// Fails with `EOPNOTSUPP` when the program has MIDAWs or asks for streaming-mode control, and the
+    /// channel subsystem has no such facility, and with `EBUSY` while the memory of another program is
+    /// here.
     pub fn start(
         &mut self,
         program: HostProgram<Area>,

@@ -192,7 +192,9 @@ fn orb(program: &mut Source, cursor: &mut Cursor) -> Result<(), Fault> {
         program.orb = match option.as_str() {
             "format" => switch(Flags::FORMAT_1, choice(cursor, &["0", "1"])? == 1),
             "prefetch" => switch(Flags::PREFETCH, choice(cursor, &["no", "yes"])? == 1),
+            "modification" => switch(Flags::MODIFICATION, choice(cursor, &["no", "yes"])? == 1),
             "suspend" => switch(Flags::SUSPEND, choice(cursor, &["no", "yes"])? == 1),
+            "streaming" => switch(Flags::STREAMING, choice(cursor, &["no", "yes"])? == 1),
             "idaw" => {
                 let others = orb.flags().difference(Flags::IDAW_64.union(Flags::IDAW_2K));
                 orb.with_flags(match choice(cursor, &["1", "2/2K", "2/4K"])? {
@@ -216,8 +218,8 @@ fn orb(program: &mut Source, cursor: &mut Cursor) -> Result<(), Fault> {
             }
             _ => {
                 let what = format!(
-                    "the ORB has no option \"{option}\"; it has format prefetch suspend idaw key \
-                     lpm intparm control cpa"
+                    "the ORB has no option \"{option}\"; it has format prefetch modification \
+                     suspend streaming idaw key lpm intparm control cpa"
                 );
                 return Err((at, what));
             }

@@ -62,6 +62,16 @@ fn the_orb_has_defaults_and_options() {
     assert_eq!(orb.flags(), flags);
     assert_eq!((orb.lpm(), orb.key(), orb.intparm()), (0x80, 5, 9));
 
+    for (option, flag) in [
+        ("modification", orb::Flags::MODIFICATION),
+        ("streaming", orb::Flags::STREAMING),
+    ] {
+        let with = one(&format!("orb {option}=yes\nccw nop")).orb;
+        assert_eq!(with.flags(), plain.flags().union(flag));
+        let without = one(&format!("orb {option}=yes\norb {option}=no\nccw nop")).orb;
+        assert_eq!(without.flags(), plain.flags());
+    }
+
     assert!(!one("orb idaw=1\nccw nop").orb.idaw64());
     let raw = one("orb control=0x04c2ff00 cpa=last\nccw nop\nlast: ccw nop").orb;
     assert_eq!(raw.words(), [0, 0x04c2_ff00, 0x1_0008]);
