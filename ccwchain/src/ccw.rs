@@ -29,6 +29,27 @@ pub const NO_OPERATION: u8 = 0x03;
 /// The command code of read backward, without modifier bits.
 pub const READ_BACKWARD: u8 = 0x0c;
 
+/// Whether a device can end a command of this code with status modifier, by which command chaining
+/// goes on past the next CCW, whatever that is.
+///
+/// Two kinds of commands are known to:
+///
+/// - the searches of a disk, `tccff001`: t is one to search all tracks of a cylinder, cc is the
+///   condition (01 equal, 10 high, 11 equal or high), ff the field (01 key, 10 identifier, 11 home
+///   address). It is given when the record is found;
+/// - POLL of the terminal controls 2702 and 2703, 09. It is given when a terminal has answered.
+///
+/// No write of a disk is among them, but some of printers are: to write and to space has the code of
+/// POLL. What is behind their programs is looked at in vain.
+#[inline]
+pub const fn can_give_status_modifier(command: u8) -> bool {
+    const POLL: u8 = 0x09;
+    const CONDITION: u8 = 0x60;
+    const FIELD: u8 = 0x18;
+    let searches = command & 0x07 == 0x01 && command & CONDITION != 0 && command & FIELD != 0;
+    searches || command == POLL
+}
+
 flags! {
     /// The flags of a CCW.
     pub struct Flags(u8);

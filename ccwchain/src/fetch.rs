@@ -63,7 +63,8 @@ impl Fetched {
         }
     }
 
-    /// Whether status modifier leads past this CCW, if it is behind one that chains commands.
+    /// Whether status modifier leads past this CCW, if it is behind one that chains commands, whatever
+    /// the command of that is.
     #[inline]
     pub(crate) fn can_be_stepped_over(&self) -> bool {
         self.ccw.direction() == Direction::TransferInChannel || self.ccw.chains()
@@ -74,14 +75,17 @@ impl Fetched {
 pub(crate) struct Rules {
     format: Format,
     midaw: bool,
+    looks_past_ends: bool,
 }
 
 impl Rules {
+    /// The rules for the program of `orb`, which goes on past its ends or not.
     #[inline]
-    pub(crate) fn of(orb: &Orb) -> Self {
+    pub(crate) fn of(orb: &Orb, looks_past_ends: bool) -> Self {
         Self {
             format: Format::of(orb),
             midaw: orb.flags().contains(orb::Flags::MIDAW),
+            looks_past_ends,
         }
     }
 
@@ -95,6 +99,12 @@ impl Rules {
     #[inline]
     pub(crate) fn with(&self, format: Format) -> Self {
         Self { format, ..*self }
+    }
+
+    /// Whether status modifier leads past the ends of the program.
+    #[inline]
+    pub(crate) fn looks_past_ends(&self) -> bool {
+        self.looks_past_ends
     }
 
     /// Fetches the CCW at `address` and judges it.

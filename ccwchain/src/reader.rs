@@ -3,6 +3,7 @@
 //! Reading guest memory word by word, with few calls.
 
 use crate::{
+    ccw,
     error::{
         available,
         Error, //
@@ -17,6 +18,9 @@ use crate::{
 /// its words has.
 pub(crate) const PIECE: usize = 1024;
 
+/// The size of a word of CCWs.
+const WORD: usize = ccw::SIZE as usize;
+
 /// The address of no piece.
 const NOWHERE: u64 = u64::MAX;
 
@@ -25,6 +29,8 @@ pub(crate) struct Reader<'a> {
     piece: &'a mut [u8],
     /// Its address.
     start: u64,
+    /// The last word of the piece before.
+    before: [u8; WORD],
 }
 
 impl<'a> Reader<'a> {
@@ -34,6 +40,7 @@ impl<'a> Reader<'a> {
         Self {
             piece: buffer,
             start: NOWHERE,
+            before: [0; WORD],
         }
     }
 
@@ -53,6 +60,14 @@ impl<'a> Reader<'a> {
         Ok(word.and_then(|word| word.try_into().ok()))
     }
 
+    /// Returns the word before the one at `address`, if these two were asked for last.
+    pub(crate) fn before(&self, address: u64) -> Option<[u8; WORD]> {
+        match address as usize % PIECE {
+            0 => Some(self.before),
+            offset => self.piece.get(..offset)?.last_chunk().copied(),
+        }
+    }
+
     /// Reads the piece at `start`, and returns whether it is there.
     #[cold]
     fn read<M: GuestMemory>(
@@ -61,6 +76,7 @@ impl<'a> Reader<'a> {
         memory: &mut M,
     ) -> Result<bool, Error<M::Error>> {
         self.start = NOWHERE;
+        self.before = self.piece.last_chunk().copied().unwrap_or_default();
         let is_there = available(memory.read(start, self.piece))?;
         if is_there {
             self.start = start;

@@ -71,6 +71,13 @@ fn write_all<S: Storage, A: Arena, M: GuestMemory>(
                 return Ok(None);
             }
         }
+        if slot > 0 && rules.looks_past_ends() {
+            // The command code of the CCW before, in either format.
+            let code = ccws.before(address.into()).map(|[code, ..]| code);
+            if code.is_none_or(ccw::can_give_status_modifier) {
+                return Ok(None);
+            }
+        }
         writer.image.put_guards(slot + 1);
         return Ok(Some(slot + 1));
     }

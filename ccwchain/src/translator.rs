@@ -11,7 +11,9 @@
 //!
 //! In programs that are straight the first three are one.
 //!
-//! What is wrong in the guest's program gives a program check in the host's, at the same byte.
+//! What is wrong in the guest's program gives a program check in the host's, at the same byte. So does
+//! the place past the end of a program that status modifier may lead to, if the program with what is
+//! there cannot be translated: then it is begun anew without that.
 
 use crate::{
     ccw::Format,
@@ -145,17 +147,25 @@ impl<S: Storage> Translator<S> {
         if self.ccws > 0 {
             self.release(memory);
         }
-        match self.try_translate(orb, memory, &mut arena) {
-            Ok(orb) => Ok(HostProgram::new(orb, arena)),
-            Err(error) => {
-                self.release(memory);
-                Err((error, arena))
+        let mut past_ends = true;
+        loop {
+            let error = match self.try_translate(past_ends, orb, memory, &mut arena) {
+                Ok(orb) => return Ok(HostProgram::new(orb, arena)),
+                Err(error) => error,
+            };
+            let looks_past_ends = self.program.looks_past_ends();
+            self.release(memory);
+            if !looks_past_ends {
+                return Err((error, arena));
             }
+            // What is past an end may have been the reason, and is none to refuse the program.
+            past_ends = false;
         }
     }
 
     fn try_translate<M: GuestMemory, A: Arena>(
         &mut self,
+        past_ends: bool,
         orb: &Orb,
         memory: &mut M,
         arena: &mut A,
@@ -166,11 +176,11 @@ impl<S: Storage> Translator<S> {
             // The second is made if a page was kept for less than it is used for now; or if pages may
             // be others by now, as is the third, for which none is kept.
             self.pages.begin(attempt < 2, memory);
-            let written = match self.write_straight(orb, memory, arena) {
+            let written = match self.write_straight(past_ends, orb, memory, arena) {
                 // What does not fit may do so as any other program.
                 Ok(None) | Err(Error::TooLarge(_)) => {
                     self.forget();
-                    self.write(orb, memory, arena)?
+                    self.write(past_ends, orb, memory, arena)?
                 }
                 Ok(Some(written)) => written,
                 Err(error) => return Err(error),
@@ -190,6 +200,7 @@ impl<S: Storage> Translator<S> {
     #[inline(never)]
     fn write_straight<M: GuestMemory, A: Arena>(
         &mut self,
+        past_ends: bool,
         orb: &Orb,
         memory: &mut M,
         arena: &mut A,
@@ -199,7 +210,8 @@ impl<S: Storage> Translator<S> {
         let image = Image::new(arena, self.layout.capacity() + GUARDS)?;
         let (blocks, pages) = (&mut self.blocks, &mut self.pages);
         let mut writer = Writer::new(orb, image, blocks, pages, lists);
-        let ccws = straight::write(orb.cpa(), &Rules::of(orb), ccws, &mut writer, memory)?;
+        let rules = &Rules::of(orb, past_ends);
+        let ccws = straight::write(orb.cpa(), rules, ccws, &mut writer, memory)?;
         let Some(ccws) = ccws else {
             return Ok(None);
         };
@@ -216,14 +228,15 @@ impl<S: Storage> Translator<S> {
     #[inline(never)]
     fn write<M: GuestMemory, A: Arena>(
         &mut self,
+        past_ends: bool,
         orb: &Orb,
         memory: &mut M,
         arena: &mut A,
     ) -> Result<Written, Error<M::Error>> {
         let (ccws, lists) = self.buffer.split_at_mut(PIECE);
         let (ccws, lists) = (&mut Reader::new(ccws), Reader::new(lists));
-        self.program
-            .walk(orb.cpa(), &Rules::of(orb), ccws, memory)?;
+        let rules = &Rules::of(orb, past_ends);
+        self.program.walk(orb.cpa(), rules, ccws, memory)?;
         self.ccws = self.program.len();
         self.runs = self.layout.lay_out(&mut self.program)?;
         let image = Image::new(arena, self.layout.slots())?;
@@ -300,6 +313,7 @@ impl<S: Storage> Translator<S> {
     fn forget(&mut self) {
         self.pages.forget();
         self.blocks.clear();
+        self.program.clear();
         self.layout.clear();
         self.format = Format::One;
         self.ccws = 0;

@@ -2,9 +2,14 @@
 
 //! Finding all CCWs of a guest's program, and fetching each of them once.
 //!
-//! A CCW belongs to the program if chaining or a transfer leads to it, or status modifier past a
-//! transfer or a CCW that chains. Behind any other there may lie something that is no program at
-//! all: it is not looked at, and status modifier leads to a program check there.
+//! A CCW belongs to the program if chaining, a transfer or status modifier leads to it. Status modifier
+//! leads past a transfer, or a CCW that chains, behind any command that chains commands; and past
+//! whatever is there behind one that is known to give it ([`ccw::can_give_status_modifier`]). What is
+//! past any other end may be no program at all: it is not looked at, and status modifier leads to a
+//! program check there.
+//!
+//! What is past an end may be no program even behind a search. So it is no reason to refuse the program
+//! before it ([`Program::looks_past_ends`]).
 
 use crate::{
     ccw::{
@@ -77,7 +82,7 @@ impl Entry {
     fn effect(&self) -> Ways {
         match self.fetched.step {
             Step::ProgramCheck => Ways::default(),
-            Step::Transfer => self.ways.difference(Ways::STEPPED_OVER),
+            Step::Transfer => self.ways.difference(Ways::BESIDE),
             Step::Command => self.ways.in_effect(&self.fetched.ccw),
         }
     }
@@ -91,7 +96,23 @@ impl Entry {
 
     /// Whether status modifier leads past this CCW.
     pub(crate) fn is_stepped_over(&self) -> bool {
-        self.ways.contains(Ways::STEPPED_OVER) && self.fetched.can_be_stepped_over()
+        self.ways.contains(Ways::STEPPED_OVER)
+            && (self.fetched.can_be_stepped_over() || self.is_searched())
+    }
+
+    /// Whether status modifier behind this CCW leads past the next one whatever that is.
+    fn searches(&self, rules: &Rules) -> bool {
+        rules.looks_past_ends() && self.ways.search(&self.fetched.ccw)
+    }
+
+    /// Whether status modifier leads past this CCW whatever it is.
+    fn is_searched(&self) -> bool {
+        self.ways.contains(Ways::SEARCHED)
+    }
+
+    /// Whether the program goes on past this CCW though it is over here.
+    fn is_passed_end(&self) -> bool {
+        self.is_searched() && !self.fetched.can_be_stepped_over()
     }
 
     /// The command code that stands in the host's CCW when one of [`Self::effects`] is in effect.
@@ -103,29 +124,28 @@ impl Entry {
     fn target(&self) -> Option<Lead> {
         (self.fetched.step == Step::Transfer).then(|| Lead {
             address: self.fetched.ccw.address,
-            ways: self.effect(),
+            ways: self.ways.difference(Ways::PAST),
             codes: self.codes,
         })
     }
 
     /// Returns the CCW behind this one, and how the channel comes to it, if the program leads there from here
     /// or from the CCW before.
-    fn following(&self) -> Option<Lead> {
-        let past = if self.is_stepped_over() {
-            Ways::COMMAND
-        } else {
-            Ways::default()
-        };
+    fn following(&self, rules: &Rules) -> Option<Lead> {
+        let past = Ways::COMMAND.only_if(self.is_stepped_over());
         let effect = self.effect();
         let (ways, codes) = if self.fetched.step != Step::Command || effect.is_empty() {
             (past, Codes::None)
         } else if self.fetched.ccw.flags.contains(Flags::CD) {
+            let searching = Ways::SEARCHING.only_if(self.searches(rules));
             let codes = self.codes.in_effect(self.ways, &self.fetched.ccw);
-            (past.union(effect), codes)
+            (past.union(effect).union(searching), codes)
         } else if self.fetched.ccw.flags.contains(Flags::CC) {
-            (Ways::COMMAND.union(Ways::STEPPED_OVER), Codes::None)
+            let searched = Ways::SEARCHED.only_if(self.searches(rules));
+            let next = Ways::COMMAND.union(Ways::STEPPED_OVER);
+            (next.union(searched), Codes::None)
         } else {
-            (Ways::default(), Codes::None)
+            (past, Codes::None)
         };
         let address = self.address.checked_add(ccw::SIZE)?;
         (!ways.is_empty()).then_some(Lead {
@@ -142,6 +162,8 @@ pub(crate) struct Program<S: Storage> {
     len: usize,
     /// The first of the entries to be followed, during the walk.
     first: Option<u32>,
+    /// Whether an end is passed ([`Entry::is_passed_end`]), during the walk and after it.
+    looks_past_ends: bool,
     /// Finds entries by address.
     index: Index<S>,
     /// The numbers of the entries by ascending address, after the walk.
@@ -156,6 +178,7 @@ impl<S: Storage> Program<S> {
             entries: S::allocate(ccws)?,
             len: 0,
             first: None,
+            looks_past_ends: false,
             index: Index::new(ccws, seed)?,
             sorted: S::allocate(ccws)?,
             scratch: S::allocate(ccws)?,
@@ -190,6 +213,13 @@ impl<S: Storage> Program<S> {
     pub(crate) fn clear(&mut self) {
         self.len = 0;
         self.first = None;
+        self.looks_past_ends = false;
+    }
+
+    /// Whether status modifier leads past the end of the program somewhere, so that what was found, or
+    /// what there was no room for, may be there for nothing else.
+    pub(crate) fn looks_past_ends(&self) -> bool {
+        self.looks_past_ends
     }
 
     /// Fetches the program at `cpa`.
@@ -211,8 +241,11 @@ impl<S: Storage> Program<S> {
         };
         self.lead(Some(start), rules, ccws, memory)?;
         while let Some(entry) = self.take() {
+            if entry.is_passed_end() {
+                self.looks_past_ends = true;
+            }
             self.lead(entry.target(), rules, ccws, memory)?;
-            self.lead(entry.following(), rules, ccws, memory)?;
+            self.lead(entry.following(rules), rules, ccws, memory)?;
         }
         Ok(())
     }

@@ -38,6 +38,16 @@ impl Ways {
     /// Right behind a CCW that chains commands, so that status modifier leads past this one. This
     /// goes with `COMMAND`.
     pub(crate) const STEPPED_OVER: Self = Self(0x20);
+    /// Right behind a CCW that chains commands and whose command can give status modifier, so that this
+    /// one is stepped over whatever it is. This goes with `STEPPED_OVER`.
+    pub(crate) const SEARCHED: Self = Self(0x40);
+    /// By data chaining, with a command in effect that can give status modifier. This goes with
+    /// `FETCH`.
+    pub(crate) const SEARCHING: Self = Self(0x80);
+    /// Those that the channel does not come to this CCW in, but past it.
+    pub(crate) const PAST: Self = Self::STEPPED_OVER.union(Self::SEARCHED);
+    /// Those that go with another, and make no difference to what this CCW does.
+    pub(crate) const BESIDE: Self = Self::PAST.union(Self::SEARCHING);
 
     /// In none of these ways.
     #[inline]
@@ -63,6 +73,16 @@ impl Ways {
         Self(self.0 & !other.0)
     }
 
+    /// These, or none.
+    #[inline]
+    pub(crate) fn only_if(self, condition: bool) -> Self {
+        if condition {
+            self
+        } else {
+            Self::default()
+        }
+    }
+
     /// Each of these for itself.
     pub(crate) fn each(self) -> impl Iterator<Item = Self> {
         (0..u8::BITS)
@@ -80,13 +100,21 @@ impl Ways {
         let chained = if ccw.count == 0 {
             Self(0)
         } else {
-            self.difference(Self::COMMAND.union(Self::STEPPED_OVER))
+            self.difference(Self::COMMAND.union(Self::BESIDE))
         };
         if self.contains(Self::COMMAND) {
             chained.union(Self::of_command(ccw))
         } else {
             chained
         }
+    }
+
+    /// Whether the command in effect can give status modifier when the channel comes in one of these
+    /// ways to a CCW.
+    #[inline]
+    pub(crate) const fn search(self, ccw: &Ccw) -> bool {
+        self.contains(Self::SEARCHING)
+            || (self.contains(Self::COMMAND) && ccw::can_give_status_modifier(ccw.command))
     }
 
     #[inline]

@@ -4,6 +4,7 @@
 
 use ccwchain::{
     ccw::{
+        self,
         Ccw,
         Direction,
         Flags,
@@ -146,6 +147,20 @@ fn a_transfer_has_one_code_in_format_1_and_sixteen_in_format_0() {
         };
         assert_eq!(ccw.is_tic(Format::One), code == 0x08);
         assert_eq!(ccw.is_tic(Format::Zero), code & 0x0f == 0x08);
+    }
+}
+
+#[test]
+fn searches_and_poll_can_give_status_modifier() {
+    let searches = [
+        0x29, 0x49, 0x69, // key
+        0x31, 0x51, 0x71, // identifier
+        0x39, 0x59, 0x79, // home address
+    ];
+    for code in 0..=0xff {
+        let expected = searches.contains(&(code & 0x7f)) || code == 0x09;
+        let found = ccw::can_give_status_modifier(code);
+        assert_eq!(found, expected, "{code:#04x}");
     }
 }
 

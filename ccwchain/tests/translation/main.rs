@@ -11,6 +11,7 @@ mod kept;
 mod machine;
 mod midaws;
 mod pages;
+mod past_ends;
 mod requests;
 mod table;
 mod undo;

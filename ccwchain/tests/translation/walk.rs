@@ -227,7 +227,7 @@ fn runs_never_touch_each_other() {
 }
 
 #[test]
-fn status_modifier_leads_past_what_leads_on_and_nothing_else() {
+fn behind_any_command_status_modifier_leads_past_what_leads_on_and_nothing_else() {
     for (passed, ccws) in [
         (tic(0x12000), 4),
         (ccw(0x03, Flags::CC, 1, 0), 3),

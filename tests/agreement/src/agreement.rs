@@ -5,9 +5,9 @@
 //! *Agreement*: a guest's program run by the software channel on the guest's memory, and its
 //! translation run on the host's, leave the same memory, the same status and the same residual
 //! count; the device sees the same commands and data; and every channel-program address is the same
-//! once it is written back. There are two things that the translator does not promise, and that the
-//! device does not do here: it gives status modifier only where the CCW that is stepped over leads
-//! on itself, and moves no data with a no-operation.
+//! once it is written back. There are two things that devices are not known to do, that the translator
+//! does not promise for, and that the device does not do here: it gives status modifier with a search
+//! or a poll only, and moves no data with a no-operation.
 //!
 //! *Containment*: whatever the device does, the channel touches no byte of the host's outside of the
 //! arena's image, the sink page and the pages that are pinned for the program, and stores into none

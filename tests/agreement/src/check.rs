@@ -11,16 +11,13 @@ use channel::{
     device_status::STATUS_MODIFIER,
     run,
     run_on,
-    Ccw,
     Deviations,
     Ending,
     Event,
-    Memory,
     Request,
     Run,
     Status,
-    Step,
-    Use, //
+    Step, //
 };
 
 use crate::{
@@ -111,15 +108,16 @@ pub fn check(case: &Case) -> Result<Kind, Failure> {
     }
 }
 
-/// Runs the program on both sides with a device that does only what the translator follows.
+/// Runs the program on both sides with a device that does only what is known of devices.
 fn agreement(
     case: &Case,
     guest: &mut Guest,
     host: &mut Host,
     request: &Request,
 ) -> Result<Kind, Failure> {
-    let (of_guest, steps) = run_guest(case, guest);
-    let of_host = run(host, &mut Player::new(&steps, true), request, LIMIT);
+    let device = || Player::new(&case.steps, true);
+    let of_guest = run(guest, &mut device(), &case.request(), LIMIT);
+    let of_host = run(host, &mut device(), request, LIMIT);
     if let Some(what) = host.violation.take() {
         return Err(Failure::Violation(what));
     }
@@ -146,54 +144,6 @@ fn agreement(
         }
     }
     Ok(kind(&of_guest))
-}
-
-/// Runs the guest's program. The device gives status modifier only where the translator follows;
-/// returns what it did, too.
-fn run_guest(case: &Case, guest: &mut Guest) -> (Run, Vec<Step>) {
-    let request = case.request();
-    let mut steps = case.steps.clone();
-    loop {
-        guest.now.clone_from(&guest.before);
-        let run = run(guest, &mut Player::new(&steps, true), &request, LIMIT);
-        let commands = run.events.iter().filter_map(|event| match event {
-            Event::Command { cpa, .. } => *cpa,
-            Event::Interruption(_) => None,
-        });
-        let last = steps.len().saturating_sub(1);
-        let unfollowed: Vec<usize> = commands
-            .enumerate()
-            .map(|(number, cpa)| (number.min(last), cpa))
-            .filter(|(step, cpa)| {
-                let modified = steps
-                    .get(*step)
-                    .is_some_and(|step| step.status & STATUS_MODIFIER != 0);
-                modified && !leads_on(guest, &request, *cpa)
-            })
-            .map(|(step, _)| step)
-            .collect();
-        if unfollowed.is_empty() {
-            return (run, steps);
-        }
-        for step in unfollowed {
-            steps[step].status &= !STATUS_MODIFIER;
-        }
-    }
-}
-
-/// Whether the translator follows status modifier past the CCW at `address`: if that one leads on
-/// itself, by chaining or as a transfer.
-fn leads_on(guest: &mut Guest, request: &Request, address: u32) -> bool {
-    let mut bytes = [0; 8];
-    if guest.fetch(address.into(), Use::Ccw, &mut bytes).is_err() {
-        return false;
-    }
-    let ccw = Ccw::parse(request.format, bytes);
-    if ccw.is_tic() {
-        request.takes_transfer(ccw)
-    } else {
-        request.takes_command(ccw) && (ccw.has(Ccw::CC) || ccw.has(Ccw::CD))
-    }
 }
 
 /// A run on the host as the guest gets to see it.

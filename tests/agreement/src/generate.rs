@@ -79,8 +79,11 @@ const COUNTS: &[u16] = &[
 
 const CODES: &[u8] = &[
     0x01, 0x02, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x0b, 0x0c, 0x0c, 0x12, 0x24, 0xe4, 0x31, 0x14,
-    0x9c,
+    0x9c, 0x31, 0xd1, 0x29, 0x09,
 ];
+
+/// Commands that a device can end with status modifier.
+const SEARCHES: &[u8] = &[0x31, 0x71, 0xb1, 0x29, 0xc9, 0x39, 0x09];
 
 /// The case of a seed.
 pub fn generate(seed: u64) -> Case {
@@ -156,9 +159,11 @@ impl Generator {
             let start = if run == 0 { cpa } else { self.start() };
             let mut backward = false;
             let len = 2 + self.random.below(8) as u32;
+            let mut searches = 0;
             for number in 0..len {
                 let at = start.wrapping_add(8 * number);
                 let mut ccw = self.ccw(at, number == 0, backward);
+                searches = self.search(searches, &mut ccw);
                 if self.calm && number == len - 1 && !ccw.is_tic() {
                     ccw.flags &= !(Ccw::CC | Ccw::CD);
                 }
@@ -194,6 +199,32 @@ impl Generator {
         }
         ccw.address = self.storage_area(ccw);
         ccw
+    }
+
+    /// Makes a CCW part of a search now and then: of the command itself, whose data may be in several
+    /// areas, then of what ends the program if nothing is found. Returns what the next is: 1 for a
+    /// further area, 2 for the end, 0 for any.
+    fn search(&mut self, part: u8, ccw: &mut Ccw) -> u8 {
+        match part {
+            0 if ccw.is_tic() || !self.random.one_in(6) => return 0,
+            0 => ccw.code = self.random.pick(SEARCHES),
+            1 if ccw.is_tic() => return 1,
+            1 => {}
+            _ => {
+                if !ccw.is_tic() {
+                    ccw.flags &= !(Ccw::CC | Ccw::CD);
+                }
+                return 0;
+            }
+        }
+        ccw.flags &= !(Ccw::CC | Ccw::CD);
+        if self.random.one_in(3) {
+            ccw.flags |= Ccw::CD;
+            1
+        } else {
+            ccw.flags |= Ccw::CC | Ccw::SLI;
+            2
+        }
     }
 
     /// A transfer in channel: to a place nearby, to another run, or to anywhere.
@@ -373,7 +404,7 @@ impl Generator {
                         0 => status | UNIT_CHECK,
                         1 => status | UNIT_EXCEPTION,
                         2 => UNIT_CHECK,
-                        3..=8 => status | STATUS_MODIFIER,
+                        3..=14 => status | STATUS_MODIFIER,
                         _ => status,
                     },
                 }

@@ -3,6 +3,7 @@
 //! The device.
 
 use channel::{
+    device_status::STATUS_MODIFIER,
     Device,
     Script,
     Step, //
@@ -11,6 +12,14 @@ use channel::{
 /// The command code of no-operation.
 const NO_OPERATION: u8 = 0x03;
 
+/// The commands that devices are known to end with status modifier, but for bit 0 of the code, which
+/// makes a search one of many tracks: search home address, identifier and key, each for equal, high,
+/// and both.
+const SEARCHES: [u8; 9] = [0x39, 0x59, 0x79, 0x31, 0x51, 0x71, 0x29, 0x49, 0x69];
+
+/// The command of a terminal control that is known to end so, too.
+const POLL: u8 = 0x09;
+
 /// A device that plays a script.
 pub(crate) struct Player {
     script: Script,
@@ -18,8 +27,9 @@ pub(crate) struct Player {
 }
 
 impl Player {
-    /// A device that takes these steps. One that is obedient moves no data with a no-operation, as
-    /// the translator takes for granted for agreement, though not for containment.
+    /// A device that takes these steps. One that is obedient moves no data with a no-operation and
+    /// gives status modifier with a search or a poll only, as the translator takes for granted for
+    /// agreement, though not for containment.
     pub(crate) fn new(steps: &[Step], obedient: bool) -> Self {
         Self {
             script: Script::new(steps),
@@ -31,8 +41,16 @@ impl Player {
 impl Device for Player {
     fn command(&mut self, code: u8) -> Step {
         let step = self.script.command(code);
+        if !self.obedient {
+            return step;
+        }
+        let searches = SEARCHES.contains(&(code & 0x7f)) || code == POLL;
         Step {
-            immediate: step.immediate || (self.obedient && code == NO_OPERATION),
+            immediate: step.immediate || code == NO_OPERATION,
+            status: match searches {
+                true => step.status,
+                false => step.status & !STATUS_MODIFIER,
+            },
             ..step
         }
     }

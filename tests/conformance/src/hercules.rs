@@ -36,6 +36,7 @@ mod containment;
 mod in_flight;
 mod intermediate;
 mod midaws;
+mod past_ends;
 
 pub(crate) use in_flight::start_storm;
 
@@ -45,6 +46,7 @@ pub(crate) const GROUPS: &[(&str, &[Case])] = &[
     ("midaw", midaws::TESTS),
     ("intermediate", intermediate::TESTS),
     ("boot", boot::TESTS),
+    ("status modifier", past_ends::TESTS),
     ("containment", containment::TESTS),
     ("normal form", normal_form::HERCULES_TESTS),
     ("contended", contended::TESTS),

@@ -96,6 +96,53 @@ fn status_modifier_steps_over_a_transfer() {
     assert_eq!(run.ending, done(PROGRAM + 24, 0));
 }
 
+/// "Command Chaining": what is stepped over has no say, if it chains or not, or is not even valid; if it
+/// is not stepped over it has.
+#[test]
+fn status_modifier_steps_over_what_would_end_the_program() {
+    for (over, ending) in [
+        (ccw(0x03, Ccw::SLI, 1, 0), Some(done(PROGRAM + 16, 1))),
+        (ccw(0x00, 0, 4, DATA), Some(program_check(PROGRAM + 16))),
+        (ccw(0x08, 0, 1, DATA), Some(program_check(PROGRAM + 16))),
+        (ccw(0x02, Ccw::CD, 4, DATA), None),
+    ] {
+        for format in [Format::Zero, Format::One] {
+            let program = [ccw(0x31, Ccw::CC, 4, DATA), over, ccw(0x06, 0, 4, DATA)];
+            let mut machine = match format {
+                Format::Zero => Machine::with_format0(&program),
+                Format::One => Machine::with(&program),
+            };
+            let found = [
+                Step::moves(4).with_status(ENDED | STATUS_MODIFIER),
+                Step::moves(4),
+            ];
+            let run = machine.run(&found);
+            assert_eq!(codes(&run), [0x31, 0x06], "{over:?}");
+            assert_eq!(run.ending, done(PROGRAM + 24, 0), "{over:?}");
+
+            // In format 0 the third of them is a transfer.
+            let Some(ending) = ending.filter(|_| format == Format::One) else {
+                continue;
+            };
+            let run = machine.run(&[Step::moves(4), Step::immediate()]);
+            assert_eq!(run.ending, ending, "{over:?}");
+        }
+    }
+}
+
+/// "Channel-Program Address": where status modifier leads counts as a CCW, if there is none too.
+#[test]
+fn status_modifier_to_where_there_is_no_memory_is_a_program_check_there() {
+    let start = PROGRAM + 0xff0;
+    let search = [ccw(0x31, Ccw::CC, 4, DATA), ccw(0x03, 0, 1, 0)];
+    let mut machine = Machine::new()
+        .put(Format::One, start, &search)
+        .request(|request| request.cpa = start);
+    let run = machine.run(&[Step::moves(4).with_status(ENDED | STATUS_MODIFIER)]);
+    assert_eq!(codes(&run), [0x31]);
+    assert_eq!(run.ending, program_check(start + 24));
+}
+
 /// "Transfer in Channel": in format 0 the left half of the code, flags and count are ignored.
 #[test]
 fn a_format_0_transfer_has_only_an_address() {

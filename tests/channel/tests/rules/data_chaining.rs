@@ -3,6 +3,7 @@
 //! Data chaining.
 
 use channel::{
+    device_status::STATUS_MODIFIER,
     subchannel_status::INCORRECT_LENGTH,
     Ccw,
     Format,
@@ -45,6 +46,23 @@ fn output_is_gathered() {
     machine.set(u64::from(DATA) + 0x100, &[12, 13]);
     let run = machine.run(&[Step::moves(4)]);
     assert_eq!(data(&run), [10, 11, 12, 13]);
+}
+
+/// "Command Chaining" behind a data chain: status modifier is that of the command in effect.
+#[test]
+fn status_modifier_steps_over_a_ccw_behind_a_data_chain() {
+    let mut machine = Machine::with(&[
+        ccw(0x31, Ccw::CD, 2, DATA),
+        ccw(0x02, Ccw::CC, 3, DATA + 8),
+        ccw(0x03, 0, 1, 0),
+        ccw(0x06, 0, 4, DATA),
+    ]);
+    let run = machine.run(&[
+        Step::moves(5).with_status(ENDED | STATUS_MODIFIER),
+        Step::moves(4),
+    ]);
+    assert_eq!(codes(&run), [0x31, 0x06]);
+    assert_eq!(run.ending, done(PROGRAM + 32, 0));
 }
 
 /// "Data Chaining" through a transfer in channel, which is recognized by its code all the same.

@@ -130,7 +130,7 @@ fn thing(input: &mut Input<'_>, case: &mut Case, cursor: &mut u32) {
             ccw(case, cursor, [0x08, 0], 0, target);
         }
         _ => {
-            let code = input.pick(&[2, 1, 3, 4, 0x0c, 0xe4, 7, 0, 0x18, 0x08, 0xff]);
+            let code = input.pick(&[2, 1, 3, 4, 0x0c, 0x31, 7, 0, 0x18, 0x08, 0xff]);
             let flags = input.byte();
             let count = input.pick(&[8, 1, 16, 0, 256, 2048, 2049, 4096, 4097, 9000]);
             let address = address(input) as u32;

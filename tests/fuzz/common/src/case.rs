@@ -213,7 +213,7 @@ impl Writer<'_> {
     }
 
     fn command(&mut self, input: &mut Input<'_>) {
-        let command = input.pick(&[2, 1, 3, 4, 0x0c, 0xe4, 7, 0, 0x18, 0x08, 0xff]);
+        let command = input.pick(&[2, 1, 3, 4, 0x0c, 0x31, 7, 0, 0x18, 0x08, 0xff]);
         let flags = Flags::from_bits(input.byte());
         let count = input.pick(&[8, 1, 16, 0, 256, 2048, 2049, 4096, 4097, 0x7fff, 0xffff]);
         let address = self.address(input) as u32;

@@ -31,10 +31,16 @@ use crate::{
 /// If one of these promises is broken.
 pub fn run(bytes: &[u8]) {
     let mut case = Case::new(&mut Input::new(bytes));
-    let first = case.translate();
+    let mut first = case.translate();
     check(&case, &first);
-    if let Ok(host) = &first {
+    if case.fault.is_some() && first.is_ok() {
+        // A shortage may have left out what status modifier leads to past an end.
         case.guest.iommu.set_fault(None);
+        case.arena.bytes.fill(0xee);
+        first = case.translate();
+        check(&case, &first);
+    }
+    if let Ok(host) = &first {
         let arena = case.arena.clone();
         case.arena.bytes.fill(0xee);
         assert_eq!(case.translate(), Ok(*host), "the second time");

@@ -1,0 +1,509 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Status modifier past a CCW that ends the program: what is there is run if a command can give it,
+//! and is never a reason to refuse the program.
+
+use ccwchain::{
+    ccw::{
+        Ccw,
+        Flags,
+        Format, //
+    },
+    error::{
+        Bound,
+        Error, //
+    },
+    host_orb::HostOrb,
+    orb::Orb,
+    translator::{
+        Sizes,
+        Stats, //
+    },
+};
+use iommu_type1_stub::{
+    Access,
+    Error as Type1Error,
+    Fault,
+    Operation, //
+};
+
+use crate::machine::{
+    ccw,
+    orb0,
+    orb1,
+    tic,
+    Machine,
+    TranslateError,
+    FAULT, //
+};
+
+const NONE: Flags = Flags::empty();
+
+/// The searches of a disk, and POLL.
+const GIVERS: [u8; 19] = [
+    0x09, 0x29, 0x31, 0x39, 0x49, 0x51, 0x59, 0x69, 0x71, 0x79, 0xa9, 0xb1, 0xb9, 0xc9, 0xd1, 0xd9,
+    0xe9, 0xf1, 0xf9,
+];
+
+fn orb(format: Format, cpa: u32) -> Orb {
+    match format {
+        Format::Zero => orb0(cpa),
+        Format::One => orb1(cpa),
+    }
+}
+
+/// A search, a no-operation that ends the program if nothing is found, and a read.
+fn search() -> [Ccw; 3] {
+    [
+        ccw(0x31, Flags::CC, 5, 0x12000),
+        ccw(0x03, Flags::SLI, 1, 0),
+        ccw(0x06, Flags::SLI, 24, 0x13000),
+    ]
+}
+
+/// Checks that the place past the no-operation of [`search`], at `cpa`, gives a program check.
+fn check_nothing_is_there(machine: &Machine, host: &HostOrb, cpa: u32, what: &str) {
+    assert_eq!(machine.host_ccw(host, 0).command, 0x31, "{what}");
+    let end = machine.host_ccw(host, 1);
+    assert_eq!((end.command, end.flags.contains(Flags::CC)), (0x03, false));
+    assert!(machine.is_program_check(host, 2), "{what}");
+    let shown = machine.guest_cpa(host.orb().cpa() + 24);
+    assert_eq!(shown, (cpa + 24) & 0x7fff_ffff, "{what}");
+}
+
+#[test]
+fn what_status_modifier_leads_to_past_the_end_is_run() {
+    for format in [Format::Zero, Format::One] {
+        // In the midst of a page, and over the end of one at either CCW.
+        for cpa in [0x10000, 0x10ff0, 0x10ff8] {
+            let mut machine = Machine::new();
+            machine.program(format, cpa, &search());
+            let host = machine.translate(&orb(format, cpa)).unwrap();
+            let stats = machine.translator.stats();
+            assert_eq!((stats.ccws, stats.runs), (3, 1));
+            let found = [0, 1, 2].map(|number| machine.host_ccw(&host, number));
+            assert_eq!(found.map(|ccw| ccw.command), [0x31, 0x03, 0x06]);
+            assert!(!found[1].chains(), "unless it is led past, it ends here");
+            let blocks = machine.guest_blocks(&host, &found[2]);
+            assert_eq!(blocks, Some(vec![0x13000]));
+            for (number, address) in (0..).zip([cpa, cpa + 8, cpa + 16, cpa + 24]) {
+                assert_eq!(machine.guest_cpa(host.orb().cpa() + 8 * number), address);
+            }
+            for guard in 3..6 {
+                assert!(machine.is_program_check(&host, guard));
+            }
+            machine.release();
+            assert_eq!(machine.guest.iommu.pins(), 0);
+        }
+    }
+}
+
+#[test]
+fn it_is_looked_at_only_behind_commands_that_can_give_status_modifier() {
+    // The command and the end are in the same piece of memory that is read at once, or not.
+    for (cpa, end_at) in [(0x10ff0, 0x10c00), (0x10ff8, 0x11000)] {
+        for code in 0..=0xff {
+            let mut machine = Machine::new();
+            let [mut first, end, read] = search();
+            first.command = code;
+            machine.program(Format::One, cpa, &[first, end, read]);
+            let host = machine.translate(&orb1(cpa)).unwrap();
+            let gives = GIVERS.contains(&code);
+            let is_read = machine.host_ccw(&host, 2).command == 0x06;
+            assert_eq!(is_read, gives, "{code:#04x}");
+            if !gives {
+                let counts = machine.guest.iommu.counts();
+                // Of the command, which may read backward over the start of a page.
+                assert!(counts.pinned <= 2, "{code:#04x}");
+                let reads = &machine.guest.reads;
+                let further = reads.iter().filter(|(at, _)| *at > end_at).count();
+                assert_eq!(further, 0, "{code:#04x}");
+                assert!(reads.len() <= 2, "{code:#04x}");
+            }
+        }
+    }
+}
+
+#[test]
+fn it_is_not_looked_at_if_the_command_does_not_chain() {
+    for flags in [NONE, Flags::SLI] {
+        let mut machine = Machine::new();
+        let [search, end, read] = search();
+        let search = Ccw { flags, ..search };
+        machine.translate1(&[search, end, read]);
+        assert_eq!(machine.translator.stats().ccws, 1);
+    }
+}
+
+#[test]
+fn whatever_ends_the_program_is_led_past() {
+    for end in [
+        ccw(0x03, NONE, 1, 0),
+        ccw(0x02, NONE, 8, 0x14000),
+        ccw(0x02, NONE, 8, 0x90000),
+        ccw(0x00, NONE, 8, 0x14000),
+        ccw(0x02, Flags::MIDA, 8, 0x14000),
+        ccw(0x08, NONE, 1, 0x14000),
+        ccw(0x18, NONE, 0, 0x14000),
+        ccw(0x02, NONE, 8, 0x8001_4000),
+    ] {
+        let mut machine = Machine::new();
+        let [search, _, read] = search();
+        let host = machine.translate1(&[search, end, read]);
+        assert_eq!(machine.host_ccw(&host, 2).command, 0x06, "{end}");
+        assert_eq!(machine.translator.stats().ccws, 3, "{end}");
+    }
+}
+
+#[test]
+fn the_program_goes_on_there_as_anywhere() {
+    // It finds another record, reads it, and begins anew, unless there is none.
+    let mut machine = Machine::new();
+    let [search, end, read] = search();
+    machine.program(
+        Format::One,
+        0x11000,
+        &[
+            ccw(0x06, Flags::CC, 24, 0x14000),
+            search,
+            end,
+            tic(0x10000),
+            ccw(0x03, NONE, 1, 0),
+        ],
+    );
+    let host = machine.translate1(&[search, end, tic(0x11000), read]);
+    assert_eq!(machine.translator.stats().ccws, 7);
+    let first = host.orb().cpa();
+    let transfer = machine.host_ccw(&host, 2);
+    assert!(transfer.is_tic(Format::One));
+    let second = (transfer.address - first) / 8;
+    let found = [0, 1, 2].map(|number| machine.host_ccw(&host, second + number).command);
+    assert_eq!(found, [0x06, 0x31, 0x03]);
+    assert_eq!(machine.host_ccw(&host, second + 3), tic(first));
+}
+
+#[test]
+fn what_is_there_may_have_its_slot_elsewhere() {
+    // A transfer leads to the search, and data of a read is chained to it.
+    let mut machine = Machine::new();
+    let [search, end, read] = search();
+    machine.program(
+        Format::One,
+        0x10100,
+        &[ccw(0x02, Flags::CD, 8, 0x14000), search, end, read],
+    );
+    let seek = ccw(0x07, Flags::CC, 6, 0x12000);
+    let host = machine.translate1(&[seek, tic(0x10108), seek, tic(0x10100)]);
+    let slot = |ccw: Ccw| {
+        assert!(ccw.is_tic(Format::One), "{ccw}");
+        (ccw.address - host.orb().cpa()) / 8
+    };
+    let found = slot(machine.host_ccw(&host, 1));
+    assert_eq!(machine.host_ccw(&host, found).command, 0x31);
+    let next = slot(machine.host_ccw(&host, found + 1));
+    assert_eq!(machine.host_ccw(&host, next).command, 0x03);
+    let past = slot(machine.host_ccw(&host, found + 2));
+    assert_eq!(machine.host_ccw(&host, past).command, 0x06);
+    assert_eq!(past, next + 1);
+}
+
+#[test]
+fn the_command_in_effect_at_the_end_of_a_data_chain_counts() {
+    for (first, later, follows) in [
+        (0x31, 0x02, true),
+        (0x31, 0x00, true),
+        (0x09, 0x31, true),
+        (0x02, 0x31, false),
+        (0x01, 0x09, false),
+        (0x03, 0x31, false),
+    ] {
+        for format in [Format::Zero, Format::One] {
+            let mut machine = Machine::new();
+            let [_, end, read] = search();
+            let program = [
+                ccw(first, Flags::CD, 2, 0x12000),
+                ccw(later, Flags::CD, 2, 0x12010),
+                ccw(later, Flags::CC, 1, 0x12020),
+                end,
+                read,
+            ];
+            machine.program(format, 0x10000, &program);
+            let host = machine.translate(&orb(format, 0x10000)).unwrap();
+            let is_read = machine.host_ccw(&host, 4).command == 0x06;
+            assert_eq!(is_read, follows, "{first:#04x} {later:#04x}");
+        }
+    }
+}
+
+#[test]
+fn of_several_commands_in_effect_one_is_enough() {
+    for (codes, follows) in [
+        ([0x31, 0x05, 0x05], true),
+        ([0x05, 0x31, 0x05], true),
+        ([0x0d, 0x05, 0x31], true),
+        ([0x31, 0xb1, 0x71], true),
+        ([0x05, 0x0d, 0x1d], false),
+        ([0x05, 0x05, 0x02], false),
+    ] {
+        // Three commands lead into the same data chain.
+        let mut machine = Machine::new();
+        let [_, end, read] = search();
+        machine.program(
+            Format::One,
+            0x10100,
+            &[ccw(0x00, Flags::CC, 3, 0x12010), end, read],
+        );
+        let mut program = Vec::new();
+        for (number, code) in (1..).zip(codes) {
+            // Status modifier leads to the command, and else the transfer to the next.
+            let command = ccw(code, Flags::CD, 2, 0x12000);
+            let next = tic(0x10000 + 32 * number);
+            let seek = ccw(0x07, Flags::CC, 6, 0x12000);
+            program.extend([seek, next, command, tic(0x10100)]);
+        }
+        program.push(ccw(0x03, NONE, 1, 0));
+        machine.translate1(&program);
+        let ccws = 13 + 2 + usize::from(follows);
+        assert_eq!(machine.translator.stats().ccws, ccws, "{codes:02x?}");
+    }
+}
+
+#[test]
+fn where_there_is_no_memory_it_gives_a_program_check() {
+    for format in [Format::Zero, Format::One] {
+        let highest = match format {
+            Format::Zero => 0x00ff_f000,
+            Format::One => 0x7fff_f000,
+        };
+        for page in [0x1f000, highest] {
+            let mut machine = Machine::new();
+            if page == highest {
+                machine.map(page.into(), 0x1000, Access::Write);
+            }
+            let [search, end, _] = search();
+            let cpa = page + 0xff0;
+            machine.program(format, cpa, &[search, end]);
+            let host = machine.translate(&orb(format, cpa)).unwrap();
+            check_nothing_is_there(&machine, &host, cpa, &format!("{cpa:#x}"));
+        }
+    }
+}
+
+#[test]
+fn beyond_the_addresses_of_the_format_it_gives_a_program_check() {
+    // There is memory, but no CCW of this format can be in it.
+    for (format, page) in [(Format::Zero, 0xff_f000_u32), (Format::One, 0x7fff_f000)] {
+        let mut machine = Machine::new();
+        machine.map(page.into(), 0x2000, Access::Write);
+        let cpa = page + 0xff0;
+        machine.program(format, cpa, &search());
+        let host = machine.translate(&orb(format, cpa)).unwrap();
+        check_nothing_is_there(&machine, &host, cpa, &format!("{cpa:#x}"));
+    }
+}
+
+#[test]
+fn garbage_there_refuses_nothing() {
+    let listed = Flags::CC.union(Flags::IDA);
+    for (what, ccws, garbage) in [
+        ("no CCW", 1, ccw(0xff, Flags::from_bits(0xff), 0, !0)),
+        ("too many CCWs", 7000, ccw(0x03, Flags::CC, 1, 0)),
+        ("too much data", 1000, ccw(0x02, Flags::CC, !0, 0x20000)),
+        ("too many lists", 1000, ccw(0x02, listed, !0, 0x30000)),
+        ("too many pins", 1, ccw(0x02, NONE, 16, 0x20000)),
+    ] {
+        let garbage = vec![garbage; ccws];
+        for format in [Format::Zero, Format::One] {
+            let mut machine = Machine::new();
+            machine.map(0x20000, 0x20000, Access::Write);
+            // As many as the search needs.
+            machine.guest.iommu.set_limit(1);
+            let [search, end, _] = search();
+            let program = [&[search, end], garbage.as_slice()].concat();
+            machine.program(format, 0x10000, &program);
+            let host = machine.translate(&orb(format, 0x10000)).unwrap();
+            check_nothing_is_there(&machine, &host, 0x10000, what);
+            machine.release();
+            assert_eq!(machine.guest.iommu.pins(), 0, "{what}");
+        }
+    }
+}
+
+#[test]
+fn data_there_that_is_wrong_is_wrong_there() {
+    let mut machine = Machine::new();
+    let [search, end, read] = search();
+    let gone = Ccw {
+        address: 0x90000,
+        ..read
+    };
+    let host = machine.translate1(&[search, end, gone]);
+    let read = machine.host_ccw(&host, 2);
+    assert_eq!(read.command, 0x06);
+    assert_eq!(machine.guest_blocks(&host, &read), Some(vec![FAULT]));
+}
+
+/// Translates a search and what is there, of `before` and `there` pieces of data, with that much room.
+fn translate_with(
+    sizes: Sizes,
+    arena: usize,
+    before: u16,
+    there: u16,
+) -> (Machine, Result<HostOrb, TranslateError>) {
+    let mut machine = Machine::with_sizes(sizes, arena);
+    machine.map(0x10000, 0x10000, Access::Write);
+    let [search, end, read] = search();
+    let search = Ccw {
+        count: before * 0x1000,
+        ..search
+    };
+    let read = Ccw {
+        count: there * 0x1000,
+        ..read
+    };
+    machine.program(Format::One, 0x10000, &[search, end, read]);
+    let result = machine.translate(&orb1(0x10000));
+    if result.is_err() {
+        assert_eq!(machine.guest.iommu.pins(), 0);
+        assert_eq!(machine.translator.stats(), Stats::default());
+    }
+    (machine, result)
+}
+
+/// Whether what is there was translated, or nothing for it; or the error.
+fn outcome((machine, result): (Machine, Result<HostOrb, TranslateError>)) -> Result<bool, Bound> {
+    match result {
+        Ok(host) if machine.host_ccw(&host, 2).command == 0x06 => Ok(true),
+        Ok(host) => {
+            check_nothing_is_there(&machine, &host, 0x10000, "too large");
+            assert_eq!(machine.translator.stats().ccws, 2);
+            Ok(false)
+        }
+        Err(Error::TooLarge(bound)) => Err(bound),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+#[test]
+fn each_bound_is_one_of_the_program_without_what_is_there() {
+    let enough = Sizes {
+        ccws: 3,
+        idaws: 4,
+        kept: 0,
+    };
+    // The search has two pieces of data, the read as well.
+    let arena = 4096 + 264 + 8 * (3 + 3) + 8 * 4 + 16;
+    let without = arena - 8 - 8 * 2;
+    let with = |sizes, arena| outcome(translate_with(sizes, arena, 2, 2));
+
+    let ccws = |ccws| with(Sizes { ccws, ..enough }, arena);
+    assert_eq!([3, 2, 1].map(ccws), [Ok(true), Ok(false), Err(Bound::Ccws)]);
+    let idaws = |idaws| with(Sizes { idaws, ..enough }, arena);
+    assert_eq!(
+        [4, 3, 2, 1].map(idaws),
+        [Ok(true), Ok(false), Ok(false), Err(Bound::Idaws)]
+    );
+    let sized = |arena| with(enough, arena);
+    assert_eq!(
+        [arena, arena - 1, without, without - 1].map(sized),
+        [Ok(true), Ok(false), Ok(false), Err(Bound::Arena)]
+    );
+}
+
+#[test]
+fn a_shortage_of_pins_for_what_is_there_refuses_nothing() {
+    for (limit, expected) in [
+        (4, Some(true)),
+        (3, Some(false)),
+        (2, Some(false)),
+        (1, None),
+    ] {
+        let mut machine = Machine::new();
+        machine.guest.iommu.set_limit(limit);
+        let [search, end, read] = search();
+        let search = Ccw {
+            count: 0x2000,
+            ..search
+        };
+        let read = Ccw {
+            count: 0x2000,
+            address: 0x14000,
+            ..read
+        };
+        machine.program(Format::One, 0x10000, &[search, end, read]);
+        let result = machine.translate(&orb1(0x10000));
+        let found = match result {
+            Ok(host) => Some(machine.host_ccw(&host, 2).command == 0x06),
+            Err(error) => {
+                assert_eq!(error, Error::Memory(Type1Error::NoMemory));
+                None
+            }
+        };
+        assert_eq!(found, expected, "{limit}");
+        let pinned = [0, 2, 4][found.map_or(0, |found| 1 + usize::from(found))];
+        assert_eq!(machine.guest.iommu.pins(), pinned, "{limit}");
+        machine.release();
+        assert_eq!(machine.guest.iommu.pins(), 0);
+    }
+}
+
+#[test]
+fn a_shortage_at_any_step_of_what_is_there_refuses_nothing() {
+    let program = |machine: &mut Machine| {
+        let [search, end, read] = search();
+        let read = Ccw {
+            flags: Flags::IDA,
+            count: 0x1800,
+            address: 0x16000,
+            ..read
+        };
+        for (address, idaw) in [(0x16000, 0x14800_u64), (0x16008, 0x15000)] {
+            let bytes = idaw.to_be_bytes();
+            machine.guest.iommu.store(address, &bytes).unwrap();
+        }
+        machine.program(Format::One, 0x10ff0, &[search, end, read]);
+    };
+    let mut machine = Machine::new();
+    program(&mut machine);
+    let host = machine.translate(&orb1(0x10ff0)).unwrap();
+    let counts = machine.guest.iommu.counts();
+    // To take it for a straight program; to fetch its two pieces, and the list.
+    assert_eq!((counts.reads, counts.pin_calls), (4, 2));
+    let read = machine.host_ccw(&host, 2);
+    let blocks = machine.guest_blocks(&host, &read);
+    assert_eq!(blocks, Some(vec![0x14800, 0x15000]));
+
+    for (operation, after) in [
+        (Operation::Read, 2),
+        (Operation::Read, 3),
+        (Operation::Pin, 1),
+    ] {
+        let mut machine = Machine::new();
+        program(&mut machine);
+        machine.guest.iommu.set_fault(Some(Fault {
+            operation,
+            after,
+            error: Type1Error::NoMemory,
+        }));
+        let host = machine.translate(&orb1(0x10ff0)).unwrap();
+        let what = format!("{operation:?} {after}");
+        check_nothing_is_there(&machine, &host, 0x10ff0, &what);
+        assert_eq!(machine.guest.iommu.pins(), 1, "{what}");
+        // The next program is translated as if nothing had been.
+        let host = machine.translate(&orb1(0x10ff0)).unwrap();
+        assert_eq!(machine.host_ccw(&host, 2).command, 0x06, "{what}");
+    }
+}
+
+#[test]
+fn a_shortage_of_a_program_without_such_a_place_is_one() {
+    let mut machine = Machine::new();
+    machine.translate1(&search());
+    machine.guest.iommu.set_limit(0);
+    machine.program(Format::One, 0x10000, &[ccw(0x02, NONE, 8, 0x12000)]);
+    let before = machine.guest.iommu.counts().pin_calls;
+    let result = machine.translate(&orb1(0x10000));
+    assert_eq!(result, Err(Error::Memory(Type1Error::NoMemory)));
+    let calls = machine.guest.iommu.counts().pin_calls - before;
+    assert_eq!(calls, 1, "it is not begun anew");
+}
