@@ -106,7 +106,6 @@ impl Keyed for Page {
 /// The guest's pages that a program uses.
 pub(crate) struct Pages<S: Storage> {
     pages: S::Of<Page>,
-    scratch: S::Of<Page>,
     index: Index<S>,
     /// The absolute address of each page in the host, if it is pinned.
     frames: S::Of<u64>,
@@ -115,6 +114,8 @@ pub(crate) struct Pages<S: Storage> {
     in_order: bool,
     /// Where each page that was wanted is, if they were not in order and are now.
     places: S::Of<u32>,
+    /// The numbers of the pages by ascending address, while they are sorted.
+    sorted: S::Of<u32>,
     /// How many of the pages have been tried to pin; they are in ascending order.
     tried: usize,
     /// How many of them are pinned.
@@ -132,12 +133,12 @@ impl<S: Storage> Pages<S> {
     pub(crate) fn new(pages: usize, kept: usize, seed: u64) -> Result<Self, S::Error> {
         Ok(Self {
             pages: S::allocate(pages)?,
-            scratch: S::allocate(pages)?,
             index: Index::new(pages, seed)?,
             frames: S::allocate(pages)?,
             len: 0,
             in_order: true,
             places: S::allocate(pages)?,
+            sorted: S::allocate(pages)?,
             tried: 0,
             pinned: 0,
             own: 0,
@@ -320,11 +321,23 @@ impl<S: Storage> Pages<S> {
             return;
         }
         let pages = self.pages.get_mut(..self.len).unwrap_or_default();
-        let scratch = self.scratch.get_mut(..self.len).unwrap_or_default();
-        sort_by_key(pages, scratch, |page| page.number);
-        for (place, page) in (0..).zip(pages) {
-            if let Some(to) = self.places.get_mut(page.wanted as usize) {
-                *to = place;
+        let sorted = self.sorted.get_mut(..self.len).unwrap_or_default();
+        let places = self.places.get_mut(..self.len).unwrap_or_default();
+        for (page, number) in sorted.iter_mut().zip(0..) {
+            *page = number;
+        }
+        sort_by_key(sorted, places, |page| pages[*page as usize].number);
+        for (page, place) in sorted.iter().zip(0..) {
+            places[*page as usize] = place;
+        }
+        // Each exchange brings a page to its place, where it stays.
+        for at in 0..pages.len() {
+            loop {
+                let place = places[pages[at].wanted as usize] as usize;
+                if place == at {
+                    break;
+                }
+                pages.swap(at, place);
             }
         }
     }
