@@ -122,7 +122,7 @@ impl Io {
         let kept = dev.kept_pins();
         let sizes = Sizes {
             kept,
-            ..Sizes::DEFAULT
+            ..Sizes::IDLE
         };
 
         Ok(Self {
@@ -130,7 +130,7 @@ impl Io {
             shown: 0,
             asynchronous: AsyncRegion::new(),
             translator: Translator::new(sizes, random::number())?,
-            area: Some(dma::Area::new(dev.sch.device(), Sizes::DEFAULT_ARENA)?),
+            area: Some(dma::Area::new(Sizes::IDLE_ARENA)?),
             member: Member::new(&dev.context, dev.device(), kept > 0)?,
             generation: 0,
             unfinished: None,
@@ -314,7 +314,15 @@ impl Operations for Device {
     const IRQS: u32 = 3;
 
     fn open(dev: &Open<'_, Self>) -> Result {
-        let io = Io::new(dev)?;
+        let io = Io::new(dev).inspect_err(|e| {
+            dev.log(format_args!("open={}", e.to_errno()));
+            if dev.messages.allows() {
+                dev_warn!(
+                    dev.sch.device().as_ref(),
+                    "the device cannot be opened, as there is no memory for it: {e:?}\n"
+                );
+            }
+        })?;
         dev.delivered.store(io.shown, Relaxed);
         *dev.io.lock() = Some(io);
 

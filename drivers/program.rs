@@ -5,7 +5,10 @@
 
 use crate::device::Device;
 use ccwchain::{
-    error::Error as TranslationError,
+    error::{
+        Bound,
+        Error as TranslationError, //
+    },
     memory::{
         Access,
         GuestMemory,
@@ -14,12 +17,18 @@ use ccwchain::{
         Storage,
         PAGE_SIZE, //
     },
+    translator::{
+        grown,
+        Sizes,
+        Translator, //
+    },
 };
 use kernel::{
     alloc::AllocError,
     prelude::*, //
 };
 use mdev::{
+    dma::Area,
     mm_watch::MmWatch,
     vfio::{
         Open,
@@ -27,7 +36,7 @@ use mdev::{
     },
 };
 
-/// Arrays on the kernel's heap.
+/// Arrays on the kernel's heap, charged to the user.
 pub(crate) enum KernelStorage {}
 
 impl Storage for KernelStorage {
@@ -35,8 +44,26 @@ impl Storage for KernelStorage {
     type Error = AllocError;
 
     fn allocate<T: Clone + Default>(len: usize) -> Result<Self::Of<T>, Self::Error> {
-        KVVec::from_elem(T::default(), len, GFP_KERNEL)
+        KVVec::from_elem(T::default(), len, GFP_KERNEL_ACCOUNT)
     }
+}
+
+/// Makes room for a program that is too large in `bound`. Returns whether there is more room now.
+///
+/// An error leaves all as it was. What was there before goes only when there is more.
+pub(crate) fn grow(
+    translator: &mut Translator<KernelStorage>,
+    area: &mut Area,
+    bound: Bound,
+) -> Result<bool> {
+    if bound != Bound::Arena {
+        return Ok(translator.grow(bound)?);
+    }
+    let Some(blocks) = grown(area.blocks(), Sizes::MAX_ARENA) else {
+        return Ok(false);
+    };
+    *area = Area::new(blocks)?;
+    Ok(true)
 }
 
 /// The memory that a user has mapped for the device.
@@ -169,16 +196,15 @@ mod tests {
     use super::*;
     use ccwchain::{
         irb::Irb,
-        memory::Arena,
+        memory::{
+            Arena,
+            BLOCK, //
+        },
         orb::{
             Flags,
             Orb, //
         },
         scsw::Scsw,
-        translator::{
-            Sizes,
-            Translator, //
-        },
     };
     use iommu_type1_stub::{
         Access as Rights,
@@ -241,12 +267,9 @@ mod tests {
     }
 
     impl Arena for TestArena {
-        fn address(&self) -> u32 {
-            ARENA
-        }
-
-        fn size(&self) -> usize {
-            self.0.len()
+        fn address(&self, block: usize) -> Option<u32> {
+            let offset = u32::try_from(block * BLOCK).ok()?;
+            (block * BLOCK < self.0.len()).then_some(ARENA + offset)
         }
 
         fn write<const N: usize>(&mut self, offset: usize, bytes: [u8; N]) {
@@ -287,7 +310,7 @@ mod tests {
             };
             Ok(Self {
                 guest,
-                arena: TestArena(KVVec::from_elem(0, 3 * 4096, GFP_KERNEL)?),
+                arena: TestArena(KVVec::from_elem(0, 2 * BLOCK, GFP_KERNEL)?),
                 translator: Translator::new(sizes, 1)?,
             })
         }
@@ -389,6 +412,22 @@ mod tests {
 
         assert!(m.translate(FORMAT_1) == Err(ENOMEM));
         assert!(m.guest.0.pins() == 0);
+        Ok(())
+    }
+
+    #[test]
+    fn room_grows_up_to_the_bounds() -> Result {
+        let mut translator = Translator::new(Sizes::IDLE, 1)?;
+        let mut area = Area::new(Sizes::IDLE_ARENA)?;
+
+        for bound in [Bound::Ccws, Bound::Idaws, Bound::Arena] {
+            let mut times = 0;
+            while grow(&mut translator, &mut area, bound)? {
+                times += 1;
+            }
+            assert!((1..8).contains(&times));
+        }
+        assert!(area.blocks() == Sizes::MAX_ARENA);
         Ok(())
     }
 

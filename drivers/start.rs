@@ -12,6 +12,7 @@ use crate::{
     program::{
         answer,
         errno,
+        grow,
         UserMemory, //
     },
     regions::io::{
@@ -232,14 +233,24 @@ impl Device {
         dev: &Open<'_, Self>,
         io: &mut Io,
         orb: &Orb,
-        area: Area,
+        mut area: Area,
     ) -> Result<HostProgram<Area>, Failure> {
         let before = io.translator.held();
         let memory = &mut UserMemory::new(dev, io.member.watch());
-        let program = match io.translator.translate(orb, memory, area) {
-            Ok(program) => program,
-            Err((error, area)) => {
+        let program = loop {
+            let (error, back) = match io.translator.translate(orb, memory, area) {
+                Ok(program) => break program,
+                Err(failed) => failed,
+            };
+            area = back;
+            let grows = match error {
+                TranslationError::TooLarge(bound) => grow(&mut io.translator, &mut area, bound),
+                _ => Ok(false),
+            };
+            // The next try reads the program anew, and uses nothing of this one.
+            if grows != Ok(true) {
                 io.area = Some(area);
+                let error = grows.map_or_else(TranslationError::Memory, |_| error);
                 return Err(Failure::NotTranslated(error));
             }
         };

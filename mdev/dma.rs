@@ -2,33 +2,91 @@
 
 //! Memory below 2 GiB, where the channel subsystem fetches channel programs from.
 //!
-//! C header: [`include/linux/dma-mapping.h`](srctree/include/linux/dma-mapping.h)
+//! C header: [`include/linux/vmalloc.h`](srctree/include/linux/vmalloc.h)
 
-use crate::{
-    bindings,
-    css, //
+use crate::bindings;
+use ccwchain::memory::{
+    Arena,
+    BLOCK,
+    PAGE_SIZE, //
 };
-use ccwchain::memory::Arena;
 use core::ptr::NonNull;
 use kernel::{
-    prelude::*,
-    sync::aref::ARef, //
+    error::to_result,
+    prelude::*, //
 };
 
-/// A zeroed, page-aligned and physically contiguous area of memory below 2 GiB.
+/// The pages of a block.
+const PAGES: usize = 1 << ORDER;
+
+/// A block is two pages, of which the allocator has some even when memory has been in use for long.
+const ORDER: u32 = 1;
+
+const _: () = assert!(PAGES * PAGE_SIZE as usize == BLOCK);
+
+/// Neighbouring pages below 2 GiB.
+///
+/// # Invariants
+///
+/// The value owns the pages, which one call has allocated. `address` is the absolute address of the first
+/// byte of the first, and the last ends at or below 2 GiB.
+struct Block {
+    pages: [*mut bindings::page; PAGES],
+    address: u32,
+}
+
+impl Block {
+    const END: u64 = 1 << 31;
+
+    /// Allocates a zeroed block, which is charged to the caller.
+    fn new() -> Result<Self> {
+        let mut pages = [core::ptr::null_mut(); PAGES];
+
+        // SAFETY: `pages` has room for so many.
+        to_result(unsafe { bindings::mdev_alloc_low_pages(pages.as_mut_ptr(), ORDER) })?;
+        let [first, ..] = pages;
+        // SAFETY: The call above has allocated the page.
+        let address = unsafe { bindings::mdev_page_address(first) };
+        let Some(address) = Self::address_of(address) else {
+            // SAFETY: The call above has allocated the pages, and nothing uses them.
+            unsafe { bindings::__free_pages(first, ORDER) };
+            return Err(ENOMEM);
+        };
+
+        // INVARIANT: The call above has allocated the pages, and `address_of` has made sure that they
+        // end at or below 2 GiB.
+        Ok(Self { pages, address })
+    }
+
+    /// Returns the address of a block that ends at or below 2 GiB.
+    fn address_of(address: u64) -> Option<u32> {
+        let end = address.checked_add(u64::try_from(BLOCK).ok()?)?;
+        if end > Self::END {
+            return None;
+        }
+        u32::try_from(address).ok()
+    }
+}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        let [first, ..] = self.pages;
+        // SAFETY: The value owns the pages, which one call has allocated by the type invariant.
+        unsafe { bindings::__free_pages(first, ORDER) };
+    }
+}
+
+/// Zeroed memory below 2 GiB: blocks of [`BLOCK`] bytes, which the kernel has mapped one behind the other.
 ///
 /// The channel may read and write it at any time, so that it is never lent as a Rust reference.
 ///
 /// # Invariants
 ///
-/// `memory` and `dma_address` are what `dma_alloc_attrs` returned for `sch` and `len` bytes.
-/// `address` is the same as `dma_address`, and the area ends at or below 2 GiB.
+/// `memory` is a mapping of the blocks that the value owns, in their order, of `len` bytes.
 pub struct Area {
-    sch: ARef<css::Device>,
     memory: NonNull<u8>,
-    dma_address: bindings::dma_addr_t,
-    address: u32,
     len: usize,
+    blocks: KVec<Block>,
 }
 
 // SAFETY: The area belongs to no thread.
@@ -38,66 +96,42 @@ unsafe impl Send for Area {}
 unsafe impl Sync for Area {}
 
 impl Area {
-    const END: u64 = 1 << 31;
-
-    /// Allocates `len` bytes.
+    /// Allocates so many blocks, all of which are charged to the caller.
     ///
-    /// Returns `EINVAL` if that is none, and `ENOMEM` when there is no such area.
-    pub fn new(sch: &css::Device, len: usize) -> Result<Self> {
-        if len == 0 {
+    /// Returns `EINVAL` if that is none, and `ENOMEM` when there are not as many.
+    pub fn new(count: usize) -> Result<Self> {
+        if count == 0 {
             return Err(EINVAL);
         }
-        let mut dma_address = 0;
+        let mut blocks = KVec::with_capacity(count, GFP_KERNEL_ACCOUNT)?;
+        let mut pages = KVec::new();
+        for _ in 0..count {
+            let block = Block::new()?;
+            pages.extend_from_slice(&block.pages, GFP_KERNEL_ACCOUNT)?;
+            blocks.push(block, GFP_KERNEL_ACCOUNT)?;
+        }
 
-        // SAFETY: `sch` is a valid subchannel, and `len` is not zero. Its DMA masks were set when it
-        // was allocated and channel I/O has no address translation, so that it need not be bound.
-        let memory = unsafe {
-            bindings::dma_alloc_attrs(
-                &raw mut (*sch.as_raw()).dev,
-                len,
-                &mut dma_address,
-                bindings::GFP_KERNEL | bindings::__GFP_ZERO,
-                0,
-            )
-        };
+        // SAFETY: `pages` are so many pages, which stay until the mapping is gone.
+        let memory = unsafe { bindings::mdev_vmap(pages.as_mut_ptr(), pages.len().try_into()?) };
         let memory = NonNull::new(memory.cast()).ok_or(ENOMEM)?;
-
-        let Some(address) = Self::address_of(dma_address, len) else {
-            // SAFETY: The call above has allocated the memory, and nothing uses it.
-            unsafe { free(sch, memory, dma_address, len) };
-            return Err(ENOMEM);
-        };
-
-        // INVARIANT: The call above has allocated the memory, and `address_of` has made sure that it
-        // ends at or below 2 GiB.
+        // INVARIANT: The call above has mapped the blocks.
         Ok(Self {
-            sch: sch.into(),
             memory,
-            dma_address,
-            address,
-            len,
+            len: count * BLOCK,
+            blocks,
         })
     }
 
-    /// Returns the address of an area that ends at or below 2 GiB.
-    fn address_of(dma_address: bindings::dma_addr_t, len: usize) -> Option<u32> {
-        let end = dma_address.checked_add(u64::try_from(len).ok()?)?;
-        if end > Self::END {
-            return None;
-        }
-        u32::try_from(dma_address).ok()
+    /// Returns how many blocks there are.
+    pub fn blocks(&self) -> usize {
+        self.blocks.len()
     }
 }
 
 impl Arena for Area {
     #[inline]
-    fn address(&self) -> u32 {
-        self.address
-    }
-
-    #[inline]
-    fn size(&self) -> usize {
-        self.len
+    fn address(&self, block: usize) -> Option<u32> {
+        self.blocks.get(block).map(|block| block.address)
     }
 
     #[inline]
@@ -108,7 +142,7 @@ impl Arena for Area {
             return;
         }
 
-        // SAFETY: The range is within the area, which no Rust reference is made to.
+        // SAFETY: The range is within the mapping, which no Rust reference is made to.
         unsafe {
             self.memory
                 .as_ptr()
@@ -121,30 +155,8 @@ impl Arena for Area {
 
 impl Drop for Area {
     fn drop(&mut self) {
-        // SAFETY: By the type invariant; the value owns the memory.
-        unsafe { free(&self.sch, self.memory, self.dma_address, self.len) };
-    }
-}
-
-/// # Safety
-///
-/// `memory` and `dma_address` must be what `dma_alloc_attrs` has returned for `sch` and `len` bytes,
-/// and nothing may use the memory any more.
-unsafe fn free(
-    sch: &css::Device,
-    memory: NonNull<u8>,
-    dma_address: bindings::dma_addr_t,
-    len: usize,
-) {
-    // SAFETY: `sch` is a valid subchannel; the rest is required of the caller.
-    unsafe {
-        bindings::dma_free_attrs(
-            &raw mut (*sch.as_raw()).dev,
-            len,
-            memory.as_ptr().cast(),
-            dma_address,
-            0,
-        );
+        // SAFETY: By the type invariant; the blocks are freed after this.
+        unsafe { bindings::mdev_vunmap(self.memory.as_ptr().cast()) };
     }
 }
 
@@ -152,21 +164,44 @@ unsafe fn free(
 #[kunit_tests(vfio_ccw_dma)]
 mod tests {
     use super::*;
-    use crate::css::fake;
 
     #[test]
-    fn no_area_is_empty() -> Result {
-        let sch = fake::subchannel()?;
-
-        assert!(Area::new(sch.device(), 0).err() == Some(EINVAL));
-        Ok(())
+    fn no_area_is_empty() {
+        assert!(Area::new(0).err() == Some(EINVAL));
     }
 
     #[test]
-    fn an_area_ends_at_or_below_2_gib() {
-        assert!(Area::address_of(0x7fff_f000, 0x1000) == Some(0x7fff_f000));
-        assert!(Area::address_of(0x7fff_f000, 0x1001).is_none());
-        assert!(Area::address_of(0x1_0000_0000, 0x1000).is_none());
-        assert!(Area::address_of(u64::MAX, 0x1000).is_none());
+    fn a_block_ends_at_or_below_2_gib() {
+        assert!(Block::address_of(0x7fff_e000) == Some(0x7fff_e000));
+        assert!(Block::address_of(0x7fff_f000).is_none());
+        assert!(Block::address_of(0x1_0000_0000).is_none());
+        assert!(Block::address_of(u64::MAX).is_none());
+    }
+
+    #[test]
+    fn blocks_are_apart_and_what_is_written_is_where_they_are() -> Result {
+        let mut area = Area::new(3)?;
+        let blocks = [0, 1, 2].map(|block| area.address(block).unwrap_or(0));
+
+        assert!(area.address(3).is_none());
+        for (number, block) in blocks.iter().enumerate() {
+            let size = u32::try_from(BLOCK)?;
+            assert!(block % 4096 == 0 && *block != 0);
+            assert!(blocks
+                .iter()
+                .enumerate()
+                .all(|(other, start)| other == number || start.abs_diff(*block) >= size));
+        }
+        for (number, block) in area.blocks.iter().enumerate() {
+            let [first, second] = block.pages;
+            // SAFETY: The pages are those of the area.
+            let [first, second] =
+                [first, second].map(|page| unsafe { bindings::mdev_page_address(page) });
+            assert!(first == u64::from(block.address) && second == first + PAGE_SIZE);
+            assert!(area.address(number) == Some(block.address));
+        }
+        area.write(2 * BLOCK - 8, [0x5a; 8]);
+        area.write(2 * BLOCK, [0xa5; 8]);
+        Ok(())
     }
 }

@@ -11,6 +11,7 @@
 #include <linux/ratelimit.h>
 #include <linux/spinlock.h>
 #include <linux/vfio.h>
+#include <linux/vmalloc.h>
 #include <linux/workqueue.h>
 #include <asm/asm-extable.h>
 #include <asm/debug.h>
@@ -304,6 +305,39 @@ void mdev_keep_page(u64 address)
 
 	if (pfn_valid(pfn))
 		folio_try_get(page_folio(pfn_to_page(pfn)));
+}
+
+/*
+ * Allocates neighbouring pages below 2 GiB, where this architecture's zone for
+ * DMA ends, and charges them to the caller. The DMA API would take them from a
+ * CMA area if there is one, and these are charged to nobody.
+ */
+int mdev_alloc_low_pages(struct page **pages, unsigned int order)
+{
+	struct page *first = alloc_pages(GFP_KERNEL_ACCOUNT | GFP_DMA | __GFP_ZERO, order);
+	unsigned int i;
+
+	if (!first)
+		return -ENOMEM;
+	for (i = 0; i < 1U << order; i++)
+		pages[i] = first + i;
+	return 0;
+}
+
+u64 mdev_page_address(const struct page *page)
+{
+	return page_to_phys(page);
+}
+
+/* Maps pages one behind the other, for the kernel to read and write. */
+void *mdev_vmap(struct page **pages, unsigned int count)
+{
+	return vmap(pages, count, VM_MAP, PAGE_KERNEL);
+}
+
+void mdev_vunmap(const void *address)
+{
+	vunmap(address);
 }
 
 void mdev_eventfd_signal(struct eventfd_ctx *ctx)

@@ -9,6 +9,14 @@
 //! lists              IDAWs of format 2, and MIDAWs
 //! ```
 //!
+//! The first two are in the first block of the arena. Slots go on in further blocks. There is no CCW
+//! at the end of a block, nor a list: the slots behind the last CCW of a block lead to the next one
+//! ([`CCW_ROOM`]), and what a channel fetches ahead is in the block ([`READ_AHEAD`]).
+//!
+//! Lists are behind the slots, if it is known how many of these there are. A straight program is
+//! written before that is known: its slots and its lists take one block after the other as they need
+//! them.
+//!
 //! The channel can get no address but those that point into this image or into pages that are pinned
 //! for the program, and [`FAULT`]: there is no other way to make an [`ArenaAddress`] or a
 //! [`PinnedBlock`].
@@ -27,6 +35,8 @@ use crate::{
     layout::GUARDS,
     memory::{
         Arena,
+        Storage,
+        BLOCK,
         PAGE_SIZE, //
     },
     midaw::{
@@ -76,9 +86,57 @@ pub(crate) fn sink_midaws(guest: &Midaw) -> usize {
     guest.count.div_ceil(SINK_MIDAW).into()
 }
 
-/// The bytes that are left free behind the last list: a channel may fetch one word, CCW or MIDAW more than it
-/// uses.
-pub(crate) const READ_AHEAD: usize = midaw::SIZE;
+/// The bytes that are left free at the end of each block: a channel may fetch one word, CCW or MIDAW more
+/// than it uses.
+const READ_AHEAD: usize = midaw::SIZE;
+
+/// How many bytes of a block are used.
+const BLOCK_END: usize = BLOCK - READ_AHEAD;
+
+/// How many slots a block has that has nothing else.
+const BLOCK_SLOTS: u32 = BLOCK as u32 / ccw::SIZE;
+
+/// Where the first slot is in the first block, in slots.
+const FIRST_SLOT: u32 = SLOTS as u32 / ccw::SIZE;
+
+/// How many slots there must be in a block behind a CCW: those that lead from there to the next block or
+/// nowhere, and those that are fetched ahead.
+const CCW_ROOM: u32 = GUARDS + READ_AHEAD as u32 / ccw::SIZE;
+
+/// The number of the block that a slot is in.
+#[inline]
+const fn block_of(slot: u32) -> u32 {
+    (FIRST_SLOT + slot) / BLOCK_SLOTS
+}
+
+/// The offset of a slot, if there are no lists between it and the first one.
+#[inline]
+const fn slot_offset(slot: u32) -> usize {
+    SLOTS + slot as usize * ccw::SIZE as usize
+}
+
+/// Whether a CCW can be in this slot.
+pub(crate) const fn has_room(slot: u32) -> bool {
+    (FIRST_SLOT + slot) % BLOCK_SLOTS < BLOCK_SLOTS - CCW_ROOM
+}
+
+/// The first slot of the block behind that of this one.
+pub(crate) const fn next_block(slot: u32) -> u32 {
+    (block_of(slot) + 1) * BLOCK_SLOTS - FIRST_SLOT
+}
+
+/// The slot of a CCW of a straight program, by its number.
+pub(crate) const fn straight_slot(number: u32) -> u32 {
+    match number.checked_sub(BLOCK_SLOTS - FIRST_SLOT - CCW_ROOM) {
+        None => number,
+        Some(behind) => number + (1 + behind / (BLOCK_SLOTS - CCW_ROOM)) * CCW_ROOM,
+    }
+}
+
+/// The number of the CCW that a slot of a straight program stands for.
+pub(crate) const fn straight_number(slot: u32) -> u32 {
+    slot - block_of(slot) * CCW_ROOM
+}
 
 /// The absolute address of something in the arena.
 ///
@@ -175,34 +233,73 @@ impl HostCcw {
 }
 
 /// Where the slots of a program are in memory.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Slots {
-    first: u32,
+pub(crate) struct Slots<S: Storage> {
+    /// The absolute addresses of the blocks that slots are in.
+    blocks: S::Of<u32>,
+    /// How many blocks these are.
+    len: usize,
 }
 
-impl Slots {
-    /// Those of any program in an arena.
-    pub(crate) fn of<A: Arena>(arena: &A) -> Self {
-        Self {
-            first: arena.address() + SLOTS as u32,
-        }
+impl<S: Storage> Slots<S> {
+    /// Makes room for the slots of `ccws` CCWs.
+    pub(crate) fn new(ccws: usize) -> Result<Self, S::Error> {
+        // Behind each CCW there may be guards. Blocks are not full to the last slot, nor is the first one.
+        let ccws_of_block = ((BLOCK_SLOTS - CCW_ROOM) / (1 + GUARDS)) as usize;
+        Ok(Self {
+            blocks: S::allocate(ccws.div_ceil(ccws_of_block) + 1)?,
+            len: 0,
+        })
     }
 
-    /// The number of the slot at an absolute address, which may be beyond the last.
-    #[inline]
-    pub(crate) fn at(self, address: u32) -> Option<u32> {
-        let offset = address.checked_sub(self.first)?;
-        (offset % ccw::SIZE == 0).then_some(offset / ccw::SIZE)
+    /// Forgets where the blocks are.
+    pub(crate) fn clear(&mut self) {
+        self.len = 0;
+    }
+
+    /// Returns the number of the slot at an absolute address, which may be beyond the last.
+    pub(crate) fn at(&self, address: u32) -> Option<u32> {
+        let blocks = self.blocks.get(..self.len)?;
+        let (block, offset) = (0..).zip(blocks).find_map(|(block, start)| {
+            let offset = address.checked_sub(*start)?;
+            (offset < BLOCK as u32).then_some((block, offset))
+        })?;
+        let slot = block * BLOCK_SLOTS + offset / ccw::SIZE;
+        (offset % ccw::SIZE == 0)
+            .then(|| slot.checked_sub(FIRST_SLOT))
+            .flatten()
+    }
+}
+
+/// Returns the address of a block of the arena, if it is where the channel can fetch from.
+#[inline]
+fn usable_block<A: Arena>(arena: &A, block: usize) -> Result<u32, Bound> {
+    const LAST: u32 = (1 << 31) - BLOCK as u32;
+
+    let address = arena.address(block).ok_or(Bound::Arena)?;
+    if address <= LAST && u64::from(address) % PAGE_SIZE == 0 {
+        Ok(address)
+    } else {
+        Err(Bound::Arena)
     }
 }
 
 /// The host's program while it is written.
-pub(crate) struct Image<'a, A> {
+pub(crate) struct Image<'a, S: Storage, A> {
     arena: &'a mut A,
+    /// The address of the first block.
     base: u32,
-    slots: u32,
+    /// The first block that is not used yet.
+    next_block: usize,
+    /// Where the blocks of slots are.
+    blocks: &'a mut Slots<S>,
+    /// Behind the last slot that can be put.
+    slots_end: u32,
+    /// How many CCWs a straight program may have.
+    ccws: u32,
     /// Where there is room for lists.
     free: Range<usize>,
+    /// The address of what has the offset zero, if all were where that room is. It wraps around.
+    lists_base: u32,
     /// Where the sink list ends so far.
     sink_end: usize,
     /// The sink list for reads backward, if there is one.
@@ -210,43 +307,107 @@ pub(crate) struct Image<'a, A> {
     has_midaws: bool,
 }
 
-impl<'a, A: Arena> Image<'a, A> {
+impl<'a, S: Storage, A: Arena> Image<'a, S, A> {
     /// Begins a program of that many slots. All up to the last that is used are to be put.
-    #[inline]
-    pub(crate) fn new(arena: &'a mut A, slots: u32) -> Result<Self, Bound> {
-        let base = arena.address();
-        let below_2_gib = (1_u64 << 31).saturating_sub(u64::from(base));
-        let size = if u64::from(base) % PAGE_SIZE == 0 {
-            arena.size().min(below_2_gib as usize)
-        } else {
-            0
-        };
-        let lists = SLOTS + (slots * ccw::SIZE) as usize;
-        let end = size.saturating_sub(READ_AHEAD);
-        if lists > end {
-            return Err(Bound::Arena);
+    pub(crate) fn new(
+        arena: &'a mut A,
+        blocks: &'a mut Slots<S>,
+        slots: u32,
+    ) -> Result<Self, Bound> {
+        let mut image = Self::straight(arena, blocks, 0)?;
+        let lists = slot_offset(slots);
+        let mut last = (0, image.base);
+        while last.0 + BLOCK <= lists {
+            last = image.add_slots()?;
         }
+        image.slots_end = slots;
+        image.set_lists(last, lists);
+        Ok(image)
+    }
+
+    /// Begins a straight program of at most `ccws` CCWs.
+    #[inline]
+    pub(crate) fn straight(
+        arena: &'a mut A,
+        blocks: &'a mut Slots<S>,
+        ccws: u32,
+    ) -> Result<Self, Bound> {
+        let first = ccws.min(BLOCK_SLOTS - FIRST_SLOT - CCW_ROOM);
+        let base = usable_block(arena, 0)?;
+        *blocks.blocks.first_mut().ok_or(Bound::Ccws)? = base;
+        blocks.len = 1;
         Ok(Self {
             arena,
             base,
-            slots,
-            free: lists..end,
+            next_block: 1,
+            blocks,
+            slots_end: first + GUARDS,
+            ccws,
+            free: 0..0,
+            lists_base: 0,
             sink_end: SINK_LIST.start,
             backward_sink: None,
             has_midaws: false,
         })
     }
 
-    /// The absolute address of what is at an offset that is known to be in the arena.
+    /// Returns how many slots the first CCWs of a straight program can be in.
     #[inline]
-    fn address(&self, offset: usize) -> ArenaAddress {
-        ArenaAddress(self.base + offset as u32)
+    pub(crate) fn first_slots(&self) -> u32 {
+        self.slots_end - GUARDS
     }
 
-    /// The number of slots.
+    /// Returns the slots of another block, for CCWs of a straight program behind the first `number`. The
+    /// slots behind the last of these lead there.
+    #[cold]
+    pub(crate) fn next_slots(&mut self, number: u32) -> Result<Range<u32>, Bound> {
+        let ccws = (self.ccws - number).min(BLOCK_SLOTS - CCW_ROOM);
+        if ccws == 0 {
+            return Err(Bound::Ccws);
+        }
+        let (start, address) = self.add_slots()?;
+        let guards = self.slots_end - GUARDS;
+        self.put_guards(guards);
+        for guard in 0..2 {
+            // INVARIANT: The first slots of a block are in the arena.
+            let next = ArenaAddress(address + guard * ccw::SIZE);
+            self.put(guards + guard, HostCcw::Transfer(next));
+        }
+        let first = (start / ccw::SIZE as usize) as u32 - FIRST_SLOT;
+        self.slots_end = first + ccws + GUARDS;
+        Ok(first..first + ccws)
+    }
+
+    /// Takes a block that is not used yet. Returns the offset of its first byte, and the address.
     #[inline]
-    pub(crate) fn slots(&self) -> u32 {
-        self.slots
+    fn take_block(&mut self) -> Result<(usize, u32), Bound> {
+        let address = usable_block(self.arena, self.next_block)?;
+        let start = self.next_block * BLOCK;
+        self.next_block += 1;
+        Ok((start, address))
+    }
+
+    /// Takes a block for slots.
+    #[inline]
+    fn add_slots(&mut self) -> Result<(usize, u32), Bound> {
+        let block = self.take_block()?;
+        let place = self.blocks.blocks.get_mut(self.blocks.len);
+        (_, *place.ok_or(Bound::Ccws)?) = block;
+        self.blocks.len += 1;
+        Ok(block)
+    }
+
+    /// Lets lists begin at the offset `at` in a block.
+    fn set_lists(&mut self, (start, address): (usize, u32), at: usize) {
+        self.free = at..start + BLOCK_END;
+        self.lists_base = address.wrapping_sub(start as u32);
+    }
+
+    /// The absolute address of what is at an offset in the block of lists.
+    #[inline]
+    fn list_address(&self, offset: usize) -> ArenaAddress {
+        // INVARIANT: The block is in the arena.
+        ArenaAddress(self.lists_base.wrapping_add(offset as u32))
     }
 
     /// Whether there are MIDAWs.
@@ -255,22 +416,41 @@ impl<'a, A: Arena> Image<'a, A> {
         self.has_midaws
     }
 
+    /// The number of blocks that slots are in.
+    #[inline]
+    pub(crate) fn slot_blocks(&self) -> usize {
+        self.blocks.len
+    }
+
+    /// The address of the first slot.
+    #[inline]
+    pub(crate) fn first_slot(&self) -> ArenaAddress {
+        // INVARIANT: The slot is in the first block of the arena.
+        ArenaAddress(self.base + SLOTS as u32)
+    }
+
     /// The address of a slot; for one that is beyond the last, that of the last.
     #[inline]
     pub(crate) fn slot(&self, slot: u32) -> ArenaAddress {
-        self.address(SLOTS + (slot.min(self.slots - 1) * ccw::SIZE) as usize)
+        let slot = slot.min(self.slots_end.saturating_sub(1));
+        let block = self.blocks.blocks.get(block_of(slot) as usize);
+        let offset = (FIRST_SLOT + slot) % BLOCK_SLOTS * ccw::SIZE;
+        // INVARIANT: The block is one of the arena.
+        block.map_or(self.first_slot(), |start| ArenaAddress(start + offset))
     }
 
     /// The list for a command that moves no data but has a count: enough for a channel that uses
     /// blocks of 2 KiB, from the first byte of one on.
     #[inline]
     pub(crate) fn sink_list(&mut self, count: u16) -> List {
-        let end =
-            SINK_LIST.start + (1 + usize::from(count.saturating_sub(1)).div_ceil(2048)) * WORD;
+        // All bytes but the first are in so many blocks, of which the last may be there in part.
+        let further = (usize::from(count) + 2046) / 2048;
+        let end = SINK_LIST.start + (1 + further) * WORD;
         if self.sink_end < end {
             self.extend_sink_list(end);
         }
-        List::Idaws(self.address(SINK_LIST.start))
+        // INVARIANT: The list is in the first block of the arena.
+        List::Idaws(ArenaAddress(self.base + SINK_LIST.start as u32))
     }
 
     #[cold]
@@ -333,28 +513,27 @@ impl<'a, A: Arena> Image<'a, A> {
             }
             guards
         };
-        if slot + GUARDS <= self.slots {
-            self.arena.write(SLOTS + (slot * ccw::SIZE) as usize, ALL);
+        if slot + GUARDS <= self.slots_end {
+            self.arena.write(slot_offset(slot), ALL);
         }
     }
 
     #[inline]
     fn put_bytes(&mut self, slot: u32, ccw: [u8; 8]) {
-        if slot < self.slots {
-            self.arena.write(SLOTS + (slot * ccw::SIZE) as usize, ccw);
+        if slot < self.slots_end {
+            self.arena.write(slot_offset(slot), ccw);
         }
     }
 
     /// Makes a list of one IDAW, which is still to be filled in.
     #[inline]
     pub(crate) fn idaw(&mut self) -> Result<(List, Place), Bound> {
-        let at = self.free.start;
-        let end = at + WORD;
-        if end > self.free.end {
-            return Err(Bound::Arena);
+        if self.free.start + WORD > self.free.end {
+            self.add_lists()?;
         }
-        self.free.start = end;
-        Ok((List::Idaws(self.address(at)), Place(at as u32)))
+        let at = self.free.start;
+        self.free.start = at + WORD;
+        Ok((List::Idaws(self.list_address(at)), Place(at as u32)))
     }
 
     /// Makes a list of `len` IDAWs, all of which are still to be filled in.
@@ -367,7 +546,7 @@ impl<'a, A: Arena> Image<'a, A> {
             end: at + size,
             step: WORD,
         };
-        Ok((List::Idaws(self.address(at)), places))
+        Ok((List::Idaws(self.list_address(at)), places))
     }
 
     /// Makes a list of `len` MIDAWs, all of which are still to be put and filled in.
@@ -381,7 +560,7 @@ impl<'a, A: Arena> Image<'a, A> {
             step: midaw::SIZE,
         };
         self.has_midaws = true;
-        Ok((List::Midaws(self.address(at)), places))
+        Ok((List::Midaws(self.list_address(at)), places))
     }
 
     /// Puts a MIDAW, whose address goes to `place`.
@@ -428,9 +607,18 @@ impl<'a, A: Arena> Image<'a, A> {
             start = start.next_multiple_of(boundary);
         }
         if start + size > self.free.end {
-            return Err(Bound::Arena);
+            self.add_lists()?;
+            start = self.free.start;
         }
         self.free.start = start + size;
         Ok(start)
+    }
+
+    /// Takes a block for lists. Each of them has room in one.
+    #[cold]
+    fn add_lists(&mut self) -> Result<(), Bound> {
+        let block = self.take_block()?;
+        self.set_lists(block, block.0);
+        Ok(())
     }
 }

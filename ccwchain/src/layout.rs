@@ -7,10 +7,11 @@
 //! program leads to one behind the other, a run of them, stand one behind the other in the host.
 //! Behind each run stand [`GUARDS`] slots that give a program check: no chaining and no status
 //! modifier leads past them. Where a run ends only because its next CCW has its slot in another run,
-//! the guards lead there instead.
+//! the guards lead there instead. So a run that comes to the end of a block of the arena goes on in the
+//! next one as another run.
 //!
-//! A straight program (`straight.rs`) is one run, in which each CCW has its place as it has in the
-//! guest.
+//! A straight program (`straight.rs`) is one run in each block, in which each CCW has its place as it has
+//! in the guest.
 
 use crate::{
     ccw::{
@@ -23,6 +24,12 @@ use crate::{
     fetch::{
         Fetched,
         Step, //
+    },
+    image::{
+        has_room,
+        next_block,
+        straight_number,
+        straight_slot, //
     },
     memory::Storage,
     walk::Program,
@@ -145,7 +152,7 @@ impl<S: Storage> Layout<S> {
     /// Notes a straight program of that many CCWs, which are in the slots in their order.
     pub(crate) fn set_straight(&mut self, address: u32, ccws: u32) {
         self.len = 0;
-        self.slots = ccws + GUARDS;
+        self.slots = straight_slot(ccws.saturating_sub(1)) + 1 + GUARDS;
         self.straight_at = Some(address);
     }
 
@@ -171,6 +178,9 @@ impl<S: Storage> Layout<S> {
             let mut next = Some(first).filter(|first| self.is_free(*first));
             runs += usize::from(next.is_some());
             while let Some(index) = next {
+                if !has_room(self.slots) {
+                    self.slots = next_block(self.slots);
+                }
                 if let Some(instance) = self.instances.get_mut(index) {
                     instance.slot = self.slots;
                 }
@@ -178,7 +188,9 @@ impl<S: Storage> Layout<S> {
                 next = self
                     .behind(index)
                     .filter(|behind| self.is_free(*behind) && self.joins(index, *behind));
-                if next.is_none() {
+                let is_cut = next.is_some() && !has_room(self.slots);
+                runs += usize::from(is_cut);
+                if next.is_none() || is_cut {
                     self.slots += GUARDS;
                 }
             }
@@ -289,7 +301,7 @@ impl<S: Storage> Layout<S> {
             return None;
         }
         let address = match self.straight_at {
-            Some(first) => first + ccw::SIZE * slot,
+            Some(first) => first + ccw::SIZE * straight_number(slot),
             None => {
                 let before = |instance: &&Instance| instance.slot <= slot;
                 let instances = self.instances().iter().filter(before);

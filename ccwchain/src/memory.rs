@@ -11,6 +11,10 @@ use core::{
 /// The size of a page, which is the unit of pinning.
 pub const PAGE_SIZE: u64 = 4096;
 
+/// The size of a block of the arena. It has room for a list of MIDAWs that fills a page, and for what a
+/// channel fetches ahead behind that.
+pub const BLOCK: usize = 2 * PAGE_SIZE as usize;
+
 /// The most pages that one call pins (`VFIO_PIN_PAGES_MAX_ENTRIES`).
 pub const PIN_MAX: usize = 512;
 
@@ -106,26 +110,24 @@ pub trait GuestMemory {
 }
 
 /// The memory that the channel fetches the host's program from, and that nothing else writes to.
+///
+/// It has blocks of [`BLOCK`] bytes, which can be anywhere below 2 GiB and in any order. An offset is
+/// that of a byte when they are put one behind the other.
 pub trait Arena {
-    /// The absolute address of the first byte: a multiple of 4096.
-    fn address(&self) -> u32;
+    /// Returns the absolute address of the first byte of a block, a multiple of 4096, or `None` if the
+    /// arena has fewer blocks. The first block has the number zero.
+    ///
+    /// A block that does not end at or below 2 GiB is not used.
+    fn address(&self, block: usize) -> Option<u32>;
 
-    /// The number of bytes. What lies at or above 2 GiB is not used.
-    fn size(&self) -> usize;
-
-    /// Copies `bytes` to `offset`; they always fit.
+    /// Copies `bytes` to `offset`; they always fit, and within a block.
     fn write<const N: usize>(&mut self, offset: usize, bytes: [u8; N]);
 }
 
 impl<A: Arena> Arena for &mut A {
     #[inline]
-    fn address(&self) -> u32 {
-        A::address(self)
-    }
-
-    #[inline]
-    fn size(&self) -> usize {
-        A::size(self)
+    fn address(&self, block: usize) -> Option<u32> {
+        A::address(self, block)
     }
 
     #[inline]
@@ -136,7 +138,8 @@ impl<A: Arena> Arena for &mut A {
 
 /// Where the translator's working memory comes from.
 ///
-/// All of it is had when a translator is made, so that translating allocates nothing.
+/// It is allocated when a translator is made, and when it grows
+/// ([`Translator::grow`](crate::translator::Translator::grow)): translating allocates nothing.
 pub trait Storage {
     /// A growable or fixed array of `T` on the heap.
     type Of<T>: DerefMut<Target = [T]>;

@@ -148,6 +148,16 @@ impl<S: Storage> Pages<S> {
         })
     }
 
+    /// Makes room for `pages` pages. None may be pinned but those that are kept, which stay.
+    ///
+    /// An error leaves all as it was.
+    pub(crate) fn grow(&mut self, pages: usize, seed: u64) -> Result<(), S::Error> {
+        let grown = Self::new(pages, 0, seed)?;
+        let kept = core::mem::replace(&mut self.kept, grown.kept);
+        *self = Self { kept, ..grown };
+        Ok(())
+    }
+
     /// The pages that pinning was tried for, and where they are in the host.
     fn tried(&self) -> impl Iterator<Item = (&Page, &u64)> {
         self.pages.iter().zip(self.frames.iter()).take(self.tried)

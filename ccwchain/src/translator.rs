@@ -17,7 +17,10 @@
 
 use crate::{
     ccw::Format,
-    error::Error,
+    error::{
+        Bound,
+        Error, //
+    },
     fetch::{
         Rules,
         Step, //
@@ -26,6 +29,7 @@ use crate::{
         HostOrb,
         HostProgram, //
     },
+    idaw,
     image::{
         ArenaAddress,
         HostCcw,
@@ -35,8 +39,7 @@ use crate::{
     irb::Irb,
     layout::{
         Instance,
-        Layout,
-        GUARDS, //
+        Layout, //
     },
     memory::{
         Arena,
@@ -75,17 +78,38 @@ pub struct Sizes {
 }
 
 impl Sizes {
-    /// 4096 CCWs, as many as the C driver takes (16 segments of 256), and 16 MiB in blocks of 2 KiB.
-    /// No page is kept.
-    pub const DEFAULT: Self = Self {
-        ccws: 4096,
-        idaws: 8192,
+    /// What most programs fit in, so that a device that is open and idle has little memory. No page is
+    /// kept.
+    pub const IDLE: Self = Self {
+        ccws: 128,
+        idaws: 256,
         kept: 0,
     };
 
-    /// The bytes of an arena that holds programs of the default sizes, of up to 800 runs. MIDAWs take
-    /// twice the room of IDAWs.
-    pub const DEFAULT_ARENA: usize = 128 * 1024;
+    /// The most that there can be.
+    ///
+    /// 4096 CCWs are as many as the C driver takes (16 segments of 256). These can have 33 IDAWs each,
+    /// which 65,535 bytes need in blocks of 2 KiB: a program is never too large for its IDAWs alone,
+    /// and only for lists of MIDAWs that are longer.
+    pub const MAX: Self = Self {
+        ccws: 4096,
+        idaws: 4096 * idaw::MAX,
+        kept: 0,
+    };
+
+    /// The blocks of an arena for programs of [`Sizes::IDLE`]: one for the sink and 474 CCWs, and one
+    /// for 1022 IDAWs.
+    pub const IDLE_ARENA: usize = 2;
+
+    /// The most blocks of an arena, which have 2 MiB. Each program of [`Sizes::MAX`] fits in them that
+    /// has no MIDAWs, which take twice the room of IDAWs.
+    pub const MAX_ARENA: usize = 256;
+}
+
+/// Returns the size that a table of `size` entries, or an arena of so many blocks, grows to when a program
+/// is too large for it: four times as many, but `max` at most. It returns `None` if it has them.
+pub fn grown(size: usize, max: usize) -> Option<usize> {
+    (size < max).then(|| size.saturating_mul(4).clamp(1, max))
 }
 
 /// What it took to translate a program.
@@ -109,7 +133,10 @@ pub struct Translator<S: Storage> {
     layout: Layout<S>,
     blocks: Blocks<S>,
     pages: Pages<S>,
-    slots: Slots,
+    slots: Slots<S>,
+    sizes: Sizes,
+    /// Keeps a guest from choosing numbers that are slow to find.
+    seed: u64,
     /// Where the guest's CCWs, and its lists, are read to.
     buffer: S::Of<u8>,
     /// The format of the guest's CCWs.
@@ -119,14 +146,16 @@ pub struct Translator<S: Storage> {
 }
 
 impl<S: Storage> Translator<S> {
-    /// Makes a translator, and all the room that it will need. `seed` is a random number.
+    /// Makes a translator for programs of these sizes. `seed` is a random number.
     pub fn new(sizes: Sizes, seed: u64) -> Result<Self, S::Error> {
         Ok(Self {
             program: Program::new(sizes.ccws, seed)?,
             layout: Layout::new(sizes.ccws)?,
             blocks: Blocks::new(sizes.idaws)?,
             pages: Pages::new(sizes.idaws, sizes.kept, seed)?,
-            slots: Slots::default(),
+            slots: Slots::new(sizes.ccws)?,
+            sizes,
+            seed,
             buffer: S::allocate(2 * PIECE)?,
             format: Format::One,
             ccws: 0,
@@ -134,10 +163,47 @@ impl<S: Storage> Translator<S> {
         })
     }
 
+    /// Makes room for larger programs, after one was too large in `bound`. Returns whether it has more
+    /// room now: not if it has the most that there can be, and not while it has a program. The arena is
+    /// not the translator's.
+    ///
+    /// An error leaves all as it was.
+    pub fn grow(&mut self, bound: Bound) -> Result<bool, S::Error> {
+        if self.ccws > 0 {
+            return Ok(false);
+        }
+        let (ccws, idaws) = (self.sizes.ccws, self.sizes.idaws);
+        match bound {
+            Bound::Ccws => {
+                let Some(ccws) = grown(ccws, Sizes::MAX.ccws) else {
+                    return Ok(false);
+                };
+                let program = Program::new(ccws, self.seed)?;
+                let layout = Layout::new(ccws)?;
+                self.slots = Slots::new(ccws)?;
+                self.program = program;
+                self.layout = layout;
+                self.sizes.ccws = ccws;
+            }
+            Bound::Idaws => {
+                let Some(idaws) = grown(idaws, Sizes::MAX.idaws) else {
+                    return Ok(false);
+                };
+                let blocks = Blocks::new(idaws)?;
+                self.pages.grow(idaws, self.seed)?;
+                self.blocks = blocks;
+                self.sizes.idaws = idaws;
+            }
+            Bound::Arena => return Ok(false),
+        }
+        Ok(true)
+    }
+
     /// Translates the program of `orb` into `arena`, after releasing the one before.
     ///
     /// The channel must be done with the program before. An error leaves no program, and no page
-    /// pinned that is not kept; the arena, whose contents are then undefined, comes back with it.
+    /// pinned that is not kept; the arena, whose contents are then undefined, comes back with it. A program
+    /// that is too large may be given once more when the translator has grown, or with a larger arena.
     pub fn translate<M: GuestMemory, A: Arena>(
         &mut self,
         orb: &Orb,
@@ -155,11 +221,21 @@ impl<S: Storage> Translator<S> {
             };
             let looks_past_ends = self.program.looks_past_ends();
             self.release(memory);
-            if !looks_past_ends {
+            if !looks_past_ends || self.may_grow(&error, &arena) {
                 return Err((error, arena));
             }
             // What is past an end may have been the reason, and is none to refuse the program.
             past_ends = false;
+        }
+    }
+
+    /// Whether there is room to be had for a program that was too large.
+    fn may_grow<E, A: Arena>(&self, error: &Error<E>, arena: &A) -> bool {
+        match error {
+            Error::TooLarge(Bound::Ccws) => self.sizes.ccws < Sizes::MAX.ccws,
+            Error::TooLarge(Bound::Idaws) => self.sizes.idaws < Sizes::MAX.idaws,
+            Error::TooLarge(Bound::Arena) => arena.address(Sizes::MAX_ARENA - 1).is_none(),
+            _ => false,
         }
     }
 
@@ -176,18 +252,17 @@ impl<S: Storage> Translator<S> {
             // The second is made if a page was kept for less than it is used for now; or if pages may
             // be others by now, as is the third, for which none is kept.
             self.pages.begin(attempt < 2, memory);
-            let written = match self.write_straight(past_ends, orb, memory, arena) {
-                // What does not fit may do so as any other program.
-                Ok(None) | Err(Error::TooLarge(_)) => {
+            // One that is too large so might just fit as any other program. But it would take longer
+            // then, each time, and in a larger arena it does not.
+            let written = match self.write_straight(past_ends, orb, memory, arena)? {
+                Some(written) => written,
+                None => {
                     self.forget();
                     self.write(past_ends, orb, memory, arena)?
                 }
-                Ok(Some(written)) => written,
-                Err(error) => return Err(error),
             };
             if self.pages.pin(memory)? {
                 self.blocks.fill(&self.pages, arena);
-                self.slots = Slots::of(arena);
                 self.format = Format::of(orb);
                 return Ok(HostOrb::new(orb, written.cpa, written.has_midaws));
             }
@@ -206,8 +281,8 @@ impl<S: Storage> Translator<S> {
         arena: &mut A,
     ) -> Result<Option<Written>, Error<M::Error>> {
         let (ccws, lists) = self.buffer.split_at_mut(PIECE);
-        let (ccws, lists) = (&mut Reader::new(ccws), Reader::new(lists));
-        let image = Image::new(arena, self.layout.capacity() + GUARDS)?;
+        let lists = Reader::new(lists);
+        let image = Image::straight(arena, &mut self.slots, self.layout.capacity())?;
         let (blocks, pages) = (&mut self.blocks, &mut self.pages);
         let mut writer = Writer::new(orb, image, blocks, pages, lists);
         let rules = &Rules::of(orb, past_ends);
@@ -217,9 +292,9 @@ impl<S: Storage> Translator<S> {
         };
         self.layout.set_straight(orb.cpa(), ccws);
         self.ccws = ccws as usize;
-        self.runs = 1;
+        self.runs = writer.image.slot_blocks();
         Ok(Some(Written {
-            cpa: writer.image.slot(0),
+            cpa: writer.image.first_slot(),
             has_midaws: writer.image.has_midaws(),
         }))
     }
@@ -239,7 +314,7 @@ impl<S: Storage> Translator<S> {
         self.program.walk(orb.cpa(), rules, ccws, memory)?;
         self.ccws = self.program.len();
         self.runs = self.layout.lay_out(&mut self.program)?;
-        let image = Image::new(arena, self.layout.slots())?;
+        let image = Image::new(arena, &mut self.slots, self.layout.slots())?;
         let (blocks, pages) = (&mut self.blocks, &mut self.pages);
         let mut writer = Writer::new(orb, image, blocks, pages, lists);
         for slot in 0..self.layout.slots() {
@@ -315,6 +390,7 @@ impl<S: Storage> Translator<S> {
         self.blocks.clear();
         self.program.clear();
         self.layout.clear();
+        self.slots.clear();
         self.format = Format::One;
         self.ccws = 0;
         self.runs = 0;
@@ -372,7 +448,7 @@ struct Written {
 fn way_to<S: Storage, A: Arena>(
     layout: &Layout<S>,
     instance: &Instance,
-    image: &Image<'_, A>,
+    image: &Image<'_, S, A>,
 ) -> HostCcw {
     let slot = match instance.step() {
         Step::ProgramCheck => None,

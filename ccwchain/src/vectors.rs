@@ -4,7 +4,6 @@
 //! the byte order of the machine that runs this. Cargo replays them on a host, KUnit in the kernel.
 
 use crate::{
-    image::READ_AHEAD,
     irb::Irb,
     memory::{
         Access,
@@ -194,24 +193,17 @@ impl GuestMemory for Memory {
 }
 
 /// The part of an arena that is behind the sink page and its list.
-struct Window {
-    bytes: [u8; 192],
-    len: usize,
-}
+struct Window([u8; 192]);
 
 impl Arena for Window {
-    fn address(&self) -> u32 {
-        ARENA
-    }
-
-    fn size(&self) -> usize {
-        SLOTS + self.len + READ_AHEAD
+    fn address(&self, block: usize) -> Option<u32> {
+        [ARENA, ARENA - 0x10_0000].get(block).copied()
     }
 
     fn write<const N: usize>(&mut self, offset: usize, bytes: [u8; N]) {
         let window = offset.checked_sub(SLOTS);
         for (to, from) in window
-            .and_then(|at| self.bytes.get_mut(at..))
+            .and_then(|at| self.0.get_mut(at..))
             .unwrap_or_default()
             .iter_mut()
             .zip(bytes)
@@ -246,10 +238,7 @@ pub fn replay<S: Storage>() -> Result<(), &'static str> {
 
 fn check<S: Storage>(translator: &mut Translator<S>, vector: &Vector) -> Result<(), &'static str> {
     let mut memory = Memory(vector.program);
-    let mut window = Window {
-        bytes: [0; 192],
-        len: vector.host_program.len(),
-    };
+    let mut window = Window([0; 192]);
     let host = translator
         .translate(&Orb::from_bytes(&vector.orb), &mut memory, &mut window)
         .map_err(|_| "the program is refused")?;
@@ -257,7 +246,7 @@ fn check<S: Storage>(translator: &mut Translator<S>, vector: &Vector) -> Result<
     if host.orb().words(intparm, host.orb().orb().lpm()) != vector.host_orb {
         return Err("the host's ORB");
     }
-    if !window.bytes.starts_with(vector.host_program) {
+    if !window.0.starts_with(vector.host_program) {
         return Err("the host's program");
     }
     let mut status = irb(&vector.host_irb);

@@ -92,7 +92,7 @@ impl<S: Storage> Blocks<S> {
 
 /// Writes commands.
 pub(crate) struct Writer<'a, S: Storage, A> {
-    pub(crate) image: Image<'a, A>,
+    pub(crate) image: Image<'a, S, A>,
     blocks: &'a mut Blocks<S>,
     pages: &'a mut Pages<S>,
     lists: Reader<'a>,
@@ -107,7 +107,7 @@ impl<'a, S: Storage, A: Arena> Writer<'a, S, A> {
     #[inline]
     pub(crate) fn new(
         orb: &Orb,
-        image: Image<'a, A>,
+        image: Image<'a, S, A>,
         blocks: &'a mut Blocks<S>,
         pages: &'a mut Pages<S>,
         lists: Reader<'a>,

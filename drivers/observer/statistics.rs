@@ -343,7 +343,7 @@ mod tests {
         let statistics = Statistics::new();
         statistics.pinning();
         assert!(statistics.pages_pinned() > 0);
-        statistics.pinned(&Translator::<KernelStorage>::new(Sizes::DEFAULT, 1)?);
+        statistics.pinned(&Translator::<KernelStorage>::new(Sizes::IDLE, 1)?);
         assert!(shows(&Counts::default(), &statistics, "pages_pinned 0")?);
         Ok(())
     }

@@ -12,33 +12,53 @@ use ccwchain::{
         Bound,
         Error, //
     },
-    translator::Sizes, //
+    host_orb::HostOrb,
+    orb::{
+        self,
+        Orb, //
+    },
+    translator::{
+        grown,
+        Sizes, //
+    },
 };
+use iommu_type1_stub::Access;
 
 use crate::machine::{
     ccw,
     orb1,
     tic,
     Machine,
-    TranslateError, //
+    TranslateError,
+    ARENA,
+    SIZES, //
 };
 
 const NONE: Flags = Flags::empty();
 
 /// Translates this many commands that are chained.
-fn chain(sizes: Sizes, arena: usize, command: Ccw, count: usize) -> Result<usize, TranslateError> {
-    let mut machine = Machine::with_sizes(sizes, arena);
-    machine.map(0x10000, 0x10000, iommu_type1_stub::Access::Write);
-    let mut program = vec![command; count];
-    if let Some(last) = program.last_mut() {
-        last.flags = NONE;
-    }
-    machine.program(Format::One, 0x10000, &program);
-    let result = machine.translate(&orb1(0x10000));
+fn chain(sizes: Sizes, blocks: usize, command: Ccw, count: usize) -> Result<usize, TranslateError> {
+    let mut machine = Machine::with_sizes(sizes, blocks);
+    machine.map(0x10000, 0x10000, Access::Write);
+    let result = translate_chain(&mut machine, orb1(0x10000), command, count);
     if result.is_err() {
         assert_eq!(machine.guest.iommu.pins(), 0);
     }
     result.map(|_| machine.translator.stats().ccws)
+}
+
+fn translate_chain(
+    machine: &mut Machine,
+    orb: Orb,
+    command: Ccw,
+    count: usize,
+) -> Result<HostOrb, TranslateError> {
+    let mut program = vec![command; count];
+    if let Some(last) = program.last_mut() {
+        last.flags = last.flags.difference(Flags::CC);
+    }
+    machine.program(Format::of(&orb), orb.cpa(), &program);
+    machine.translate(&orb)
 }
 
 #[test]
@@ -49,13 +69,14 @@ fn of_ccws() {
         kept: 0,
     };
     let nop = ccw(0x03, Flags::CC, 1, 0);
-    assert_eq!(chain(sizes, 0x4000, nop, 100), Ok(100));
-    let error = chain(sizes, 0x4000, nop, 101).unwrap_err();
+    assert_eq!(chain(sizes, 2, nop, 100), Ok(100));
+    let error = chain(sizes, 2, nop, 101).unwrap_err();
     assert_eq!(error, Error::TooLarge(Bound::Ccws));
     assert_eq!(error.to_string(), "the program has too many CCWs");
+    assert_eq!(chain(SIZES, ARENA, nop, 4096), Ok(4096));
     assert_eq!(
-        chain(Sizes::DEFAULT, Sizes::DEFAULT_ARENA, nop, 4096),
-        Ok(4096)
+        chain(SIZES, ARENA, nop, 4097),
+        Err(Error::TooLarge(Bound::Ccws))
     );
 }
 
@@ -67,46 +88,149 @@ fn of_idaws() {
         kept: 0,
     };
     let read = ccw(0x02, Flags::CC, 0x2000, 0x12000);
-    assert_eq!(chain(sizes, 0x4000, read, 3), Ok(3));
-    assert_eq!(
-        chain(sizes, 0x4000, read, 4),
-        Err(Error::TooLarge(Bound::Idaws))
-    );
+    assert_eq!(chain(sizes, 2, read, 3), Ok(3));
+    assert_eq!(chain(sizes, 2, read, 4), Err(Error::TooLarge(Bound::Idaws)));
 }
 
 #[test]
 fn of_the_arena() {
     let sizes = Sizes {
-        ccws: 8,
-        idaws: 8,
+        ccws: 64,
+        idaws: 1100,
         kept: 0,
     };
-    let read = ccw(0x02, Flags::CC, 0x2000, 0x12000);
-    // The sink page and its list, two CCWs, three guards, two lists of two IDAWs, and what a channel
-    // may fetch behind them.
-    let needed = 4096 + 264 + 8 * (2 + 3) + 8 * 4 + 16;
-    assert_eq!(chain(sizes, needed, read, 2), Ok(2));
-    for arena in [needed - 1, 4096 + 264 + 8 * (2 + 3) + 15, 4096, 0] {
-        assert_eq!(
-            chain(sizes, arena, read, 2),
-            Err(Error::TooLarge(Bound::Arena))
-        );
+    // Lists of 16 IDAWs fill what is between two boundaries of 2 KiB, but for the last list of a block,
+    // behind which there is what a channel may fetch.
+    let read = ccw(0x02, Flags::CC, 0xf000, 0x12fff);
+    assert_eq!(chain(sizes, 2, read, 63), Ok(63));
+    for (blocks, ccws, result) in [
+        (2, 64, Err(Error::TooLarge(Bound::Arena))),
+        (3, 64, Ok(64)),
+        (1, 1, Err(Error::TooLarge(Bound::Arena))),
+        (0, 1, Err(Error::TooLarge(Bound::Arena))),
+    ] {
+        assert_eq!(chain(sizes, blocks, read, ccws), result, "{blocks}");
     }
 }
 
 #[test]
 fn an_arena_is_used_below_2_gib_only() {
-    for (address, fits) in [
-        (0x7fff_e000, true),
-        (0x7fff_f000, false),
-        (0x8000_0000, false),
-        (0x7000_0800, false),
+    for (block, address, fits) in [
+        (0, 0x7fff_e000, true),
+        (0, 0x7fff_f000, false),
+        (0, 0x8000_0000, false),
+        (0, 0xffff_f000, false),
+        (0, 0x7000_0800, false),
+        (1, 0x7fff_e000, true),
+        (1, 0x7fff_f000, false),
+        (1, 0x7000_4008, false),
     ] {
         let mut machine = Machine::new();
-        machine.arena.address = address;
-        machine.program(Format::One, 0x10000, &[ccw(0x03, NONE, 1, 0)]);
+        machine.arena.blocks[block] = address;
+        machine.program(Format::One, 0x10000, &[ccw(0x02, NONE, 1, 0x12000)]);
         let result = machine.translate(&orb1(0x10000));
-        assert_eq!(result.is_ok(), fits, "{address:#x}");
+        assert_eq!(result.is_ok(), fits, "{block} {address:#x}");
+    }
+}
+
+/// The largest programs of what the C driver takes: each of 4096 CCWs has as many IDAWs as 65,535 bytes can
+/// have.
+#[test]
+fn the_largest_programs_have_a_quarter_of_a_gibibyte_of_data() {
+    let two_k = orb1(0x10000).with_flags(orb1(0).flags().union(orb::Flags::IDAW_2K));
+    for (orb, idaws) in [(orb1(0x10000), 17), (two_k, 33)] {
+        let mut machine = Machine::with_sizes(Sizes::IDLE, Sizes::IDLE_ARENA);
+        machine.map(0x10000, 0x20000, Access::Write);
+        let read = ccw(0x02, Flags::CC, u16::MAX, 0x1ffff);
+        machine
+            .translate_growing(|machine| translate_chain(machine, orb, read, 4096))
+            .unwrap();
+        let stats = machine.translator.stats();
+        assert_eq!((stats.ccws, stats.blocks), (4096, 4096 * idaws));
+        assert_eq!(stats.pages, 17);
+
+        let result = machine.translate_growing(|machine| translate_chain(machine, orb, read, 4097));
+        assert_eq!(result, Err(Error::TooLarge(Bound::Ccws)));
+        assert_eq!(machine.guest.iommu.pins(), 0);
+    }
+}
+
+/// Only lists of MIDAWs can be too many for the largest arena: such of a page take a block each.
+#[test]
+fn the_largest_arena_has_a_bound() {
+    let orb = orb1(0x10000);
+    let orb = orb.with_flags(orb.flags().union(orb::Flags::MIDAW));
+    let read = ccw(0x02, Flags::CC.union(Flags::MIDA), 256, 0x18000);
+    let last = Sizes::MAX_ARENA - 1;
+    for (lists, result) in [
+        (last, Ok(())),
+        (last + 1, Err(Error::TooLarge(Bound::Arena))),
+    ] {
+        let mut machine = Machine::with_sizes(Sizes::IDLE, Sizes::IDLE_ARENA);
+        machine.map(0x10000, 0x10000, Access::Write);
+        for number in 0..256 {
+            let flags = u64::from(number == 255) << 23;
+            let midaw = [flags | 1, 0x12000].map(u64::to_be_bytes).concat();
+            machine
+                .guest
+                .iommu
+                .store(0x18000 + 16 * number, &midaw)
+                .unwrap();
+        }
+        let translated =
+            machine.translate_growing(|machine| translate_chain(machine, orb, read, lists));
+        assert_eq!(translated.map(|_| ()), result, "{lists}");
+    }
+}
+
+#[test]
+fn what_grows_is_four_times_as_large_up_to_the_bound() {
+    assert_eq!(grown(0, 10), Some(1));
+    assert_eq!(grown(2, 10), Some(8));
+    assert_eq!(grown(8, 10), Some(10));
+    assert_eq!(grown(10, 10), None);
+    assert_eq!(grown(usize::MAX - 1, usize::MAX), Some(usize::MAX));
+}
+
+#[test]
+fn a_translator_grows_by_what_is_too_small_and_only_without_a_program() {
+    let mut machine = Machine::with_sizes(Sizes::IDLE, ARENA);
+    machine.map(0x10000, 0x10000, Access::Write);
+    let (nop, read) = (
+        ccw(0x03, Flags::CC, 1, 0),
+        ccw(0x02, Flags::CC, 0x1000, 0x12000),
+    );
+    let orb = orb1(0x10000);
+    assert_eq!(machine.translator.grow(Bound::Arena), Ok(false));
+    assert_eq!(
+        translate_chain(&mut machine, orb, nop, 129),
+        Err(Error::TooLarge(Bound::Ccws))
+    );
+    assert_eq!(machine.translator.grow(Bound::Ccws), Ok(true));
+    translate_chain(&mut machine, orb, nop, 512).unwrap();
+    assert_eq!(
+        translate_chain(&mut machine, orb, read, 257),
+        Err(Error::TooLarge(Bound::Idaws))
+    );
+    translate_chain(&mut machine, orb, read, 256).unwrap();
+
+    // It has a program, whose pages are pinned.
+    let stats = machine.translator.stats();
+    for bound in [Bound::Ccws, Bound::Idaws] {
+        assert_eq!(machine.translator.grow(bound), Ok(false));
+    }
+    assert_eq!(machine.translator.stats(), stats);
+    machine.release();
+    assert_eq!(machine.guest.iommu.pins(), 0);
+    assert_eq!(machine.translator.grow(Bound::Idaws), Ok(true));
+    translate_chain(&mut machine, orb, read, 512).unwrap();
+
+    machine.release();
+    for (bound, times) in [(Bound::Ccws, 2), (Bound::Idaws, 4)] {
+        for _ in 0..times {
+            assert_eq!(machine.translator.grow(bound), Ok(true), "{bound}");
+        }
+        assert_eq!(machine.translator.grow(bound), Ok(false), "{bound}");
     }
 }
 
@@ -137,9 +261,9 @@ fn a_translator_has_the_same_room_for_every_program() {
             idaws: 1,
             kept: 0,
         },
-        0x2000,
+        1,
     );
-    machine.map(0x10000, 0x10000, iommu_type1_stub::Access::Write);
+    machine.map(0x10000, 0x10000, Access::Write);
     for round in 0..500 {
         let length = 1 + round % 8;
         let cpa = 0x10000 + 8 * (round * 37 % 8000);
@@ -189,9 +313,9 @@ fn each_command_in_effect_counts_as_a_ccw() {
                 idaws: 64,
                 kept: 0,
             },
-            0x4000,
+            2,
         );
-        machine.map(0x10000, 0x10000, iommu_type1_stub::Access::Write);
+        machine.map(0x10000, 0x10000, Access::Write);
         meeting_chains(&mut machine);
         let result = machine.translate(&orb1(0x10000));
         match result {
@@ -210,7 +334,7 @@ fn each_command_in_effect_counts_as_a_ccw() {
 fn a_maze_of_transfers_costs_one_fetch_for_each_ccw() {
     // Every transfer leads to another, in every way that there is, and so against their order.
     let mut machine = Machine::new();
-    machine.map(0x20000, 0x10000, iommu_type1_stub::Access::Write);
+    machine.map(0x20000, 0x10000, Access::Write);
     let mut program: Vec<_> = (0..700)
         .rev()
         .flat_map(|number: u32| {

@@ -17,7 +17,9 @@ use iommu_type1_stub::Access;
 use crate::machine::{
     ccw,
     orb1,
-    Machine, //
+    Machine,
+    ARENA,
+    SIZES, //
 };
 
 const READ: u8 = 0x02;
@@ -26,11 +28,8 @@ const WRITE: u8 = 0x01;
 /// A guest with pages from 0x10 to 0x2f, whose pages do not change, and a translator that keeps so
 /// many of them.
 fn machine(kept: usize) -> Machine {
-    let sizes = Sizes {
-        kept,
-        ..Sizes::DEFAULT
-    };
-    let mut machine = Machine::with_sizes(sizes, Sizes::DEFAULT_ARENA);
+    let sizes = Sizes { kept, ..SIZES };
+    let mut machine = Machine::with_sizes(sizes, ARENA);
     machine.map(0x10000, 0x20000, Access::Write);
     machine.guest.epoch = Some(1);
     machine
@@ -79,6 +78,34 @@ fn pages_are_found_again_without_a_call() {
     assert_eq!(run(&mut machine, &reads(&[0x21])), 0);
     assert_eq!(run(&mut machine, &reads(&[0x20, 0x21, 0x22])), 1);
     assert_eq!(machine.translator.kept(), 4);
+}
+
+#[test]
+fn pages_stay_while_the_translator_grows() {
+    let mut machine = Machine::with_sizes(
+        Sizes {
+            ccws: 4,
+            idaws: 2,
+            kept: 8,
+        },
+        2,
+    );
+    machine.map(0x10000, 0x20000, Access::Write);
+    machine.guest.epoch = Some(1);
+    assert_eq!(run(&mut machine, &reads(&[0x20, 0x28])), 2);
+
+    // Two of its pages are kept, and of the others there are too many. Then it has too many CCWs.
+    let larger = program(&reads(&[0x20, 0x28, 0x21, 0x23, 0x25, 0x27]));
+    machine.program(Format::One, 0x10000, &larger);
+    machine
+        .translate_growing(|machine| machine.translate(&orb1(0x10000)))
+        .unwrap();
+    let stats = machine.translator.stats();
+    assert_eq!((stats.ccws, stats.blocks, stats.pin_calls), (6, 4, 4));
+    machine.release();
+    assert_eq!(machine.translator.kept(), 6);
+    assert_eq!(machine.guest.iommu.pins(), 6);
+    assert_eq!(run(&mut machine, &reads(&[0x20, 0x28, 0x27])), 0);
 }
 
 #[test]

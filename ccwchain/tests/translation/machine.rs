@@ -11,6 +11,7 @@ use ccwchain::{
         Flags,
         Format, //
     },
+    error::Bound,
     host_orb::HostOrb,
     irb::Irb,
     memory::{
@@ -19,7 +20,8 @@ use ccwchain::{
         GuestMemory,
         MemoryError,
         PinnedRun,
-        Storage, //
+        Storage,
+        BLOCK, //
     },
     midaw::{
         self,
@@ -31,6 +33,7 @@ use ccwchain::{
     },
     scsw::Scsw,
     translator::{
+        grown,
         Sizes,
         Translator, //
     },
@@ -117,32 +120,59 @@ impl GuestMemory for Guest {
     }
 }
 
-/// The host's 31-bit memory.
+/// The host's 31-bit memory: blocks that are apart from each other and in no order.
 pub(crate) struct Low {
-    pub(crate) address: u32,
+    pub(crate) blocks: Vec<u32>,
     pub(crate) bytes: Vec<u8>,
 }
 
 impl Low {
+    pub(crate) fn new(blocks: usize) -> Self {
+        // 257 is a prime number, and more than there are blocks.
+        let place = |number: u32| number * 101 % 257;
+        Self {
+            blocks: (0..blocks as u32)
+                .map(|number| 0x7000_0000 + 0x3000 * place(number))
+                .collect(),
+            bytes: vec![0xee; blocks * BLOCK],
+        }
+    }
+
+    /// The address of the first byte.
+    pub(crate) fn address(&self) -> u32 {
+        self.blocks[0]
+    }
+
+    /// The bytes at an address, if they are all in one block.
     pub(crate) fn get<const N: usize>(&self, address: u64) -> Option<[u8; N]> {
-        let offset = usize::try_from(address.checked_sub(self.address.into())?).ok()?;
-        self.bytes.get(offset..offset + N)?.try_into().ok()
+        let at = (0..).zip(&self.blocks).find_map(|(block, start)| {
+            let offset = usize::try_from(address.checked_sub(u64::from(*start))?).ok()?;
+            (offset + N <= BLOCK).then_some(block * BLOCK + offset)
+        })?;
+        self.bytes.get(at..at + N)?.try_into().ok()
     }
 }
 
 impl Arena for Low {
-    fn address(&self) -> u32 {
-        self.address
-    }
-
-    fn size(&self) -> usize {
-        self.bytes.len()
+    fn address(&self, block: usize) -> Option<u32> {
+        self.blocks.get(block).copied()
     }
 
     fn write<const N: usize>(&mut self, offset: usize, bytes: [u8; N]) {
+        assert!(offset % BLOCK + N <= BLOCK, "{N} bytes at {offset:#x}");
         self.bytes[offset..offset + N].copy_from_slice(&bytes);
     }
 }
+
+/// Room for the programs of most tests.
+pub(crate) const SIZES: Sizes = Sizes {
+    ccws: 4096,
+    idaws: 8192,
+    kept: 0,
+};
+
+/// The blocks of an arena for them.
+pub(crate) const ARENA: usize = 32;
 
 /// The address of a fault in a list.
 pub(crate) const FAULT: u64 = 0xffff_ffff_ffff_f001;
@@ -182,8 +212,8 @@ pub(crate) fn orb0(cpa: u32) -> Orb {
 }
 
 impl Machine {
-    /// A guest with no memory, and a translator of these sizes.
-    pub(crate) fn with_sizes(sizes: Sizes, arena: usize) -> Self {
+    /// A guest with no memory, and a translator of these sizes with an arena of so many blocks.
+    pub(crate) fn with_sizes(sizes: Sizes, blocks: usize) -> Self {
         let Ok(translator) = Translator::new(sizes, 0x9e37_79b9_7f4a_7c15);
         Self {
             guest: Guest {
@@ -193,17 +223,14 @@ impl Machine {
                 epoch: None,
                 changes_after: Vec::new(),
             },
-            arena: Low {
-                address: 0x7000_0000,
-                bytes: vec![0xee; arena],
-            },
+            arena: Low::new(blocks),
             translator,
         }
     }
 
     /// A guest with 16 pages of memory from 0x10000 on.
     pub(crate) fn new() -> Self {
-        let mut machine = Self::with_sizes(Sizes::DEFAULT, Sizes::DEFAULT_ARENA);
+        let mut machine = Self::with_sizes(SIZES, ARENA);
         machine.map(0x10000, 0x10000, Access::Write);
         machine
     }
@@ -233,6 +260,36 @@ impl Machine {
             .translate(orb, &mut self.guest, &mut self.arena)
             .map(|program| program.orb())
             .map_err(|(error, _)| error)
+    }
+
+    /// Translates with more and more room, as the driver does.
+    pub(crate) fn translate_growing(
+        &mut self,
+        translate: impl Fn(&mut Self) -> Result<HostOrb, TranslateError>,
+    ) -> Result<HostOrb, TranslateError> {
+        loop {
+            let result = translate(self);
+            let Err(TranslateError::TooLarge(bound)) = result else {
+                return result;
+            };
+            assert_eq!(self.guest.iommu.pins(), self.translator.kept());
+            let grows = match bound {
+                Bound::Arena => match grown(self.arena.blocks.len(), Sizes::MAX_ARENA) {
+                    Some(blocks) => {
+                        self.arena = Low::new(blocks);
+                        true
+                    }
+                    None => false,
+                },
+                bound => {
+                    let Ok(grows) = self.translator.grow(bound);
+                    grows
+                }
+            };
+            if !grows {
+                return result;
+            }
+        }
     }
 
     pub(crate) fn release(&mut self) {
@@ -277,7 +334,7 @@ impl Machine {
     /// is a program check; none for those of the sink page.
     pub(crate) fn guest_blocks(&self, host: &HostOrb, ccw: &Ccw) -> Option<Vec<u64>> {
         let idaws = self.host_idaws(host, ccw);
-        let sink = u64::from(self.arena.address) / 4096;
+        let sink = u64::from(self.arena.address()) / 4096;
         if idaws.iter().all(|idaw| *idaw / 4096 == sink) {
             return None;
         }
@@ -307,7 +364,7 @@ impl Machine {
     pub(crate) fn guest_midaws(&self, ccw: &Ccw) -> Vec<Midaw> {
         assert!(ccw.flags.contains(Flags::MIDA), "{ccw}");
         assert_eq!(ccw.address % 16, 0, "{ccw}");
-        let sink = u64::from(self.arena.address);
+        let sink = u64::from(self.arena.address());
         let mut midaws = Vec::new();
         let mut rest = ccw.count;
         for address in (u64::from(ccw.address)..).step_by(16) {

@@ -3,6 +3,7 @@
 //! The promises of the translator, on the type1 stand-in.
 
 mod backward;
+mod blocks;
 mod bounds;
 mod chaining;
 mod data;
@@ -13,6 +14,7 @@ mod midaws;
 mod pages;
 mod past_ends;
 mod requests;
+mod room;
 mod table;
 mod undo;
 mod walk;

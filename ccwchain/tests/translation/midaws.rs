@@ -220,7 +220,7 @@ fn midaws_and_idaws_live_together_and_share_a_bound() {
         kept: 0,
     };
     for (bytes, fits) in [(0x2000, true), (0x3000, false)] {
-        let mut machine = Machine::with_sizes(sizes, 0x4000);
+        let mut machine = Machine::with_sizes(sizes, 2);
         machine.map(0x10000, 0x10000, Access::Write);
         let list = midaw(LAST, 16, 0x13000);
         machine

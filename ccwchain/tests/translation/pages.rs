@@ -4,10 +4,7 @@
 
 use ccwchain::{
     ccw::Flags,
-    translator::{
-        Sizes,
-        Stats, //
-    },
+    translator::Stats, //
 };
 use iommu_type1_stub::{
     Access,
@@ -20,7 +17,9 @@ use crate::machine::{
     ccw,
     orb1,
     Machine,
-    FAULT, //
+    ARENA,
+    FAULT,
+    SIZES, //
 };
 
 const NONE: Flags = Flags::empty();
@@ -60,7 +59,7 @@ fn neighbours_are_pinned_in_one_call() {
 
 #[test]
 fn a_call_pins_no_more_than_vfio_takes() {
-    let mut machine = Machine::with_sizes(Sizes::DEFAULT, Sizes::DEFAULT_ARENA);
+    let mut machine = Machine::with_sizes(SIZES, ARENA);
     machine.guest.iommu = Type1::new(vec![Page::default(); PIN_MAX + 9]);
     machine.map(0x100000, 4096 * (PIN_MAX as u64 + 8), Access::Write);
     let program: Vec<_> = (0..65)

@@ -18,6 +18,7 @@ use ccwchain::{
     translator::Stats, //
 };
 use iommu_type1_stub::{
+    Access,
     Error as Type1Error,
     Fault,
     Operation, //
@@ -27,7 +28,8 @@ use crate::machine::{
     ccw,
     orb1,
     tic,
-    Machine, //
+    Machine,
+    SIZES, //
 };
 
 /// What the program below needs. Two of the reads are of the attempt to take it for a straight one.
@@ -136,17 +138,26 @@ fn a_fault_of_the_guests_at_any_step_is_not_an_error() {
 
 #[test]
 fn an_arena_of_any_size_leaves_nothing_behind() {
-    let needed = 4096 + 256 + 8 * (7 + 2 * 3) + 8 * 6 + 8 + 16 * 2 + 16;
-    for size in 0..=needed {
-        let mut machine = machine();
-        machine.arena.bytes.truncate(size);
-        match machine.translate(&orb()) {
-            Ok(_) => assert_eq!(size, needed),
-            Err(error) => {
-                assert!(size < needed, "{size}: {error}");
-                assert_eq!(error, Error::TooLarge(Bound::Arena));
-                assert_eq!(machine.guest.iommu.pins(), 0);
-                assert_eq!(machine.translator.stats(), Stats::default());
+    let listed = ccw(0x02, Flags::CC, 0xf000, 0x12000);
+    let last = ccw(0x03, Flags::empty(), 1, 0);
+    // Both of them have 400 lists of 15 IDAWs, of which 17 have room between two boundaries of 2 KiB, and
+    // 16 at the end of a block. The slots of the straight one have a block of their own.
+    let straight = [vec![listed; 400], vec![last]].concat();
+    let other = [vec![listed; 400], vec![tic(0x1f000)]].concat();
+    for (program, needed) in [(straight, 7), (other, 7)] {
+        for blocks in 0..9 {
+            let mut machine = Machine::with_sizes(SIZES, blocks);
+            machine.map(0x10000, 0x10000, Access::Write);
+            machine.program(Format::One, 0x10000, &program);
+            machine.program(Format::One, 0x1f000, &[last]);
+            match machine.translate(&orb()) {
+                Ok(_) => assert!(blocks >= needed, "{blocks}"),
+                Err(error) => {
+                    assert!(blocks < needed, "{blocks}: {error}");
+                    assert_eq!(error, Error::TooLarge(Bound::Arena));
+                    assert_eq!(machine.guest.iommu.pins(), 0);
+                    assert_eq!(machine.translator.stats(), Stats::default());
+                }
             }
         }
     }

@@ -100,7 +100,7 @@ fn a_failing_storage_address_becomes_the_guests() {
         (data + 7, Some(0x12047)),
         (u64::from(host.orb().cpa()), Some(0x10000)),
         (u64::from(ccw.address), None),
-        (u64::from(machine.arena.address), None),
+        (u64::from(machine.arena.address()), None),
         (0x1234_5678_9000, None),
         (0, None),
     ] {

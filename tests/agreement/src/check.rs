@@ -31,7 +31,9 @@ use crate::{
 };
 
 /// How many CCWs of a program may take control.
-const LIMIT: usize = 48;
+fn limit(case: &Case) -> usize {
+    36 + case.steps.len()
+}
 
 /// How a program ended that did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -116,8 +118,8 @@ fn agreement(
     request: &Request,
 ) -> Result<Kind, Failure> {
     let device = || Player::new(&case.steps, true);
-    let of_guest = run(guest, &mut device(), &case.request(), LIMIT);
-    let of_host = run(host, &mut device(), request, LIMIT);
+    let of_guest = run(guest, &mut device(), &case.request(), limit(case));
+    let of_host = run(host, &mut device(), request, limit(case));
     if let Some(what) = host.violation.take() {
         return Err(Failure::Violation(what));
     }
@@ -181,7 +183,7 @@ fn containment(case: &Case, host: &mut Host, request: &Request) -> Result<(), Fa
     for deviations in iter::once(Deviations::NONE).chain(Deviations::each()) {
         for steps in &devices {
             let mut device = Player::new(steps, false);
-            run_on(&deviations, host, &mut device, request, LIMIT);
+            run_on(&deviations, host, &mut device, request, limit(case));
             if let Some(what) = host.violation.take() {
                 return Err(Failure::Violation(format!("{what}; it {deviations}")));
             }

@@ -23,6 +23,7 @@ use channel::{
 
 use crate::{
     case::Case,
+    guest::FILLER,
     random::Random, //
 };
 
@@ -94,10 +95,18 @@ pub fn generate(seed: u64) -> Case {
         lists: Vec::new(),
     };
     generator.calm = generator.random.one_in(3);
-    let orb = generator.orb();
+    let mut orb = generator.orb();
     generator.request = Request::from_orb(orb.words());
-    let ccws = generator.ccws(orb.cpa());
-    let steps = generator.steps();
+    let filler = generator.filler();
+    let mut start = orb.cpa();
+    if !filler.is_empty() {
+        orb = orb.with_cpa(FILLER);
+        start = FILLER + 8 * filler.len() as u32;
+    }
+    let mut steps = vec![Step::immediate(); filler.len()];
+    let mut ccws: Vec<_> = (FILLER..).step_by(8).zip(filler).collect();
+    ccws.extend(generator.ccws(start));
+    steps.extend(generator.steps());
     Case {
         orb,
         ccws,
@@ -150,6 +159,28 @@ impl Generator {
         } else {
             self.random.pick(STARTS)
         }
+    }
+
+    /// Commands that a program begins with, once in a while: so many that their slots or their lists come to
+    /// the end of a block of the arena, or nearly so.
+    fn filler(&mut self) -> Vec<Ccw> {
+        // How many IDAWs each has, and how many commands end a block.
+        let (idaws, most) = match self.random.below(64) {
+            0 | 1 => (0, 474),
+            2 => (0, 474 + 1019),
+            3 => (1, 1022),
+            4 | 5 => (2, 511),
+            _ => return Vec::new(),
+        };
+        let few = if self.random.one_in(3) { most } else { 12 };
+        let len = most - self.random.below(few);
+        let ccw = Ccw {
+            code: if idaws == 0 { 0x03 } else { 0x01 },
+            flags: Ccw::CC | Ccw::SLI,
+            count: idaws.max(1),
+            address: 0x1_0fff,
+        };
+        vec![ccw; len as usize]
     }
 
     /// A few runs of CCWs that lead into each other, one of which is where the program begins.

@@ -2,6 +2,8 @@
 
 //! The guest's memory, as the channel of the guest's own would see it.
 
+use std::sync::LazyLock;
+
 use channel::{
     Fault,
     Memory,
@@ -12,6 +14,9 @@ use iommu_type1_stub::Access;
 /// The size of a page.
 pub(crate) const PAGE: u64 = 4096;
 
+/// Where programs begin that are longer than a block of the arena.
+pub(crate) const FILLER: u32 = 0x2_0000;
+
 /// What guests have mapped: address, length and right. There are borders between memory and holes,
 /// and between rights, and there is memory at both sides of the ends of 24 and 31 bits.
 pub(crate) const MAPPINGS: &[(u64, u64, Access)] = &[
@@ -19,6 +24,7 @@ pub(crate) const MAPPINGS: &[(u64, u64, Access)] = &[
     (0x1_0000, 4 * PAGE, Access::Write),
     (0x1_5000, PAGE, Access::Read),
     (0x1_6000, PAGE, Access::Write),
+    (FILLER as u64, 4 * PAGE, Access::Write),
     (0xff_f000, PAGE, Access::Write),
     (0x100_0000, PAGE, Access::Write),
     (0x7fff_f000, PAGE, Access::Write),
@@ -59,6 +65,27 @@ pub(crate) struct Guest {
     pub(crate) before: Vec<Page>,
 }
 
+/// The pages of a guest with all that is mapped, and nothing put there.
+static MAPPED: LazyLock<Vec<Page>> = LazyLock::new(|| {
+    MAPPINGS
+        .iter()
+        .flat_map(|(start, len, access)| {
+            (0..len / PAGE).map(move |number| {
+                let address = start + number * PAGE;
+                let mut bytes = [0; PAGE as usize];
+                for (address, byte) in (address..).zip(&mut bytes) {
+                    *byte = filling(address);
+                }
+                Page {
+                    address,
+                    access: *access,
+                    bytes,
+                }
+            })
+        })
+        .collect()
+});
+
 fn find(pages: &[Page], address: u64) -> Option<usize> {
     pages
         .iter()
@@ -68,26 +95,9 @@ fn find(pages: &[Page], address: u64) -> Option<usize> {
 impl Guest {
     /// A guest with all that is mapped, and nothing put there.
     pub(crate) fn new() -> Self {
-        let pages: Vec<Page> = MAPPINGS
-            .iter()
-            .flat_map(|(start, len, access)| {
-                (0..len / PAGE).map(move |number| {
-                    let address = start + number * PAGE;
-                    let mut bytes = [0; PAGE as usize];
-                    for (address, byte) in (address..).zip(&mut bytes) {
-                        *byte = filling(address);
-                    }
-                    Page {
-                        address,
-                        access: *access,
-                        bytes,
-                    }
-                })
-            })
-            .collect();
         Self {
-            now: pages.clone(),
-            before: pages,
+            now: MAPPED.clone(),
+            before: MAPPED.clone(),
         }
     }
 

@@ -4,10 +4,16 @@
 
 use std::{
     convert::Infallible,
+    ops::Range,
     sync::LazyLock, //
 };
 
 use ccwchain::{
+    error::{
+        Bound,
+        Error as TranslationError, //
+    },
+    host_orb::HostOrb,
     irb::Irb,
     memory::{
         self,
@@ -15,10 +21,13 @@ use ccwchain::{
         GuestMemory,
         MemoryError,
         PinnedRun,
-        Storage, //
+        Storage,
+        BLOCK, //
     },
+    orb::Orb,
     scsw::Scsw,
     translator::{
+        grown,
         Sizes,
         Translator, //
     },
@@ -41,21 +50,9 @@ use crate::guest::{
     PAGE, //
 };
 
-/// Where the arena is in the host.
-const ARENA: u32 = 0x7000_0000;
-
 /// The last page that addresses can name. No machine has storage there, and the channel may be sent
 /// there for a program check.
 const NOWHERE: u64 = 0xffff_ffff_ffff_f000;
-
-/// Room for any program of a [`Case`](crate::Case).
-const SIZES: Sizes = Sizes {
-    ccws: 256,
-    idaws: 2048,
-    kept: 0,
-};
-
-const ARENA_SIZE: usize = 0x1_0000;
 
 /// Working memory on the heap.
 pub(crate) struct Heap;
@@ -124,20 +121,49 @@ impl GuestMemory for Backend {
     }
 }
 
-/// Memory that the channel fetches programs from.
-struct Low(Vec<u8>);
+/// Memory that the channel fetches programs from: blocks that are apart from each other and in no order.
+struct Low {
+    blocks: Vec<u32>,
+    bytes: Vec<u8>,
+}
 
-impl Arena for Low {
-    fn address(&self) -> u32 {
-        ARENA
+impl Low {
+    fn new(blocks: usize) -> Self {
+        // 257 is a prime number, and more than there are blocks.
+        let place = |number: u32| number * 101 % 257;
+        Self {
+            blocks: (0..blocks as u32)
+                .map(|number| 0x7000_0000 + 0x3000 * place(number))
+                .collect(),
+            // What is left in the arena of other programs is of no use to this one.
+            bytes: vec![0xee; blocks * BLOCK],
+        }
     }
 
-    fn size(&self) -> usize {
-        self.0.len()
+    /// The bytes at an address, if they are all in one block.
+    fn get(&mut self, address: u64, len: usize) -> Option<&mut [u8]> {
+        let at = (0..).zip(&self.blocks).find_map(|(block, start)| {
+            let offset = usize::try_from(address.checked_sub(u64::from(*start))?).ok()?;
+            (offset.checked_add(len)? <= BLOCK).then_some(block * BLOCK + offset)
+        })?;
+        self.bytes.get_mut(at..at + len)
+    }
+
+    /// The addresses of the sink page.
+    fn sink(&self) -> Range<u64> {
+        let start = self.blocks[0].into();
+        start..start + PAGE
+    }
+}
+
+impl Arena for Low {
+    fn address(&self, block: usize) -> Option<u32> {
+        self.blocks.get(block).copied()
     }
 
     fn write<const N: usize>(&mut self, offset: usize, bytes: [u8; N]) {
-        self.0[offset..offset + N].copy_from_slice(&bytes);
+        assert!(offset % BLOCK + N <= BLOCK, "{N} bytes at {offset:#x}");
+        self.bytes[offset..offset + N].copy_from_slice(&bytes);
     }
 }
 
@@ -153,15 +179,14 @@ pub(crate) struct Host {
 impl Host {
     /// A host with a guest that has all mapped, and nothing put there.
     pub(crate) fn new() -> Self {
-        let Ok(translator) = Translator::new(SIZES, 0x9e37_79b9_7f4a_7c15);
+        let Ok(translator) = Translator::new(Sizes::IDLE, 0x9e37_79b9_7f4a_7c15);
         Self {
             translator,
             backend: Backend {
                 iommu: Type1::new(MAPPED.clone()),
                 frames: Vec::new(),
             },
-            // What is left in the arena of other programs is of no use to this one.
-            arena: Low(vec![0xee; ARENA_SIZE]),
+            arena: Low::new(Sizes::IDLE_ARENA),
             violation: None,
         }
     }
@@ -177,15 +202,28 @@ impl Host {
         }
     }
 
-    /// Translates a program.
-    pub(crate) fn translate(
-        &mut self,
-        orb: &ccwchain::orb::Orb,
-    ) -> Result<ccwchain::host_orb::HostOrb, String> {
-        self.translator
-            .translate(orb, &mut self.backend, &mut self.arena)
-            .map(|program| program.orb())
-            .map_err(|(error, _)| error.to_string())
+    /// Translates a program, with more and more room if it needs it.
+    pub(crate) fn translate(&mut self, orb: &Orb) -> Result<HostOrb, String> {
+        loop {
+            let result = self
+                .translator
+                .translate(orb, &mut self.backend, &mut self.arena)
+                .map(|program| program.orb())
+                .map_err(|(error, _)| error);
+            match result {
+                Err(TranslationError::TooLarge(bound)) if self.grow(bound) => {}
+                result => return result.map_err(|error| error.to_string()),
+            }
+        }
+    }
+
+    fn grow(&mut self, bound: Bound) -> bool {
+        if bound != Bound::Arena {
+            let Ok(grows) = self.translator.grow(bound);
+            return grows;
+        }
+        let blocks = grown(self.arena.blocks.len(), Sizes::MAX_ARENA);
+        blocks.map(|blocks| self.arena = Low::new(blocks)).is_some()
     }
 
     /// What the guest gets to see of a status with this CPA.
@@ -211,17 +249,11 @@ impl Host {
         self.backend.iommu.pins()
     }
 
-    /// The bytes of the arena at an address, if they are all in it.
-    fn in_arena(&mut self, address: u64, len: usize) -> Option<&mut [u8]> {
-        let offset = usize::try_from(address.checked_sub(ARENA.into())?).ok()?;
-        self.arena.0.get_mut(offset..offset.checked_add(len)?)
-    }
-
     /// The bytes that data may be moved from or, to store, to.
     fn data(&mut self, address: u64, len: usize, access: Access) -> Option<&mut [u8]> {
-        let sink = u64::from(ARENA)..u64::from(ARENA) + PAGE;
+        let sink = self.arena.sink();
         if sink.contains(&address) && address + len as u64 <= sink.end {
-            return self.in_arena(address, len);
+            return self.arena.get(address, len);
         }
         if self.backend.iommu.pinned_for(address) < Some(access) {
             return None;
@@ -248,9 +280,8 @@ impl Memory for Host {
         let len = buffer.len();
         let bytes = match purpose {
             Use::Data => self.data(address, len, Access::Read),
-            Use::Ccw | Use::Idaw | Use::Midaw => self
-                .in_arena(address, len)
-                .filter(|_| address >= u64::from(ARENA) + PAGE),
+            Use::Ccw | Use::Idaw | Use::Midaw if self.arena.sink().contains(&address) => None,
+            Use::Ccw | Use::Idaw | Use::Midaw => self.arena.get(address, len),
         };
         if let Some(bytes) = bytes {
             buffer.copy_from_slice(bytes);

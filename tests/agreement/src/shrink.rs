@@ -2,6 +2,8 @@
 
 //! Making a failing case small.
 
+use std::ops::Range;
+
 use ccwchain::orb;
 use channel::Step;
 
@@ -11,10 +13,39 @@ use crate::case::Case;
 /// `fails` still holds.
 pub fn shrink(case: &Case, fails: impl Fn(&Case) -> bool) -> Case {
     let mut small = case.clone();
+    shorten(&mut small, |case| &mut case.ccws, &fails);
+    shorten(&mut small, |case| &mut case.steps, &fails);
     while let Some(smaller) = simpler(&small).into_iter().find(&fails) {
         small = smaller;
     }
     small
+}
+
+/// Leaves out as many neighbours at a time of a list of the case as can be, such that `fails` still holds.
+fn shorten<T>(
+    case: &mut Case,
+    list: impl Fn(&mut Case) -> &mut Vec<T>,
+    fails: impl Fn(&Case) -> bool,
+) {
+    let mut size = list(case).len();
+    while size > 0 {
+        let mut end = list(case).len();
+        while end > 0 {
+            let start = end.saturating_sub(size);
+            let mut shorter = case.clone();
+            list(&mut shorter).drain(start..end);
+            if fails(&shorter) {
+                *case = shorter;
+            }
+            end = start;
+        }
+        size /= 2;
+    }
+}
+
+/// The last of so many things, where those of a long program are that are not all the same.
+fn last(len: usize) -> Range<usize> {
+    len.saturating_sub(64)..len
 }
 
 /// The cases that are simpler than `case` by one thing, with those that are so by most first.
@@ -27,7 +58,7 @@ fn simpler(case: &Case) -> Vec<Case> {
             cases.push(changed);
         }
     };
-    for index in 0..case.ccws.len() {
+    for index in last(case.ccws.len()) {
         add(&|case| {
             case.ccws.remove(index);
         });
@@ -41,7 +72,7 @@ fn simpler(case: &Case) -> Vec<Case> {
             add(&|case| case.lists[index].1.truncate(keep * 4));
         }
     }
-    for index in 0..case.steps.len() {
+    for index in last(case.steps.len()) {
         add(&|case| {
             case.steps.remove(index);
         });
@@ -56,7 +87,7 @@ fn simpler(case: &Case) -> Vec<Case> {
         let flags = case.orb.flags().difference(orb::Flags::from_bits(1 << bit));
         add(&|case| case.orb = case.orb.with_flags(flags));
     }
-    for index in 0..case.ccws.len() {
+    for index in last(case.ccws.len()) {
         for bit in 0..8 {
             add(&|case| case.ccws[index].1.flags &= !(1 << bit));
         }

@@ -20,6 +20,7 @@ use ccwchain::{
         MemoryError,
         PinnedRun,
         Storage,
+        BLOCK,
         PAGE_SIZE, //
     },
     translator::{
@@ -70,20 +71,33 @@ impl GuestMemory for Guest {
     fn unpin(&mut self, _: PinnedRun) {}
 }
 
-/// The host's 31-bit memory.
-struct Low(Vec<u8>);
+/// The blocks of an arena in which there is room for all programs.
+const BLOCKS: u32 = 128;
+
+/// The host's 31-bit memory, and where its blocks are: apart from each other, as in the kernel.
+struct Low {
+    blocks: Vec<u32>,
+    bytes: Vec<u8>,
+}
+
+impl Low {
+    fn new() -> Self {
+        Self {
+            blocks: (0..BLOCKS)
+                .map(|number| 0x4000_0000 - 0x10_0000 * number)
+                .collect(),
+            bytes: vec![0; BLOCKS as usize * BLOCK],
+        }
+    }
+}
 
 impl Arena for Low {
-    fn address(&self) -> u32 {
-        0x4000_0000
-    }
-
-    fn size(&self) -> usize {
-        self.0.len()
+    fn address(&self, block: usize) -> Option<u32> {
+        self.blocks.get(block).copied()
     }
 
     fn write<const N: usize>(&mut self, offset: usize, bytes: [u8; N]) {
-        self.0[offset..offset + N].copy_from_slice(&bytes);
+        self.bytes[offset..offset + N].copy_from_slice(&bytes);
     }
 }
 
@@ -96,7 +110,7 @@ fn measure(program: &Program, times: u32) -> Result<(usize, usize), String> {
     };
     let Ok(mut translator) = Translator::<Heap>::new(sizes, 0x9e37_79b9_7f4a_7c15);
     let mut guest = Guest(program.memory());
-    let mut arena = Low(vec![0; 1 << 20]);
+    let mut arena = Low::new();
     let orb = program.orb();
     for _ in 0..times {
         arena = translator

@@ -45,6 +45,9 @@ const STARTS: [u64; 6] = [0x10, 0x14, 0, 0xffe, 0x7_fffe, 0x10_0000];
 /// Where an address is in its page, but for the last bits.
 const OFFSETS: [u64; 8] = [0, 0x7f8, 0x800, 0xff8, 0xff0, 0x400, 0xfc0, 0x100];
 
+/// The blocks of an arena that has room for every program.
+pub(crate) const BLOCKS: usize = 8;
+
 /// The host's arena is here, if nothing else is said.
 pub(crate) const ARENA: u32 = 0x7000_0000;
 
@@ -68,7 +71,7 @@ impl Case {
             idaws: input.pick(&[256, 256, 40, 33, 3, 1]),
             kept: 0,
         };
-        let arena = input.pick(&[0x8000, 0x8000, 0x2000, 0x1180, 0x1120, 0x1108, 0x1000, 0]);
+        let blocks = input.pick(&[BLOCKS, BLOCKS, 2, 2, 3, 1, 1, 0]);
         let fault = fault(input);
         guest.iommu.set_fault(fault);
         let Ok(translator) = Translator::new(sizes, input.byte().into());
@@ -88,10 +91,7 @@ impl Case {
         }
         Self {
             guest,
-            arena: Low {
-                address: ARENA,
-                bytes: vec![0xee; arena],
-            },
+            arena: Low::new(blocks, ARENA),
             translator,
             orb,
             fault,

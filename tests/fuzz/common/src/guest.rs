@@ -13,7 +13,8 @@ use ccwchain::memory::{
     GuestMemory,
     MemoryError,
     PinnedRun,
-    Storage, //
+    Storage,
+    BLOCK, //
 };
 use iommu_type1_stub::{
     Access,
@@ -107,36 +108,58 @@ impl GuestMemory for Guest {
     }
 }
 
-/// The host's 31-bit memory.
+/// The host's 31-bit memory: blocks that are apart from each other and in no order.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Low {
-    /// Where it begins.
-    pub(crate) address: u32,
-    /// What is in it.
+    /// Where each of them is.
+    blocks: Vec<u32>,
+    /// What is in them.
     pub(crate) bytes: Vec<u8>,
 }
 
 impl Low {
-    /// The bytes at an absolute address, if all of them are in the arena.
+    /// Blocks at multiples of three pages from `address` on, the first of which is there.
+    pub(crate) fn new(blocks: usize, address: u32) -> Self {
+        let mut low = Self {
+            blocks: vec![0; blocks],
+            bytes: vec![0xee; blocks * BLOCK],
+        };
+        low.move_to(address);
+        low
+    }
+
+    /// Gives the blocks other places.
+    pub(crate) fn move_to(&mut self, address: u32) {
+        // 17 is a prime number, and more than there are blocks.
+        for (number, block) in (0..).zip(&mut self.blocks) {
+            *block = address + 0x3000 * (number * 7 % 17);
+        }
+    }
+
+    /// The absolute address of what has an offset in the arena; zero if it has no such block.
+    pub(crate) fn address_of(&self, offset: u64) -> u64 {
+        let block = usize::try_from(offset).map(|offset| offset / BLOCK);
+        let start = block.ok().and_then(|block| self.blocks.get(block));
+        start.map_or(0, |start| u64::from(*start) + offset % BLOCK as u64)
+    }
+
+    /// The bytes at an absolute address, if all of them are in one block.
     pub(crate) fn get<const N: usize>(&self, address: u64) -> Option<[u8; N]> {
-        let offset = usize::try_from(address.checked_sub(self.address.into())?).ok()?;
-        self.bytes
-            .get(offset..offset.checked_add(N)?)?
-            .try_into()
-            .ok()
+        let at = (0..).zip(&self.blocks).find_map(|(block, start)| {
+            let offset = usize::try_from(address.checked_sub(u64::from(*start))?).ok()?;
+            (offset.checked_add(N)? <= BLOCK).then_some(block * BLOCK + offset)
+        })?;
+        self.bytes.get(at..at + N)?.try_into().ok()
     }
 }
 
 impl Arena for Low {
-    fn address(&self) -> u32 {
-        self.address
-    }
-
-    fn size(&self) -> usize {
-        self.bytes.len()
+    fn address(&self, block: usize) -> Option<u32> {
+        self.blocks.get(block).copied()
     }
 
     fn write<const N: usize>(&mut self, offset: usize, bytes: [u8; N]) {
+        assert!(offset % BLOCK + N <= BLOCK, "{N} bytes at {offset:#x}");
         self.bytes[offset..offset + N].copy_from_slice(&bytes);
     }
 }

@@ -10,7 +10,10 @@ use ccwchain::{
     },
     host_orb::HostOrb,
     irb::Irb,
-    memory::PAGE_SIZE,
+    memory::{
+        Arena,
+        PAGE_SIZE, //
+    },
     scsw::Scsw,
     translator::Stats, //
 };
@@ -18,7 +21,8 @@ use ccwchain::{
 use crate::{
     case::{
         Case,
-        TranslateError, //
+        TranslateError,
+        BLOCKS, //
     },
     containment,
     input::Input,
@@ -97,7 +101,8 @@ fn check_empty(case: &Case) {
     assert_eq!(case.translator.stats(), Stats::default());
     for offset in [0x1000, 0x1108, 0x1110] {
         let mut irb = Irb::default();
-        irb.set_scsw(Scsw::default().with_cpa(case.arena.address + offset));
+        let address = case.arena.address_of(offset);
+        irb.set_scsw(Scsw::default().with_cpa(address as u32));
         case.translator.write_back(&mut irb);
         assert_eq!(irb, Irb::default());
     }
@@ -112,7 +117,7 @@ fn check_error(case: &Case, error: &TranslateError) {
                 && case.orb.cpa() & cpa == *cpa
                 && !(control.is_empty() && *cpa == 0)
         }
-        Error::TooLarge(Bound::Arena) => case.arena.bytes.len() < 0x8000,
+        Error::TooLarge(Bound::Arena) => case.arena.address(BLOCKS - 1).is_none(),
         Error::TooLarge(_) => true,
         Error::Memory(_) => case.fault.is_some(),
     };

@@ -38,7 +38,7 @@ impl Place {
 
     fn address(self, case: &Case) -> u64 {
         match self {
-            Self::Arena(offset) => u64::from(case.arena.address) + u64::from(offset),
+            Self::Arena(offset) => case.arena.address_of(offset.into()),
             Self::Page(number, offset) => {
                 let mut frames = case.guest.pinned.values().map(|(frame, _)| frame);
                 let frame = frames.nth(usize::from(number));
@@ -58,7 +58,7 @@ impl Place {
 pub fn run(bytes: &[u8]) {
     let (mut here, irb, places) = case(bytes);
     let (mut there, _, _) = case(bytes);
-    there.arena.address = 0x2000_0000;
+    there.arena.move_to(0x2000_0000);
     there.guest.shift = 0x40_0000_0000;
 
     let (Ok(_), Ok(_)) = (here.translate(), there.translate()) else {

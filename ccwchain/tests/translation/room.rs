@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! How much memory an open device holds: the tables of its translator, and its arena.
+
+use std::{
+    cell::Cell,
+    convert::Infallible, //
+};
+
+use ccwchain::{
+    memory::{
+        Storage,
+        BLOCK, //
+    },
+    translator::{
+        Sizes,
+        Translator, //
+    },
+};
+
+thread_local! {
+    static BYTES: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Working memory on the heap, whose bytes are counted.
+struct Counted;
+
+impl Storage for Counted {
+    type Of<T> = Vec<T>;
+    type Error = Infallible;
+
+    fn allocate<T: Clone + Default>(len: usize) -> Result<Vec<T>, Infallible> {
+        BYTES.set(BYTES.get() + len * size_of::<T>());
+        Ok(vec![T::default(); len])
+    }
+}
+
+/// The bytes of the tables of these sizes.
+fn tables(sizes: Sizes) -> usize {
+    BYTES.set(0);
+    let Ok(translator) = Translator::<Counted>::new(sizes, 1);
+    drop(translator);
+    BYTES.get()
+}
+
+/// `cargo test -p ccwchain room -- --nocapture` prints the table of docs/performance.md.
+#[test]
+fn an_idle_device_holds_less_than_64_kib_and_the_largest_11_mib() {
+    let busy = Sizes {
+        ccws: 512,
+        idaws: 1024,
+        ..Sizes::IDLE
+    };
+    let held = [
+        ("idle", Sizes::IDLE, Sizes::IDLE_ARENA),
+        ("busy", busy, 8),
+        ("largest", Sizes::MAX, Sizes::MAX_ARENA),
+    ]
+    .map(|(name, sizes, blocks)| {
+        let (tables, arena) = (tables(sizes), blocks * BLOCK);
+        let (ccws, idaws) = (sizes.ccws, sizes.idaws);
+        println!("{name}: {ccws} CCWs, {idaws} IDAWs, {tables} bytes of tables, {arena} of arena");
+        tables + arena
+    });
+    assert!(held[0] < 64 << 10, "{held:?}");
+    assert!(held[2] < 11 << 20, "{held:?}");
+}
+
+/// What a further CCW, IDAW and page takes.
+#[test]
+fn tables_grow_with_what_is_in_them_only() {
+    let sizes = Sizes {
+        ccws: 1000,
+        idaws: 1000,
+        kept: 1024,
+    };
+    let all = tables(sizes);
+    for (fewer, most) in [
+        (Sizes { ccws: 0, ..sizes }, 80),
+        (Sizes { idaws: 0, ..sizes }, 60),
+        (Sizes { kept: 0, ..sizes }, 56),
+    ] {
+        assert!(all - tables(fewer) <= 1024 * most, "{fewer:?}");
+    }
+}
