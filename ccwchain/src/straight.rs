@@ -114,7 +114,7 @@ fn write_run<S: Storage, A: Arena, M: GuestMemory>(
             // The command code of the CCW before, in either format.
             let code = ccws.before(address.into()).map(|[code, ..]| code);
             if code.is_none_or(ccw::can_give_status_modifier) {
-                return Ok(None);
+                return Ok(Run::Other);
             }
         }
         writer.image.put_guards(slot + 1);

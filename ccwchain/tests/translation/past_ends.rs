@@ -304,12 +304,10 @@ fn beyond_the_addresses_of_the_format_it_gives_a_program_check() {
 
 #[test]
 fn garbage_there_refuses_nothing() {
-    let listed = Flags::CC.union(Flags::IDA);
     for (what, ccws, garbage) in [
         ("no CCW", 1, ccw(0xff, Flags::from_bits(0xff), 0, !0)),
         ("too many CCWs", 7000, ccw(0x03, Flags::CC, 1, 0)),
         ("too much data", 1000, ccw(0x02, Flags::CC, !0, 0x20000)),
-        ("too many lists", 1000, ccw(0x02, listed, !0, 0x30000)),
         ("too many pins", 1, ccw(0x02, NONE, 16, 0x20000)),
     ] {
         let garbage = vec![garbage; ccws];
@@ -321,7 +319,8 @@ fn garbage_there_refuses_nothing() {
             let [search, end, _] = search();
             let program = [&[search, end], garbage.as_slice()].concat();
             machine.program(format, 0x10000, &program);
-            let host = machine.translate(&orb(format, 0x10000)).unwrap();
+            let translate = |machine: &mut Machine| machine.translate(&orb(format, 0x10000));
+            let host = machine.translate_growing(translate).unwrap();
             check_nothing_is_there(&machine, &host, 0x10000, what);
             machine.release();
             assert_eq!(machine.guest.iommu.pins(), 0, "{what}");
@@ -385,29 +384,45 @@ fn outcome((machine, result): (Machine, Result<HostOrb, TranslateError>)) -> Res
 }
 
 #[test]
-fn each_bound_is_one_of_the_program_without_what_is_there() {
+fn room_is_asked_for_before_what_is_there_is_given_up() {
     let enough = Sizes {
         ccws: 3,
         idaws: 4,
         kept: 0,
     };
     // The search has two pieces of data, the read as well.
-    let arena = 4096 + 264 + 8 * (3 + 3) + 8 * 4 + 16;
-    let without = arena - 8 - 8 * 2;
-    let with = |sizes, arena| outcome(translate_with(sizes, arena, 2, 2));
+    let blocks = Sizes::IDLE_ARENA;
+    let with = |sizes| outcome(translate_with(sizes, blocks, 2, 2));
 
-    let ccws = |ccws| with(Sizes { ccws, ..enough }, arena);
-    assert_eq!([3, 2, 1].map(ccws), [Ok(true), Ok(false), Err(Bound::Ccws)]);
-    let idaws = |idaws| with(Sizes { idaws, ..enough }, arena);
-    assert_eq!(
-        [4, 3, 2, 1].map(idaws),
-        [Ok(true), Ok(false), Ok(false), Err(Bound::Idaws)]
-    );
-    let sized = |arena| with(enough, arena);
-    assert_eq!(
-        [arena, arena - 1, without, without - 1].map(sized),
-        [Ok(true), Ok(false), Ok(false), Err(Bound::Arena)]
-    );
+    let ccws = |ccws| with(Sizes { ccws, ..enough });
+    assert_eq!([3, 2].map(ccws), [Ok(true), Err(Bound::Ccws)]);
+    let idaws = |idaws| with(Sizes { idaws, ..enough });
+    assert_eq!([4, 3].map(idaws), [Ok(true), Err(Bound::Idaws)]);
+    assert_eq!(outcome(translate_with(enough, 1, 2, 2)), Err(Bound::Arena));
+}
+
+#[test]
+fn the_most_that_there_can_be_is_for_the_program_without_what_is_there() {
+    for (before, expected) in [
+        (Sizes::MAX.ccws - 3, Ok(true)),
+        (Sizes::MAX.ccws - 2, Ok(false)),
+        (Sizes::MAX.ccws - 1, Err(Bound::Ccws)),
+    ] {
+        let mut machine = Machine::new();
+        machine.map(0x40000, 0x10000, Access::Write);
+        let [search, end, read] = search();
+        let nothing = ccw(0x03, Flags::CC.union(Flags::SLI), 1, 0);
+        let mut program = vec![nothing; before];
+        program.extend([search, end, read]);
+        machine.program(Format::One, 0x40000, &program);
+        let translate = |machine: &mut Machine| machine.translate(&orb1(0x40000));
+        let is_there = match machine.translate_growing(translate) {
+            Ok(_) => Ok(machine.translator.stats().ccws == before + 3),
+            Err(Error::TooLarge(bound)) => Err(bound),
+            Err(error) => panic!("{error}"),
+        };
+        assert_eq!(is_there, expected, "{before} CCWs before the search");
+    }
 }
 
 #[test]
