@@ -17,7 +17,7 @@ from display import Display
 POLL_SECONDS = 0.02
 # Long, as L2 is emulated twice, on a machine that may have much else to do.
 WAIT_SECONDS = 120
-BOOT_SECONDS = 360
+BOOT_SECONDS = 1000
 
 TERMINAL = "0.0.000a"
 RNG = "0.0.0042"

@@ -157,9 +157,9 @@ fn a_data_chain_goes_on_in_the_next_block() {
 #[test]
 fn what_a_channel_fetches_ahead_is_in_the_block() {
     // Lists of 1 to 17 IDAWs, and of MIDAWs that fill pages.
-    let lists = (0..1000).map(|number: u16| {
+    let lists = (0..1000).map(|number: u32| {
         let count = 1 + number * 4099 % 0xffff;
-        ccw(0x02, Flags::CC, count, 0x12000 + u32::from(number))
+        ccw(0x02, Flags::CC, count as u16, 0x12000 + number)
     });
     let [nops, _] = programs(2000);
     let midaws = vec![ccw(0x02, Flags::CC.union(Flags::MIDA), 256, 0x18000); 12];

@@ -45,10 +45,6 @@ pub(crate) const TESTS: &[Case] = &[
         "the module stays while a program is in flight",
         unload_in_use,
     ),
-    (
-        "all devices can be taken and given back at the same time",
-        at_once,
-    ),
     ("closing leaves no memory behind", memory),
 ];
 
@@ -114,27 +110,6 @@ pub(crate) fn rebind(bus_id: &str, uuid: &str) -> TestResult {
     crate::bench::unbind(&subchannel)?;
     subchannel.bind(Some(uuid), &mut |_| {})?;
     Ok(())
-}
-
-/// As units of driverctl do when the host boots.
-fn at_once(devices: &Devices) -> TestResult {
-    const ROUNDS: u32 = 10;
-
-    let places = devices.places()?;
-    check(places.len() > 1, "there is one device only")?;
-    for _ in 0..ROUNDS {
-        thread::scope(|scope| {
-            let threads: Vec<_> = places
-                .iter()
-                .map(|(bus_id, uuid)| scope.spawn(move || rebind(bus_id, uuid)))
-                .collect();
-            threads.into_iter().try_for_each(|thread| {
-                let rebound = thread.join();
-                rebound.unwrap_or_else(|_| Err("a thread has panicked".to_owned().into()))
-            })
-        })?;
-    }
-    devices.probe()
 }
 
 fn unload_in_use(devices: &Devices) -> TestResult {

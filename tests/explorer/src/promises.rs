@@ -201,7 +201,7 @@ impl Ledger {
         );
         let before = self.untested.filter(|untested| {
             let needed = untested.is_needed_with(&first) && !alone;
-            entry.adds && needed || on_its_way && needed
+            needed && (entry.adds || on_its_way)
         });
         if let Some(before) = before {
             bits = [bits[0] | before.bits[0], bits[1] | before.bits[1]];
