@@ -29,18 +29,18 @@ pub const NO_OPERATION: u8 = 0x03;
 /// The command code of read backward, without modifier bits.
 pub const READ_BACKWARD: u8 = 0x0c;
 
-/// Whether a device can end a command of this code with status modifier, by which command chaining
-/// goes on past the next CCW, whatever that is.
+/// Returns whether a device can end a command of this code with status modifier, by which command
+/// chaining goes on past the next CCW, whatever that is.
 ///
-/// Two kinds of commands are known to:
+/// Two kinds of commands are known to end so:
 ///
 /// - the searches of a disk, `tccff001`: t is one to search all tracks of a cylinder, cc is the
 ///   condition (01 equal, 10 high, 11 equal or high), ff the field (01 key, 10 identifier, 11 home
-///   address). It is given when the record is found;
-/// - POLL of the terminal controls 2702 and 2703, 09. It is given when a terminal has answered.
+///   address). Status modifier comes when the record is found;
+/// - POLL of the terminal controls 2702 and 2703, 09. Status modifier comes when a terminal has answered.
 ///
-/// No write of a disk is among them, but some of printers are: to write and to space has the code of
-/// POLL. What is behind their programs is looked at in vain.
+/// No write of a disk has such a code, but a printer's "write, space one line" has that of POLL: the
+/// memory past the end of its programs is read in vain.
 #[inline]
 pub const fn can_give_status_modifier(command: u8) -> bool {
     const POLL: u8 = 0x09;

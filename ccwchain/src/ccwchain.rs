@@ -21,6 +21,7 @@ mod kept;
 mod layout;
 mod pages;
 mod reader;
+mod slots;
 mod sort;
 mod straight;
 mod walk;

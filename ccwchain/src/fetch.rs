@@ -63,8 +63,8 @@ impl Fetched {
         }
     }
 
-    /// Whether status modifier leads past this CCW, if it is behind one that chains commands, whatever
-    /// the command of that is.
+    /// Returns whether status modifier leads past this CCW when it stands behind any CCW that chains
+    /// commands.
     #[inline]
     pub(crate) fn can_be_stepped_over(&self) -> bool {
         self.ccw.direction() == Direction::TransferInChannel || self.ccw.chains()
@@ -79,7 +79,8 @@ pub(crate) struct Rules {
 }
 
 impl Rules {
-    /// The rules for the program of `orb`, which goes on past its ends or not.
+    /// Returns the rules for the program of `orb`. `looks_past_ends` tells whether status modifier leads
+    /// past its ends.
     #[inline]
     pub(crate) fn of(orb: &Orb, looks_past_ends: bool) -> Self {
         Self {
@@ -101,7 +102,7 @@ impl Rules {
         Self { format, ..*self }
     }
 
-    /// Whether status modifier leads past the ends of the program.
+    /// Returns whether status modifier leads past the ends of the program.
     #[inline]
     pub(crate) fn looks_past_ends(&self) -> bool {
         self.looks_past_ends

@@ -11,7 +11,7 @@
 //!
 //! The first two are in the first block of the arena. Slots go on in further blocks. There is no CCW
 //! at the end of a block, nor a list: the slots behind the last CCW of a block lead to the next one
-//! ([`CCW_ROOM`]), and what a channel fetches ahead is in the block ([`READ_AHEAD`]).
+//! (`slots.rs`), and what a channel fetches ahead is in the block ([`READ_AHEAD`]).
 //!
 //! Lists are behind the slots, if it is known how many of these there are. A straight program is
 //! written before that is known: its slots and its lists take one block after the other as they need
@@ -32,7 +32,6 @@ use crate::{
     },
     error::Bound,
     idaw,
-    layout::GUARDS,
     memory::{
         Arena,
         Storage,
@@ -43,7 +42,16 @@ use crate::{
         self,
         Midaw, //
     },
-    pages::PinnedBlock, //
+    pages::PinnedBlock,
+    slots::{
+        Slots,
+        BLOCK_SLOTS,
+        CCW_ROOM,
+        FIRST_SLOT,
+        GUARDS,
+        READ_AHEAD,
+        SLOTS, //
+    },
 };
 
 /// The size of an address in a list, and of an IDAW of format 2.
@@ -76,7 +84,7 @@ const SINK_PAGE: Range<usize> = 0..PAGE_SIZE as usize;
 /// As many IDAWs as 65535 bytes need in blocks of 2 KiB.
 const SINK_LIST: Range<usize> = SINK_PAGE.end..SINK_PAGE.end + idaw::MAX * WORD;
 
-const SLOTS: usize = SINK_LIST.end;
+const _: () = assert!(SINK_LIST.end == SLOTS);
 
 /// The most bytes of a MIDAW that skips: half of the sink page, at either side of its middle.
 const SINK_MIDAW: u16 = PAGE_SIZE as u16 / 2;
@@ -86,56 +94,10 @@ pub(crate) fn sink_midaws(guest: &Midaw) -> usize {
     guest.count.div_ceil(SINK_MIDAW).into()
 }
 
-/// The bytes that are left free at the end of each block: a channel may fetch one word, CCW or MIDAW more
-/// than it uses.
-const READ_AHEAD: usize = midaw::SIZE;
-
-/// How many bytes of a block are used.
-const BLOCK_END: usize = BLOCK - READ_AHEAD;
-
-/// How many slots a block has that has nothing else.
-const BLOCK_SLOTS: u32 = BLOCK as u32 / ccw::SIZE;
-
-/// Where the first slot is in the first block, in slots.
-const FIRST_SLOT: u32 = SLOTS as u32 / ccw::SIZE;
-
-/// How many slots there must be in a block behind a CCW: those that lead from there to the next block or
-/// nowhere, and those that are fetched ahead.
-const CCW_ROOM: u32 = GUARDS + READ_AHEAD as u32 / ccw::SIZE;
-
-/// The number of the block that a slot is in.
-#[inline]
-const fn block_of(slot: u32) -> u32 {
-    (FIRST_SLOT + slot) / BLOCK_SLOTS
-}
-
-/// The offset of a slot, if there are no lists between it and the first one.
+/// Returns the offset of a slot in the arena.
 #[inline]
 const fn slot_offset(slot: u32) -> usize {
     SLOTS + slot as usize * ccw::SIZE as usize
-}
-
-/// Whether a CCW can be in this slot.
-pub(crate) const fn has_room(slot: u32) -> bool {
-    (FIRST_SLOT + slot) % BLOCK_SLOTS < BLOCK_SLOTS - CCW_ROOM
-}
-
-/// The first slot of the block behind that of this one.
-pub(crate) const fn next_block(slot: u32) -> u32 {
-    (block_of(slot) + 1) * BLOCK_SLOTS - FIRST_SLOT
-}
-
-/// The slot of a CCW of a straight program, by its number.
-pub(crate) const fn straight_slot(number: u32) -> u32 {
-    match number.checked_sub(BLOCK_SLOTS - FIRST_SLOT - CCW_ROOM) {
-        None => number,
-        Some(behind) => number + (1 + behind / (BLOCK_SLOTS - CCW_ROOM)) * CCW_ROOM,
-    }
-}
-
-/// The number of the CCW that a slot of a straight program stands for.
-pub(crate) const fn straight_number(slot: u32) -> u32 {
-    slot - block_of(slot) * CCW_ROOM
 }
 
 /// The absolute address of something in the arena.
@@ -232,44 +194,6 @@ impl HostCcw {
     }
 }
 
-/// Where the slots of a program are in memory.
-pub(crate) struct Slots<S: Storage> {
-    /// The absolute addresses of the blocks that slots are in.
-    blocks: S::Of<u32>,
-    /// How many blocks these are.
-    len: usize,
-}
-
-impl<S: Storage> Slots<S> {
-    /// Makes room for the slots of `ccws` CCWs.
-    pub(crate) fn new(ccws: usize) -> Result<Self, S::Error> {
-        // Behind each CCW there may be guards. Blocks are not full to the last slot, nor is the first one.
-        let ccws_of_block = ((BLOCK_SLOTS - CCW_ROOM) / (1 + GUARDS)) as usize;
-        Ok(Self {
-            blocks: S::allocate(ccws.div_ceil(ccws_of_block) + 1)?,
-            len: 0,
-        })
-    }
-
-    /// Forgets where the blocks are.
-    pub(crate) fn clear(&mut self) {
-        self.len = 0;
-    }
-
-    /// Returns the number of the slot at an absolute address, which may be beyond the last.
-    pub(crate) fn at(&self, address: u32) -> Option<u32> {
-        let blocks = self.blocks.get(..self.len)?;
-        let (block, offset) = (0..).zip(blocks).find_map(|(block, start)| {
-            let offset = address.checked_sub(*start)?;
-            (offset < BLOCK as u32).then_some((block, offset))
-        })?;
-        let slot = block * BLOCK_SLOTS + offset / ccw::SIZE;
-        (offset % ccw::SIZE == 0)
-            .then(|| slot.checked_sub(FIRST_SLOT))
-            .flatten()
-    }
-}
-
 /// Returns the address of a block of the arena, if it is where the channel can fetch from.
 #[inline]
 fn usable_block<A: Arena>(arena: &A, block: usize) -> Result<u32, Bound> {
@@ -290,11 +214,11 @@ pub(crate) struct Image<'a, S: Storage, A> {
     base: u32,
     /// The first block that is not used yet.
     next_block: usize,
-    /// Where the blocks of slots are.
+    /// The blocks that slots are in.
     blocks: &'a mut Slots<S>,
-    /// Behind the last slot that can be put.
+    /// The first slot that cannot be put.
     slots_end: u32,
-    /// How many CCWs a straight program may have.
+    /// The most CCWs that a straight program may have.
     ccws: u32,
     /// Where there is room for lists.
     free: Range<usize>,
@@ -334,8 +258,8 @@ impl<'a, S: Storage, A: Arena> Image<'a, S, A> {
     ) -> Result<Self, Bound> {
         let first = ccws.min(BLOCK_SLOTS - FIRST_SLOT - CCW_ROOM);
         let base = usable_block(arena, 0)?;
-        *blocks.blocks.first_mut().ok_or(Bound::Ccws)? = base;
-        blocks.len = 1;
+        blocks.clear();
+        blocks.add(base)?;
         Ok(Self {
             arena,
             base,
@@ -390,16 +314,14 @@ impl<'a, S: Storage, A: Arena> Image<'a, S, A> {
     /// Takes a block for slots.
     #[inline]
     fn add_slots(&mut self) -> Result<(usize, u32), Bound> {
-        let block = self.take_block()?;
-        let place = self.blocks.blocks.get_mut(self.blocks.len);
-        (_, *place.ok_or(Bound::Ccws)?) = block;
-        self.blocks.len += 1;
-        Ok(block)
+        let (start, address) = self.take_block()?;
+        self.blocks.add(address)?;
+        Ok((start, address))
     }
 
     /// Lets lists begin at the offset `at` in a block.
     fn set_lists(&mut self, (start, address): (usize, u32), at: usize) {
-        self.free = at..start + BLOCK_END;
+        self.free = at..start + BLOCK - READ_AHEAD;
         self.lists_base = address.wrapping_sub(start as u32);
     }
 
@@ -419,7 +341,7 @@ impl<'a, S: Storage, A: Arena> Image<'a, S, A> {
     /// The number of blocks that slots are in.
     #[inline]
     pub(crate) fn slot_blocks(&self) -> usize {
-        self.blocks.len
+        self.blocks.len()
     }
 
     /// The address of the first slot.
@@ -433,10 +355,9 @@ impl<'a, S: Storage, A: Arena> Image<'a, S, A> {
     #[inline]
     pub(crate) fn slot(&self, slot: u32) -> ArenaAddress {
         let slot = slot.min(self.slots_end.saturating_sub(1));
-        let block = self.blocks.blocks.get(block_of(slot) as usize);
-        let offset = (FIRST_SLOT + slot) % BLOCK_SLOTS * ccw::SIZE;
-        // INVARIANT: The block is one of the arena.
-        block.map_or(self.first_slot(), |start| ArenaAddress(start + offset))
+        // INVARIANT: The block that the slot is in is one of the arena.
+        let address = self.blocks.address(slot).map(ArenaAddress);
+        address.unwrap_or(self.first_slot())
     }
 
     /// The list for a command that moves no data but has a count: enough for a channel that uses

@@ -25,21 +25,17 @@ use crate::{
         Fetched,
         Step, //
     },
-    image::{
+    memory::Storage,
+    slots::{
         has_room,
         next_block,
         straight_number,
-        straight_slot, //
+        straight_slot,
+        GUARDS, //
     },
-    memory::Storage,
     walk::Program,
     ways::Ways, //
 };
-
-/// The slots behind a run: one that chaining can lead to, one that status modifier can, and one that
-/// is there for its address, which the channel gives as the CPA of a program check at the second:
-/// it is not also the address of the first CCW of the next run.
-pub(crate) const GUARDS: u32 = 3;
 
 /// The slot of what has none yet.
 const NOWHERE: u32 = u32::MAX;

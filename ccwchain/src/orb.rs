@@ -139,7 +139,7 @@ impl Orb {
         self.flags().contains(Flags::PREFETCH)
     }
 
-    /// Whether the program may be modified while it runs: the channel must not prefetch it, or is told
+    /// Returns whether the program may be modified while it runs: the channel must not prefetch it, or is told
     /// that it changes all the same.
     #[inline]
     pub const fn may_be_modified(&self) -> bool {

@@ -25,13 +25,13 @@ use crate::{
     writer::Writer, //
 };
 
-/// What became of a run of CCWs.
+/// The end of a run of CCWs in a block.
 enum Run {
     /// The program ends with the CCW in this slot.
     Ends(u32),
-    /// It goes on at this address.
+    /// The program goes on at this address, in another block.
     GoesOn(u32),
-    /// It is not straight.
+    /// The program is not straight.
     Other,
 }
 

@@ -33,8 +33,7 @@ use crate::{
     image::{
         ArenaAddress,
         HostCcw,
-        Image,
-        Slots, //
+        Image, //
     },
     irb::Irb,
     layout::{
@@ -56,6 +55,7 @@ use crate::{
         Reader,
         PIECE, //
     },
+    slots::Slots,
     straight,
     walk::Program,
     writer::{
@@ -78,8 +78,7 @@ pub struct Sizes {
 }
 
 impl Sizes {
-    /// What most programs fit in, so that a device that is open and idle has little memory. No page is
-    /// kept.
+    /// The sizes that a device begins with: most programs fit, and it has little memory. No page is kept.
     pub const IDLE: Self = Self {
         ccws: 128,
         idaws: 256,
@@ -229,7 +228,7 @@ impl<S: Storage> Translator<S> {
         }
     }
 
-    /// Whether there is room to be had for a program that was too large.
+    /// Returns whether the translator or the arena can grow for a program that was too large.
     fn may_grow<E, A: Arena>(&self, error: &Error<E>, arena: &A) -> bool {
         match error {
             Error::TooLarge(Bound::Ccws) => self.sizes.ccws < Sizes::MAX.ccws,

@@ -100,17 +100,17 @@ impl Entry {
             && (self.fetched.can_be_stepped_over() || self.is_searched())
     }
 
-    /// Whether status modifier behind this CCW leads past the next one whatever that is.
+    /// Returns whether status modifier at this CCW leads past the next one whatever that is.
     fn searches(&self, rules: &Rules) -> bool {
         rules.looks_past_ends() && self.ways.search(&self.fetched.ccw)
     }
 
-    /// Whether status modifier leads past this CCW whatever it is.
+    /// Returns whether status modifier leads past this CCW whatever it is.
     fn is_searched(&self) -> bool {
         self.ways.contains(Ways::SEARCHED)
     }
 
-    /// Whether the program goes on past this CCW though it is over here.
+    /// Returns whether status modifier leads past this CCW although the program ends here.
     fn is_passed_end(&self) -> bool {
         self.is_searched() && !self.fetched.can_be_stepped_over()
     }
@@ -162,7 +162,7 @@ pub(crate) struct Program<S: Storage> {
     len: usize,
     /// The first of the entries to be followed, during the walk.
     first: Option<u32>,
-    /// Whether an end is passed ([`Entry::is_passed_end`]), during the walk and after it.
+    /// Tells whether an end is passed ([`Entry::is_passed_end`]), during the walk and after it.
     looks_past_ends: bool,
     /// Finds entries by address.
     index: Index<S>,
@@ -216,8 +216,8 @@ impl<S: Storage> Program<S> {
         self.looks_past_ends = false;
     }
 
-    /// Whether status modifier leads past the end of the program somewhere, so that what was found, or
-    /// what there was no room for, may be there for nothing else.
+    /// Returns whether status modifier leads past an end of the program. A CCW that was found, or found no
+    /// room, may then be none of the program.
     pub(crate) fn looks_past_ends(&self) -> bool {
         self.looks_past_ends
     }

@@ -44,9 +44,9 @@ impl Ways {
     /// By data chaining, with a command in effect that can give status modifier. This goes with
     /// `FETCH`.
     pub(crate) const SEARCHING: Self = Self(0x80);
-    /// Those that the channel does not come to this CCW in, but past it.
+    /// The ways that lead past this CCW, not to it.
     pub(crate) const PAST: Self = Self::STEPPED_OVER.union(Self::SEARCHED);
-    /// Those that go with another, and make no difference to what this CCW does.
+    /// The ways that go with another, and make no difference to what this CCW does.
     pub(crate) const BESIDE: Self = Self::PAST.union(Self::SEARCHING);
 
     /// In none of these ways.
@@ -73,7 +73,7 @@ impl Ways {
         Self(self.0 & !other.0)
     }
 
-    /// These, or none.
+    /// Returns these ways if `condition` is true, and none otherwise.
     #[inline]
     pub(crate) fn only_if(self, condition: bool) -> Self {
         if condition {
@@ -109,7 +109,7 @@ impl Ways {
         }
     }
 
-    /// Whether the command in effect can give status modifier when the channel comes in one of these
+    /// Returns whether the command in effect can give status modifier when the channel comes in one of these
     /// ways to a CCW.
     #[inline]
     pub(crate) const fn search(self, ccw: &Ccw) -> bool {
