@@ -174,15 +174,7 @@ fn what_a_channel_fetches_ahead_is_in_the_block() {
             ARENA,
         );
         machine.map(0x10000, 0x20000, Access::Write);
-        for number in 0..256 {
-            let flags = u64::from(number == 255) << 23;
-            let midaw = [flags | 1, 0x12000].map(u64::to_be_bytes).concat();
-            machine
-                .guest
-                .iommu
-                .store(0x18000 + 16 * number, &midaw)
-                .unwrap();
-        }
+        machine.store_midaws(0x18000);
         let orb = orb1(0x10000);
         let orb = orb.with_flags(orb.flags().union(ccwchain::orb::Flags::MIDAW));
         machine.program(Format::One, 0x10000, &program);

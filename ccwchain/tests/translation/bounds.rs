@@ -168,15 +168,7 @@ fn the_largest_arena_has_a_bound() {
     ] {
         let mut machine = Machine::with_sizes(Sizes::IDLE, Sizes::IDLE_ARENA);
         machine.map(0x10000, 0x10000, Access::Write);
-        for number in 0..256 {
-            let flags = u64::from(number == 255) << 23;
-            let midaw = [flags | 1, 0x12000].map(u64::to_be_bytes).concat();
-            machine
-                .guest
-                .iommu
-                .store(0x18000 + 16 * number, &midaw)
-                .unwrap();
-        }
+        machine.store_midaws(0x18000);
         let translated =
             machine.translate_growing(|machine| translate_chain(machine, orb, read, lists));
         assert_eq!(translated.map(|_| ()), result, "{lists}");

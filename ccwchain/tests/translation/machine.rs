@@ -239,6 +239,15 @@ impl Machine {
         self.guest.iommu.map(iova, len, access).unwrap();
     }
 
+    /// Stores a list of MIDAWs that fills a page. Each names one byte at 0x12000.
+    pub(crate) fn store_midaws(&mut self, list: u64) {
+        for number in 0..256 {
+            let last = u64::from(number == 255) << 23;
+            let midaw = [last | 1, 0x12000].map(u64::to_be_bytes).concat();
+            self.guest.iommu.store(list + 16 * number, &midaw).unwrap();
+        }
+    }
+
     /// Stores CCWs one behind the other.
     pub(crate) fn program(&mut self, format: Format, address: u32, ccws: &[Ccw]) {
         for (number, ccw) in (0..).zip(ccws) {
