@@ -160,24 +160,31 @@ void mdev_sch_configure(struct subchannel *sch, unsigned int isc)
 	sch->isc = isc;
 }
 
-/* msch(), which is not exported. Returns the condition code, or -EIO for an operand exception. */
-static int msch_checked(struct subchannel_id schid, const struct schib *schib)
-{
-	unsigned long identification = *(u32 *)&schid;
-	int cc = -EIO;
-
-	asm volatile(
-		"	lgr	1,%[identification]\n"
-		"	msch	%[schib]\n"
-		"0:	ipm	%[cc]\n"
-		"	srl	%[cc],28\n"
-		"1:\n"
-		EX_TABLE(0b, 1b)
-		: [cc] "+d" (cc)
-		: [identification] "d" (identification), [schib] "Q" (*schib)
-		: "1", "cc", "memory");
-	return cc;
-}
+/*
+ * An instruction for a subchannel, with an operand in storage. Its value is the
+ * condition code, or -EIO for an operand exception.
+ *
+ * The kernel's msch() is not exported, and its ssch() takes an operand
+ * exception for the condition code that was there before.
+ */
+#define sch_instruction(name, schid, operand)				\
+({									\
+	unsigned long __identification = *(const u32 *)&(schid);	\
+	int __cc = -EIO;						\
+									\
+	asm volatile(							\
+		"	lgr	1,%[identification]\n"			\
+		"	" name "	%[op]\n"				\
+		"0:	ipm	%[cc]\n"				\
+		"	srl	%[cc],28\n"				\
+		"1:\n"							\
+		EX_TABLE(0b, 1b)					\
+		: [cc] "+d" (__cc)					\
+		: [identification] "d" (__identification),		\
+		  [op] "Q" (operand)					\
+		: "1", "cc", "memory");					\
+	__cc;								\
+})
 
 /*
  * Returns the condition code, 3 also when there is no device any more. Where
@@ -193,7 +200,7 @@ int mdev_sch_disable(struct subchannel *sch)
 	sch->config.ena = 0;
 	schib = sch->schib;
 	schib.pmcw.ena = 0;
-	cc = msch_checked(sch->schid, &schib);
+	cc = sch_instruction("msch", sch->schid, schib);
 	if (!cc && cio_update_schib(sch))
 		return 3;
 	return cc;
@@ -225,28 +232,6 @@ bool mdev_tsch(struct subchannel *sch, u8 (*irb)[MDEV_IRB_LEN])
 }
 
 /*
- * ssch() takes an operand exception for the condition code that was there
- * before. This one does not.
- */
-static int ssch_checked(struct subchannel_id schid, const union orb *orb)
-{
-	unsigned long identification = *(u32 *)&schid;
-	int cc = -EIO;
-
-	asm volatile(
-		"	lgr	1,%[identification]\n"
-		"	ssch	%[orb]\n"
-		"0:	ipm	%[cc]\n"
-		"	srl	%[cc],28\n"
-		"1:\n"
-		EX_TABLE(0b, 1b)
-		: [cc] "+d" (cc)
-		: [identification] "d" (identification), [orb] "Q" (*orb)
-		: "1", "cc", "memory");
-	return cc;
-}
-
-/*
  * The controls of an ORB that came after the first edition of the Principles
  * of Operation of z/Architecture: streaming mode (bit 5) and modified indirect
  * data addressing (bit 25). A machine that lacks one takes its bit for a
@@ -266,7 +251,7 @@ int mdev_ssch(struct subchannel *sch, const void *orb)
 	const u32 *words = orb;
 
 	if (words[1] & MDEV_ORB_LATER_CONTROLS)
-		return ssch_checked(sch->schid, orb);
+		return sch_instruction("ssch", sch->schid, *(const union orb *)orb);
 	return ssch(sch->schid, (union orb *)orb);
 }
 

@@ -334,7 +334,8 @@ impl<S> Locked<'_, S> {
         cc
     }
 
-    /// TEST SUBCHANNEL. Returns the status that was pending, which no interrupt comes for any more.
+    /// TEST SUBCHANNEL. Returns the status that was pending, for which no interrupt comes any more.
+    #[must_use = "the status is lost otherwise"]
     pub fn test(&mut self) -> Option<[u8; IRB_LEN]> {
         let mut irb = [0; IRB_LEN];
 
