@@ -1,29 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How long status is held off that would take the place of other status.
+//! The time for which status is held off that would take the place of other status.
 //!
-//! QEMU keeps one status for its guest, and nothing tells when the guest tests it. How long this guest has
-//! taken to answer status of the device's own initiative tells how fast it is: it follows the load of the
-//! host, which a fixed time does not.
+//! QEMU keeps one status for its guest, and nothing tells when the guest tests it. The time that this guest
+//! has taken to answer unsolicited status tells how fast it is. That follows the load of the host, as a
+//! fixed time does not.
 
 use kernel::time::Delta;
 
-/// What is waited at least: a virtual CPU has to be scheduled. It cannot be noticed at a terminal.
+/// The shortest hold-off, in microseconds: a virtual CPU has to be scheduled. Nobody notices it at a
+/// terminal.
 const SHORTEST: i64 = 20_000;
 
-/// What is waited before the guest has given an answer.
+/// The hold-off before the guest has given an answer, in microseconds.
 const FIRST: i64 = 100_000;
 
-/// What is waited at most, where a guest is so slow.
+/// The longest hold-off, in microseconds.
 const LONGEST: i64 = 5_000_000;
 
-/// How many times as long as the slowest answer is waited.
+/// The hold-off in times of the slowest answer.
 const FACTOR: i64 = 4;
 
-/// How fast a guest has answered so far.
+/// The answers of a guest to unsolicited status, as far as they count for the hold-off.
 pub(crate) struct HoldOff {
-    /// The slowest answer, in microseconds. Each faster one makes it an eighth shorter, down to its own
-    /// time.
+    /// The slowest answer, in microseconds. Each faster answer makes it an eighth shorter, but not shorter
+    /// than itself.
     slowest: i64,
 }
 
@@ -36,8 +37,7 @@ impl Default for HoldOff {
 }
 
 impl HoldOff {
-    /// Notes that the guest has begun a function so long after its user has taken status of the device's own
-    /// initiative.
+    /// Notes that the guest has begun a function, `time` after its user took unsolicited status.
     pub(crate) fn answered(&mut self, time: Delta) {
         let time = time.as_micros_ceil();
 
@@ -47,7 +47,7 @@ impl HoldOff {
         }
     }
 
-    /// Returns how long other status is held off after the user has taken one.
+    /// Returns the time for which other status is held off after the user took one.
     pub(crate) fn time(&self) -> Delta {
         Delta::from_micros((FACTOR * self.slowest).clamp(SHORTEST, LONGEST))
     }

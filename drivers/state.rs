@@ -58,12 +58,12 @@ pub(crate) trait Outside {
     /// The user takes status.
     fn takes_status(&mut self);
 
-    /// The guest begins a function after status of the device's own initiative, the last that the user
-    /// took.
+    /// Notes that the guest begins a function, and that the status which the user took last was
+    /// unsolicited.
     fn guest_answers(&mut self);
 
-    /// Returns whether other status is held off still, as the guest may not have tested what the user took
-    /// last. Then [`SubchannelState::hold_off_is_over`] follows.
+    /// Returns whether other status is held off still, as the guest may not have tested the status that the
+    /// user took last. Then [`SubchannelState::hold_off_is_over`] follows.
     fn holds_off(&mut self) -> bool;
 }
 
@@ -82,12 +82,13 @@ impl Untested {
         }
     }
 
-    /// Whether `next` goes on with the same function, so that the guest needs both, or `next` only.
+    /// Returns whether `next` is of the same function, so that the guest needs both, or `next` only.
     fn goes_on_with(&self, next: &Entry) -> bool {
         self.answer == next.answer && next.answer != Answer::Unsolicited
     }
 
-    /// Whether the guest needs both: the end of a halt or clear function makes void what came before it.
+    /// Returns whether the guest needs both: the end of a halt or clear function makes void what came
+    /// before it.
     fn is_added_to(&self, next: &Entry) -> bool {
         self.goes_on_with(next) && !self.ends_halt_or_clear && !next.irb.scsw().ends_halt_or_clear()
     }
@@ -102,10 +103,10 @@ pub(crate) struct SubchannelState<O> {
     generation: u64,
     /// Whether a request is being worked on, even if it has become void meanwhile.
     translating: bool,
-    /// What QEMU may still have for its guest. It keeps one status, and the next that it reads takes the
-    /// place of one that the guest has not tested: so the next is added to it, or held off.
+    /// The status that QEMU may still have for its guest. QEMU keeps one, and the next that it reads takes
+    /// the place of one that the guest has not tested: so the next is added to it, or held off.
     ///
-    /// While there is any, no other status waits that was announced, unless it is to be added.
+    /// While this is `Some`, no status waits that was announced, unless it goes on with the same function.
     untested: Option<Untested>,
     /// Tells whether a function has come to an end since [`Self::expect_answer`].
     answered: bool,

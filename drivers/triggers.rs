@@ -37,8 +37,8 @@ pub(crate) type Kept = SubchannelState<Surroundings>;
 pub(crate) struct Surroundings {
     pub(crate) triggers: Triggers,
     pub(crate) observer: Observer,
-    /// What ends a hold-off; while the device is open. It holds the subchannel, which holds this: closing
-    /// the device takes it out.
+    /// The timer that ends a hold-off, while the device is open. It holds the subchannel, which holds this:
+    /// closing the device takes it out.
     pub(crate) timer: Option<Arc<StatusTimer>>,
     hold_off: HoldOff,
     /// Whoever ends what the subchannel is doing holds it. It is taken before the subchannel lock.
@@ -63,7 +63,7 @@ impl Surroundings {
         })
     }
 
-    /// A user has the device open, of whose guest nothing is known.
+    /// Begins with a user of whose guest nothing is known.
     pub(crate) fn opened(&mut self, timer: Arc<StatusTimer>) {
         self.timer = Some(timer);
         self.hold_off = HoldOff::default();

@@ -40,7 +40,8 @@ pub(crate) struct Entry {
     pub(crate) ends: bool,
     /// Whether its addresses are the host's.
     pub(crate) host: bool,
-    /// Whether the guest needs the status that the user took before as well, as it may not have tested that.
+    /// Tells whether the guest needs the status that the user took before as well, as it may not have tested
+    /// that.
     pub(crate) adds: bool,
 }
 
