@@ -1,28 +1,44 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! Programs as a boot loader runs them: at address 0, over which READ IPL reads, and then what was
-//! read.
+//! read; and with one path after the other.
 
 use ccw::program::Program;
-use ccwchain::orb::Orb;
-
-use crate::bench::{
-    check,
-    check_eq,
-    check_usable,
-    map,
-    program,
-    run_text,
-    Case,
-    Devices,
-    TestResult,
-    TIMEOUT, //
+use ccwchain::{
+    orb::Orb,
+    scsw::FunctionControl, //
 };
 
-pub(crate) const TESTS: &[Case] = &[(
-    "READ IPL reads over its own CCW, and what it has read is run",
-    read_ipl,
-)];
+use crate::{
+    bench::{
+        check,
+        check_eq,
+        check_errno,
+        check_usable,
+        map,
+        program,
+        run_text,
+        Case,
+        Devices,
+        TestResult,
+        TIMEOUT, //
+    },
+    extra_regions::{
+        clear,
+        Schib, //
+    },
+};
+
+pub(crate) const TESTS: &[Case] = &[
+    (
+        "READ IPL reads over its own CCW, and what it has read is run",
+        read_ipl,
+    ),
+    (
+        "a path that is not there is EACCES, and the next is tried after a clear",
+        one_path_after_the_other,
+    ),
+];
 
 /// Track 0 of the second disk: a PSW and two CCWs of format 0, which read the next record to 0x1000
 /// and go on there; and that record, two CCWs.
@@ -87,4 +103,25 @@ fn read_ipl(devices: &Devices) -> TestResult {
     second.unmap(disk.device_mut())?;
     guest.unmap(disk.device_mut())?;
     check_usable(&mut disk)
+}
+
+/// A loader of zipl allows one path, and clears the subchannel before it allows the next.
+fn one_path_after_the_other(devices: &Devices) -> TestResult {
+    let mut channel = devices.open()?;
+    let [_, available, _] = Schib::read(&channel)?.path_masks();
+    for path in (0..8).map(|number| 0x80 >> number) {
+        let nop = program(&format!("orb lpm={path:#x}\nccw nop"))?;
+        let guest = map(&mut channel, &nop)?;
+        if available & path != 0 {
+            run(&mut channel, nop.orb)?;
+        } else {
+            check_errno("start", channel.start(nop.orb), libc::EACCES)?;
+        }
+        guest.unmap(channel.device_mut())?;
+        clear(&channel)?;
+        let irb = channel.wait(TIMEOUT)?;
+        let scsw = irb.ok_or("no status of the clear came".to_owned())?.scsw();
+        check_eq("function", scsw.fctl(), FunctionControl::CLEAR)?;
+    }
+    check_usable(&mut channel)
 }

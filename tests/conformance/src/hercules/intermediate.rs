@@ -55,6 +55,10 @@ pub(crate) const TESTS: &[Case] = &[
         "those that nobody takes are kept, or become one, and the end comes behind them",
         not_taken,
     ),
+    (
+        "the end has one once more that was read, as a guest may not have tested it",
+        told_again,
+    ),
     ("a program is not over by one", goes_on),
     (
         "initial status comes once, and does not end the program",
@@ -176,6 +180,25 @@ fn not_taken(devices: &Devices) -> TestResult {
     }
     staged.check_end(&end)?;
     staged.guest.unmap(channel.device_mut())?;
+    check_usable(&mut channel)
+}
+
+/// QEMU keeps one status for its guest, so that the end takes the place of the interruption.
+fn told_again(devices: &Devices) -> TestResult {
+    let mut channel = devices.open()?;
+    let text = ENDLESS.replace("loop: ccw", "ccw nop,,cc|pci\nloop: ccw");
+    let endless = Endless::start_text(&mut channel, &text)?;
+    let first = next(&mut channel)?.scsw();
+    check(!first.ends_start(), "the first status ends the program")?;
+    check_eq("status", first.subchannel_status(), SubchannelStatus::PCI)?;
+    endless.let_end();
+    let end = next(&mut channel)?.scsw();
+    check(
+        end.ends_start(),
+        "the second status does not end the program",
+    )?;
+    check_eq("status", end.subchannel_status(), SubchannelStatus::PCI)?;
+    endless.guest.unmap(channel.device_mut())?;
     check_usable(&mut channel)
 }
 
