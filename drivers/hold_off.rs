@@ -3,7 +3,7 @@
 //! The time for which status is held off that would take the place of other status.
 //!
 //! QEMU keeps one status for its guest, and nothing tells when the guest tests it. The time that this guest
-//! has taken to answer unsolicited status tells how fast it is. That follows the load of the host, as a
+//! has taken to answer unsolicited status tells how fast it is. That follows the load of the host; a
 //! fixed time does not.
 
 use kernel::time::Delta;

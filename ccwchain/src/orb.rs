@@ -139,8 +139,8 @@ impl Orb {
         self.flags().contains(Flags::PREFETCH)
     }
 
-    /// Returns whether the program may be modified while it runs: the channel must not prefetch it, or is told
-    /// that it changes all the same.
+    /// Returns whether the program may be modified while it runs: the channel must not prefetch it, or is
+    /// told that it changes all the same.
     #[inline]
     pub const fn may_be_modified(&self) -> bool {
         !self.prefetch() || self.flags().contains(Flags::MODIFICATION)

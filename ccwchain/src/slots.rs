@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The slots of the host's CCWs in the blocks of the arena.
+//! Addresses of the host's CCWs: each CCW has a slot in a block of the arena.
 //!
-//! Slots have numbers from zero on. They stand one behind the other, over the ends of blocks. No CCW has
-//! one of the last [`CCW_ROOM`] slots of a block.
+//! Slots are numbered from zero, from one block to the next. The last [`CCW_ROOM`] slots of a block have no
+//! CCW of the program.
 
 use crate::{
     ccw,
@@ -21,7 +21,7 @@ use crate::{
 /// (`image.rs`).
 pub(crate) const SLOTS: usize = PAGE_SIZE as usize + idaw::MAX * 8;
 
-/// The same in slots.
+/// The position of the first slot in the first block, in slots.
 pub(crate) const FIRST_SLOT: u32 = SLOTS as u32 / ccw::SIZE;
 
 /// The number of slots in a block that has nothing else.
