@@ -60,7 +60,8 @@ use crate::{
         COMMANDS,
         COMMANDS_SIZE,
         HALT, //
-    }, //
+    },
+    machine, //
 };
 
 pub(crate) const TESTS: &[Case] = &[
@@ -194,7 +195,9 @@ pub(crate) const TESTS: &[Case] = &[
 ];
 
 /// How often something is tried that goes wrong now and then.
-const ROUNDS: usize = 100;
+fn rounds() -> u32 {
+    machine::rounds(100)
+}
 
 /// Asks for a command; again while a status is in its way that the host has not taken yet.
 fn command_soon(channel: &Channel, what: u32) -> TestResult {
@@ -358,7 +361,7 @@ fn before_start(devices: &Devices, what: u32) -> TestResult {
 fn start_after(devices: &Devices, what: u32) -> TestResult {
     let mut channel = devices.open()?;
     let nop = nop(&mut channel)?;
-    for round in 0..ROUNDS {
+    for round in 0..rounds() {
         command_soon(&channel, what)?;
         expect(&mut channel, what)?;
         let started = channel.start(nop.orb);
@@ -371,7 +374,7 @@ fn start_after(devices: &Devices, what: u32) -> TestResult {
 fn late(devices: &Devices, what: u32) -> TestResult {
     let mut channel = devices.open()?;
     let before = pinned()?;
-    for round in 0..ROUNDS {
+    for round in 0..rounds() {
         let in_round = |what: &str| format!("round {round}: {what}");
         command_soon(&channel, what)?;
         let (program, guest) = suspended_soon(&mut channel)?;
@@ -402,7 +405,7 @@ fn at_once(devices: &Devices, what: u32) -> TestResult {
     let mut channel = devices.open()?;
     let sense_id = program("area id at 0x20000 size 256\nccw senseid,id,sli")?;
     let before = pinned()?;
-    for round in 0..ROUNDS {
+    for round in 0..rounds() {
         let guest = map(&mut channel, &sense_id)?;
         command_soon(&channel, what)?;
         start_soon(&channel, &sense_id)?;

@@ -65,11 +65,7 @@ const SIZE: usize = 0x1000;
 
 /// How often it is unmapped.
 fn rounds() -> u32 {
-    if machine::is_in_a_hurry() {
-        30
-    } else {
-        300
-    }
+    machine::rounds(300)
 }
 
 /// How many programs are to be started meanwhile, and how long these may take on a slow machine.

@@ -3,7 +3,10 @@
 //! The bounds of programs, from both sides.
 
 use crate::bench::{
+    check_errno,
     check_usable,
+    map,
+    program,
     run_text,
     Case,
     Devices,
@@ -42,9 +45,19 @@ fn accepted(devices: &Devices, count: usize) -> TestResult {
     run_text(&mut devices.open()?, &text)
 }
 
+/// The same chain, larger than it is quick to write as text.
 fn refused(devices: &Devices, count: usize) -> TestResult {
+    const SENSE_ID_CHAINED: [u8; 8] = [0xe4, 0x60, 0, 8, 0, 0, 0, 8];
     let mut channel = devices.open()?;
-    run_text(&mut channel, &(chain(count) + "expect errno=EINVAL"))?;
+    let program = program(&format!(
+        "area data at 0x8 size 8\narea rest at 0x100000 size {}\n\
+         org 0xffff8\nccw senseid,data,cc|sli,8",
+        (count - 1) * SENSE_ID_CHAINED.len()
+    ))?;
+    let guest = map(&mut channel, &program)?;
+    guest.write(0x10_0000, &SENSE_ID_CHAINED.repeat(count - 1));
+    check_errno("the start", channel.start(program.orb), libc::EINVAL)?;
+    guest.unmap(channel.device_mut())?;
     check_usable(&mut channel)
 }
 

@@ -115,6 +115,15 @@ pub(crate) fn is_our_driver() -> io::Result<bool> {
     Ok(fs::read_to_string("/sys/module/vfio_ccw/taint")?.contains('O'))
 }
 
+/// Returns how often a case repeats something: `all` times, or a tenth of it if the variable `SHORT` is
+/// set.
+pub(crate) fn rounds(all: u32) -> u32 {
+    match is_in_a_hurry() {
+        true => all.div_ceil(10),
+        false => all,
+    }
+}
+
 /// Whether cases that go on for long are to be shorter, by the variable `SHORT`.
 pub(crate) fn is_in_a_hurry() -> bool {
     std::env::var_os("SHORT").is_some()
@@ -123,8 +132,8 @@ pub(crate) fn is_in_a_hurry() -> bool {
 /// How many storms a case has for each way to end one: as many as the variable `STORM_ROUNDS` says.
 pub(crate) fn storm_rounds() -> u32 {
     let said = std::env::var("STORM_ROUNDS").ok();
-    let usual = if is_in_a_hurry() { 5 } else { 50 };
-    said.and_then(|rounds| rounds.parse().ok()).unwrap_or(usual)
+    let said = said.and_then(|rounds| rounds.parse().ok());
+    said.unwrap_or_else(|| rounds(50))
 }
 
 /// How many references to the module there are.

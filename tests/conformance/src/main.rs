@@ -181,7 +181,7 @@ const SLOW: &[(&str, Duration)] = &[
     ),
     ("limit: 100000 CCWs are EINVAL", Duration::from_secs(240)),
     (
-        "unsolicited: ten thousand starts in a storm of attentions each have one end",
+        "unsolicited: starts in a storm of attentions have one end each",
         Duration::from_secs(180),
     ),
     (

@@ -390,12 +390,11 @@ fn unload(devices: &Devices) -> TestResult {
 const AT_ONCE: Duration = Duration::from_secs(1);
 
 fn other_goes_on(devices: &Devices) -> TestResult {
-    let rounds = if machine::is_in_a_hurry() { 40 } else { 200 };
     let (mut channel, mut other) = (devices.open()?, devices.open_named("disk2")?);
     let endless = Endless::start(&mut channel)?;
     let sense_id = program("area id at 0x20000 size 256\nccw senseid,id,sli")?;
     let guest = map(&mut other, &sense_id)?;
-    for round in 0..rounds {
+    for round in 0..machine::rounds(200) {
         other.start(sense_id.orb)?;
         let irb = other.wait(AT_ONCE)?;
         let status = irb.map(|irb| irb.scsw().device_status());
@@ -422,8 +421,7 @@ fn two(devices: &Devices) -> TestResult {
 }
 
 fn many(devices: &Devices) -> TestResult {
-    let rounds = if machine::is_in_a_hurry() { 40 } else { 400 };
-    for round in 0..rounds {
+    for round in 0..machine::rounds(400) {
         start_and_stop(devices, round).map_err(|failure| format!("round {round}: {failure}"))?;
     }
     check_usable(&mut devices.open()?)
