@@ -5,7 +5,7 @@
 //! They are one matter of all devices of the address space. The back ends of VFIO give a page that one
 //! device has pinned to any other of the container or IOAS that pins it, even when its owner has
 //! discarded it since and has another one in its place. So before a device begins a program after the
-//! address space has changed, the kept pages of all its devices are unpinned.
+//! address space has changed, the cached pages of all its devices are unpinned.
 //!
 //! A program that is running keeps its pages all the same, and lets them all go when it is over
 //! (`ccwchain`, `Pages::release`): none of before the change is kept behind it.
@@ -30,14 +30,14 @@ use kernel::{
     },
 };
 use mdev::{
-    mm_watch::{
+    mm_invalidations::{
         self,
-        MmWatch, //
+        MmInvalidations, //
     },
     vfio, //
 };
 
-/// The number of no epoch.
+/// The number of no invalidate_seq.
 const NEVER: u64 = u64::MAX;
 
 /// An address space that devices are opened for.
@@ -45,7 +45,7 @@ const NEVER: u64 = u64::MAX;
 pub(crate) struct AddressSpace {
     mm: ARef<Mm>,
     /// Tells when it changes, from the first device on that keeps pages.
-    watch: SetOnce<Pin<KBox<MmWatch>>>,
+    watch: SetOnce<Pin<KBox<MmInvalidations>>>,
     /// The devices that keep pages.
     #[pin]
     devices: Mutex<KVec<ARef<vfio::Device<Device>>>>,
@@ -71,7 +71,7 @@ impl AddressSpace {
     pub(crate) fn is_stale(&self) -> bool {
         self.watch
             .as_ref()
-            .is_some_and(|watch| watch.epoch() != Some(self.emptied.load(Relaxed)))
+            .is_some_and(|watch| watch.invalidate_seq() != Some(self.emptied.load(Relaxed)))
     }
 
     /// Unpins the pages that the devices keep, before `starting` begins a program.
@@ -83,7 +83,7 @@ impl AddressSpace {
             return Ok(());
         };
         // What changes behind this changes while the program is begun, and may come before or after.
-        let epoch = watch.epoch();
+        let invalidate_seq = watch.invalidate_seq();
         let mut devices = KVec::new();
         for device in self.devices.lock().iter() {
             devices.push(device.clone(), GFP_KERNEL)?;
@@ -104,8 +104,8 @@ impl AddressSpace {
             // One that is closed has let go of all its pages.
             emptied.unwrap_or(Ok(()))?;
         }
-        if let Some(epoch) = epoch {
-            self.emptied.store(epoch, Relaxed);
+        if let Some(invalidate_seq) = invalidate_seq {
+            self.emptied.store(invalidate_seq, Relaxed);
         }
         Ok(())
     }
@@ -129,7 +129,7 @@ impl Member {
         device: &vfio::Device<Device>,
         keeps: bool,
     ) -> Result<Self> {
-        let mm = mm_watch::current_mm()?;
+        let mm = mm_invalidations::current_mm()?;
         let space = {
             let mut spaces = context.spaces.lock();
             let known = spaces
@@ -162,7 +162,7 @@ impl Member {
     fn keep(&mut self, device: &vfio::Device<Device>) -> Result {
         let mut devices = self.space.devices.lock();
         if self.space.watch.as_ref().is_none() {
-            self.space.watch.populate(MmWatch::current()?);
+            self.space.watch.populate(MmInvalidations::current()?);
         }
         devices.push(device.into(), GFP_KERNEL)?;
         self.device = Some(device.into());
@@ -174,8 +174,8 @@ impl Member {
         &self.space
     }
 
-    /// Returns what tells when kept pages may not be the user's any more, for a device that keeps some.
-    pub(crate) fn watch(&self) -> Option<&MmWatch> {
+    /// Returns what tells when cached pages may not be the user's any more, for a device that keeps some.
+    pub(crate) fn watch(&self) -> Option<&MmInvalidations> {
         self.device.as_ref()?;
         self.space.watch.as_ref().map(|watch| &**watch)
     }

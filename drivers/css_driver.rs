@@ -16,8 +16,8 @@ use crate::{
         SubchannelState, //
     },
     triggers::{
-        Kept,
-        Surroundings, //
+        Notifier, //
+        SubchannelData,
     },
 };
 use kernel::{
@@ -65,7 +65,11 @@ impl CssDriver {
     ///
     /// A virtio driver hands the addresses of its queues and indicators to the device as data, and the
     /// device stores there. Data are not translated: these would be addresses of this host's memory.
-    fn check_virtio(&self, dev: &css::Device<Core<'_>>, sch: &Arc<Subchannel<Kept>>) -> Result {
+    fn check_virtio(
+        &self,
+        dev: &css::Device<Core<'_>>,
+        sch: &Arc<Subchannel<SubchannelData>>,
+    ) -> Result {
         let is_virtio = {
             let mut sch = sch.lock()?;
             // What was stored last has no paths if the device was gone then.
@@ -95,20 +99,20 @@ impl CssDriver {
 }
 
 impl css::Driver for CssDriver {
-    type State = Kept;
+    type State = SubchannelData;
     type Data = mediated::Parent<MdevDriver>;
 
     const ID_TABLE: css::IdTable = &ID_TABLE;
 
-    fn state(&self, dev: &css::Device<Core<'_>>) -> Result<Kept> {
+    fn state(&self, dev: &css::Device<Core<'_>>) -> Result<SubchannelData> {
         let observer = Observer::new(self.context.clone(), dev.into());
-        Ok(SubchannelState::new(Surroundings::new(observer)?))
+        Ok(SubchannelState::new(Notifier::new(observer)?))
     }
 
     fn probe(
         &self,
         dev: &css::Device<Core<'_>>,
-        sch: &Arc<Subchannel<Kept>>,
+        sch: &Arc<Subchannel<SubchannelData>>,
     ) -> Result<Self::Data> {
         if sch.lock()?.is_qdio() {
             dev_warn!(dev.as_ref(), "QDIO subchannels cannot be passed through\n");
@@ -124,25 +128,25 @@ impl css::Driver for CssDriver {
         Ok(mediated::Parent::new(self.mdev_driver.clone(), parent))
     }
 
-    fn irq(&self, sch: &mut Locked<'_, Kept>, irb: &[u8; IRB_LEN]) {
+    fn irq(&self, sch: &mut Locked<'_, SubchannelData>, irb: &[u8; IRB_LEN]) {
         interrupts::irq(sch, irb);
     }
 
-    fn event(&self, sch: &mut Locked<'_, Kept>) {
+    fn event(&self, sch: &mut Locked<'_, SubchannelData>) {
         interrupts::event(sch);
     }
 
     fn path_event(
         &self,
-        sch: &mut Locked<'_, Kept>,
+        sch: &mut Locked<'_, SubchannelData>,
         path: css::Path,
         event: css::PathEvent,
     ) -> Result {
         interrupts::path_event(sch, path, event)
     }
 
-    fn shutdown(sch: &Subchannel<Kept>) {
-        let Ok(quiescing) = sch.lock().map(|sch| sch.outside.quiescing.clone()) else {
+    fn shutdown(sch: &Subchannel<SubchannelData>) {
+        let Ok(quiescing) = sch.lock().map(|sch| sch.notifier.quiescing.clone()) else {
             return;
         };
         let _one = quiescing.lock();
@@ -158,7 +162,7 @@ impl css::Driver for CssDriver {
 /// What a subchannel has for its mediated device.
 pub(crate) struct ParentData {
     context: Arc<Context>,
-    sch: Arc<Subchannel<Kept>>,
+    sch: Arc<Subchannel<SubchannelData>>,
     _bound: Span,
 }
 
@@ -173,14 +177,14 @@ impl mediated::Driver for MdevDriver {
     const TYPE_NAME: &'static CStr = c"io";
     const PRETTY_NAME: &'static CStr = c"I/O subchannel (Non-QDIO)";
     const MAX_INSTANCES: u32 = 1;
-    const SETTING: &'static CStr = c"kept_pins";
+    const SETTING: &'static CStr = c"pin_cache_pages";
 
     fn setting(dev: &Device) -> usize {
-        dev.kept_pins()
+        dev.pin_cache_pages()
     }
 
     fn set_setting(dev: &Device, value: usize) -> Result {
-        dev.set_kept_pins(value)
+        dev.set_pin_cache_pages(value)
     }
 
     fn probe(

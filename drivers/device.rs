@@ -15,8 +15,8 @@ use crate::{
     },
     observer::statistics::{
         Counts,
-        Shown,
         Statistics, //
+        StatsFile,
     },
     program::{
         KernelStorage,
@@ -34,12 +34,12 @@ use crate::{
     state::{
         Event,
         Irq,
-        Outside, //
+        Notify, //
     },
     triggers::{
         self,
-        Kept,
         StatusTimer, //
+        SubchannelData,
     },
 };
 use ccwchain::{
@@ -71,7 +71,7 @@ use kernel::{
 use mdev::{
     css::Subchannel,
     dma,
-    mm_watch::MmWatch,
+    mm_invalidations::MmInvalidations,
     nospec, quarantine, random,
     ratelimit::RateLimit,
     timer::Timer,
@@ -90,7 +90,7 @@ const DEVICE_FLAGS_CCW: u32 = 1 << 4;
 const IRQS: [Irq; 3] = [Irq::Io, Irq::Crw, Irq::Request];
 
 /// The most pages that can stay pinned: 1 GiB, for which the translator needs 12 MiB of tables.
-const MAX_KEPT_PINS: u32 = 1 << 18;
+const MAX_PIN_CACHE_PAGES: u32 = 1 << 18;
 
 /// How often a user is asked for the device, before the administrator is told again.
 const REQUESTS_PER_NOTICE: u32 = 10;
@@ -119,9 +119,9 @@ pub(crate) struct Io {
 
 impl Io {
     fn new(dev: &Open<'_, Device>) -> Result<Self> {
-        let kept = dev.kept_pins();
+        let kept = dev.pin_cache_pages();
         let sizes = Sizes {
-            kept,
+            cached_pages: kept,
             ..Sizes::IDLE
         };
 
@@ -140,30 +140,30 @@ impl Io {
 
     /// Unpins the pages of the program, which the channel is done with, but for those to be kept.
     pub(crate) fn release(&mut self, dev: &Open<'_, Device>) {
-        let before = self.translator.held();
+        let before = self.translator.pinned();
         let memory = &mut UserMemory::new(dev, self.member.watch());
         self.translator.release(memory);
-        if self.translator.held() != before {
+        if self.translator.pinned() != before {
             dev.statistics.pinned(&self.translator);
         }
     }
 
-    /// Unpins the kept pages of `len` bytes from `iova` on, but for those that a program uses.
-    fn drop_kept(&mut self, dev: &Open<'_, Device>, iova: u64, len: u64) {
+    /// Unpins the cached pages of `len` bytes from `iova` on, but for those that a program uses.
+    fn invalidate(&mut self, dev: &Open<'_, Device>, iova: u64, len: u64) {
         self.translator
-            .drop_kept(iova, len, &mut UserMemory::new(dev, None));
+            .invalidate(iova, len, &mut UserMemory::new(dev, None));
         dev.statistics.pinned(&self.translator);
     }
 
-    /// Unpins all kept pages that no program uses.
+    /// Unpins all cached pages that no program uses.
     pub(crate) fn drop_all(&mut self, dev: &Open<'_, Device>) {
-        self.drop_kept(dev, 0, u64::MAX);
+        self.invalidate(dev, 0, u64::MAX);
     }
 
     /// Makes the addresses in all status that waits the guest's, as the program that they are of is
     /// about to go.
     #[inline]
-    pub(crate) fn write_back(&self, sch: &mut Kept) {
+    pub(crate) fn write_back(&self, sch: &mut SubchannelData) {
         sch.irbs().for_each(|entry| {
             if core::mem::take(&mut entry.host) {
                 self.translator.write_back(&mut entry.irb);
@@ -176,14 +176,14 @@ impl Io {
 #[pin_data]
 pub(crate) struct Device {
     pub(crate) context: Arc<Context>,
-    pub(crate) sch: Arc<Subchannel<Kept>>,
+    pub(crate) sch: Arc<Subchannel<SubchannelData>>,
     pub(crate) statistics: Arc<Statistics>,
     timer: Arc<StatusTimer>,
-    _shown: Pin<KBox<File<Shown>>>,
+    _shown: Pin<KBox<File<StatsFile>>>,
     _life: Span,
     /// How many pages stay pinned when programs are over, from the next time on that the device is
     /// opened.
-    kept_pins: Atomic<u32>,
+    pin_cache_pages: Atomic<u32>,
     /// For messages that a user can cause.
     #[pin]
     pub(crate) messages: RateLimit,
@@ -198,11 +198,11 @@ pub(crate) struct Device {
 impl Device {
     pub(crate) fn new(
         context: Arc<Context>,
-        sch: Arc<Subchannel<Kept>>,
+        sch: Arc<Subchannel<SubchannelData>>,
     ) -> impl PinInit<Self, Error> {
         pin_init::pin_init_scope(move || {
             let statistics = Arc::new(Statistics::new(), GFP_KERNEL)?;
-            let shown = Shown::new(statistics.clone(), sch.clone(), &context.debugfs)?;
+            let shown = StatsFile::new(statistics.clone(), sch.clone(), &context.debugfs)?;
             let timer = Timer::new(sch.clone(), |sch| {
                 if let Ok(mut sch) = sch.lock() {
                     sch.hold_off_is_over();
@@ -211,8 +211,8 @@ impl Device {
             let timer = Arc::pin_init(timer, GFP_KERNEL)?;
             let quiescing = {
                 let mut sch = sch.lock()?;
-                sch.outside.observer.counts = Counts::default();
-                sch.outside.quiescing.clone()
+                sch.notifier.observer.counts = Counts::default();
+                sch.notifier.quiescing.clone()
             };
             let id = sch.device().id();
             let life = Span::new(context.clone(), id, 2, ["create", "remove"]);
@@ -224,7 +224,7 @@ impl Device {
                 timer,
                 _shown: shown,
                 _life: life,
-                kept_pins: Atomic::new(0),
+                pin_cache_pages: Atomic::new(0),
                 messages <- RateLimit::new(msecs_to_jiffies(MESSAGE_INTERVAL)),
                 io <- new_mutex!(None, "vfio_ccw::io"),
                 delivered: Atomic::new(0),
@@ -234,24 +234,24 @@ impl Device {
     }
 
     /// Returns how many pages may stay pinned.
-    pub(crate) fn kept_pins(&self) -> usize {
-        usize::try_from(self.kept_pins.load(Relaxed)).unwrap_or(0)
+    pub(crate) fn pin_cache_pages(&self) -> usize {
+        usize::try_from(self.pin_cache_pages.load(Relaxed)).unwrap_or(0)
     }
 
     /// Sets how many pages may stay pinned, from the next time on that the device is opened.
     ///
     /// Returns `EINVAL` if that is more than there can be, and `EOPNOTSUPP` if the kernel cannot tell
     /// when a page is not the user's any more.
-    pub(crate) fn set_kept_pins(&self, pages: usize) -> Result {
+    pub(crate) fn set_pin_cache_pages(&self, pages: usize) -> Result {
         let pages = u32::try_from(pages)?;
 
-        if pages > MAX_KEPT_PINS {
+        if pages > MAX_PIN_CACHE_PAGES {
             return Err(EINVAL);
         }
-        if pages > 0 && !MmWatch::IS_POSSIBLE {
+        if pages > 0 && !MmInvalidations::IS_POSSIBLE {
             return Err(EOPNOTSUPP);
         }
-        self.kept_pins.store(pages, Relaxed);
+        self.pin_cache_pages.store(pages, Relaxed);
         Ok(())
     }
 
@@ -265,7 +265,7 @@ impl Device {
             sch.may_run()
         });
         if may_run {
-            let pages = io.translator.frames().map(quarantine::keep).count();
+            let pages = io.translator.host_addresses().map(quarantine::keep).count();
             dev_err!(
                 self.sch.device().as_ref(),
                 "{pages} pages of memory are lost, as the device may still use them\n"
@@ -297,7 +297,7 @@ impl Device {
             let _ = sch.disable();
             return Err(ENODEV);
         }
-        sch.outside.opened(self.timer.clone());
+        sch.notifier.opened(self.timer.clone());
         Ok(())
     }
 
@@ -355,8 +355,8 @@ impl Operations for Device {
 
         let old = dev.sch.lock().map(|mut sch| {
             sch.close();
-            let triggers = core::mem::take(&mut sch.outside.triggers);
-            (triggers, sch.outside.timer.take())
+            let triggers = core::mem::take(&mut sch.notifier.triggers);
+            (triggers, sch.notifier.timer.take())
         });
         drop(old);
     }
@@ -417,7 +417,7 @@ impl Operations for Device {
                 return;
             };
             if !io.translator.has_pinned(iova, len) {
-                io.drop_kept(dev, iova, len);
+                io.invalidate(dev, iova, len);
                 return;
             }
             let Some(_one) = dev.quiescing.try_lock() else {
@@ -439,7 +439,7 @@ impl Operations for Device {
                 Ok(())
             };
             dev.retire(dev, io);
-            io.drop_kept(dev, iova, len);
+            io.invalidate(dev, iova, len);
             if ends && ended.is_ok() && resume(&dev.sch, &dev.context.isc).is_err() {
                 dev_warn!(
                     dev.sch.device().as_ref(),
@@ -454,8 +454,8 @@ impl Operations for Device {
         let Ok(mut sch) = dev.sch.lock() else {
             return;
         };
-        let can_ask = sch.outside.triggers.has(Irq::Request);
-        sch.outside.interrupt(Irq::Request);
+        let can_ask = sch.notifier.triggers.has(Irq::Request);
+        sch.notifier.interrupt(Irq::Request);
         let is_gone = sch.is_not_operational() && sch.store().is_err();
         drop(sch);
 

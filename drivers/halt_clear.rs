@@ -10,7 +10,7 @@ use crate::{
         AsyncRegion,
         Command, //
     },
-    triggers::Kept, //
+    triggers::SubchannelData, //
 };
 use core::ops::Range;
 use kernel::{
@@ -79,12 +79,12 @@ impl Device {
     }
 }
 
-fn issue(sch: &mut Locked<'_, Kept>, command: Command) -> Result {
+fn issue(sch: &mut Locked<'_, SubchannelData>, command: Command) -> Result {
     let (instruction, cc) = match command {
         Command::Halt => (Instruction::Halt, sch.halt()),
         Command::Clear => (Instruction::Clear, sch.clear()),
     };
-    sch.outside.observer.instruction(instruction, cc);
+    sch.notifier.observer.instruction(instruction, cc);
 
     match cc {
         ConditionCode::Initiated => Ok(()),

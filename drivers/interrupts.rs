@@ -10,7 +10,7 @@ use crate::{
         Crw,
         Event, //
     },
-    triggers::Kept, //
+    triggers::SubchannelData, //
 };
 use ccwchain::irb::Irb;
 use kernel::prelude::*;
@@ -24,20 +24,20 @@ use mdev::{
 };
 
 /// The subchannel has presented status.
-pub(crate) fn irq(sch: &mut Locked<'_, Kept>, irb: &[u8; IRB_LEN]) {
+pub(crate) fn irq(sch: &mut Locked<'_, SubchannelData>, irb: &[u8; IRB_LEN]) {
     let irb = Irb::from_bytes(irb);
     let scsw = irb.scsw();
 
-    sch.outside.observer.interrupt();
+    sch.notifier.observer.interrupt();
     match sch.interrupt(irb) {
         Ok(pushed) => {
             let waiting = sch.irbs().len();
-            sch.outside.observer.presented(&scsw, pushed, waiting);
+            sch.notifier.observer.presented(&scsw, pushed, waiting);
         }
         Err(_) => {
             // Nobody waits for it: whoever left the subchannel enabled is gone.
             let _ = sch.disable();
-            sch.outside
+            sch.notifier
                 .observer
                 .log(2, format_args!("unexpected interrupt, {scsw:?}"));
         }
@@ -45,7 +45,7 @@ pub(crate) fn irq(sch: &mut Locked<'_, Kept>, irb: &[u8; IRB_LEN]) {
 }
 
 /// Something may have happened to the subchannel.
-pub(crate) fn event(sch: &mut Locked<'_, Kept>) {
+pub(crate) fn event(sch: &mut Locked<'_, SubchannelData>) {
     if sch.store().is_ok() {
         return;
     }
@@ -60,9 +60,13 @@ pub(crate) fn event(sch: &mut Locked<'_, Kept>) {
 /// Something has happened to a channel path of the subchannel.
 ///
 /// Returns `ENODEV` when there is no subchannel any more.
-pub(crate) fn path_event(sch: &mut Locked<'_, Kept>, path: Path, event: PathEvent) -> Result {
+pub(crate) fn path_event(
+    sch: &mut Locked<'_, SubchannelData>,
+    path: Path,
+    event: PathEvent,
+) -> Result {
     let mask = path.mask;
-    sch.outside.observer.path_event(mask, event);
+    sch.notifier.observer.path_event(mask, event);
     sch.store().map_err(|_| ENODEV)?;
 
     match event {
@@ -78,9 +82,9 @@ pub(crate) fn path_event(sch: &mut Locked<'_, Kept>, path: Path, event: PathEven
     Ok(())
 }
 
-fn report(sch: &mut Locked<'_, Kept>, crw: Crw) {
+fn report(sch: &mut Locked<'_, SubchannelData>, crw: Crw) {
     if sch.report(crw) {
-        sch.outside.observer.counts.crws += 1;
+        sch.notifier.observer.counts.crws += 1;
     }
 }
 
@@ -88,11 +92,11 @@ fn report(sch: &mut Locked<'_, Kept>, crw: Crw) {
 ///
 /// It is halted, not canceled, as the user of a canceled one would wait for its status in vain. Nor is it
 /// cleared where it cannot be halted: its status is pending then, or the user ends it already.
-fn end_on(sch: &mut Locked<'_, Kept>, mask: u8) {
+fn end_on(sch: &mut Locked<'_, SubchannelData>, mask: u8) {
     let affected = sch.last_path() & mask != 0 || sch.paths() & !mask == 0;
 
     if sch.is_running() && affected {
         let cc = sch.halt();
-        sch.outside.observer.instruction(Instruction::Halt, cc);
+        sch.notifier.observer.instruction(Instruction::Halt, cc);
     }
 }

@@ -13,7 +13,7 @@ use ccwchain::{
         Access,
         GuestMemory,
         MemoryError,
-        PinnedRun,
+        PinnedRange,
         Storage,
         PAGE_SIZE, //
     },
@@ -29,7 +29,7 @@ use kernel::{
 };
 use mdev::{
     dma::Area,
-    mm_watch::MmWatch,
+    mm_invalidations::MmInvalidations,
     vfio::{
         Open,
         Protection, //
@@ -69,12 +69,12 @@ pub(crate) fn grow(
 /// The memory that a user has mapped for the device.
 pub(crate) struct UserMemory<'a, 'b> {
     dev: &'a Open<'b, Device>,
-    watch: Option<&'a MmWatch>,
+    watch: Option<&'a MmInvalidations>,
     has_pinned: bool,
 }
 
 impl<'a, 'b> UserMemory<'a, 'b> {
-    pub(crate) fn new(dev: &'a Open<'b, Device>, watch: Option<&'a MmWatch>) -> Self {
+    pub(crate) fn new(dev: &'a Open<'b, Device>, watch: Option<&'a MmInvalidations>) -> Self {
         Self {
             dev,
             watch,
@@ -113,7 +113,7 @@ impl GuestMemory for UserMemory<'_, '_> {
         &mut self,
         first: u64,
         access: Access,
-        frames: &mut [u64],
+        host_addresses: &mut [u64],
     ) -> Result<(), MemoryError<Error>> {
         let iova = first.checked_mul(PAGE_SIZE).ok_or(MemoryError::Guest)?;
         let protection = match access {
@@ -123,16 +123,16 @@ impl GuestMemory for UserMemory<'_, '_> {
 
         self.note_pin();
         self.dev
-            .pin_pages(iova, protection, frames)
+            .pin_pages(iova, protection, host_addresses)
             .map_err(|error| blame(error, || self.dev.check_attached()))
     }
 
-    fn unpin(&mut self, run: PinnedRun) {
+    fn unpin(&mut self, run: PinnedRange) {
         self.dev.unpin_pages(run);
     }
 
-    fn epoch(&mut self) -> Option<u64> {
-        self.watch?.epoch()
+    fn invalidate_seq(&mut self) -> Option<u64> {
+        self.watch?.invalidate_seq()
     }
 }
 
@@ -239,16 +239,16 @@ mod tests {
             &mut self,
             first: u64,
             access: Access,
-            frames: &mut [u64],
+            host_addresses: &mut [u64],
         ) -> Result<(), MemoryError<Error>> {
             let rights = match access {
                 Access::Read => Rights::Read,
                 Access::Write => Rights::Write,
             };
-            whose(self.0.pin(first, rights, frames))
+            whose(self.0.pin(first, rights, host_addresses))
         }
 
-        fn unpin(&mut self, run: PinnedRun) {
+        fn unpin(&mut self, run: PinnedRange) {
             self.0.unpin(run.first(), run.count());
         }
     }
@@ -306,7 +306,7 @@ mod tests {
             let sizes = Sizes {
                 ccws: 16,
                 idaws: 64,
-                kept: 0,
+                cached_pages: 0,
             };
             Ok(Self {
                 guest,

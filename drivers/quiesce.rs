@@ -5,7 +5,7 @@
 use crate::{
     interrupts,
     state::Event,
-    triggers::Kept, //
+    triggers::SubchannelData, //
 };
 use kernel::{
     prelude::*,
@@ -44,7 +44,7 @@ const STATUSES: usize = 16;
 /// Answers of the start function that the user has not taken are dropped. Returns `ENODEV` when the
 /// device is gone, and `EIO` when the channel does not let go of the program, which must then stay
 /// in memory; the state is [`NotOperational`](crate::state::State::NotOperational) after both.
-pub(crate) fn quiesce(subchannel: &Subchannel<Kept>) -> Result {
+pub(crate) fn quiesce(subchannel: &Subchannel<SubchannelData>) -> Result {
     let mut sch = subchannel.lock()?;
 
     sch.quiesce().map_err(|_| ENODEV)?;
@@ -97,7 +97,7 @@ pub(crate) fn quiesce(subchannel: &Subchannel<Kept>) -> Result {
 /// Waits until the halt or clear function that has just been initiated is over, or its time is.
 ///
 /// However many interrupts come meanwhile that are not the end of it, they change neither.
-fn wait_for_answer(mut sch: Locked<'_, Kept>) -> Result<Locked<'_, Kept>> {
+fn wait_for_answer(mut sch: Locked<'_, SubchannelData>) -> Result<Locked<'_, SubchannelData>> {
     let began = Instant::<Monotonic>::now();
 
     sch.expect_answer();
@@ -112,7 +112,7 @@ fn wait_for_answer(mut sch: Locked<'_, Kept>) -> Result<Locked<'_, Kept>> {
 }
 
 /// Enables the subchannel after [`quiesce`].
-pub(crate) fn resume(subchannel: &Subchannel<Kept>, isc: &Isc) -> Result {
+pub(crate) fn resume(subchannel: &Subchannel<SubchannelData>, isc: &Isc) -> Result {
     let mut sch = subchannel.lock()?;
 
     if sch.enable(isc).is_ok() {

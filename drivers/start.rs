@@ -25,7 +25,7 @@ use crate::{
         Irq,
         Refusal, //
     },
-    triggers::Kept, //
+    triggers::SubchannelData, //
 };
 use ccwchain::{
     error::Error as TranslationError,
@@ -235,7 +235,7 @@ impl Device {
         orb: &Orb,
         mut area: Area,
     ) -> Result<HostProgram<Area>, Failure> {
-        let before = io.translator.held();
+        let before = io.translator.pinned();
         let memory = &mut UserMemory::new(dev, io.member.watch());
         let program = loop {
             let (error, back) = match io.translator.translate(orb, memory, area) {
@@ -255,7 +255,7 @@ impl Device {
             }
         };
 
-        if memory.has_pinned() || io.translator.held() != before {
+        if memory.has_pinned() || io.translator.pinned() != before {
             self.statistics.pinned(&io.translator);
         }
         if orb.may_be_modified() {
@@ -344,13 +344,13 @@ impl Device {
             }
         };
 
-        let observer = &mut sch.outside.observer;
+        let observer = &mut sch.notifier.observer;
         let stats = io.translator.stats();
         observer.counts.starting(began, Tod::now(), &stats);
         let (cc, area) = sch.start(program, lpm);
         io.area = area;
         let cc = cc?;
-        sch.outside.observer.instruction(Instruction::Start, cc);
+        sch.notifier.observer.instruction(Instruction::Start, cc);
         match cc {
             ConditionCode::Initiated => Ok(sch.started()?),
             ConditionCode::StatusPending | ConditionCode::Busy => Err(EBUSY),
@@ -360,7 +360,7 @@ impl Device {
 }
 
 /// Returns the errno of a program that has no path among `lpm`: whether it would have another.
-fn no_path(sch: &mut Locked<'_, Kept>, lpm: u8) -> Error {
+fn no_path(sch: &mut Locked<'_, SubchannelData>, lpm: u8) -> Error {
     if sch.store().is_ok() && sch.paths() & !lpm != 0 {
         EACCES
     } else {

@@ -3,7 +3,7 @@
 //! What is kept of a subchannel under its lock, and what becomes of it.
 //!
 //! Like the table of [`fsm`] it knows neither hardware nor kernel, so that a host can
-//! explore it (`tests/explorer`); what it tells the user goes through [`Outside`].
+//! explore it (`tests/explorer`); what it tells the user goes through [`Notify`].
 
 // By their paths, as `tests/explorer` includes this file by its own.
 #[path = "state/crw_queue.rs"]
@@ -48,7 +48,7 @@ pub(crate) enum Irq {
 }
 
 /// Who is told of what happens.
-pub(crate) trait Outside {
+pub(crate) trait Notify {
     /// `event` comes in `state`.
     fn fires(&mut self, state: State, event: Event);
 
@@ -112,12 +112,12 @@ pub(crate) struct SubchannelState<O> {
     answered: bool,
     irbs: IrbQueue,
     crws: CrwQueue,
-    pub(crate) outside: O,
+    pub(crate) notifier: O,
 }
 
-impl<O: Outside> SubchannelState<O> {
+impl<O: Notify> SubchannelState<O> {
     /// Returns the state of a subchannel that nobody has open.
-    pub(crate) fn new(outside: O) -> Self {
+    pub(crate) fn new(notifier: O) -> Self {
         Self {
             fsm: State::default(),
             generation: 0,
@@ -126,13 +126,13 @@ impl<O: Outside> SubchannelState<O> {
             answered: false,
             irbs: IrbQueue::default(),
             crws: CrwQueue::default(),
-            outside,
+            notifier,
         }
     }
 
     /// Makes the transition of `event`: the one place where the state changes.
     pub(crate) fn fire(&mut self, event: Event) -> Result<(), Refusal> {
-        self.outside.fires(self.fsm, event);
+        self.notifier.fires(self.fsm, event);
         self.fsm = self.fsm.next(event)?;
 
         if matches!(event, Event::Request | Event::Quiesce) {
@@ -250,7 +250,7 @@ impl<O: Outside> SubchannelState<O> {
             .untested
             .is_some_and(|untested| untested.is_added_to(&entry));
         self.untested = Some(Untested::of(&entry));
-        self.outside.takes_status();
+        self.notifier.takes_status();
         Some(entry)
     }
 
@@ -258,7 +258,7 @@ impl<O: Outside> SubchannelState<O> {
     fn guest_begins(&mut self) {
         if let Some(untested) = self.untested.take() {
             if untested.answer == Answer::Unsolicited {
-                self.outside.guest_answers();
+                self.notifier.guest_answers();
             }
             self.announce(Irq::Io);
         }
@@ -270,7 +270,7 @@ impl<O: Outside> SubchannelState<O> {
         Some((untested.answer, untested.ends_halt_or_clear))
     }
 
-    /// The time has passed for which [`Outside::holds_off`] has held off status.
+    /// The time has passed for which [`Notify::holds_off`] has held off status.
     pub(crate) fn hold_off_is_over(&mut self) {
         if self.untested.is_some() {
             self.announce(Irq::Io);
@@ -309,14 +309,14 @@ impl<O: Outside> SubchannelState<O> {
     fn interrupt_user(&mut self, irq: Irq) {
         match (irq, self.untested, self.irbs.oldest()) {
             (Irq::Io, Some(untested), Some(next)) if !untested.goes_on_with(next) => {
-                if self.outside.holds_off() {
+                if self.notifier.holds_off() {
                     return;
                 }
                 self.untested = None;
             }
             _ => {}
         }
-        self.outside.interrupt(irq);
+        self.notifier.interrupt(irq);
     }
 
     /// Queues the status that the subchannel has presented, and tells the user. Returns `None` when
@@ -401,7 +401,7 @@ mod tests {
         holds_off: bool,
     }
 
-    impl Outside for User {
+    impl Notify for User {
         fn fires(&mut self, _: State, _: Event) {}
 
         fn interrupt(&mut self, irq: Irq) {
@@ -550,11 +550,11 @@ mod tests {
         for _ in 0..3 {
             assert!(sch.interrupt(irb(ALERT)).is_ok());
         }
-        assert!(sch.outside.interrupts == 1);
+        assert!(sch.notifier.interrupts == 1);
         for announced in [2, 3, 3] {
             assert!(sch.take_irb().is_some());
             sch.announce(Irq::Io);
-            assert!(sch.outside.interrupts == announced);
+            assert!(sch.notifier.interrupts == announced);
         }
         Ok(())
     }
@@ -562,13 +562,13 @@ mod tests {
     /// A subchannel whose user has taken one status just now, and not been told of the next.
     fn holding_off() -> Subchannel {
         let mut sch = open();
-        sch.outside.holds_off = true;
+        sch.notifier.holds_off = true;
         for _ in 0..2 {
             assert!(sch.interrupt(irb(ALERT)).is_ok());
         }
         assert!(sch.take_irb().is_some());
         sch.announce(Irq::Io);
-        assert!(sch.outside.interrupts == 1);
+        assert!(sch.notifier.interrupts == 1);
         sch
     }
 
@@ -577,13 +577,13 @@ mod tests {
         let mut sch = holding_off();
         assert!(sch.interrupt(irb(ALERT)).is_ok());
         sch.hold_off_is_over();
-        assert!(sch.outside.interrupts == 1);
+        assert!(sch.notifier.interrupts == 1);
 
-        sch.outside.holds_off = false;
+        sch.notifier.holds_off = false;
         sch.hold_off_is_over();
-        assert!(sch.outside.interrupts == 2);
+        assert!(sch.notifier.interrupts == 2);
         sch.hold_off_is_over();
-        assert!(sch.outside.interrupts == 2);
+        assert!(sch.notifier.interrupts == 2);
         Ok(())
     }
 
@@ -591,15 +591,15 @@ mod tests {
     fn a_function_shows_that_the_guest_has_tested_its_status() -> Result<(), Refusal> {
         let mut sch = holding_off();
         sch.request()?;
-        assert!(sch.outside.interrupts == 2);
-        assert!(sch.outside.answers == 1);
+        assert!(sch.notifier.interrupts == 2);
+        assert!(sch.notifier.answers == 1);
 
         let mut sch = holding_off();
         sch.halt_or_clear()?;
-        assert!(sch.outside.interrupts == 2);
+        assert!(sch.notifier.interrupts == 2);
         assert!(sch.halt_or_clear().is_ok());
-        assert!(sch.outside.interrupts == 2);
-        assert!(sch.outside.answers == 1);
+        assert!(sch.notifier.interrupts == 2);
+        assert!(sch.notifier.answers == 1);
         Ok(())
     }
 
@@ -610,7 +610,7 @@ mod tests {
         assert!(sch.interrupt(irb(START | PRIMARY | SECONDARY)).is_ok());
         assert!(sch.take_irb().is_some());
         sch.request()?;
-        assert!(sch.outside.answers == 0);
+        assert!(sch.notifier.answers == 0);
         Ok(())
     }
 
@@ -622,12 +622,12 @@ mod tests {
             (START | SUSPENDED | INTERMEDIATE, START | ACTIVE | PRIMARY),
         ] {
             let (mut sch, _) = running()?;
-            sch.outside.holds_off = true;
+            sch.notifier.holds_off = true;
             assert!(sch.interrupt(irb(first)).is_ok());
-            assert!(sch.outside.interrupts == 1);
+            assert!(sch.notifier.interrupts == 1);
             assert!(sch.take_irb().is_some_and(|entry| !entry.adds));
             assert!(sch.interrupt(irb(second)).is_ok());
-            assert!(sch.outside.interrupts == 2);
+            assert!(sch.notifier.interrupts == 2);
             assert!(sch.take_irb().is_some_and(|entry| entry.adds));
         }
         Ok(())
@@ -647,10 +647,10 @@ mod tests {
         sch.started()?;
         assert!(sch.interrupt(irb(ALERT)).is_ok());
         assert!(sch.take_irb().is_some_and(|entry| !entry.adds));
-        sch.outside.holds_off = true;
-        let before = sch.outside.interrupts;
+        sch.notifier.holds_off = true;
+        let before = sch.notifier.interrupts;
         assert!(sch.interrupt(irb(START | PRIMARY | SECONDARY)).is_ok());
-        assert!(sch.outside.interrupts == before);
+        assert!(sch.notifier.interrupts == before);
         assert!(sch.take_irb().is_some_and(|entry| !entry.adds));
         Ok(())
     }
@@ -660,13 +660,13 @@ mod tests {
     ) -> Result<(), Refusal> {
         for function in [HALT, CLEAR] {
             let (mut sch, _) = running()?;
-            sch.outside.holds_off = true;
+            sch.notifier.holds_off = true;
             sch.halt_or_clear()?;
             assert!(sch.interrupt(irb(START | ACTIVE | INTERMEDIATE)).is_ok());
             assert!(sch.take_irb().is_some());
-            let before = sch.outside.interrupts;
+            let before = sch.notifier.interrupts;
             assert!(sch.interrupt(irb(function)).is_ok());
-            assert!(sch.outside.interrupts == before + 1);
+            assert!(sch.notifier.interrupts == before + 1);
             assert!(sch
                 .take_irb()
                 .is_some_and(|entry| entry.ends && !entry.adds));

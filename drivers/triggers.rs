@@ -8,7 +8,7 @@ use crate::{
     state::{
         Event,
         Irq,
-        Outside,
+        Notify,
         State,
         SubchannelState, //
     },
@@ -31,10 +31,10 @@ use mdev::{
 };
 
 /// What the driver keeps of a subchannel under its lock.
-pub(crate) type Kept = SubchannelState<Surroundings>;
+pub(crate) type SubchannelData = SubchannelState<Notifier>;
 
 /// Who is told of what happens to a subchannel: its user, and whoever watches.
-pub(crate) struct Surroundings {
+pub(crate) struct Notifier {
     pub(crate) triggers: Triggers,
     pub(crate) observer: Observer,
     /// The timer that ends a hold-off, while the device is open. It holds the subchannel, which holds this:
@@ -46,10 +46,10 @@ pub(crate) struct Surroundings {
     status_taken: Tod,
 }
 
-/// Calls [`Kept::hold_off_is_over`].
-pub(crate) type StatusTimer = Timer<Arc<Subchannel<Kept>>>;
+/// Calls [`SubchannelData::hold_off_is_over`].
+pub(crate) type StatusTimer = Timer<Arc<Subchannel<SubchannelData>>>;
 
-impl Surroundings {
+impl Notifier {
     pub(crate) fn new(observer: Observer) -> Result<Self> {
         let quiescing = new_mutex!((), "vfio_ccw::quiescing");
 
@@ -93,7 +93,7 @@ impl Triggers {
     }
 }
 
-impl Outside for Surroundings {
+impl Notify for Notifier {
     fn fires(&mut self, state: State, event: Event) {
         self.observer.fires(state, event);
     }
@@ -128,15 +128,15 @@ impl Outside for Surroundings {
 }
 
 /// Does what the user wants of `irq`. What it returns is to be dropped without the lock.
-pub(crate) fn set(sch: &mut Kept, irq: Irq, trigger: Trigger) -> Option<EventFd> {
+pub(crate) fn set(sch: &mut SubchannelData, irq: Irq, trigger: Trigger) -> Option<EventFd> {
     match trigger {
         Trigger::Nothing => None,
         Trigger::Signal => {
-            sch.outside.interrupt(irq);
+            sch.notifier.interrupt(irq);
             None
         }
         Trigger::Set(new) => {
-            let old = core::mem::replace(sch.outside.triggers.of(irq), new);
+            let old = core::mem::replace(sch.notifier.triggers.of(irq), new);
             // What came while there was nothing to be signalled must not be missed.
             sch.announce(irq);
             old

@@ -16,7 +16,7 @@ use crate::{
     eventfd::EventFd, //
 };
 use ccwchain::memory::{
-    PinnedRun,
+    PinnedRange,
     PAGE_SIZE, //
 };
 use core::{
@@ -293,19 +293,24 @@ impl<T: Operations> Open<'_, T> {
     }
 
     /// Pins the pages that the user has mapped from `iova` on, all or none, and puts their absolute
-    /// addresses into `frames`.
+    /// addresses into `host_addresses`.
     ///
     /// `iova` must be the beginning of a page; at most [`PIN_PAGES_MAX`] can be pinned at once.
     /// Returns `EINVAL`, `ENOENT`, `EPERM` or `EFAULT` when the user has no such memory, and `EAGAIN`
     /// while memory is being unmapped.
-    pub fn pin_pages(&self, iova: u64, protection: Protection, frames: &mut [u64]) -> Result {
+    pub fn pin_pages(
+        &self,
+        iova: u64,
+        protection: Protection,
+        host_addresses: &mut [u64],
+    ) -> Result {
         const { assert!(core::mem::size_of::<u64>() == core::mem::size_of::<*mut bindings::page>()) };
 
-        let count = c_int::try_from(frames.len())?;
+        let count = c_int::try_from(host_addresses.len())?;
         let _pinning = self.0.begin_pin();
         self.0.check_no_unmap()?;
 
-        // SAFETY: The device is open. `frames` has room for as many pointers, which are integers
+        // SAFETY: The device is open. `host_addresses` has room for as many pointers, which are integers
         // of the same size to whoever reads it afterwards.
         let pinned = unsafe {
             bindings::vfio_pin_pages(
@@ -313,7 +318,7 @@ impl<T: Operations> Open<'_, T> {
                 iova,
                 count,
                 protection.bits(),
-                frames.as_mut_ptr().cast(),
+                host_addresses.as_mut_ptr().cast(),
             )
         };
         if pinned != count {
@@ -335,7 +340,7 @@ impl<T: Operations> Open<'_, T> {
         }
 
         // SAFETY: The call above has stored a pointer to a page in each.
-        unsafe { bindings::mdev_pages_to_phys(frames.as_mut_ptr(), frames.len()) };
+        unsafe { bindings::mdev_pages_to_phys(host_addresses.as_mut_ptr(), host_addresses.len()) };
         Ok(())
     }
 
@@ -366,12 +371,12 @@ impl<T: Operations> Open<'_, T> {
     }
 
     /// Unpins the pages of `run`, which [`Self::pin_pages`] of this device has pinned in one call.
-    pub fn unpin_pages(&self, run: PinnedRun) {
+    pub fn unpin_pages(&self, run: PinnedRange) {
         let Ok(count) = c_int::try_from(run.count()) else {
             return;
         };
 
-        // SAFETY: The device is open. By the invariants of `PinnedRun`, which cannot be copied, there
+        // SAFETY: The device is open. By the invariants of `PinnedRange`, which cannot be copied, there
         // is at least one page, and one call has pinned them all; the product was the argument of that
         // call, so that it does not wrap.
         unsafe {

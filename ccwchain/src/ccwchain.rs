@@ -13,32 +13,23 @@
 #![cfg_attr(not(CONFIG_RUST), no_std)]
 #![forbid(unsafe_code)]
 
-mod fetch;
-mod flags;
-mod image;
-mod index;
-mod kept;
-mod layout;
-mod pages;
-mod reader;
-mod slots;
+mod pin;
 mod sort;
-mod straight;
-mod walk;
-mod ways;
-mod words;
-mod writer;
 
-pub mod ccw;
 pub mod error;
-pub mod host_orb;
-pub mod idaw;
-pub mod irb;
+pub mod format;
 pub mod memory;
-pub mod midaw;
-pub mod orb;
-pub mod scsw;
 pub mod translator;
+
+pub use format::{
+    ccw,
+    idaw,
+    irb,
+    midaw,
+    orb,
+    scsw, //
+};
+pub use translator::host_orb;
 
 #[cfg(any(test, CONFIG_VFIO_CCW_RUST_KUNIT_TEST))]
 pub mod vectors;

@@ -47,12 +47,12 @@ pub enum MemoryError<E> {
 /// One call of `pin` has returned `Ok` for the pages from the number `first` on, `count` of them,
 /// and none has been unpinned since.
 #[derive(Debug, PartialEq, Eq)]
-pub struct PinnedRun {
+pub struct PinnedRange {
     first: u64,
     count: NonZeroU32,
 }
 
-impl PinnedRun {
+impl PinnedRange {
     /// Returns the run of `count` pages from the number `first` on, and `None` if it has no page.
     ///
     /// The caller guarantees the invariants of the type.
@@ -85,8 +85,8 @@ pub trait GuestMemory {
     /// Copies from guest memory at `address`: all of `buffer`, or nothing that counts.
     fn read(&mut self, address: u64, buffer: &mut [u8]) -> Result<(), MemoryError<Self::Error>>;
 
-    /// Pins as many guest pages as there are `frames`, [`PIN_MAX`] at most, from the page with the
-    /// number `first` on, and stores the absolute address of each page's first byte into `frames`.
+    /// Pins as many guest pages as there are `host_addresses`, [`PIN_MAX`] at most, from the page with the
+    /// number `first` on, and stores the absolute address of each page's first byte into `host_addresses`.
     ///
     /// An error leaves none of them pinned. After `Ok` they all are, until [`GuestMemory::unpin`]
     /// returns: the host's program is made of their addresses.
@@ -94,17 +94,17 @@ pub trait GuestMemory {
         &mut self,
         first: u64,
         access: Access,
-        frames: &mut [u64],
+        host_addresses: &mut [u64],
     ) -> Result<(), MemoryError<Self::Error>>;
 
     /// Unpins each page of `run` once.
-    fn unpin(&mut self, run: PinnedRun);
+    fn unpin(&mut self, run: PinnedRange);
 
     /// Returns a number that changes before any page of the guest's may come to be another one, as
     /// when its owner discards it; none while that is going on, or if it cannot be told.
     ///
     /// Pages that were pinned while the number was the same are still the guest's, and may be kept.
-    fn epoch(&mut self) -> Option<u64> {
+    fn invalidate_seq(&mut self) -> Option<u64> {
         None
     }
 }

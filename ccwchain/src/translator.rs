@@ -9,11 +9,23 @@
 //! 4. pages: the pages of these blocks are pinned;
 //! 5. writer: their addresses are filled in.
 //!
-//! In programs that are straight the first three are one.
+//! In programs that are sequential the first three are one.
 //!
 //! What is wrong in the guest's program gives a program check in the host's, at the same byte. So does
 //! the place past the end of a program that status modifier may lead to, if the program with what is
 //! there cannot be translated: then it is begun anew without that.
+
+pub mod host_orb;
+
+mod data;
+mod effect;
+mod fetch;
+mod image;
+mod layout;
+mod reader;
+mod sequential;
+mod slots;
+mod walk;
 
 use crate::{
     ccw::Format,
@@ -21,25 +33,8 @@ use crate::{
         Bound,
         Error, //
     },
-    fetch::{
-        Rules,
-        Step, //
-    },
-    host_orb::{
-        HostOrb,
-        HostProgram, //
-    },
     idaw,
-    image::{
-        ArenaAddress,
-        HostCcw,
-        Image, //
-    },
     irb::Irb,
-    layout::{
-        Instance,
-        Layout, //
-    },
     memory::{
         Arena,
         GuestMemory,
@@ -50,18 +45,34 @@ use crate::{
         self,
         Orb, //
     },
-    pages::Pages,
-    reader::{
-        Reader,
-        PIECE, //
-    },
-    slots::Slots,
-    straight,
-    walk::Program,
-    writer::{
+    pin::pages::Pages,
+    translator::data::{
         Blocks,
         Writer, //
     },
+    translator::fetch::{
+        Rules,
+        Step, //
+    },
+    translator::host_orb::{
+        HostOrb,
+        HostProgram, //
+    },
+    translator::image::{
+        ArenaAddress,
+        HostCcw,
+        Image, //
+    },
+    translator::layout::{
+        Instance,
+        Layout, //
+    },
+    translator::reader::{
+        Reader,
+        PIECE, //
+    },
+    translator::slots::Slots,
+    translator::walk::Program,
 };
 
 /// The greatest program that a translator has room for.
@@ -72,9 +83,9 @@ pub struct Sizes {
     pub ccws: usize,
     /// The number of IDAWs and MIDAWs, which is the number of blocks that all CCWs together move.
     pub idaws: usize,
-    /// The number of pages that stay pinned when a program is over, if [`GuestMemory::epoch`] allows
+    /// The number of pages that stay pinned when a program is over, if [`GuestMemory::invalidate_seq`] allows
     /// it.
-    pub kept: usize,
+    pub cached_pages: usize,
 }
 
 impl Sizes {
@@ -82,7 +93,7 @@ impl Sizes {
     pub const IDLE: Self = Self {
         ccws: 128,
         idaws: 256,
-        kept: 0,
+        cached_pages: 0,
     };
 
     /// The most that there can be.
@@ -93,10 +104,10 @@ impl Sizes {
     pub const MAX: Self = Self {
         ccws: 4096,
         idaws: 4096 * idaw::MAX,
-        kept: 0,
+        cached_pages: 0,
     };
 
-    /// The blocks of an arena for programs of [`Sizes::IDLE`]: one for the sink and 474 CCWs, and one
+    /// The blocks of an arena for programs of [`Sizes::IDLE`]: one for the scratch and 474 CCWs, and one
     /// for 1022 IDAWs.
     pub const IDLE_ARENA: usize = 2;
 
@@ -151,7 +162,7 @@ impl<S: Storage> Translator<S> {
             program: Program::new(sizes.ccws, seed)?,
             layout: Layout::new(sizes.ccws)?,
             blocks: Blocks::new(sizes.idaws)?,
-            pages: Pages::new(sizes.idaws, sizes.kept, seed)?,
+            pages: Pages::new(sizes.idaws, sizes.cached_pages, seed)?,
             slots: Slots::new(sizes.ccws)?,
             sizes,
             seed,
@@ -253,7 +264,7 @@ impl<S: Storage> Translator<S> {
             self.pages.begin(attempt < 2, memory);
             // One that is too large so might just fit as any other program. But it would take longer
             // then, each time, and in a larger arena it does not.
-            let written = match self.write_straight(past_ends, orb, memory, arena)? {
+            let written = match self.write_sequential(past_ends, orb, memory, arena)? {
                 Some(written) => written,
                 None => {
                     self.forget();
@@ -270,9 +281,9 @@ impl<S: Storage> Translator<S> {
         }
     }
 
-    /// Writes the host's program, but for the addresses of data, if the guest's is straight.
+    /// Writes the host's program, but for the addresses of data, if the guest's is sequential.
     #[inline(never)]
-    fn write_straight<M: GuestMemory, A: Arena>(
+    fn write_sequential<M: GuestMemory, A: Arena>(
         &mut self,
         past_ends: bool,
         orb: &Orb,
@@ -281,15 +292,15 @@ impl<S: Storage> Translator<S> {
     ) -> Result<Option<Written>, Error<M::Error>> {
         let (ccws, lists) = self.buffer.split_at_mut(PIECE);
         let lists = Reader::new(lists);
-        let image = Image::straight(arena, &mut self.slots, self.layout.capacity())?;
+        let image = Image::sequential(arena, &mut self.slots, self.layout.capacity())?;
         let (blocks, pages) = (&mut self.blocks, &mut self.pages);
         let mut writer = Writer::new(orb, image, blocks, pages, lists);
         let rules = &Rules::of(orb, past_ends);
-        let ccws = straight::write(orb.cpa(), rules, ccws, &mut writer, memory)?;
+        let ccws = sequential::write(orb.cpa(), rules, ccws, &mut writer, memory)?;
         let Some(ccws) = ccws else {
             return Ok(None);
         };
-        self.layout.set_straight(orb.cpa(), ccws);
+        self.layout.set_sequential(orb.cpa(), ccws);
         self.ccws = ccws as usize;
         self.runs = writer.image.slot_blocks();
         Ok(Some(Written {
@@ -402,25 +413,25 @@ impl<S: Storage> Translator<S> {
     }
 
     /// The absolute addresses of the pages in the host that are pinned for the program.
-    pub fn frames(&self) -> impl Iterator<Item = u64> + '_ {
-        self.pages.frames()
+    pub fn host_addresses(&self) -> impl Iterator<Item = u64> + '_ {
+        self.pages.host_addresses()
     }
 
     /// How many pages are kept.
-    pub fn kept(&self) -> usize {
+    pub fn cached_pages(&self) -> usize {
         self.pages.kept()
     }
 
     /// How many pages are pinned, for the program or to be kept.
-    pub fn held(&self) -> usize {
-        self.pages.held()
+    pub fn pinned(&self) -> usize {
+        self.pages.pinned()
     }
 
-    /// Unpins the kept pages in the `len` bytes of guest memory from `address` on, but for those that
+    /// Unpins the cached pages in the `len` bytes of guest memory from `address` on, but for those that
     /// the program uses ([`Self::has_pinned`]): they can go after [`Self::release`].
-    pub fn drop_kept<M: GuestMemory>(&mut self, address: u64, len: u64, memory: &mut M) {
+    pub fn invalidate<M: GuestMemory>(&mut self, address: u64, len: u64, memory: &mut M) {
         if let Some((first, last)) = pages(address, len) {
-            self.pages.drop_kept(first, last, memory);
+            self.pages.invalidate(first, last, memory);
         }
     }
 

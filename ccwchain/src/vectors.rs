@@ -10,7 +10,7 @@ use crate::{
         Arena,
         GuestMemory,
         MemoryError,
-        PinnedRun,
+        PinnedRange,
         Storage, //
     },
     orb::Orb,
@@ -179,20 +179,25 @@ impl GuestMemory for Memory {
         Ok(())
     }
 
-    fn pin(&mut self, first: u64, _: Access, frames: &mut [u64]) -> Result<(), MemoryError<()>> {
-        for (frame, number) in frames.iter_mut().zip(first..) {
+    fn pin(
+        &mut self,
+        first: u64,
+        _: Access,
+        host_addresses: &mut [u64],
+    ) -> Result<(), MemoryError<()>> {
+        for (host_address, number) in host_addresses.iter_mut().zip(first..) {
             if number > 4 {
                 return Err(MemoryError::Guest);
             }
-            *frame = MEMORY + 4096 * number;
+            *host_address = MEMORY + 4096 * number;
         }
         Ok(())
     }
 
-    fn unpin(&mut self, _: PinnedRun) {}
+    fn unpin(&mut self, _: PinnedRange) {}
 }
 
-/// The part of an arena that is behind the sink page and its list.
+/// The part of an arena that is behind the scratch page and its list.
 struct Window([u8; 192]);
 
 impl Arena for Window {
@@ -227,7 +232,7 @@ pub fn replay<S: Storage>() -> Result<(), &'static str> {
     let sizes = Sizes {
         ccws: 8,
         idaws: 8,
-        kept: 0,
+        cached_pages: 0,
     };
     let mut translator = Translator::<S>::new(sizes, 1).map_err(|_| "no memory")?;
     for vector in [&FORMAT_0, &FORMAT_1] {

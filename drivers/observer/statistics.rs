@@ -7,7 +7,7 @@
 
 use crate::{
     state::State,
-    triggers::Kept, //
+    triggers::SubchannelData, //
 };
 use ccwchain::{
     memory::Storage,
@@ -170,7 +170,7 @@ impl Statistics {
 
     /// So many pages are pinned now. Only one at a time may say so.
     pub(crate) fn pinned<S: Storage>(&self, translator: &Translator<S>) {
-        self.pages_pinned.store(wide(translator.held()), Relaxed);
+        self.pages_pinned.store(wide(translator.pinned()), Relaxed);
     }
 
     /// Returns how many pages are pinned, or being pinned.
@@ -190,17 +190,17 @@ impl Statistics {
 }
 
 /// What the file of a device shows.
-pub(crate) struct Shown {
+pub(crate) struct StatsFile {
     statistics: Arc<Statistics>,
-    sch: Arc<Subchannel<Kept>>,
+    sch: Arc<Subchannel<SubchannelData>>,
 }
 
-impl Shown {
+impl StatsFile {
     /// Makes the file `statistics` in a directory below `parent` that is named after the subchannel.
     /// Both go when the result is dropped, after the last reader has left.
     pub(crate) fn new(
         statistics: Arc<Statistics>,
-        sch: Arc<Subchannel<Kept>>,
+        sch: Arc<Subchannel<SubchannelData>>,
         parent: &Dir,
     ) -> Result<Pin<KBox<File<Self>>>> {
         let id = sch.device().id();
@@ -217,7 +217,7 @@ impl Shown {
         let now = self
             .sch
             .lock()
-            .map(|mut sch| (sch.state(), sch.irbs().len(), sch.outside.observer.counts));
+            .map(|mut sch| (sch.state(), sch.irbs().len(), sch.notifier.observer.counts));
 
         // It fails only when the device is about to go, and this file with it.
         let Ok((state, waiting, counts)) = now else {

@@ -14,7 +14,7 @@ import sys
 from table import BACKENDS
 
 COLOURS = {"rust": "#2b6cb0", "kept": "#dd6b20"}
-WORDS = {"rust": "pinned on demand", "kept": "kept pins"}
+WORDS = {"rust": "pinned on demand", "kept": "pin cache"}
 
 LEFT, BAR, ROW, HEAD, SCALE, GAP = 280, 10, 30, 58, 190, 40
 

@@ -4,12 +4,12 @@
 
 mod common;
 
-use ccwchain::memory::PinnedRun;
+use ccwchain::memory::PinnedRange;
 use common::Device;
 use mdev::vfio::Open;
 
-pub fn unpin(dev: &Open<'_, Device>, run: PinnedRun) {
+pub fn unpin(dev: &Open<'_, Device>, run: PinnedRange) {
     #[cfg(misuse)]
-    let run = PinnedRun::new(run.first(), 0).unwrap_or(run); //~ E0624
+    let run = PinnedRange::new(run.first(), 0).unwrap_or(run); //~ E0624
     dev.unpin_pages(run);
 }

@@ -4,11 +4,11 @@
 
 mod common;
 
-use ccwchain::memory::PinnedRun;
+use ccwchain::memory::PinnedRange;
 use common::Device;
 use mdev::vfio::Open;
 
-pub fn unpin(dev: &Open<'_, Device>, run: PinnedRun) {
+pub fn unpin(dev: &Open<'_, Device>, run: PinnedRange) {
     dev.unpin_pages(run);
     #[cfg(misuse)]
     dev.unpin_pages(run); //~ E0382

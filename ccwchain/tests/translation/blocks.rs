@@ -21,7 +21,7 @@ use crate::machine::{
     SIZES, //
 };
 
-/// How many CCWs of a straight program the first block has, and each further one.
+/// How many CCWs of a sequential program the first block has, and each further one.
 const FIRST: u32 = 474;
 const FURTHER: u32 = 1019;
 
@@ -63,16 +63,16 @@ fn follow(machine: &Machine, cpa: u32, number: u32) -> (u32, Ccw) {
 /// Straight programs and others: such a transfer behind the last CCW makes one of the former one of the
 /// latter.
 fn programs(ccws: u32) -> [Vec<Ccw>; 2] {
-    let mut straight: Vec<_> = (0..ccws)
+    let mut sequential: Vec<_> = (0..ccws)
         .map(|number| Ccw {
             count: 1 + number as u16,
             ..NOP
         })
         .collect();
-    let mut other = straight.clone();
+    let mut other = sequential.clone();
     other.push(tic(0x1fff8));
-    straight.last_mut().unwrap().flags = Flags::empty();
-    [straight, other]
+    sequential.last_mut().unwrap().flags = Flags::empty();
+    [sequential, other]
 }
 
 #[test]
@@ -169,7 +169,7 @@ fn what_a_channel_fetches_ahead_is_in_the_block() {
             ccwchain::translator::Sizes {
                 ccws: 4096,
                 idaws: 20000,
-                kept: 0,
+                cached_pages: 0,
             },
             ARENA,
         );

@@ -66,7 +66,7 @@ fn of_ccws() {
     let sizes = Sizes {
         ccws: 100,
         idaws: 1,
-        kept: 0,
+        cached_pages: 0,
     };
     let nop = ccw(0x03, Flags::CC, 1, 0);
     assert_eq!(chain(sizes, 2, nop, 100), Ok(100));
@@ -85,7 +85,7 @@ fn of_idaws() {
     let sizes = Sizes {
         ccws: 8,
         idaws: 6,
-        kept: 0,
+        cached_pages: 0,
     };
     let read = ccw(0x02, Flags::CC, 0x2000, 0x12000);
     assert_eq!(chain(sizes, 2, read, 3), Ok(3));
@@ -97,7 +97,7 @@ fn of_the_arena() {
     let sizes = Sizes {
         ccws: 64,
         idaws: 1100,
-        kept: 0,
+        cached_pages: 0,
     };
     // Lists of 16 IDAWs fill what is between two boundaries of 2 KiB, but for the last list of a block,
     // behind which there is what a channel may fetch.
@@ -251,7 +251,7 @@ fn a_translator_has_the_same_room_for_every_program() {
         Sizes {
             ccws: 8,
             idaws: 1,
-            kept: 0,
+            cached_pages: 0,
         },
         1,
     );
@@ -303,7 +303,7 @@ fn each_command_in_effect_counts_as_a_ccw() {
             Sizes {
                 ccws,
                 idaws: 64,
-                kept: 0,
+                cached_pages: 0,
             },
             2,
         );

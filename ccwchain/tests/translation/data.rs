@@ -171,7 +171,7 @@ fn lists_of_the_hosts_never_cross_2_kib() {
 }
 
 #[test]
-fn what_moves_no_data_gets_the_sink_page_and_no_pin() {
+fn what_moves_no_data_gets_the_scratch_page_and_no_pin() {
     for (format, idle) in [
         (Format::One, ccw(0x02, NONE, 0, 0x12000)),
         (Format::One, ccw(0x01, Flags::IDA, 0, 0x90001)),
@@ -199,7 +199,7 @@ fn what_moves_no_data_gets_the_sink_page_and_no_pin() {
 }
 
 #[test]
-fn what_a_read_backward_skips_would_go_down_from_the_end_of_the_sink_page() {
+fn what_a_read_backward_skips_would_go_down_from_the_end_of_the_scratch_page() {
     let mut machine = Machine::new();
     let host = machine.translate1(&[
         ccw(0x0c, Flags::SKIP.union(Flags::CC), 1, 0x90000),

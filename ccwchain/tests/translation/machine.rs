@@ -19,7 +19,7 @@ use ccwchain::{
         Arena,
         GuestMemory,
         MemoryError,
-        PinnedRun,
+        PinnedRange,
         Storage,
         BLOCK, //
     },
@@ -65,7 +65,7 @@ pub(crate) struct Guest {
     pub(crate) reads: Vec<(u64, usize)>,
     /// After how many reads the guest begins to change the first word of whatever was read.
     pub(crate) hasty_after: usize,
-    pub(crate) epoch: Option<u64>,
+    pub(crate) invalidate_seq: Option<u64>,
     /// After how many more pins the guest's pages come to be others; the last of them is the next.
     pub(crate) changes_after: Vec<usize>,
 }
@@ -93,17 +93,17 @@ impl GuestMemory for Guest {
         &mut self,
         first: u64,
         access: memory::Access,
-        frames: &mut [u64],
+        host_addresses: &mut [u64],
     ) -> Result<(), MemoryError<Error>> {
         let access = match access {
             memory::Access::Read => Access::Read,
             memory::Access::Write => Access::Write,
         };
-        whose(self.iommu.pin(first, access, frames))?;
+        whose(self.iommu.pin(first, access, host_addresses))?;
         match self.changes_after.last_mut() {
             None => {}
             Some(0) => {
-                self.epoch = self.epoch.map(|epoch| epoch + 1);
+                self.invalidate_seq = self.invalidate_seq.map(|invalidate_seq| invalidate_seq + 1);
                 self.changes_after.pop();
             }
             Some(more) => *more -= 1,
@@ -111,12 +111,12 @@ impl GuestMemory for Guest {
         Ok(())
     }
 
-    fn unpin(&mut self, run: PinnedRun) {
+    fn unpin(&mut self, run: PinnedRange) {
         self.iommu.unpin(run.first(), run.count());
     }
 
-    fn epoch(&mut self) -> Option<u64> {
-        self.epoch
+    fn invalidate_seq(&mut self) -> Option<u64> {
+        self.invalidate_seq
     }
 }
 
@@ -168,7 +168,7 @@ impl Arena for Low {
 pub(crate) const SIZES: Sizes = Sizes {
     ccws: 4096,
     idaws: 8192,
-    kept: 0,
+    cached_pages: 0,
 };
 
 /// The blocks of an arena for them.
@@ -220,7 +220,7 @@ impl Machine {
                 iommu: Type1::new(vec![Page::default(); 64]),
                 reads: Vec::new(),
                 hasty_after: usize::MAX,
-                epoch: None,
+                invalidate_seq: None,
                 changes_after: Vec::new(),
             },
             arena: Low::new(blocks),
@@ -281,7 +281,7 @@ impl Machine {
             let Err(TranslateError::TooLarge(bound)) = result else {
                 return result;
             };
-            assert_eq!(self.guest.iommu.pins(), self.translator.kept());
+            assert_eq!(self.guest.iommu.pins(), self.translator.cached_pages());
             let grows = match bound {
                 Bound::Arena => match grown(self.arena.blocks.len(), Sizes::MAX_ARENA) {
                     Some(blocks) => {
@@ -340,11 +340,11 @@ impl Machine {
     }
 
     /// The guest addresses of the blocks that a host CCW moves, and [`FAULT`] behind them if there
-    /// is a program check; none for those of the sink page.
+    /// is a program check; none for those of the scratch page.
     pub(crate) fn guest_blocks(&self, host: &HostOrb, ccw: &Ccw) -> Option<Vec<u64>> {
         let idaws = self.host_idaws(host, ccw);
-        let sink = u64::from(self.arena.address()) / 4096;
-        if idaws.iter().all(|idaw| *idaw / 4096 == sink) {
+        let scratch = u64::from(self.arena.address()) / 4096;
+        if idaws.iter().all(|idaw| *idaw / 4096 == scratch) {
             return None;
         }
         let guest = |idaw: &u64| match *idaw {
@@ -369,11 +369,11 @@ impl Machine {
     }
 
     /// The MIDAWs of a host CCW, with the guest's addresses; [`FAULT`] is kept, and what is in the
-    /// sink page has the address that it has there.
+    /// scratch page has the address that it has there.
     pub(crate) fn guest_midaws(&self, ccw: &Ccw) -> Vec<Midaw> {
         assert!(ccw.flags.contains(Flags::MIDA), "{ccw}");
         assert_eq!(ccw.address % 16, 0, "{ccw}");
-        let sink = u64::from(self.arena.address());
+        let scratch = u64::from(self.arena.address());
         let mut midaws = Vec::new();
         let mut rest = ccw.count;
         for address in (u64::from(ccw.address)..).step_by(16) {
@@ -383,7 +383,7 @@ impl Machine {
             midaws.push(Midaw {
                 address: match midaw.address {
                     FAULT => FAULT,
-                    address if address / 4096 == sink / 4096 => address - sink,
+                    address if address / 4096 == scratch / 4096 => address - scratch,
                     address => self.guest_address(ccw, address),
                 },
                 ..midaw

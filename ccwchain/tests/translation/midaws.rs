@@ -151,7 +151,7 @@ fn a_read_backward_goes_down_from_each_address() {
 }
 
 #[test]
-fn what_is_skipped_goes_to_the_sink_page_and_pins_nothing() {
+fn what_is_skipped_goes_to_the_scratch_page_and_pins_nothing() {
     let list = [
         midaw(SKIP, 9000, 0x90123),
         midaw(LAST.union(SKIP), 1, u64::MAX),
@@ -217,7 +217,7 @@ fn midaws_and_idaws_live_together_and_share_a_bound() {
     let sizes = Sizes {
         ccws: 4,
         idaws: 3,
-        kept: 0,
+        cached_pages: 0,
     };
     for (bytes, fits) in [(0x2000, true), (0x3000, false)] {
         let mut machine = Machine::with_sizes(sizes, 2);

@@ -388,7 +388,7 @@ fn room_is_asked_for_before_what_is_there_is_given_up() {
     let enough = Sizes {
         ccws: 3,
         idaws: 4,
-        kept: 0,
+        cached_pages: 0,
     };
     // The search has two pieces of data, the read as well.
     let blocks = Sizes::IDLE_ARENA;
@@ -482,7 +482,7 @@ fn a_shortage_at_any_step_of_what_is_there_refuses_nothing() {
     program(&mut machine);
     let host = machine.translate(&orb1(0x10ff0)).unwrap();
     let counts = machine.guest.iommu.counts();
-    // To take it for a straight program; to fetch its two pieces, and the list.
+    // To take it for a sequential program; to fetch its two pieces, and the list.
     assert_eq!((counts.reads, counts.pin_calls), (4, 2));
     let read = machine.host_ccw(&host, 2);
     let blocks = machine.guest_blocks(&host, &read);

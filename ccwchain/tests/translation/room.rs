@@ -72,13 +72,19 @@ fn tables_grow_with_what_is_in_them_only() {
     let sizes = Sizes {
         ccws: 1000,
         idaws: 1000,
-        kept: 1024,
+        cached_pages: 1024,
     };
     let all = tables(sizes);
     for (fewer, most) in [
         (Sizes { ccws: 0, ..sizes }, 80),
         (Sizes { idaws: 0, ..sizes }, 60),
-        (Sizes { kept: 0, ..sizes }, 56),
+        (
+            Sizes {
+                cached_pages: 0,
+                ..sizes
+            },
+            56,
+        ),
     ] {
         assert!(all - tables(fewer) <= 1024 * most, "{fewer:?}");
     }

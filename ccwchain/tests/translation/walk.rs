@@ -66,7 +66,7 @@ fn every_ccw_counts_as_it_was_when_it_was_fetched() {
     calm.translate(&orb1(0x10000)).unwrap();
     assert_eq!(calm.translator.stats().ccws, 12);
     let mut hasty = scattered();
-    // The first read is of the attempt to take it for a straight one.
+    // The first read is of the attempt to take it for a sequential one.
     hasty.guest.hasty_after = 1;
     hasty.translate(&orb1(0x10000)).unwrap();
     assert!(hasty.arena.bytes == calm.arena.bytes);

@@ -10,7 +10,7 @@
 //! or a poll only, and moves no data with a no-operation.
 //!
 //! *Containment*: whatever the device does, the channel touches no byte of the host's outside of the
-//! arena's image, the sink page and the pages that are pinned for the program, and stores into none
+//! arena's image, the scratch page and the pages that are pinned for the program, and stores into none
 //! that is pinned for fetching only.
 //!
 //! A [`Case`] is a program with all that it needs. [`generate`] makes one, [`check()`] says whether

@@ -20,7 +20,7 @@ use ccwchain::{
         Arena,
         GuestMemory,
         MemoryError,
-        PinnedRun,
+        PinnedRange,
         Storage,
         BLOCK, //
     },
@@ -70,7 +70,7 @@ impl Storage for Heap {
 pub(crate) struct Backend {
     iommu: Type1<Vec<Page>>,
     /// The pages that are pinned: address in the guest, address in the host.
-    frames: Vec<(u64, u64)>,
+    host_addresses: Vec<(u64, u64)>,
 }
 
 /// The pages of a guest with all that is mapped, and nothing put there.
@@ -104,19 +104,20 @@ impl GuestMemory for Backend {
         &mut self,
         first: u64,
         access: memory::Access,
-        frames: &mut [u64],
+        host_addresses: &mut [u64],
     ) -> Result<(), MemoryError<Error>> {
         let access = match access {
             memory::Access::Read => Access::Read,
             memory::Access::Write => Access::Write,
         };
-        whose(self.iommu.pin(first, access, frames))?;
+        whose(self.iommu.pin(first, access, host_addresses))?;
         let pages = (first..).map(|number| number * PAGE);
-        self.frames.extend(pages.zip(frames.iter().copied()));
+        self.host_addresses
+            .extend(pages.zip(host_addresses.iter().copied()));
         Ok(())
     }
 
-    fn unpin(&mut self, run: PinnedRun) {
+    fn unpin(&mut self, run: PinnedRange) {
         self.iommu.unpin(run.first(), run.count());
     }
 }
@@ -149,8 +150,8 @@ impl Low {
         self.bytes.get_mut(at..at + len)
     }
 
-    /// The addresses of the sink page.
-    fn sink(&self) -> Range<u64> {
+    /// The addresses of the scratch page.
+    fn scratch(&self) -> Range<u64> {
         let start = self.blocks[0].into();
         start..start + PAGE
     }
@@ -184,7 +185,7 @@ impl Host {
             translator,
             backend: Backend {
                 iommu: Type1::new(MAPPED.clone()),
-                frames: Vec::new(),
+                host_addresses: Vec::new(),
             },
             arena: Low::new(Sizes::IDLE_ARENA),
             violation: None,
@@ -238,8 +239,10 @@ impl Host {
 
     /// What is in a page of the guest's, if it is pinned.
     pub(crate) fn pinned_page(&mut self, address: u64) -> Option<&[u8; PAGE as usize]> {
-        let frames = &self.backend.frames;
-        let (_, host) = frames.iter().rfind(|(guest, _)| *guest == address)?;
+        let host_addresses = &self.backend.host_addresses;
+        let (_, host) = host_addresses
+            .iter()
+            .rfind(|(guest, _)| *guest == address)?;
         self.backend.iommu.host_page(*host).map(|page| &*page)
     }
 
@@ -251,8 +254,8 @@ impl Host {
 
     /// The bytes that data may be moved from or, to store, to.
     fn data(&mut self, address: u64, len: usize, access: Access) -> Option<&mut [u8]> {
-        let sink = self.arena.sink();
-        if sink.contains(&address) && address + len as u64 <= sink.end {
+        let scratch = self.arena.scratch();
+        if scratch.contains(&address) && address + len as u64 <= scratch.end {
             return self.arena.get(address, len);
         }
         if self.backend.iommu.pinned_for(address) < Some(access) {
@@ -280,7 +283,7 @@ impl Memory for Host {
         let len = buffer.len();
         let bytes = match purpose {
             Use::Data => self.data(address, len, Access::Read),
-            Use::Ccw | Use::Idaw | Use::Midaw if self.arena.sink().contains(&address) => None,
+            Use::Ccw | Use::Idaw | Use::Midaw if self.arena.scratch().contains(&address) => None,
             Use::Ccw | Use::Idaw | Use::Midaw => self.arena.get(address, len),
         };
         if let Some(bytes) = bytes {

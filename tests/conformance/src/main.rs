@@ -55,13 +55,13 @@ mod host_side;
 mod information;
 mod interrupt_arguments;
 mod interrupts;
-mod kept;
 mod lifecycle;
 mod limits;
 mod machine;
 mod normal_form;
 mod observability;
 mod paths;
+mod pin_cache;
 mod region;
 mod region_information;
 mod runner;
@@ -119,7 +119,7 @@ const GROUPS: &[(&str, &[Case])] = &[
     ("channel report", channel_reports::TESTS),
     ("unsolicited", unsolicited::TESTS),
     ("blocked", blocked::TESTS),
-    ("kept pins", kept::TESTS),
+    ("pin cache", pin_cache::TESTS),
     ("contended", contended::TESTS),
     ("normal form", normal_form::TESTS),
     ("host", host::TESTS),
@@ -158,7 +158,7 @@ const MOST_OF_BACKEND: [&str; 7] = [
     "contended: ",
     "fault: ",
     "in flight: ",
-    "kept pins: ",
+    "pin cache: ",
     "lifecycle: ",
     "unplug: ",
 ];

@@ -18,7 +18,7 @@ use ccwchain::{
         Arena,
         GuestMemory,
         MemoryError,
-        PinnedRun,
+        PinnedRange,
         Storage,
         BLOCK,
         PAGE_SIZE, //
@@ -68,7 +68,7 @@ impl GuestMemory for Guest {
         Ok(())
     }
 
-    fn unpin(&mut self, _: PinnedRun) {}
+    fn unpin(&mut self, _: PinnedRange) {}
 }
 
 /// The blocks of an arena in which there is room for all programs.
@@ -106,7 +106,7 @@ fn measure(program: &Program, times: u32) -> Result<(usize, usize), String> {
     let sizes = Sizes {
         ccws: 20480,
         idaws: 65536,
-        kept: 0,
+        cached_pages: 0,
     };
     let Ok(mut translator) = Translator::<Heap>::new(sizes, 0x9e37_79b9_7f4a_7c15);
     let mut guest = Guest(program.memory());

@@ -29,7 +29,7 @@ use crate::{
     state::{
         Crw,
         Irq,
-        Outside,
+        Notify,
         State,
         SubchannelState, //
     },
@@ -254,14 +254,14 @@ impl Driver {
     }
 
     pub(crate) fn state(&self) -> State {
-        self.sch.outside.state
+        self.sch.notifier.state
     }
 
     /// Where everybody is, in a line.
     pub(crate) fn describe(&self) -> String {
         let status = self.sch.clone().irbs().len();
         let reports = self.reports().len();
-        let eventfds = &self.sch.outside;
+        let eventfds = &self.sch.notifier;
         let pins = match self.io.and_then(|io| io.translator.pinned) {
             Some(program) => format!("program {program} pinned"),
             None => "no pins".into(),
@@ -330,12 +330,12 @@ impl Driver {
                 self.halt_or_clear(slot, function);
             }
             Call::Read => {
-                self.sch.outside.io = false;
+                self.sch.notifier.io = false;
                 self.failed.0 = false;
                 self.tasks[slot] = Some(Task::ReadTake);
             }
             Call::ReadCrw => {
-                self.sch.outside.crw = false;
+                self.sch.notifier.crw = false;
                 self.failed.1 = false;
                 self.tasks[slot] = Some(Task::CrwTake);
             }
@@ -459,7 +459,7 @@ impl Driver {
             }
             Task::ReadAnnounce => {
                 if self.has(Fault::AnnouncesTooSoon) && !self.sch.irbs().is_empty() {
-                    self.sch.outside.interrupt(Irq::Io);
+                    self.sch.notifier.interrupt(Irq::Io);
                 }
                 if !self.has(Fault::NeverAnnouncesAgain) {
                     self.sch.announce(Irq::Io);

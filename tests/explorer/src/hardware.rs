@@ -16,7 +16,7 @@ use crate::{
     state::{
         Event,
         Irq,
-        Outside,
+        Notify,
         State, //
     },
 };
@@ -159,7 +159,7 @@ pub(crate) struct Eventfds {
     pub(crate) signalled: (bool, bool),
 }
 
-impl Outside for Eventfds {
+impl Notify for Eventfds {
     fn fires(&mut self, state: State, event: Event) {
         if let Ok(next) = state.next(event) {
             self.state = next;

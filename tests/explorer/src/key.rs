@@ -91,7 +91,7 @@ pub(crate) fn key(driver: &mut Driver) -> u64 {
     let mut statuses = Names::default();
     let mut hasher = Words::default();
     let h = &mut hasher;
-    let eventfds = driver.sch.outside;
+    let eventfds = driver.sch.notifier;
     let epoch = driver.hardware.ledger.epoch;
 
     generations.of(eventfds.generation);

@@ -128,7 +128,7 @@ pub(crate) fn moves(driver: &Driver, mut f: impl FnMut(Move)) {
     if driver.hardware.ledger.on_its_way {
         f(Move::Time);
     }
-    if driver.sch.outside.timer {
+    if driver.sch.notifier.timer {
         f(Move::Timer);
     }
     for call in Call::ALL {
@@ -141,7 +141,7 @@ pub(crate) fn moves(driver: &Driver, mut f: impl FnMut(Move)) {
 /// Does `what`, which must be possible. Returns the promise that is broken after it.
 pub(crate) fn apply(driver: &mut Driver, what: Move) -> Result<(), &'static str> {
     let before = driver.state();
-    driver.sch.outside.signalled = (false, false);
+    driver.sch.notifier.signalled = (false, false);
     match what {
         Move::Call(call) => driver.call(call),
         Move::Step(slot, way) => driver.step(slot, way),
@@ -150,7 +150,7 @@ pub(crate) fn apply(driver: &mut Driver, what: Move) -> Result<(), &'static str>
         Move::Channel(act) => driver.hardware.channel.act(act),
         Move::Time => {
             driver.hardware.ledger.on_its_way = false;
-            driver.sch.outside.late = true;
+            driver.sch.notifier.late = true;
         }
         Move::Timer => driver.timer(),
         Move::VaryOff => {
@@ -181,7 +181,7 @@ fn check(driver: &mut Driver) -> Result<(), &'static str> {
     let reports = driver.reports().len();
     let ledger = &driver.hardware.ledger;
     let channel = &driver.hardware.channel;
-    let eventfds = &driver.sch.outside;
+    let eventfds = &driver.sch.notifier;
     let pinned = driver.io.and_then(|io| io.translator.pinned);
 
     if let Some(broken) = ledger.broken {

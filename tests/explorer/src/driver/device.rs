@@ -244,7 +244,7 @@ impl Driver {
                 } else {
                     self.sch.close();
                 }
-                (self.sch.outside.io, self.sch.outside.crw) = (false, false);
+                (self.sch.notifier.io, self.sch.notifier.crw) = (false, false);
                 self.failed = (false, false);
                 let pinned = self.io.and_then(|io| io.translator.pinned);
                 self.hardware

@@ -53,7 +53,7 @@ impl Driver {
 
     /// The timer of `Device` expires, perhaps one that was started for status before.
     pub(crate) fn timer(&mut self) {
-        self.sch.outside.timer = false;
+        self.sch.notifier.timer = false;
         if !self.has(Fault::TimerIsIgnored) {
             self.sch.hold_off_is_over();
         }

@@ -69,7 +69,7 @@ impl Case {
         let sizes = Sizes {
             ccws: input.pick(&[64, 64, 16, 3, 1]),
             idaws: input.pick(&[256, 256, 40, 33, 3, 1]),
-            kept: 0,
+            cached_pages: 0,
         };
         let blocks = input.pick(&[BLOCKS, BLOCKS, 2, 2, 3, 1, 1, 0]);
         let fault = fault(input);

@@ -51,7 +51,7 @@ struct Host<'a> {
 /// # Panics
 ///
 /// If the channel would fetch a CCW or a list from outside the arena, or move data to or from
-/// anything but the sink page and pages that are pinned with the right for it; or if a CCW is not in
+/// anything but the scratch page and pages that are pinned with the right for it; or if a CCW is not in
 /// normal form.
 pub(crate) fn check(host: &HostOrb, guest: &Guest, arena: &Low) {
     let host = Host {
@@ -77,7 +77,7 @@ impl Host<'_> {
         let bytes = self.arena.get(address);
         assert!(
             address / PAGE_SIZE != self.arena.address_of(0) / PAGE_SIZE,
-            "fetch at {address:#x}, in the sink"
+            "fetch at {address:#x}, in the scratch"
         );
         bytes.unwrap_or_else(|| panic!("fetch at {address:#x}, not in the arena"))
     }
@@ -228,9 +228,9 @@ impl Host<'_> {
         } else {
             Access::Read
         };
-        let sink = self.arena.address_of(0) / PAGE_SIZE;
+        let scratch = self.arena.address_of(0) / PAGE_SIZE;
         assert!(
-            address / PAGE_SIZE == sink || self.guest.pinned_for(address) >= Some(access),
+            address / PAGE_SIZE == scratch || self.guest.pinned_for(address) >= Some(access),
             "{ccw}: {address:#x} is not pinned for {access:?}"
         );
         true

@@ -12,7 +12,7 @@ use ccwchain::memory::{
     Arena,
     GuestMemory,
     MemoryError,
-    PinnedRun,
+    PinnedRange,
     Storage,
     BLOCK, //
 };
@@ -85,22 +85,22 @@ impl GuestMemory for Guest {
         &mut self,
         first: u64,
         access: memory::Access,
-        frames: &mut [u64],
+        host_addresses: &mut [u64],
     ) -> Result<(), MemoryError<Error>> {
         let right = match access {
             memory::Access::Read => Access::Read,
             memory::Access::Write => Access::Write,
         };
-        whose(self.iommu.pin(first, right, frames))?;
-        for (number, frame) in (first..).zip(frames) {
-            *frame += self.shift;
-            let before = self.pinned.insert(number, (*frame, access));
+        whose(self.iommu.pin(first, right, host_addresses))?;
+        for (number, host_address) in (first..).zip(host_addresses) {
+            *host_address += self.shift;
+            let before = self.pinned.insert(number, (*host_address, access));
             assert_eq!(before, None, "page {number:#x} is pinned twice");
         }
         Ok(())
     }
 
-    fn unpin(&mut self, run: PinnedRun) {
+    fn unpin(&mut self, run: PinnedRange) {
         self.iommu.unpin(run.first(), run.count());
         for number in (run.first()..).take(run.count()) {
             self.pinned.remove(&number);

@@ -40,9 +40,13 @@ impl Place {
         match self {
             Self::Arena(offset) => case.arena.address_of(offset.into()),
             Self::Page(number, offset) => {
-                let mut frames = case.guest.pinned.values().map(|(frame, _)| frame);
-                let frame = frames.nth(usize::from(number));
-                frame.map_or(0, |frame| frame + u64::from(offset))
+                let mut host_addresses = case
+                    .guest
+                    .pinned
+                    .values()
+                    .map(|(host_address, _)| host_address);
+                let host_address = host_addresses.nth(usize::from(number));
+                host_address.map_or(0, |host_address| host_address + u64::from(offset))
             }
             Self::Nothing => 0,
         }

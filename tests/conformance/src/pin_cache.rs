@@ -98,7 +98,7 @@ impl Setting {
     fn of(mdev: &Mdev, pages: u32) -> TestResult<Self> {
         only_ours()?;
         let uuid = mdev.uuid();
-        let setting = Self(format!("/sys/bus/mdev/devices/{uuid}/kept_pins").into());
+        let setting = Self(format!("/sys/bus/mdev/devices/{uuid}/pin_cache_pages").into());
         setting.set(&pages.to_string())?;
         Ok(setting)
     }

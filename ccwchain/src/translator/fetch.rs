@@ -16,8 +16,8 @@ use crate::{
         self,
         Orb, //
     },
-    reader::Reader,
-    ways::Ways, //
+    translator::effect::Effects, //
+    translator::reader::Reader,
 };
 
 /// What becomes of a CCW.
@@ -45,10 +45,10 @@ pub(crate) struct Fetched {
 impl Fetched {
     /// The command in effect when it is come to as a command, if it is one.
     #[inline]
-    pub(crate) fn command(&self) -> Ways {
+    pub(crate) fn command(&self) -> Effects {
         match self.step {
-            Step::Command => Ways::COMMAND.in_effect(&self.ccw),
-            _ => Ways::default(),
+            Step::Command => Effects::COMMAND.in_effect(&self.ccw),
+            _ => Effects::default(),
         }
     }
 

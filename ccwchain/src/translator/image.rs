@@ -3,8 +3,8 @@
 //! The host's program, as it is written into the arena.
 //!
 //! ```text
-//! the sink page      data that goes nowhere, 4 KiB
-//! the sink list      IDAWs that all name the sink page, as many as are used
+//! the scratch page      data that goes nowhere, 4 KiB
+//! the scratch list      IDAWs that all name the scratch page, as many as are used
 //! slots              CCWs of format 1
 //! lists              IDAWs of format 2, and MIDAWs
 //! ```
@@ -13,7 +13,7 @@
 //! at the end of a block, nor a list: the slots behind the last CCW of a block lead to the next one
 //! (`slots.rs`), and what a channel fetches ahead is in the block ([`READ_AHEAD`]).
 //!
-//! Lists are behind the slots, if it is known how many of these there are. A straight program is
+//! Lists are behind the slots, if it is known how many of these there are. A sequential program is
 //! written before that is known: its slots and its lists take one block after the other as they need
 //! them.
 //!
@@ -42,8 +42,8 @@ use crate::{
         self,
         Midaw, //
     },
-    pages::PinnedBlock,
-    slots::{
+    pin::pages::PinnedBlock,
+    translator::slots::{
         Slots,
         BLOCK_SLOTS,
         CCW_ROOM,
@@ -86,11 +86,11 @@ const SINK_LIST: Range<usize> = SINK_PAGE.end..SINK_PAGE.end + idaw::MAX * WORD;
 
 const _: () = assert!(SINK_LIST.end == SLOTS);
 
-/// The most bytes of a MIDAW that skips: half of the sink page, at either side of its middle.
+/// The most bytes of a MIDAW that skips: half of the scratch page, at either side of its middle.
 const SINK_MIDAW: u16 = PAGE_SIZE as u16 / 2;
 
 /// Returns how many MIDAWs the host has for one that skips.
-pub(crate) fn sink_midaws(guest: &Midaw) -> usize {
+pub(crate) fn scratch_midaws(guest: &Midaw) -> usize {
     guest.count.div_ceil(SINK_MIDAW).into()
 }
 
@@ -218,16 +218,16 @@ pub(crate) struct Image<'a, S: Storage, A> {
     blocks: &'a mut Slots<S>,
     /// The first slot that cannot be put.
     slots_end: u32,
-    /// The most CCWs that a straight program may have.
+    /// The most CCWs that a sequential program may have.
     ccws: u32,
     /// Where there is room for lists.
     free: Range<usize>,
     /// The address of what has the offset zero, if all were where that room is. It wraps around.
     lists_base: u32,
-    /// Where the sink list ends so far.
-    sink_end: usize,
-    /// The sink list for reads backward, if there is one.
-    backward_sink: Option<List>,
+    /// Where the scratch list ends so far.
+    scratch_end: usize,
+    /// The scratch list for reads backward, if there is one.
+    backward_scratch: Option<List>,
     has_midaws: bool,
 }
 
@@ -238,7 +238,7 @@ impl<'a, S: Storage, A: Arena> Image<'a, S, A> {
         blocks: &'a mut Slots<S>,
         slots: u32,
     ) -> Result<Self, Bound> {
-        let mut image = Self::straight(arena, blocks, 0)?;
+        let mut image = Self::sequential(arena, blocks, 0)?;
         let lists = slot_offset(slots);
         let mut last = (0, image.base);
         while last.0 + BLOCK <= lists {
@@ -249,9 +249,9 @@ impl<'a, S: Storage, A: Arena> Image<'a, S, A> {
         Ok(image)
     }
 
-    /// Begins a straight program of at most `ccws` CCWs.
+    /// Begins a sequential program of at most `ccws` CCWs.
     #[inline]
-    pub(crate) fn straight(
+    pub(crate) fn sequential(
         arena: &'a mut A,
         blocks: &'a mut Slots<S>,
         ccws: u32,
@@ -269,19 +269,19 @@ impl<'a, S: Storage, A: Arena> Image<'a, S, A> {
             ccws,
             free: 0..0,
             lists_base: 0,
-            sink_end: SINK_LIST.start,
-            backward_sink: None,
+            scratch_end: SINK_LIST.start,
+            backward_scratch: None,
             has_midaws: false,
         })
     }
 
-    /// Returns how many slots the first CCWs of a straight program can be in.
+    /// Returns how many slots the first CCWs of a sequential program can be in.
     #[inline]
     pub(crate) fn first_slots(&self) -> u32 {
         self.slots_end - GUARDS
     }
 
-    /// Returns the slots of another block, for CCWs of a straight program behind the first `number`. The
+    /// Returns the slots of another block, for CCWs of a sequential program behind the first `number`. The
     /// slots behind the last of these lead there.
     #[cold]
     pub(crate) fn next_slots(&mut self, number: u32) -> Result<Range<u32>, Bound> {
@@ -363,30 +363,30 @@ impl<'a, S: Storage, A: Arena> Image<'a, S, A> {
     /// The list for a command that moves no data but has a count: enough for a channel that uses
     /// blocks of 2 KiB, from the first byte of one on.
     #[inline]
-    pub(crate) fn sink_list(&mut self, count: u16) -> List {
+    pub(crate) fn scratch_list(&mut self, count: u16) -> List {
         // All bytes but the first are in so many blocks, of which the last may be there in part.
         let further = (usize::from(count) + 2046) / 2048;
         let end = SINK_LIST.start + (1 + further) * WORD;
-        if self.sink_end < end {
-            self.extend_sink_list(end);
+        if self.scratch_end < end {
+            self.extend_scratch_list(end);
         }
         // INVARIANT: The list is in the first block of the arena.
         List::Idaws(ArenaAddress(self.base + SINK_LIST.start as u32))
     }
 
     #[cold]
-    fn extend_sink_list(&mut self, end: usize) {
-        while self.sink_end < end {
+    fn extend_scratch_list(&mut self, end: usize) {
+        while self.scratch_end < end {
             self.arena
-                .write(self.sink_end, u64::from(self.base).to_be_bytes());
-            self.sink_end += WORD;
+                .write(self.scratch_end, u64::from(self.base).to_be_bytes());
+            self.scratch_end += WORD;
         }
     }
 
     /// The same for a read backward: from the last byte of a block on.
     #[cold]
-    pub(crate) fn backward_sink_list(&mut self) -> Result<List, Bound> {
-        if let Some(list) = self.backward_sink {
+    pub(crate) fn backward_scratch_list(&mut self) -> Result<List, Bound> {
+        if let Some(list) = self.backward_scratch {
             return Ok(list);
         }
         let (list, places) = self.idaws(idaw::MAX)?;
@@ -394,7 +394,7 @@ impl<'a, S: Storage, A: Arena> Image<'a, S, A> {
         for place in places {
             self.arena.write(place.0 as usize, last_byte.to_be_bytes());
         }
-        self.backward_sink = Some(list);
+        self.backward_scratch = Some(list);
         Ok(list)
     }
 
@@ -491,9 +491,9 @@ impl<'a, S: Storage, A: Arena> Image<'a, S, A> {
             .write(place.0 as usize - WORD, word.to_be_bytes());
     }
 
-    /// Puts MIDAWs for data that is skipped, as many as [`sink_midaws`] says. On a channel that stores
-    /// it, in either direction, all of it would be in the sink page.
-    pub(crate) fn put_sink(&mut self, places: impl Iterator<Item = Place>, guest: &Midaw) {
+    /// Puts MIDAWs for data that is skipped, as many as [`scratch_midaws`] says. On a channel that stores
+    /// it, in either direction, all of it would be in the scratch page.
+    pub(crate) fn put_scratch(&mut self, places: impl Iterator<Item = Place>, guest: &Midaw) {
         let middle = u64::from(self.base) + u64::from(SINK_MIDAW) - 1;
         let mut left = guest.count;
         for place in places {

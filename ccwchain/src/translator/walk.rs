@@ -20,25 +20,25 @@ use crate::{
         Bound,
         Error, //
     },
-    fetch::{
-        Fetched,
-        Rules,
-        Step, //
-    },
-    index::{
-        Index,
-        Keyed, //
-    },
     memory::{
         GuestMemory,
         Storage, //
     },
-    reader::Reader,
-    sort::sort_by_key,
-    ways::{
-        Codes,
-        Ways, //
+    pin::index::{
+        Index,
+        Keyed, //
     },
+    sort::sort_by_key,
+    translator::effect::{
+        Codes,
+        Effects, //
+    },
+    translator::fetch::{
+        Fetched,
+        Rules,
+        Step, //
+    },
+    translator::reader::Reader,
 };
 
 /// A CCW of the guest's program.
@@ -53,8 +53,8 @@ pub(crate) struct Entry {
     /// Whether it is to be followed, during the walk.
     waiting: bool,
     pub(crate) fetched: Fetched,
-    /// The ways in which the channel can come to it.
-    ways: Ways,
+    /// The effects in which the channel can come to it.
+    effects: Effects,
     /// The command codes that stay in effect if data is chained to it.
     codes: Codes,
 }
@@ -63,7 +63,7 @@ pub(crate) struct Entry {
 struct Lead {
     /// The address of the CCW.
     address: u32,
-    ways: Ways,
+    effects: Effects,
     codes: Codes,
 }
 
@@ -78,36 +78,36 @@ impl Keyed for Entry {
 }
 
 impl Entry {
-    /// The commands that can be in effect, or the ways in which a transfer can be come to.
-    fn effect(&self) -> Ways {
+    /// The commands that can be in effect, or the effects in which a transfer can be come to.
+    fn effect(&self) -> Effects {
         match self.fetched.step {
-            Step::ProgramCheck => Ways::default(),
-            Step::Transfer => self.ways.difference(Ways::BESIDE),
-            Step::Command => self.ways.in_effect(&self.fetched.ccw),
+            Step::ProgramCheck => Effects::default(),
+            Step::Transfer => self.effects.difference(Effects::BESIDE),
+            Step::Command => self.effects.in_effect(&self.fetched.ccw),
         }
     }
 
     /// Each of these for itself, or the empty set if the channel refuses the CCW in any case.
-    pub(crate) fn effects(&self) -> impl Iterator<Item = Ways> {
+    pub(crate) fn effects(&self) -> impl Iterator<Item = Effects> {
         let effect = self.effect();
-        let none = effect.is_empty().then(Ways::default);
+        let none = effect.is_empty().then(Effects::default);
         none.into_iter().chain(effect.each())
     }
 
     /// Whether status modifier leads past this CCW.
     pub(crate) fn is_stepped_over(&self) -> bool {
-        self.ways.contains(Ways::STEPPED_OVER)
+        self.effects.contains(Effects::STATUS_MODIFIER_SKIP)
             && (self.fetched.can_be_stepped_over() || self.is_searched())
     }
 
     /// Returns whether status modifier at this CCW leads past the next one whatever that is.
     fn searches(&self, rules: &Rules) -> bool {
-        rules.looks_past_ends() && self.ways.search(&self.fetched.ccw)
+        rules.looks_past_ends() && self.effects.search(&self.fetched.ccw)
     }
 
     /// Returns whether status modifier leads past this CCW whatever it is.
     fn is_searched(&self) -> bool {
-        self.ways.contains(Ways::SEARCHED)
+        self.effects.contains(Effects::SEARCHED)
     }
 
     /// Returns whether status modifier leads past this CCW although the program ends here.
@@ -116,15 +116,16 @@ impl Entry {
     }
 
     /// The command code that stands in the host's CCW when one of [`Self::effects`] is in effect.
-    pub(crate) fn host_code(&self, effect: Ways) -> u8 {
-        self.codes.host_code(self.ways, &self.fetched.ccw, effect)
+    pub(crate) fn host_code(&self, effect: Effects) -> u8 {
+        self.codes
+            .host_code(self.effects, &self.fetched.ccw, effect)
     }
 
     /// Returns the CCW that a transfer goes on at, and how the channel comes to it.
     fn target(&self) -> Option<Lead> {
         (self.fetched.step == Step::Transfer).then(|| Lead {
             address: self.fetched.ccw.address,
-            ways: self.ways.difference(Ways::PAST),
+            effects: self.effects.difference(Effects::PAST),
             codes: self.codes,
         })
     }
@@ -132,25 +133,25 @@ impl Entry {
     /// Returns the CCW behind this one, and how the channel comes to it, if the program leads there from here
     /// or from the CCW before.
     fn following(&self, rules: &Rules) -> Option<Lead> {
-        let past = Ways::COMMAND.only_if(self.is_stepped_over());
+        let past = Effects::COMMAND.only_if(self.is_stepped_over());
         let effect = self.effect();
-        let (ways, codes) = if self.fetched.step != Step::Command || effect.is_empty() {
+        let (effects, codes) = if self.fetched.step != Step::Command || effect.is_empty() {
             (past, Codes::None)
         } else if self.fetched.ccw.flags.contains(Flags::CD) {
-            let searching = Ways::SEARCHING.only_if(self.searches(rules));
-            let codes = self.codes.in_effect(self.ways, &self.fetched.ccw);
+            let searching = Effects::SEARCHING.only_if(self.searches(rules));
+            let codes = self.codes.in_effect(self.effects, &self.fetched.ccw);
             (past.union(effect).union(searching), codes)
         } else if self.fetched.ccw.flags.contains(Flags::CC) {
-            let searched = Ways::SEARCHED.only_if(self.searches(rules));
-            let next = Ways::COMMAND.union(Ways::STEPPED_OVER);
+            let searched = Effects::SEARCHED.only_if(self.searches(rules));
+            let next = Effects::COMMAND.union(Effects::STATUS_MODIFIER_SKIP);
             (next.union(searched), Codes::None)
         } else {
             (past, Codes::None)
         };
         let address = self.address.checked_add(ccw::SIZE)?;
-        (!ways.is_empty()).then_some(Lead {
+        (!effects.is_empty()).then_some(Lead {
             address,
-            ways,
+            effects,
             codes,
         })
     }
@@ -225,7 +226,7 @@ impl<S: Storage> Program<S> {
     /// Fetches the program at `cpa`.
     ///
     /// An entry is followed again when a further way leads to it, or another command code: as often
-    /// as there are ways, and twice for the codes, at most.
+    /// as there are effects, and twice for the codes, at most.
     pub(crate) fn walk<M: GuestMemory>(
         &mut self,
         cpa: u32,
@@ -236,7 +237,7 @@ impl<S: Storage> Program<S> {
         self.clear();
         let start = Lead {
             address: cpa,
-            ways: Ways::COMMAND,
+            effects: Effects::COMMAND,
             codes: Codes::None,
         };
         self.lead(Some(start), rules, ccws, memory)?;
@@ -250,7 +251,7 @@ impl<S: Storage> Program<S> {
         Ok(())
     }
 
-    /// Notes that the program leads to a CCW in these ways, and fetches it if it is a new one.
+    /// Notes that the program leads to a CCW in these effects, and fetches it if it is a new one.
     fn lead<M: GuestMemory>(
         &mut self,
         to: Option<Lead>,
@@ -274,10 +275,10 @@ impl<S: Storage> Program<S> {
     fn add(&mut self, index: u32, lead: &Lead) {
         match self.entries.get_mut(index as usize) {
             Some(entry)
-                if !entry.ways.contains(lead.ways)
+                if !entry.effects.contains(lead.effects)
                     || entry.codes.union(lead.codes) != entry.codes =>
             {
-                entry.ways = entry.ways.union(lead.ways);
+                entry.effects = entry.effects.union(lead.effects);
                 entry.codes = entry.codes.union(lead.codes);
                 if !entry.waiting {
                     entry.waiting = true;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The ways in which the channel can come to a CCW, and what is in effect then.
+//! The effects in which the channel can come to a CCW, and what is in effect then.
 //!
 //! When commands are chained, the command code of a CCW says what to do. When data is chained, it is
 //! ignored: the command of the first CCW of the data chain stays in effect, through transfers, up to
@@ -20,11 +20,11 @@ use crate::{
     midaw, //
 };
 
-/// A set of ways.
+/// A set of effects.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Ways(u8);
+pub(crate) struct Effects(u8);
 
-impl Ways {
+impl Effects {
     /// As a command.
     pub(crate) const COMMAND: Self = Self(0x01);
     /// By data chaining, with a command in effect that moves no data.
@@ -37,19 +37,19 @@ impl Ways {
     const STORE_BACKWARD: Self = Self(0x10);
     /// Right behind a CCW that chains commands, so that status modifier leads past this one. This
     /// goes with `COMMAND`.
-    pub(crate) const STEPPED_OVER: Self = Self(0x20);
+    pub(crate) const STATUS_MODIFIER_SKIP: Self = Self(0x20);
     /// Right behind a CCW that chains commands and whose command can give status modifier, so that this
-    /// one is stepped over whatever it is. This goes with `STEPPED_OVER`.
+    /// one is stepped over whatever it is. This goes with `STATUS_MODIFIER_SKIP`.
     pub(crate) const SEARCHED: Self = Self(0x40);
     /// By data chaining, with a command in effect that can give status modifier. This goes with
     /// `FETCH`.
     pub(crate) const SEARCHING: Self = Self(0x80);
-    /// The ways that lead past this CCW, not to it.
-    pub(crate) const PAST: Self = Self::STEPPED_OVER.union(Self::SEARCHED);
-    /// The ways that go with another, and make no difference to what this CCW does.
+    /// The effects that lead past this CCW, not to it.
+    pub(crate) const PAST: Self = Self::STATUS_MODIFIER_SKIP.union(Self::SEARCHED);
+    /// The effects that go with another, and make no difference to what this CCW does.
     pub(crate) const BESIDE: Self = Self::PAST.union(Self::SEARCHING);
 
-    /// In none of these ways.
+    /// In none of these effects.
     #[inline]
     pub(crate) const fn is_empty(self) -> bool {
         self.0 == 0
@@ -73,7 +73,7 @@ impl Ways {
         Self(self.0 & !other.0)
     }
 
-    /// Returns these ways if `condition` is true, and none otherwise.
+    /// Returns these effects if `condition` is true, and none otherwise.
     #[inline]
     pub(crate) fn only_if(self, condition: bool) -> Self {
         if condition {
@@ -90,7 +90,7 @@ impl Ways {
             .filter(move |way| self.contains(*way))
     }
 
-    /// What is in effect when the channel comes in these ways to a CCW that is no transfer: the ways
+    /// What is in effect when the channel comes in these effects to a CCW that is no transfer: the effects
     /// in which it comes to the next one if data is chained.
     ///
     /// There is nothing if the channel refuses the CCW: for its command code, or for a count of zero
@@ -110,7 +110,7 @@ impl Ways {
     }
 
     /// Returns whether the command in effect can give status modifier when the channel comes in one of these
-    /// ways to a CCW.
+    /// effects to a CCW.
     #[inline]
     pub(crate) const fn search(self, ccw: &Ccw) -> bool {
         self.contains(Self::SEARCHING)
@@ -127,10 +127,10 @@ impl Ways {
 
     /// What commands that move data have in effect, by the low four bits of their code.
     const BY_CODE: [Self; 16] = {
-        let mut ways = [Self(0); 16];
+        let mut effects = [Self(0); 16];
         let mut code = 0;
         while code < 16 {
-            ways[code] = match Direction::of(code as u8) {
+            effects[code] = match Direction::of(code as u8) {
                 Direction::Invalid | Direction::TransferInChannel => Self(0),
                 Direction::Write | Direction::Control => Self::FETCH,
                 Direction::Read | Direction::Sense => Self::STORE,
@@ -138,7 +138,7 @@ impl Ways {
             };
             code += 1;
         }
-        ways
+        effects
     };
 
     /// Whether this stores towards lower addresses.
@@ -204,22 +204,24 @@ impl Codes {
         }
     }
 
-    /// The codes in effect at a CCW that the channel comes to in `ways`, where these stay in effect if
+    /// The codes in effect at a CCW that the channel comes to in `effects`, where these stay in effect if
     /// data is chained to it.
-    pub(crate) fn in_effect(self, ways: Ways, ccw: &Ccw) -> Self {
-        if ways.contains(Ways::COMMAND) && !Ways::of_command(ccw).is_empty() {
+    pub(crate) fn in_effect(self, effects: Effects, ccw: &Ccw) -> Self {
+        if effects.contains(Effects::COMMAND) && !Effects::of_command(ccw).is_empty() {
             self.union(Self::One(ccw.command))
         } else {
             self
         }
     }
 
-    /// The code for a CCW that the channel comes to in `ways`, with `effect` in effect: its own if that
+    /// The code for a CCW that the channel comes to in `effects`, with `effect` in effect: its own if that
     /// can count, as this command or as one that the channel refuses.
-    pub(crate) fn host_code(self, ways: Ways, ccw: &Ccw, effect: Ways) -> u8 {
-        let own = Ways::of_command(ccw);
+    pub(crate) fn host_code(self, effects: Effects, ccw: &Ccw, effect: Effects) -> u8 {
+        let own = Effects::of_command(ccw);
         match self {
-            _ if ways.contains(Ways::COMMAND) && (own == effect || own.is_empty()) => ccw.command,
+            _ if effects.contains(Effects::COMMAND) && (own == effect || own.is_empty()) => {
+                ccw.command
+            }
             Self::One(code) => code,
             Self::None | Self::Several => effect.any_code(),
         }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Programs that are straight: CCWs one behind the other, each of which chains commands but for the
+//! Programs that are sequential: CCWs one behind the other, each of which chains commands but for the
 //! last.
 //!
 //! Most programs are so. There is one way to come to each of their CCWs, and each has its place in
@@ -14,15 +14,15 @@ use crate::{
         Format, //
     },
     error::Error,
-    fetch::Rules,
-    image::HostCcw,
     memory::{
         Arena,
         GuestMemory,
         Storage, //
     },
-    reader::Reader,
-    writer::Writer, //
+    translator::data::Writer, //
+    translator::fetch::Rules,
+    translator::image::HostCcw,
+    translator::reader::Reader,
 };
 
 /// The end of a run of CCWs in a block.
@@ -31,11 +31,11 @@ enum Run {
     Ends(u32),
     /// The program goes on at this address, in another block.
     GoesOn(u32),
-    /// The program is not straight.
+    /// The program is not sequential.
     Other,
 }
 
-/// Writes the program at `cpa`, if it is straight, and returns the number of its CCWs. Else it
+/// Writes the program at `cpa`, if it is sequential, and returns the number of its CCWs. Else it
 /// returns nothing, and what was written is of no use.
 #[inline]
 pub(crate) fn write<S: Storage, A: Arena, M: GuestMemory>(

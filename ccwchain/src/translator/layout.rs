@@ -10,7 +10,7 @@
 //! the guards lead there instead. So a run that comes to the end of a block of the arena goes on in the
 //! next one as another run.
 //!
-//! A straight program (`straight.rs`) is one run in each block, in which each CCW has its place as it has
+//! A sequential program (`sequential.rs`) is one run in each block, in which each CCW has its place as it has
 //! in the guest.
 
 use crate::{
@@ -21,20 +21,20 @@ use crate::{
         Format, //
     },
     error::Bound,
-    fetch::{
+    memory::Storage,
+    translator::effect::Effects, //
+    translator::fetch::{
         Fetched,
         Step, //
     },
-    memory::Storage,
-    slots::{
+    translator::slots::{
         has_room,
         next_block,
         straight_number,
         straight_slot,
         GUARDS, //
     },
-    walk::Program,
-    ways::Ways, //
+    translator::walk::Program,
 };
 
 /// The slot of what has none yet.
@@ -50,7 +50,7 @@ pub(crate) struct Instance {
     /// The CCW.
     fetched: Fetched,
     /// The command in effect, or the way in which a transfer is come to.
-    effect: Ways,
+    effect: Effects,
     /// The command code that the host's CCW has.
     code: u8,
     /// Whether status modifier can lead from the CCW before to the one behind.
@@ -82,7 +82,7 @@ impl Instance {
     }
 
     /// The command in effect.
-    pub(crate) fn effect(&self) -> Ways {
+    pub(crate) fn effect(&self) -> Effects {
         self.effect
     }
 
@@ -108,7 +108,7 @@ pub(crate) struct Layout<S: Storage> {
     instances: S::Of<Instance>,
     len: usize,
     slots: u32,
-    /// Where a straight program is in the guest. It has no instances.
+    /// Where a sequential program is in the guest. It has no instances.
     straight_at: Option<u32>,
 }
 
@@ -145,8 +145,8 @@ impl<S: Storage> Layout<S> {
         self.slots
     }
 
-    /// Notes a straight program of that many CCWs, which are in the slots in their order.
-    pub(crate) fn set_straight(&mut self, address: u32, ccws: u32) {
+    /// Notes a sequential program of that many CCWs, which are in the slots in their order.
+    pub(crate) fn set_sequential(&mut self, address: u32, ccws: u32) {
         self.len = 0;
         self.slots = straight_slot(ccws.saturating_sub(1)) + 1 + GUARDS;
         self.straight_at = Some(address);
@@ -212,8 +212,8 @@ impl<S: Storage> Layout<S> {
         let instance = self.instances().get(index)?;
         let way = match instance.step() {
             Step::Command if instance.ccw().flags.contains(Flags::CD) => instance.effect,
-            Step::Command if instance.ccw().flags.contains(Flags::CC) => Ways::COMMAND,
-            _ if instance.stepped_over => Ways::COMMAND,
+            Step::Command if instance.ccw().flags.contains(Flags::CC) => Effects::COMMAND,
+            _ if instance.stepped_over => Effects::COMMAND,
             _ => return None,
         };
         self.find_from(index, instance.address.checked_add(ccw::SIZE)?, way)
@@ -225,14 +225,14 @@ impl<S: Storage> Layout<S> {
         let next = self.behind(index)?;
         if instance.chains_commands() && self.instances().get(next)?.stepped_over {
             let address = instance.address.checked_add(2 * ccw::SIZE)?;
-            self.find_from(next, address, Ways::COMMAND)
+            self.find_from(next, address, Effects::COMMAND)
         } else {
             None
         }
     }
 
     /// Finds the CCW at an address that is not far behind the one with this index.
-    fn find_from(&self, index: usize, address: u32, way: Ways) -> Option<usize> {
+    fn find_from(&self, index: usize, address: u32, way: Effects) -> Option<usize> {
         let behind = self.instances().get(index..)?;
         let skipped = behind
             .iter()
@@ -242,7 +242,7 @@ impl<S: Storage> Layout<S> {
     }
 
     /// Finds the CCW at an address.
-    fn find(&self, address: u32, way: Ways) -> Option<usize> {
+    fn find(&self, address: u32, way: Effects) -> Option<usize> {
         let first = self
             .instances()
             .partition_point(|instance| instance.address < address);
@@ -250,7 +250,7 @@ impl<S: Storage> Layout<S> {
     }
 
     /// Finds the CCW at an address among those from the index `first` on.
-    fn find_at(&self, first: usize, address: u32, way: Ways) -> Option<usize> {
+    fn find_at(&self, first: usize, address: u32, way: Effects) -> Option<usize> {
         let ccws = self.instances().get(first..)?;
         let effect = match ccws.first()? {
             instance if instance.address != address => return None,
@@ -267,7 +267,7 @@ impl<S: Storage> Layout<S> {
 
     /// The slot of the first CCW of the program.
     pub(crate) fn start(&self, address: u32) -> u32 {
-        self.find(address, Ways::COMMAND)
+        self.find(address, Effects::COMMAND)
             .and_then(|index| self.instances().get(index))
             .map_or(0, |instance| instance.slot)
     }

@@ -18,13 +18,6 @@ use crate::{
         Error, //
     },
     idaw,
-    image::{
-        sink_midaws,
-        Image,
-        List,
-        Place,
-        Places, //
-    },
     memory::{
         Arena,
         GuestMemory,
@@ -35,15 +28,22 @@ use crate::{
         Midaw, //
     },
     orb::Orb,
-    pages::{
+    pin::pages::{
         Pages,
         Wanted, //
     },
-    reader::Reader,
-    ways::{
+    translator::effect::{
+        Effects, //
         Transfer,
-        Ways, //
     },
+    translator::image::{
+        scratch_midaws,
+        Image,
+        List,
+        Place,
+        Places, //
+    },
+    translator::reader::Reader,
 };
 
 /// A block of storage within one page, whose address is to be filled in.
@@ -83,7 +83,7 @@ impl<S: Storage> Blocks<S> {
 
     /// Fills in where the blocks are in the host.
     pub(crate) fn fill<A: Arena>(&self, pages: &Pages<S>, arena: &mut A) {
-        let pinned = pages.pinned();
+        let pinned = pages.granted();
         for block in self.blocks.get(..self.len).unwrap_or_default() {
             block.place.fill(pinned.block(block.wanted), arena);
         }
@@ -128,14 +128,14 @@ impl<'a, S: Storage, A: Arena> Writer<'a, S, A> {
         &mut self,
         slot: u32,
         ccw: Ccw,
-        effect: Ways,
+        effect: Effects,
         memory: &mut M,
     ) -> Result<(), Error<M::Error>> {
         let list = match effect.transfer(&ccw) {
             None if ccw.count > 0 && effect.stores() => {
                 return self.put_skipping(slot, ccw, effect);
             }
-            None => self.image.sink_list(ccw.count),
+            None => self.image.scratch_list(ccw.count),
             Some(transfer) if self.is_one_block(&ccw, transfer) => {
                 let (list, place) = self.image.idaw()?;
                 self.push(transfer, place, ccw.address.into())?;
@@ -151,11 +151,11 @@ impl<'a, S: Storage, A: Arena> Writer<'a, S, A> {
     /// Writes a command that would store, but skips.
     #[cold]
     #[inline(never)]
-    fn put_skipping<E>(&mut self, slot: u32, ccw: Ccw, effect: Ways) -> Result<(), Error<E>> {
+    fn put_skipping<E>(&mut self, slot: u32, ccw: Ccw, effect: Effects) -> Result<(), Error<E>> {
         let list = if effect.backward() {
-            self.image.backward_sink_list()?
+            self.image.backward_scratch_list()?
         } else {
-            self.image.sink_list(ccw.count)
+            self.image.scratch_list(ccw.count)
         };
         self.image.put_command(slot, &ccw, Flags::empty(), list);
         Ok(())
@@ -282,7 +282,7 @@ impl<'a, S: Storage, A: Arena> Writer<'a, S, A> {
             let midaw = self.blocks.midaws.get(number).copied().unwrap_or_default();
             if area.transfer.skips(midaw.flags) {
                 let places = (&mut places).take(area.host_midaws(&midaw));
-                self.image.put_sink(places, &midaw);
+                self.image.put_scratch(places, &midaw);
             } else if let Some(place) = places.next() {
                 // To a command that fetches, the flag means nothing.
                 let flags = midaw.flags.difference(midaw::Flags::SKIP);
@@ -418,7 +418,7 @@ impl Area {
     /// How many MIDAWs the host has for this one.
     fn host_midaws(&self, midaw: &Midaw) -> usize {
         if self.transfer.skips(midaw.flags) {
-            sink_midaws(midaw)
+            scratch_midaws(midaw)
         } else {
             1
         }

@@ -7,7 +7,7 @@
 use core::fmt;
 
 use crate::{
-    flags::flags,
+    format::flags::flags,
     orb::Orb, //
 };
 

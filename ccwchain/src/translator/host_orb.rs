@@ -6,12 +6,12 @@ use core::fmt;
 
 use crate::{
     idaw,
-    image::ArenaAddress,
     memory::Arena,
     orb::{
         Flags,
         Orb, //
     },
+    translator::image::ArenaAddress,
 };
 
 /// The ORB of a translated program. Only a translation makes one.

@@ -28,10 +28,13 @@ const WRITE: u8 = 0x01;
 /// A guest with pages from 0x10 to 0x2f, whose pages do not change, and a translator that keeps so
 /// many of them.
 fn machine(kept: usize) -> Machine {
-    let sizes = Sizes { kept, ..SIZES };
+    let sizes = Sizes {
+        cached_pages: kept,
+        ..SIZES
+    };
     let mut machine = Machine::with_sizes(sizes, ARENA);
     machine.map(0x10000, 0x20000, Access::Write);
-    machine.guest.epoch = Some(1);
+    machine.guest.invalidate_seq = Some(1);
     machine
 }
 
@@ -61,7 +64,10 @@ fn run(machine: &mut Machine, pages: &[(u8, u32)]) -> usize {
         assert_eq!(blocks, Some(vec![u64::from(guest.address)]));
     }
     machine.release();
-    assert_eq!(machine.guest.iommu.pins(), machine.translator.kept());
+    assert_eq!(
+        machine.guest.iommu.pins(),
+        machine.translator.cached_pages()
+    );
     calls
 }
 
@@ -73,11 +79,11 @@ fn reads(pages: &[u32]) -> Vec<(u8, u32)> {
 fn pages_are_found_again_without_a_call() {
     let mut machine = machine(8);
     assert_eq!(run(&mut machine, &reads(&[0x20, 0x21, 0x28])), 2);
-    assert_eq!(machine.translator.kept(), 3);
+    assert_eq!(machine.translator.cached_pages(), 3);
     assert_eq!(run(&mut machine, &reads(&[0x28, 0x20, 0x21])), 0);
     assert_eq!(run(&mut machine, &reads(&[0x21])), 0);
     assert_eq!(run(&mut machine, &reads(&[0x20, 0x21, 0x22])), 1);
-    assert_eq!(machine.translator.kept(), 4);
+    assert_eq!(machine.translator.cached_pages(), 4);
 }
 
 #[test]
@@ -86,12 +92,12 @@ fn pages_stay_while_the_translator_grows() {
         Sizes {
             ccws: 4,
             idaws: 2,
-            kept: 8,
+            cached_pages: 8,
         },
         2,
     );
     machine.map(0x10000, 0x20000, Access::Write);
-    machine.guest.epoch = Some(1);
+    machine.guest.invalidate_seq = Some(1);
     assert_eq!(run(&mut machine, &reads(&[0x20, 0x28])), 2);
 
     // Two of its pages are kept, and of the others there are too many. Then it has too many CCWs.
@@ -103,19 +109,19 @@ fn pages_stay_while_the_translator_grows() {
     let stats = machine.translator.stats();
     assert_eq!((stats.ccws, stats.blocks, stats.pin_calls), (6, 4, 4));
     machine.release();
-    assert_eq!(machine.translator.kept(), 6);
+    assert_eq!(machine.translator.cached_pages(), 6);
     assert_eq!(machine.guest.iommu.pins(), 6);
     assert_eq!(run(&mut machine, &reads(&[0x20, 0x28, 0x27])), 0);
 }
 
 #[test]
 fn none_is_kept_unless_it_is_wanted_and_the_guest_can_tell_of_changes() {
-    for (kept, epoch) in [(0, Some(1)), (8, None)] {
+    for (kept, invalidate_seq) in [(0, Some(1)), (8, None)] {
         let mut machine = machine(kept);
-        machine.guest.epoch = epoch;
+        machine.guest.invalidate_seq = invalidate_seq;
         for _ in 0..2 {
             assert_eq!(run(&mut machine, &reads(&[0x20, 0x28])), 2);
-            assert_eq!(machine.translator.kept(), 0);
+            assert_eq!(machine.translator.cached_pages(), 0);
         }
     }
 }
@@ -124,24 +130,24 @@ fn none_is_kept_unless_it_is_wanted_and_the_guest_can_tell_of_changes() {
 fn pages_are_pinned_anew_when_they_may_have_changed() {
     let mut machine = machine(8);
     run(&mut machine, &reads(&[0x20, 0x28]));
-    machine.guest.epoch = Some(2);
+    machine.guest.invalidate_seq = Some(2);
     assert_eq!(run(&mut machine, &reads(&[0x20])), 1);
-    assert_eq!(machine.translator.kept(), 1);
-    machine.guest.epoch = None;
+    assert_eq!(machine.translator.cached_pages(), 1);
+    machine.guest.invalidate_seq = None;
     assert_eq!(run(&mut machine, &reads(&[0x20])), 1);
-    assert_eq!(machine.translator.kept(), 0);
+    assert_eq!(machine.translator.cached_pages(), 0);
 }
 
 #[test]
 fn none_is_kept_behind_a_program_during_which_pages_may_have_changed() {
-    for epoch in [Some(2), None] {
+    for invalidate_seq in [Some(2), None] {
         let mut machine = machine(8);
         run(&mut machine, &reads(&[0x28]));
         machine.translate1(&program(&reads(&[0x20, 0x24])));
-        assert_eq!(machine.translator.kept(), 3);
-        machine.guest.epoch = epoch;
+        assert_eq!(machine.translator.cached_pages(), 3);
+        machine.guest.invalidate_seq = invalidate_seq;
         machine.release();
-        assert_eq!(machine.translator.kept(), 0);
+        assert_eq!(machine.translator.cached_pages(), 0);
         assert_eq!(machine.guest.iommu.pins(), 0);
     }
 }
@@ -164,10 +170,10 @@ fn a_guest_whose_pages_change_all_the_time_has_them_pinned_on_demand() {
     machine.guest.changes_after = vec![0; 100];
     let calls = run(&mut machine, &reads(&[0x20, 0x24, 0x28]));
     assert_eq!(calls, 2 + 3 + 3);
-    assert_eq!(machine.translator.kept(), 0);
+    assert_eq!(machine.translator.cached_pages(), 0);
     machine.guest.changes_after.clear();
     assert_eq!(run(&mut machine, &reads(&[0x20])), 1);
-    assert_eq!(machine.translator.kept(), 1);
+    assert_eq!(machine.translator.cached_pages(), 1);
 }
 
 #[test]
@@ -178,7 +184,7 @@ fn what_was_used_the_longest_time_ago_goes_first() {
     }
     assert_eq!(run(&mut machine, &reads(&[0x20])), 0);
     assert_eq!(run(&mut machine, &reads(&[0x28])), 1);
-    assert_eq!(machine.translator.kept(), 4);
+    assert_eq!(machine.translator.cached_pages(), 4);
     assert_eq!(run(&mut machine, &reads(&[0x20, 0x24, 0x26, 0x28])), 0);
     assert_eq!(run(&mut machine, &reads(&[0x22])), 1);
 }
@@ -190,12 +196,12 @@ fn what_the_program_uses_does_not_go() {
     // Two are kept already, two find room, and two do not.
     let pages = reads(&[0x20, 0x22, 0x24, 0x26, 0x28, 0x2a]);
     assert_eq!(run(&mut machine, &pages), 4);
-    assert_eq!(machine.translator.kept(), 4);
+    assert_eq!(machine.translator.cached_pages(), 4);
     assert_eq!(run(&mut machine, &pages), 2);
     // A run that is longer than all the room there is.
     let pages = reads(&[0x11, 0x12, 0x13, 0x14, 0x15]);
     assert_eq!(run(&mut machine, &pages), 1);
-    assert_eq!(machine.translator.kept(), 4);
+    assert_eq!(machine.translator.cached_pages(), 4);
     assert_eq!(run(&mut machine, &reads(&[0x20, 0x26])), 0);
 }
 
@@ -215,7 +221,7 @@ fn a_page_that_was_kept_to_be_fetched_is_pinned_anew_to_be_stored_into() {
         run(&mut machine, &[(WRITE, 0x21), (READ, 0x21), (WRITE, 0x20)]),
         0
     );
-    assert_eq!(machine.translator.kept(), 3);
+    assert_eq!(machine.translator.cached_pages(), 3);
 }
 
 #[test]
@@ -245,13 +251,13 @@ fn unmapping_drops_the_kept_pages_and_those_that_were_pinned_with_them() {
     assert!(!machine.translator.has_pinned(0, u64::MAX));
     machine
         .translator
-        .drop_kept(0x21fff, 0x7000, &mut machine.guest);
-    assert_eq!(machine.translator.kept(), 1);
+        .invalidate(0x21fff, 0x7000, &mut machine.guest);
+    assert_eq!(machine.translator.cached_pages(), 1);
     assert_eq!(machine.guest.iommu.pins(), 1);
     assert_eq!(run(&mut machine, &reads(&[0x2a])), 0);
     machine
         .translator
-        .drop_kept(0, u64::MAX, &mut machine.guest);
+        .invalidate(0, u64::MAX, &mut machine.guest);
     assert_eq!(machine.guest.iommu.pins(), 0);
 }
 
@@ -270,8 +276,8 @@ fn what_can_only_go_with_pages_of_the_program_counts_as_pinned_for_it() {
     }
     machine
         .translator
-        .drop_kept(0, u64::MAX, &mut machine.guest);
-    assert_eq!(machine.translator.kept(), 2);
+        .invalidate(0, u64::MAX, &mut machine.guest);
+    assert_eq!(machine.translator.cached_pages(), 2);
     machine.release();
     assert!(!machine.translator.has_pinned(0x20000, 1));
 }
@@ -282,11 +288,14 @@ fn kept_pages_go_when_the_host_is_short_of_pins() {
     machine.guest.iommu.set_limit(4);
     run(&mut machine, &reads(&[0x20, 0x22, 0x24]));
     assert_eq!(run(&mut machine, &reads(&[0x26, 0x28])), 3);
-    assert_eq!(machine.translator.kept(), 2);
+    assert_eq!(machine.translator.cached_pages(), 2);
     let program = program(&reads(&[0x20, 0x22, 0x24, 0x26, 0x28]));
     machine.program(Format::One, 0x10000, &program);
     assert!(machine.translate(&orb1(0x10000)).is_err());
-    assert_eq!(machine.guest.iommu.pins(), machine.translator.kept());
+    assert_eq!(
+        machine.guest.iommu.pins(),
+        machine.translator.cached_pages()
+    );
     run(&mut machine, &reads(&[0x20, 0x22, 0x24, 0x2a]));
 }
 
@@ -300,14 +309,14 @@ fn whatever_programs_come_what_is_kept_is_what_is_pinned() {
     };
     for _ in 0..3000 {
         match next(10) {
-            0 => machine.guest.epoch = [None, Some(1), Some(2)][next(3) as usize],
+            0 => machine.guest.invalidate_seq = [None, Some(1), Some(2)][next(3) as usize],
             1 => machine.guest.changes_after = vec![next(3) as usize],
             2 => {
                 let (first, pages) = (u64::from(0x18 + next(24)), u64::from(next(5)));
                 let (address, len) = (first << 12, pages << 12);
                 machine
                     .translator
-                    .drop_kept(address, len, &mut machine.guest);
+                    .invalidate(address, len, &mut machine.guest);
             }
             _ => {
                 let length = 1 + next(9);
@@ -316,11 +325,14 @@ fn whatever_programs_come_what_is_kept_is_what_is_pinned() {
                 run(&mut machine, &pages);
             }
         }
-        assert!(machine.translator.kept() <= 7);
-        assert_eq!(machine.guest.iommu.pins(), machine.translator.kept());
+        assert!(machine.translator.cached_pages() <= 7);
+        assert_eq!(
+            machine.guest.iommu.pins(),
+            machine.translator.cached_pages()
+        );
     }
     machine
         .translator
-        .drop_kept(0, u64::MAX, &mut machine.guest);
+        .invalidate(0, u64::MAX, &mut machine.guest);
     assert_eq!(machine.guest.iommu.pins(), 0);
 }

@@ -17,7 +17,7 @@ use crate::{
     midaw, //
 };
 
-/// The offset of the first slot in the arena, in bytes: behind the sink page and the sink list
+/// The offset of the first slot in the arena, in bytes: behind the scratch page and the scratch list
 /// (`image.rs`).
 pub(crate) const SLOTS: usize = PAGE_SIZE as usize + idaw::MAX * 8;
 
@@ -56,7 +56,7 @@ pub(crate) const fn next_block(slot: u32) -> u32 {
     (block_of(slot) + 1) * BLOCK_SLOTS - FIRST_SLOT
 }
 
-/// Returns the slot of a CCW of a straight program, by its number.
+/// Returns the slot of a CCW of a sequential program, by its number.
 pub(crate) const fn straight_slot(number: u32) -> u32 {
     match number.checked_sub(BLOCK_SLOTS - FIRST_SLOT - CCW_ROOM) {
         None => number,
@@ -64,7 +64,7 @@ pub(crate) const fn straight_slot(number: u32) -> u32 {
     }
 }
 
-/// Returns the number of the CCW that a slot of a straight program stands for.
+/// Returns the number of the CCW that a slot of a sequential program stands for.
 pub(crate) const fn straight_number(slot: u32) -> u32 {
     slot - block_of(slot) * CCW_ROOM
 }

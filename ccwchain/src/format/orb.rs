@@ -7,8 +7,8 @@
 use core::fmt;
 
 use crate::{
-    flags::flags,
-    words, //
+    format::flags::flags,
+    format::words, //
 };
 
 /// Bit `number` of a word, in the architecture's count: bit 0 is the most significant.

@@ -10,18 +10,18 @@ use crate::{
         Bound,
         Error, //
     },
-    index::{
-        Index,
-        Keyed, //
-    },
-    kept::KeptPages,
     memory::{
         Access,
         GuestMemory,
-        PinnedRun,
+        PinnedRange,
         Storage,
         PAGE_SIZE,
         PIN_MAX, //
+    },
+    pin::cache::PinCache,
+    pin::index::{
+        Index,
+        Keyed, //
     },
     sort::sort_by_key,
 };
@@ -108,7 +108,7 @@ pub(crate) struct Pages<S: Storage> {
     pages: S::Of<Page>,
     index: Index<S>,
     /// The absolute address of each page in the host, if it is pinned.
-    frames: S::Of<u64>,
+    host_addresses: S::Of<u64>,
     len: usize,
     /// Whether the pages are wanted in ascending order.
     in_order: bool,
@@ -125,7 +125,7 @@ pub(crate) struct Pages<S: Storage> {
     calls: usize,
     /// Whether the others are kept, and those that are kept are used.
     keeps: bool,
-    kept: KeptPages<S>,
+    kept: PinCache<S>,
 }
 
 impl<S: Storage> Pages<S> {
@@ -134,7 +134,7 @@ impl<S: Storage> Pages<S> {
         Ok(Self {
             pages: S::allocate(pages)?,
             index: Index::new(pages, seed)?,
-            frames: S::allocate(pages)?,
+            host_addresses: S::allocate(pages)?,
             len: 0,
             in_order: true,
             places: S::allocate(pages)?,
@@ -144,7 +144,7 @@ impl<S: Storage> Pages<S> {
             own: 0,
             calls: 0,
             keeps: false,
-            kept: KeptPages::new(kept, seed)?,
+            kept: PinCache::new(kept, seed)?,
         })
     }
 
@@ -160,7 +160,10 @@ impl<S: Storage> Pages<S> {
 
     /// The pages that pinning was tried for, and where they are in the host.
     fn tried(&self) -> impl Iterator<Item = (&Page, &u64)> {
-        self.pages.iter().zip(self.frames.iter()).take(self.tried)
+        self.pages
+            .iter()
+            .zip(self.host_addresses.iter())
+            .take(self.tried)
     }
 
     /// How many pages were pinned for the program.
@@ -184,9 +187,9 @@ impl<S: Storage> Pages<S> {
         if !self.keeps {
             return None;
         }
-        let frame = self.kept.find(address / PAGE_SIZE, access.into())?;
+        let host_address = self.kept.find(address / PAGE_SIZE, access.into())?;
         // INVARIANT: The page stays pinned while the program uses it, and the block lies in it.
-        Some(PinnedBlock(frame + u64::from(offset(address))))
+        Some(PinnedBlock(host_address + u64::from(offset(address))))
     }
 
     /// Notes that the page of the block at `address` is to be pinned, and what is wanted in `wanted`.
@@ -287,7 +290,7 @@ impl<S: Storage> Pages<S> {
     pub(crate) fn pin<M: GuestMemory>(&mut self, memory: &mut M) -> Result<bool, Error<M::Error>> {
         if self.keeps && self.kept.has_weaker() {
             for page in self.pages.iter().take(self.len) {
-                self.kept.drop_page(page.number, memory);
+                self.kept.evict_page(page.number, memory);
             }
             return Ok(false);
         }
@@ -376,21 +379,22 @@ impl<S: Storage> Pages<S> {
             Right::Fetch => Access::Read,
             Right::Store => Access::Write,
         };
-        let Some(frames) = self.frames.get_mut(self.tried..self.tried + count) else {
+        let Some(host_addresses) = self.host_addresses.get_mut(self.tried..self.tried + count)
+        else {
             return Err(Bound::Idaws.into());
         };
         self.calls += 1;
-        let mut pinned = available(memory.pin(number, access, frames));
-        if pinned.is_err() && self.kept.drop_unused(memory) {
+        let mut pinned = available(memory.pin(number, access, host_addresses));
+        if pinned.is_err() && self.kept.evict_unused(memory) {
             // What the host is short of may be the right to pin more.
             self.calls += 1;
-            pinned = available(memory.pin(number, access, frames));
+            pinned = available(memory.pin(number, access, host_addresses));
         }
         if !pinned? {
             return Ok(false);
         }
         self.pinned += count;
-        if self.keeps && self.kept.keep(number, right, frames, memory) {
+        if self.keeps && self.kept.keep(number, right, host_addresses, memory) {
             return Ok(true);
         }
         if let Some(first) = self.pages.get_mut(self.tried) {
@@ -420,7 +424,7 @@ impl<S: Storage> Pages<S> {
     /// another one by now: it would be pinned still when another program is to use the new one.
     pub(crate) fn release<M: GuestMemory>(&mut self, memory: &mut M) {
         self.unpin(memory);
-        self.kept.drop_stale(memory);
+        self.kept.evict_stale(memory);
         self.forget();
         self.calls = 0;
     }
@@ -441,7 +445,7 @@ impl<S: Storage> Pages<S> {
             let count = core::mem::take(&mut first.run);
             // INVARIANT: `pin_run` has noted how many pages one call has pinned, and they are not kept.
             // The number is taken, so that they are not unpinned again.
-            if let Some(run) = PinnedRun::new(first.number, count) {
+            if let Some(run) = PinnedRange::new(first.number, count) {
                 memory.unpin(run);
             }
             rest = rest.get_mut(count.max(1) as usize..).unwrap_or_default();
@@ -455,22 +459,22 @@ impl<S: Storage> Pages<S> {
     }
 
     /// How many pages are pinned in all.
-    pub(crate) fn held(&self) -> usize {
+    pub(crate) fn pinned(&self) -> usize {
         self.own + self.kept.len()
     }
 
-    /// Unpins the kept pages from number `first` to number `last`, and those that were pinned
+    /// Unpins the cached pages from number `first` to number `last`, and those that were pinned
     /// together with them, but for those that the program uses.
-    pub(crate) fn drop_kept<M: GuestMemory>(&mut self, first: u64, last: u64, memory: &mut M) {
-        self.kept.drop_range(first, last, memory);
+    pub(crate) fn invalidate<M: GuestMemory>(&mut self, first: u64, last: u64, memory: &mut M) {
+        self.kept.invalidate(first, last, memory);
     }
 
     /// The pages that could be pinned.
     #[inline]
-    pub(crate) fn pinned(&self) -> Pinned<'_> {
+    pub(crate) fn granted(&self) -> Pinned<'_> {
         Pinned {
             pages: self.pages.get(..self.tried).unwrap_or_default(),
-            frames: self.frames.get(..self.tried).unwrap_or_default(),
+            host_addresses: self.host_addresses.get(..self.tried).unwrap_or_default(),
             places: if self.in_order {
                 None
             } else {
@@ -482,8 +486,8 @@ impl<S: Storage> Pages<S> {
     /// The guest address of what is at an absolute address of the host.
     pub(crate) fn guest_address(&self, host: u64) -> Option<u64> {
         self.tried()
-            .find(|(page, frame)| {
-                page.right > Right::None && host / PAGE_SIZE == *frame / PAGE_SIZE
+            .find(|(page, host_address)| {
+                page.right > Right::None && host / PAGE_SIZE == *host_address / PAGE_SIZE
             })
             .map(|(page, _)| page.number)
             .or_else(|| self.kept.used_at(host / PAGE_SIZE))
@@ -491,11 +495,11 @@ impl<S: Storage> Pages<S> {
     }
 
     /// The absolute addresses of the pages in the host that are pinned for the program.
-    pub(crate) fn frames(&self) -> impl Iterator<Item = u64> + '_ {
+    pub(crate) fn host_addresses(&self) -> impl Iterator<Item = u64> + '_ {
         self.tried()
             .filter(|(page, _)| page.right > Right::None)
-            .map(|(_, frame)| *frame)
-            .chain(self.kept.used_frames())
+            .map(|(_, host_address)| *host_address)
+            .chain(self.kept.used_addresses())
     }
 
     /// Whether a page of those from number `first` to number `last` is pinned for the program, or one
@@ -510,7 +514,7 @@ impl<S: Storage> Pages<S> {
 /// Pages that are pinned.
 pub(crate) struct Pinned<'a> {
     pages: &'a [Page],
-    frames: &'a [u64],
+    host_addresses: &'a [u64],
     places: Option<&'a [u32]>,
 }
 
@@ -523,8 +527,9 @@ impl Pinned<'_> {
             None => number,
             Some(places) => *places.get(number)? as usize,
         };
-        let (page, frame) = (self.pages.get(place)?, self.frames.get(place)?);
+        let (page, host_address) = (self.pages.get(place)?, self.host_addresses.get(place)?);
         // INVARIANT: The page is pinned, and the block lies in it.
-        (page.right >= wanted.right).then_some(PinnedBlock(*frame + u64::from(wanted.offset)))
+        (page.right >= wanted.right)
+            .then_some(PinnedBlock(*host_address + u64::from(wanted.offset)))
     }
 }

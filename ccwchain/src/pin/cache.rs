@@ -8,11 +8,11 @@
 use crate::{
     memory::{
         GuestMemory,
-        PinnedRun,
+        PinnedRange,
         Storage,
         PAGE_SIZE, //
     },
-    pages::Right,
+    pin::pages::Right,
 };
 
 /// No page: the end of a list.
@@ -27,7 +27,7 @@ struct Page {
     /// Its number, if it is in a bucket.
     number: u64,
     /// Its absolute address in the host.
-    frame: u64,
+    host_address: u64,
     right: Right,
     /// The next one in its bucket, or of those that are free.
     next: u32,
@@ -53,7 +53,7 @@ impl Page {
 /// # Invariants
 ///
 /// Each page that is in a bucket is pinned in one call with the others of its run.
-pub(crate) struct KeptPages<S: Storage> {
+pub(crate) struct PinCache<S: Storage> {
     pages: S::Of<Page>,
     /// The first page of each bucket of the hash table. Their number is a power of two.
     buckets: S::Of<u32>,
@@ -72,10 +72,10 @@ pub(crate) struct KeptPages<S: Storage> {
     /// Whether the present program was to use a page in a way that it is not pinned for.
     has_weaker: bool,
     /// What the guest's memory said when these pages were pinned.
-    epoch: Option<u64>,
+    invalidate_seq: Option<u64>,
 }
 
-impl<S: Storage> KeptPages<S> {
+impl<S: Storage> PinCache<S> {
     /// Makes room for `pages` pages. `seed` is a random number.
     pub(crate) fn new(pages: usize, seed: u64) -> Result<Self, S::Error> {
         let mut kept = Self {
@@ -90,7 +90,7 @@ impl<S: Storage> KeptPages<S> {
             next: 0,
             last_used: NONE,
             has_weaker: false,
-            epoch: None,
+            invalidate_seq: None,
         };
         kept.buckets.fill(NONE);
         for (page, next) in kept.pages.iter_mut().rev().zip((0..pages as u32).rev()) {
@@ -117,21 +117,21 @@ impl<S: Storage> KeptPages<S> {
             return false;
         }
         self.end_program();
-        let epoch = memory.epoch();
-        if epoch.is_none() || epoch != self.epoch {
+        let invalidate_seq = memory.invalidate_seq();
+        if invalidate_seq.is_none() || invalidate_seq != self.invalidate_seq {
             self.clear(memory);
-            self.epoch = epoch;
+            self.invalidate_seq = invalidate_seq;
         }
-        epoch.is_some()
+        invalidate_seq.is_some()
     }
 
     /// Whether the pages are still right.
     pub(crate) fn is_right<M: GuestMemory>(&self, memory: &mut M) -> bool {
-        memory.epoch() == self.epoch
+        memory.invalidate_seq() == self.invalidate_seq
     }
 
     /// Unpins all pages if they may not be right any more. No program may be using them.
-    pub(crate) fn drop_stale<M: GuestMemory>(&mut self, memory: &mut M) {
+    pub(crate) fn evict_stale<M: GuestMemory>(&mut self, memory: &mut M) {
         if self.len > 0 && !self.is_right(memory) {
             self.clear(memory);
         }
@@ -185,12 +185,12 @@ impl<S: Storage> KeptPages<S> {
             self.has_weaker = true;
             return None;
         }
-        let (frame, head) = (page.frame, page.head);
+        let (host_address, head) = (page.host_address, page.head);
         self.next = place + 1;
         if head != self.last_used {
             self.use_run(head);
         }
-        Some(frame)
+        Some(host_address)
     }
 
     /// Notes that the present program uses a run.
@@ -243,19 +243,19 @@ impl<S: Storage> KeptPages<S> {
         &mut self,
         first: u64,
         right: Right,
-        frames: &[u64],
+        host_addresses: &[u64],
         memory: &mut M,
     ) -> bool {
-        if frames.len() > self.pages.len() {
+        if host_addresses.len() > self.pages.len() {
             return false;
         }
-        while self.pages.len() - self.len < frames.len() {
-            if !self.drop_oldest(memory) {
+        while self.pages.len() - self.len < host_addresses.len() {
+            if !self.evict_oldest(memory) {
                 return false;
             }
         }
         let head = self.free;
-        for (number, frame) in (first..).zip(frames) {
+        for (number, host_address) in (first..).zip(host_addresses) {
             let place = self.free;
             let bucket = self.bucket(number);
             let (Some(bucket), Some(page)) = (
@@ -267,11 +267,11 @@ impl<S: Storage> KeptPages<S> {
             self.free = page.next;
             *page = Page {
                 number,
-                frame: *frame,
+                host_address: *host_address,
                 right,
                 next: *bucket,
                 head,
-                run: frames.len() as u32,
+                run: host_addresses.len() as u32,
                 ..Page::default()
             };
             *bucket = place;
@@ -282,37 +282,37 @@ impl<S: Storage> KeptPages<S> {
     }
 
     /// Unpins the run that was used the longest time ago, if the present program does not use it.
-    fn drop_oldest<M: GuestMemory>(&mut self, memory: &mut M) -> bool {
+    fn evict_oldest<M: GuestMemory>(&mut self, memory: &mut M) -> bool {
         let oldest = self.oldest;
         let is_unused = |page: &Page| page.program != self.program;
         let drops = self.page(oldest).is_some_and(is_unused);
         if drops {
-            self.drop_run(oldest, memory);
+            self.evict_range(oldest, memory);
         }
         drops
     }
 
     /// Unpins all runs that the present program does not use. Returns whether there were any.
-    pub(crate) fn drop_unused<M: GuestMemory>(&mut self, memory: &mut M) -> bool {
+    pub(crate) fn evict_unused<M: GuestMemory>(&mut self, memory: &mut M) -> bool {
         let before = self.len;
-        while self.drop_oldest(memory) {}
+        while self.evict_oldest(memory) {}
         self.len < before
     }
 
     /// Unpins the run of a page, if it is kept.
-    pub(crate) fn drop_page<M: GuestMemory>(&mut self, number: u64, memory: &mut M) {
+    pub(crate) fn evict_page<M: GuestMemory>(&mut self, number: u64, memory: &mut M) {
         if let Some(page) = self.place(number).and_then(|place| self.page(place)) {
-            self.drop_run(page.head, memory);
+            self.evict_range(page.head, memory);
         }
     }
 
     /// Unpins a run.
-    fn drop_run<M: GuestMemory>(&mut self, head: u32, memory: &mut M) {
+    fn evict_range<M: GuestMemory>(&mut self, head: u32, memory: &mut M) {
         let Some(&Page { number, run, .. }) = self.page(head) else {
             return;
         };
         // INVARIANT: One call has pinned the run, and no page of it is in a bucket after this.
-        let Some(pinned) = PinnedRun::new(number, run) else {
+        let Some(pinned) = PinnedRange::new(number, run) else {
             return;
         };
         self.unlink(head);
@@ -352,7 +352,7 @@ impl<S: Storage> KeptPages<S> {
     /// Unpins all pages. No program may be using them.
     pub(crate) fn clear<M: GuestMemory>(&mut self, memory: &mut M) {
         while self.page(self.oldest).is_some() {
-            self.drop_run(self.oldest, memory);
+            self.evict_range(self.oldest, memory);
         }
     }
 
@@ -369,32 +369,32 @@ impl<S: Storage> KeptPages<S> {
         self.used().any(|page| page.has_any(first, last))
     }
 
-    /// The number of the page that is in this frame of the host's, in a run that the present program
+    /// The number of the page that is in this host_address of the host's, in a run that the present program
     /// uses.
-    pub(crate) fn used_at(&self, frame: u64) -> Option<u64> {
+    pub(crate) fn used_at(&self, host_address: u64) -> Option<u64> {
         self.used()
             .flat_map(|page| (page.number..).take(page.run as usize))
             .find(|number| {
                 let page = self.place(*number).and_then(|place| self.page(place));
-                page.is_some_and(|page| page.frame / PAGE_SIZE == frame)
+                page.is_some_and(|page| page.host_address / PAGE_SIZE == host_address)
             })
     }
 
     /// The absolute addresses of the pages in the runs that the present program uses.
-    pub(crate) fn used_frames(&self) -> impl Iterator<Item = u64> + '_ {
+    pub(crate) fn used_addresses(&self) -> impl Iterator<Item = u64> + '_ {
         self.used()
             .flat_map(|page| (page.number..).take(page.run as usize))
             .filter_map(|number| self.place(number).and_then(|place| self.page(place)))
-            .map(|page| page.frame)
+            .map(|page| page.host_address)
     }
 
     /// Unpins the runs that have a page of those from number `first` to number `last`, but for those
     /// that the present program uses.
-    pub(crate) fn drop_range<M: GuestMemory>(&mut self, first: u64, last: u64, memory: &mut M) {
+    pub(crate) fn invalidate<M: GuestMemory>(&mut self, first: u64, last: u64, memory: &mut M) {
         let mut head = self.oldest;
         while let Some(&page) = self.page(head) {
             if page.program != self.program && page.has_any(first, last) {
-                self.drop_run(head, memory);
+                self.evict_range(head, memory);
             }
             head = page.newer;
         }

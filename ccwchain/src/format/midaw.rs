@@ -5,7 +5,7 @@
 //! Principles of Operation, "Modified CCW Indirect Data Addressing".
 
 use crate::{
-    flags::flags,
+    format::flags::flags,
     memory::PAGE_SIZE, //
 };
 

@@ -8,8 +8,8 @@ use core::fmt;
 
 use crate::{
     ccw::Format,
-    flags::flags,
-    words, //
+    format::flags::flags,
+    format::words, //
 };
 
 flags! {

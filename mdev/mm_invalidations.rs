@@ -44,7 +44,7 @@ pub fn current_mm() -> Result<ARef<Mm>> {
 ///
 /// `notifier` is registered for `mm`.
 #[pin_data(PinnedDrop)]
-pub struct MmWatch {
+pub struct MmInvalidations {
     #[cfg(CONFIG_MMU_NOTIFIER)]
     mm: ARef<Mm>,
     /// How many changes are going on, each by a thread of its own, and above these bits how many have
@@ -57,13 +57,13 @@ pub struct MmWatch {
 }
 
 // SAFETY: A notifier belongs to no thread.
-unsafe impl Send for MmWatch {}
+unsafe impl Send for MmInvalidations {}
 
 // SAFETY: What is changed is atomic, or has locks of its own.
-unsafe impl Sync for MmWatch {}
+unsafe impl Sync for MmInvalidations {}
 
 #[cfg(CONFIG_MMU_NOTIFIER)]
-impl MmWatch {
+impl MmInvalidations {
     /// Whether address spaces can be watched.
     pub const IS_POSSIBLE: bool = true;
 
@@ -104,7 +104,7 @@ impl MmWatch {
     /// Returns a number that is another one after the next change has begun; none while one is going
     /// on.
     #[inline]
-    pub fn epoch(&self) -> Option<u64> {
+    pub fn invalidate_seq(&self) -> Option<u64> {
         let changes = self.changes.load(Acquire);
         (changes & UNFINISHED == 0).then_some(changes)
     }
@@ -162,7 +162,7 @@ impl MmWatch {
 }
 
 #[cfg(not(CONFIG_MMU_NOTIFIER))]
-impl MmWatch {
+impl MmInvalidations {
     /// Whether address spaces can be watched.
     pub const IS_POSSIBLE: bool = false;
 
@@ -172,13 +172,13 @@ impl MmWatch {
     }
 
     /// Returns none.
-    pub fn epoch(&self) -> Option<u64> {
+    pub fn invalidate_seq(&self) -> Option<u64> {
         None
     }
 }
 
 #[pinned_drop]
-impl PinnedDrop for MmWatch {
+impl PinnedDrop for MmInvalidations {
     fn drop(self: Pin<&mut Self>) {
         // SAFETY: By the type invariant. No callback runs any more when this returns.
         #[cfg(CONFIG_MMU_NOTIFIER)]
