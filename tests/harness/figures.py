@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Print figures about the sources: sizes, unsafe code, documentation, import circles.
+
+For each crate: its files and lines, the longest file and the longest function outside of tests,
+the unsafe blocks, functions and impls for each 1,000 lines, the words of doc comments, and the
+import circles between its modules.
+
+usage: figures.py [CRATE...]
+"""
+
+import argparse
+import dataclasses
+import pathlib
+import re
+import sys
+
+TOP = pathlib.Path(__file__).resolve().parent.parent.parent
+
+# The crates by the file that is their root. A module of one is a file.
+CRATES = {
+    "ccwchain": "ccwchain/src/ccwchain.rs",
+    "mdev": "mdev/mdev.rs",
+    "state": "drivers/state/state.rs",
+    "drivers": "drivers/vfio_ccw.rs",
+    "iommu_type1_stub": "iommu_type1_stub/src/iommu_type1_stub.rs",
+    "tools": "tools/src/lib.rs",
+    "conformance": "tests/conformance/src/main.rs",
+    "explorer": "tests/explorer/src/lib.rs",
+    "channel": "tests/channel/src/channel.rs",
+    "agreement": "tests/agreement/src/agreement.rs",
+}
+
+TOKEN = re.compile(
+    r"""(?P<doc>//[/!][^\n]*)|(?P<comment>//[^\n]*|/\*.*?\*/)"""
+    r"""|(?P<string>b?r(?P<hash>\#*)".*?"(?P=hash)|[bc]?"(?:\\.|[^"\\])*")"""
+    r"""|(?P<char>b?'(?:\\(?:x[0-9a-f]{2}|u\{[^}]*\}|.)|[^'\\\n])')""",
+    re.S | re.X | re.I,
+)
+
+
+def code_of(text):
+    """Return the text with comments, strings and characters blanked, and its doc comments."""
+    docs = []
+
+    def blank(match):
+        if match["doc"]:
+            docs.append(match["doc"][3:])
+        return re.sub(r"[^\n]", " ", match[0])
+
+    return TOKEN.sub(blank, text), docs
+
+
+def end_of_block(code, start):
+    """Return where the block ends whose first brace is at or after `start`; None if there is none."""
+    depth = 0
+    for match in re.compile(r"[{};]").finditer(code, start):
+        if match[0] == "{":
+            depth += 1
+        elif match[0] == "}":
+            depth -= 1
+            if depth == 0:
+                return match.end()
+        elif depth == 0:
+            return None
+    return None
+
+
+def without_tests(code):
+    """Return the code without its modules of tests; lines stay where they are."""
+    for match in re.finditer(r"#\[cfg\((?:any\()?[^\]]*\b(?:test|CONFIG_VFIO_CCW_RUST_KUNIT_TEST)\b[^\]]*\]", code):
+        module = re.compile(r"(?:\s*#\[[^\]]*\])*\s*(?:pub(?:\([a-z]+\))?\s+)?mod\s+\w+\s*\{").match(code, match.end())
+        end = module and end_of_block(code, module.start())
+        if end:
+            code = code[: match.start()] + re.sub(r"[^\n]", " ", code[match.start() : end]) + code[end:]
+    return code
+
+
+def functions(code):
+    """Yield the name and the number of lines of each function that has a body."""
+    for match in re.finditer(r"\bfn\s+(\w+)", code):
+        end = end_of_block(code, match.end())
+        if end:
+            yield match[1], code.count("\n", match.start(), end) + 1
+
+
+def paths(tree, prefix=()):
+    """Yield the paths that a `use` names, as tuples of words."""
+    depth, word, start = 0, "", 0
+    items = []
+    for at, char in enumerate(tree + ","):
+        depth += {"{": 1, "}": -1}.get(char, 0)
+        if char == "," and depth == 0:
+            items.append(tree[start:at].strip())
+            start = at + 1
+    for word in filter(None, items):
+        if "{" in word:
+            head, rest = word.split("{", 1)
+            yield from paths(rest.rsplit("}", 1)[0], (*prefix, *head.strip().rstrip(":").split("::")))
+        else:
+            yield (*prefix, *(part.strip() for part in word.split(" as ")[0].split("::")))
+
+
+@dataclasses.dataclass
+class Module:
+    """A file of a crate, without its tests."""
+
+    path: pathlib.Path
+    name: tuple
+    lines: int
+    code: str
+    doc_words: int
+
+    def imports(self, names):
+        """Return the modules of the same crate, which has those names, that it names."""
+        found = set()
+        uses = re.findall(r"\buse\s+((?:[^;{]|\{[^;]*\})*);", self.code)
+        named = [path for use in uses for path in paths(use)]
+        named += [tuple(path.split("::")) for path in re.findall(r"\b(?:crate|super)(?:::\w+)+", self.code)]
+        for path in named:
+            base = self.name
+            if path[0] == "crate":
+                base, path = (), path[1:]
+            elif path[0] in ("self", "super"):
+                while path and path[0] in ("self", "super"):
+                    base, path = (base[:-1] if path[0] == "super" else base), path[1:]
+            full = (*base, *path)
+            while full and full not in names:
+                full = full[:-1]
+            if full and full != self.name:
+                found.add(full)
+        return found
+
+
+def modules(root):
+    """Return the modules of a crate by name. A folder that is a crate of its own is left out."""
+    folder = root.parent
+    other_crates = {(TOP / other).parent for other in CRATES.values()} - {folder}
+    found = {}
+    for path in sorted(folder.rglob("*.rs")):
+        if any(other in path.parents for other in other_crates if folder in other.parents):
+            continue
+        name = () if path == root else path.relative_to(folder).with_suffix("").parts
+        if name and (name[-1] in ("tests", "bindings_generated") or (folder / name[0]).suffix == ".rs"):
+            continue
+        text = path.read_text(encoding="utf-8")
+        code, docs = code_of(text)
+        words = sum(len(doc.split()) for doc in docs)
+        found[name] = Module(path, name, text.count("\n"), without_tests(code), words)
+    return found
+
+
+def circles(graph):
+    """Return the strongly connected sets of more than one module (Tarjan's algorithm)."""
+    index, low, stack, found = {}, {}, [], []
+
+    def visit(node):
+        index[node] = low[node] = len(index)
+        stack.append(node)
+        for other in graph[node]:
+            if other not in index:
+                visit(other)
+                low[node] = min(low[node], low[other])
+            elif other in stack:
+                low[node] = min(low[node], index[other])
+        if low[node] == index[node]:
+            circle = stack[stack.index(node) :]
+            del stack[stack.index(node) :]
+            if len(circle) > 1:
+                found.append(sorted(circle))
+
+    for node in graph:
+        if node not in index:
+            visit(node)
+    return found
+
+
+def circles_of(crate):
+    """Return the import circles of a crate. That a folder's root lists its children is no import."""
+    names = set(crate)
+    graph = {name: {other for other in module.imports(names) if other} for name, module in crate.items() if name}
+    for name, others in graph.items():
+        graph[name] = {other for other in others if other[: len(name)] != name}
+    return circles(graph)
+
+
+def row(name, root):
+    crate = modules(root)
+    lines = sum(module.lines for module in crate.values())
+    longest = max(crate.values(), key=lambda module: module.lines)
+    lengths = [length for module in crate.values() for length in functions(module.code)]
+    function = max(lengths, key=lambda length: length[1], default=("-", 0))
+    code_lines = sum(1 for module in crate.values() for line in module.code.split("\n") if line.strip())
+    unsafe = sum(len(re.findall(r"\bunsafe\b", module.code)) for module in crate.values())
+    words = sum(module.doc_words for module in crate.values())
+    found = circles_of(crate)
+    text = "; ".join(" ".join("::".join(name) for name in circle) for circle in found)
+    return [
+        name, str(len(crate)), str(lines),
+        f"{longest.lines} {longest.path.name}", f"{function[1]} {function[0]}",
+        f"{1000 * unsafe / max(code_lines, 1):.1f}", str(words), f"{len(found)} {text}".strip(),
+    ]  # fmt: skip
+
+
+HEAD = ["crate", "files", "lines", "longest file", "longest fn", "unsafe/kloc", "doc words", "circles"]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("crates", nargs="*", metavar="CRATE", help="one of: " + ", ".join(CRATES))
+    wanted = parser.parse_args().crates or [name for name in CRATES if (TOP / CRATES[name]).exists()]
+    for name in wanted:
+        if name not in CRATES or not (TOP / CRATES[name]).exists():
+            sys.exit(f"figures: no crate {name!r}; there are: {', '.join(CRATES)}")
+    table = [HEAD] + [row(name, TOP / CRATES[name]) for name in wanted]
+    widths = [max(len(line[column]) for line in table) for column in range(len(HEAD))]
+    for line in table:
+        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip())
+
+
+if __name__ == "__main__":
+    main()
