@@ -2,7 +2,7 @@
 # For people.  The kernel's make reads Kbuild.
 
 .PHONY: help demo demo-qemu demo-dasd test test-all conformance scenario bench bench-profile fuzz coverage cost \
-	mutations module install clean clean-cache
+	mutations module install doc rust-analyzer clean clean-cache
 
 help:
 	@echo 'make demo      build all that is needed, boot an s390x Linux in QEMU and run channel'
@@ -35,6 +35,9 @@ help:
 	@echo 'make module    build vfio_ccw.ko for the kernel of the tests (DEBUG=1: the debug kernel);'
 	@echo '               KDIR=/path builds it against a kernel tree of your own'
 	@echo 'make install   KDIR=/path: install it for that kernel, in front of the C driver'
+	@echo 'make doc       rustdoc of all crates that build on a host; prints where it is'
+	@echo 'make rust-analyzer  write rust-project.json, for the kernel that make module has built'
+	@echo '               for; KDIR=/path: for a kernel tree of your own'
 	@echo 'make clean     remove what was built here (not the cache outside of the clone)'
 	@echo 'make clean-cache  show what the cache has, and remove what no clone uses any more'
 	@echo
@@ -87,6 +90,12 @@ module:
 
 install:
 	@scripts/module install
+
+doc:
+	@scripts/doc
+
+rust-analyzer:
+	@scripts/rust-analyzer
 
 clean:
 	rm -rf build
