@@ -135,9 +135,12 @@ def long_parts():
     def whole(name, *words, **env):
         return Part(name, [str(TOP / "scripts" / words[0]), *words[1:]], needs=("images",), env=env)
 
-    return [
-        Part("storms", script("storms"), needs=("image",),
-             results=of_ktap(*(BUILD / f"results-storms/rust-{backend}.ktap" for backend in BACKENDS))),
+    storms = [
+        Part(f"storms-{backend}", script("storms", backend), needs=("image",),
+             results=of_ktap(BUILD / f"results-storms/rust-{backend}.ktap"))
+        for backend in BACKENDS
+    ]  # fmt: skip
+    return storms + [
         whole("conformance-both", "conformance"),
         whole("conformance-both-hercules", "conformance", EMULATOR="hercules"),
         whole("conformance-debug", "conformance", DEBUG="1"),

@@ -16,6 +16,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 MODULE = HERE.parent.parent / "build/module"
@@ -33,14 +34,17 @@ def command():
     del kept[place : place + 2]
     # A lint is no error here, and clippy's are unknown to rustc.
     kept = [word for word in kept if not re.match(r"-[AWD]clippy::|-Dwarnings$", word)]
-    return ["rustc", *kept, "--error-format=json", "--emit=metadata=/dev/null", "--crate-name=misuse"]
+    return ["rustc", *kept, "--error-format=json", "--emit=metadata", "--crate-name=misuse"]
 
 
 def errors(base, file, *options):
     """The errors of compiling a file: (line, code) each; line 0 for those of other places."""
     # The kernel's Makefile sets this for the options that are not stable.
     env = os.environ | {"RUSTC_BOOTSTRAP": "1"}
-    done = subprocess.run([*base, *options, file], cwd=MODULE, env=env, text=True, capture_output=True)
+    # rustc renames what it has made to its place: as root it would replace /dev/null.
+    with tempfile.TemporaryDirectory() as folder:
+        rustc = [*base, "--out-dir", folder, *options, file]
+        done = subprocess.run(rustc, cwd=MODULE, env=env, text=True, capture_output=True)
     found = []
     for line in done.stderr.splitlines():
         if not line.startswith("{"):
