@@ -11,14 +11,10 @@ use crate::{
     interrupts,
     observer::Observer,
     quiesce::quiesce,
-    state::{
-        Event,
-        SubchannelState, //
-    },
     triggers::{
         Notifier, //
         SubchannelData,
-    },
+    }, //
 };
 use kernel::{
     device::{
@@ -36,6 +32,10 @@ use mdev::{
         IRB_LEN, //
     },
     mediated, //
+};
+use state::{
+    Event,
+    SubchannelState, //
 };
 
 mdev::css_device_table!(ID_TABLE, [css::DeviceId::IO]);

@@ -31,16 +31,11 @@ use crate::{
         io::IoRegion,
         Region, //
     },
-    state::{
-        Event,
-        Irq,
-        Notify, //
-    },
     triggers::{
         self,
         StatusTimer, //
         SubchannelData,
-    },
+    }, //
 };
 use ccwchain::{
     irb::Irb,
@@ -81,6 +76,11 @@ use mdev::{
         Operations,
         Trigger, //
     },
+};
+use state::{
+    Event,
+    Irq,
+    Notify, //
 };
 
 /// `VFIO_DEVICE_FLAGS_CCW`: a device of the channel subsystem.
@@ -164,11 +164,7 @@ impl Io {
     /// about to go.
     #[inline]
     pub(crate) fn write_back(&self, sch: &mut SubchannelData) {
-        sch.irbs().for_each(|entry| {
-            if core::mem::take(&mut entry.host) {
-                self.translator.write_back(&mut entry.irb);
-            }
-        });
+        sch.irbs().write_back(|irb| self.translator.write_back(irb));
     }
 }
 
@@ -205,7 +201,7 @@ impl Device {
             let shown = StatsFile::new(statistics.clone(), sch.clone(), &context.debugfs)?;
             let timer = Timer::new(sch.clone(), |sch| {
                 if let Ok(mut sch) = sch.lock() {
-                    sch.hold_off_is_over();
+                    sch.hold_off_expired();
                 }
             });
             let timer = Arc::pin_init(timer, GFP_KERNEL)?;
@@ -455,7 +451,7 @@ impl Operations for Device {
             return;
         };
         let can_ask = sch.notifier.triggers.has(Irq::Request);
-        sch.notifier.interrupt(Irq::Request);
+        sch.notifier.signal(Irq::Request);
         let is_gone = sch.is_not_operational() && sch.store().is_err();
         drop(sch);
 

@@ -10,6 +10,7 @@ use crate::{
         AsyncRegion,
         Command, //
     },
+    start::refusal,
     triggers::SubchannelData, //
 };
 use core::ops::Range;
@@ -68,7 +69,7 @@ impl Device {
     /// to get rid of status first, and `ENODEV` when there is no device.
     fn halt_or_clear(&self, region: &AsyncRegion) -> Result {
         let mut sch = self.sch.lock()?;
-        sch.halt_or_clear()?;
+        sch.halt_or_clear().map_err(refusal)?;
 
         let result = region
             .command()

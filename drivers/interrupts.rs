@@ -6,10 +6,6 @@
 
 use crate::{
     observer::Instruction,
-    state::{
-        Crw,
-        Event, //
-    },
     triggers::SubchannelData, //
 };
 use ccwchain::irb::Irb;
@@ -22,6 +18,10 @@ use mdev::{
         IRB_LEN, //
     }, //
 };
+use state::{
+    Crw,
+    Event, //
+};
 
 /// The subchannel has presented status.
 pub(crate) fn irq(sch: &mut Locked<'_, SubchannelData>, irb: &[u8; IRB_LEN]) {
@@ -29,7 +29,7 @@ pub(crate) fn irq(sch: &mut Locked<'_, SubchannelData>, irb: &[u8; IRB_LEN]) {
     let scsw = irb.scsw();
 
     sch.notifier.observer.interrupt();
-    match sch.interrupt(irb) {
+    match sch.push_irb(irb) {
         Ok(pushed) => {
             let waiting = sch.irbs().len();
             sch.notifier.observer.presented(&scsw, pushed, waiting);
@@ -83,7 +83,7 @@ pub(crate) fn path_event(
 }
 
 fn report(sch: &mut Locked<'_, SubchannelData>, crw: Crw) {
-    if sch.report(crw) {
+    if sch.push_crw(crw) {
         sch.notifier.observer.counts.crws += 1;
     }
 }

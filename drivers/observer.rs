@@ -8,12 +8,7 @@
 pub(crate) mod statistics;
 
 use crate::{
-    context::Context,
-    state::{
-        Event,
-        Pushed,
-        State, //
-    },
+    context::Context, //
 };
 use ccwchain::scsw::Scsw;
 use core::fmt;
@@ -31,6 +26,11 @@ use mdev::{
         PathEvent, //
     },
     trace, //
+};
+use state::{
+    Event,
+    Pushed,
+    State, //
 };
 use statistics::Counts;
 

@@ -4,7 +4,6 @@
 
 use crate::{
     interrupts,
-    state::Event,
     triggers::SubchannelData, //
 };
 use kernel::{
@@ -22,6 +21,7 @@ use mdev::css::{
     Locked,
     Subchannel, //
 };
+use state::Event;
 
 /// Limits the wait for the end of one halt or clear function.
 const TIMEOUT: Delta = Delta::from_secs(3);
@@ -43,7 +43,7 @@ const STATUSES: usize = 16;
 ///
 /// Answers of the start function that the user has not taken are dropped. Returns `ENODEV` when the
 /// device is gone, and `EIO` when the channel does not let go of the program, which must then stay
-/// in memory; the state is [`NotOperational`](crate::state::State::NotOperational) after both.
+/// in memory; the state is [`NotOperational`](state::State::NotOperational) after both.
 pub(crate) fn quiesce(subchannel: &Subchannel<SubchannelData>) -> Result {
     let mut sch = subchannel.lock()?;
 
@@ -100,8 +100,8 @@ pub(crate) fn quiesce(subchannel: &Subchannel<SubchannelData>) -> Result {
 fn wait_for_answer(mut sch: Locked<'_, SubchannelData>) -> Result<Locked<'_, SubchannelData>> {
     let began = Instant::<Monotonic>::now();
 
-    sch.expect_answer();
-    while !sch.is_answered() {
+    sch.expect_end();
+    while !sch.has_ended() {
         let left = (TIMEOUT - began.elapsed()).as_millis_ceil();
         let Ok(left @ 1..) = u32::try_from(left) else {
             break;

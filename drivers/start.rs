@@ -20,11 +20,6 @@ use crate::{
         IoRegion,
         Request, //
     },
-    state::{
-        Answer,
-        Irq,
-        Refusal, //
-    },
     triggers::SubchannelData, //
 };
 use ccwchain::{
@@ -52,14 +47,18 @@ use mdev::{
     trace,
     vfio::Open, //
 };
+use state::{
+    Answer,
+    Irq,
+    Refusal, //
+};
 
-impl From<Refusal> for Error {
-    fn from(refusal: Refusal) -> Self {
-        match refusal {
-            Refusal::Again => EAGAIN,
-            Refusal::Busy => EBUSY,
-            Refusal::Unusable => EIO,
-        }
+/// Returns the errno of a request that the state of the subchannel does not allow.
+pub(crate) fn refusal(refusal: Refusal) -> Error {
+    match refusal {
+        Refusal::Again => EAGAIN,
+        Refusal::Busy => EBUSY,
+        Refusal::Unusable => EIO,
     }
 }
 
@@ -173,7 +172,7 @@ impl Device {
         let more_waits = !sch.irbs().is_empty();
         drop(sch);
 
-        if entry.host {
+        if entry.has_host_addresses {
             io.translator.write_back(&mut entry.irb);
         }
         if let Some(mut both) = io.unfinished.take().filter(|_| entry.adds) {
@@ -221,7 +220,7 @@ impl Device {
                 // A reset that has made the request void could not do this.
                 io.drop_all(dev);
                 if let Ok(mut sch) = self.sch.lock() {
-                    sch.abandon(generation);
+                    sch.cancel_request(generation);
                 }
             }
         }
@@ -268,7 +267,7 @@ impl Device {
     fn tell(&self, fctl: FunctionControl, failure: Failure) -> Error {
         let (error, step) = match failure {
             // The state machine's events tell all.
-            Failure::Refused(refusal) => return refusal.into(),
+            Failure::Refused(refused) => return refusal(refused),
             Failure::NotTranslated(error) => {
                 let code = errno(error);
                 let number = code.to_errno();
@@ -330,7 +329,7 @@ impl Device {
         lpm: u8,
     ) -> Result {
         let checked = self.sch.lock().and_then(|mut sch| {
-            sch.check(generation)?;
+            sch.check_request(generation).map_err(refusal)?;
             match sch.paths_among(lpm) {
                 0 => Err(no_path(&mut sch, 0)),
                 lpm => Ok((sch, lpm)),
@@ -352,7 +351,7 @@ impl Device {
         let cc = cc?;
         sch.notifier.observer.instruction(Instruction::Start, cc);
         match cc {
-            ConditionCode::Initiated => Ok(sch.started()?),
+            ConditionCode::Initiated => sch.started().map_err(refusal),
             ConditionCode::StatusPending | ConditionCode::Busy => Err(EBUSY),
             ConditionCode::NotOperational => Err(no_path(&mut sch, lpm)),
         }

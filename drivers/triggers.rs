@@ -4,14 +4,7 @@
 
 use crate::{
     hold_off::HoldOff,
-    observer::Observer,
-    state::{
-        Event,
-        Irq,
-        Notify,
-        State,
-        SubchannelState, //
-    },
+    observer::Observer, //
 };
 use kernel::{
     new_mutex,
@@ -28,6 +21,13 @@ use mdev::{
     eventfd::EventFd,
     timer::Timer,
     vfio::Trigger, //
+};
+use state::{
+    Event,
+    Irq,
+    Notify,
+    State,
+    SubchannelState, //
 };
 
 /// What the driver keeps of a subchannel under its lock.
@@ -46,7 +46,7 @@ pub(crate) struct Notifier {
     status_taken: Tod,
 }
 
-/// Calls [`SubchannelData::hold_off_is_over`].
+/// Calls [`SubchannelData::hold_off_expired`].
 pub(crate) type StatusTimer = Timer<Arc<Subchannel<SubchannelData>>>;
 
 impl Notifier {
@@ -94,21 +94,21 @@ impl Triggers {
 }
 
 impl Notify for Notifier {
-    fn fires(&mut self, state: State, event: Event) {
+    fn event(&mut self, state: State, event: Event) {
         self.observer.fires(state, event);
     }
 
-    fn interrupt(&mut self, irq: Irq) {
+    fn signal(&mut self, irq: Irq) {
         if let Some(trigger) = self.triggers.of(irq) {
             trigger.signal();
         }
     }
 
-    fn takes_status(&mut self) {
+    fn irb_read(&mut self) {
         self.status_taken = Tod::now();
     }
 
-    fn guest_answers(&mut self) {
+    fn guest_responded(&mut self) {
         self.hold_off.answered(self.status_taken.elapsed());
     }
 
@@ -132,7 +132,7 @@ pub(crate) fn set(sch: &mut SubchannelData, irq: Irq, trigger: Trigger) -> Optio
     match trigger {
         Trigger::Nothing => None,
         Trigger::Signal => {
-            sch.notifier.interrupt(irq);
+            sch.notifier.signal(irq);
             None
         }
         Trigger::Set(new) => {

@@ -21,7 +21,6 @@ mod program;
 mod quiesce;
 mod regions;
 mod start;
-mod state;
 mod triggers;
 
 use crate::{

@@ -6,7 +6,6 @@
 //! and is right whoever counts at the same time.
 
 use crate::{
-    state::State,
     triggers::SubchannelData, //
 };
 use ccwchain::{
@@ -41,6 +40,7 @@ use mdev::{
     clock::Tod,
     css::Subchannel, //
 };
+use state::State;
 
 /// A number that only grows.
 pub(crate) struct Counter(Atomic<u64>);

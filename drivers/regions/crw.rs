@@ -5,16 +5,16 @@
 //! C header: [`include/uapi/linux/vfio_ccw.h`](srctree/include/uapi/linux/vfio_ccw.h)
 
 use crate::{
-    device::Device,
-    state::{
-        Crw,
-        Irq, //
-    },
+    device::Device, //
 };
 use core::ops::Range;
 use kernel::{
     prelude::*,
     uaccess::UserSliceWriter, //
+};
+use state::{
+    Crw,
+    Irq, //
 };
 
 /// The length of the region in bytes: `struct ccw_crw_region`, a channel-report word and nothing.

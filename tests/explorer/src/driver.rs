@@ -25,16 +25,16 @@ use crate::{
         Hardware,
         Translator, //
     },
-    promises::Ledger,
-    state::{
-        Crw,
-        Irq,
-        Notify,
-        State,
-        SubchannelState, //
-    },
+    promises::Ledger, //
 };
 use ccwchain::irb::Irb;
+use state::{
+    Crw,
+    Irq,
+    Notify,
+    State,
+    SubchannelState, //
+};
 
 /// How many system calls on one device go on at the same time.
 pub(crate) const TASKS: usize = 2;
@@ -86,17 +86,17 @@ pub(crate) struct Shown {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Task {
     StartRequest,
-    StartRetire(Request),
+    StartUnpin(Request),
     StartTranslate(Request),
     StartTranslated(Request, u32),
     /// Only with a fault.
     StartFired(Request),
     StartRelease(Request),
-    StartAbandon(Request),
+    StartCancel(Request),
     ReadTake,
-    ReadRetire(Shown),
+    ReadUnpin(Shown),
     ReadCopy(Shown),
-    ReadDelivered(Shown),
+    ReadCopied(Shown),
     ReadAnnounce,
     CrwTake,
     CrwCopy(Crw),
@@ -108,7 +108,7 @@ pub(crate) enum Task {
     QuiesceBegin(For),
     QuiesceWait(For, Progress),
     QuiesceLook(For),
-    QuiesceRetire(For, Result<(), Error>),
+    QuiesceUnpin(For, Result<(), Error>),
     QuiesceEnd(For, Result<(), Error>),
 }
 
@@ -117,16 +117,16 @@ impl Task {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::StartRequest => "request a start",
-            Self::StartRetire(_) => "retire the last program",
+            Self::StartUnpin(_) => "unpin the last program",
             Self::StartTranslate(_) => "translate",
             Self::StartTranslated(..) => "START SUBCHANNEL",
             Self::StartFired(_) => "say that it is started",
             Self::StartRelease(_) => "unpin",
-            Self::StartAbandon(_) => "abandon",
+            Self::StartCancel(_) => "cancel the request",
             Self::ReadTake => "take status",
-            Self::ReadRetire(_) => "retire the program",
+            Self::ReadUnpin(_) => "unpin the program",
             Self::ReadCopy(_) => "copy the region",
-            Self::ReadDelivered(_) => "say it is delivered",
+            Self::ReadCopied(_) => "say it is copied",
             Self::ReadAnnounce => "announce status",
             Self::CrwTake => "take a report",
             Self::CrwCopy(_) => "copy the report",
@@ -138,7 +138,7 @@ impl Task {
             Self::QuiesceBegin(_) => "quiesce",
             Self::QuiesceWait(..) => "wait for an answer",
             Self::QuiesceLook(_) => "look for a translation",
-            Self::QuiesceRetire(..) => "retire the program",
+            Self::QuiesceUnpin(..) => "unpin the program",
             Self::QuiesceEnd(For::Close, _) => "be closed",
             Self::QuiesceEnd(For::ShutDown, _) => "be down",
             Self::QuiesceEnd(..) => "enable",
@@ -291,7 +291,7 @@ impl Driver {
                 Task::QuiesceLock(For::Close)
                     | Task::QuiesceBegin(For::Close)
                     | Task::QuiesceWait(For::Close, _)
-                    | Task::QuiesceRetire(For::Close, _)
+                    | Task::QuiesceUnpin(For::Close, _)
                     | Task::QuiesceEnd(For::Close, _)
             )
         });
@@ -365,9 +365,9 @@ impl Driver {
             None => false,
             Some(
                 Task::ReadTake
-                | Task::ReadDelivered(_)
+                | Task::ReadCopied(_)
                 | Task::UnmapLook
-                | Task::QuiesceRetire(For::Reset | For::Close, _),
+                | Task::QuiesceUnpin(For::Reset | For::Close, _),
             ) => self.io_lock.is_none(),
             Some(Task::QuiesceLock(For::ShutDown)) if self.has(Fault::ShutsDownBeside) => true,
             Some(Task::UnmapWait | Task::QuiesceLock(_)) => {
@@ -382,7 +382,7 @@ impl Driver {
 
     /// Whether who waits for an answer may go on with it.
     pub(super) fn is_answered(&self, progress: Progress) -> bool {
-        self.sch.is_answered() || progress.hurried
+        self.sch.has_ended() || progress.hurried
     }
 
     /// Whether a task waits for an answer that does not come. It is long until the time is over: an
@@ -407,9 +407,9 @@ impl Driver {
         };
         let next = match task {
             Task::StartRequest => self.start_request(),
-            Task::StartRetire(request) => {
+            Task::StartUnpin(request) => {
                 if !self.has(Fault::StartKeepsTheOld) {
-                    self.release();
+                    self.unpin();
                 }
                 Some(Task::StartTranslate(request))
             }
@@ -428,38 +428,38 @@ impl Driver {
             },
             Task::StartRelease(request) => {
                 if !self.has(Fault::FailedStartKeepsPins) {
-                    self.release();
+                    self.unpin();
                 }
-                Some(Task::StartAbandon(request))
+                Some(Task::StartCancel(request))
             }
-            Task::StartAbandon(request) => {
-                if !self.has(Fault::NeverAbandons) {
-                    self.sch.abandon(request.generation);
+            Task::StartCancel(request) => {
+                if !self.has(Fault::NeverCancels) {
+                    self.sch.cancel_request(request.generation);
                 }
                 None
             }
 
             Task::ReadTake => self.take_status(slot),
-            Task::ReadRetire(shown) => {
+            Task::ReadUnpin(shown) => {
                 if !self.has(Fault::EndKeepsPins) {
-                    self.release();
+                    self.unpin();
                 }
                 self.show(shown)
             }
             Task::ReadCopy(shown) => match way {
-                Way::Well => Some(Task::ReadDelivered(shown)),
+                Way::Well => Some(Task::ReadCopied(shown)),
                 Way::Fails => {
                     self.failed.0 = true;
                     None
                 }
             },
-            Task::ReadDelivered(shown) => {
+            Task::ReadCopied(shown) => {
                 self.deliver(shown.serial);
                 shown.more_waits.then_some(Task::ReadAnnounce)
             }
             Task::ReadAnnounce => {
                 if self.has(Fault::AnnouncesTooSoon) && !self.sch.irbs().is_empty() {
-                    self.sch.notifier.interrupt(Irq::Io);
+                    self.sch.notifier.signal(Irq::Io);
                 }
                 if !self.has(Fault::NeverAnnouncesAgain) {
                     self.sch.announce(Irq::Io);
@@ -480,7 +480,7 @@ impl Driver {
             },
             Task::CrwPutBack(crw) => {
                 let before = self.reports().len();
-                if !self.has(Fault::ForgetsReports) {
+                if !self.has(Fault::LosesReports) {
                     self.sch.put_back_crw(crw);
                     self.told_if_lost(before);
                 }
@@ -510,7 +510,7 @@ impl Driver {
                 next
             }
             Task::QuiesceLook(what) => self.quiesce_look(what),
-            Task::QuiesceRetire(what, ended) => {
+            Task::QuiesceUnpin(what, ended) => {
                 self.io_lock = Some(slot);
                 self.quiesce_retire(what, ended)
             }
@@ -531,7 +531,7 @@ impl Driver {
                 Task::ReadCopy(_)
                 | Task::ReadAnnounce
                 | Task::UnmapWait
-                | Task::QuiesceRetire(For::Close, _),
+                | Task::QuiesceUnpin(For::Close, _),
             ) => (false, false),
             Some(Task::QuiesceEnd(For::Close, _)) => (true, false),
             Some(Task::QuiesceEnd(For::Reset | For::ShutDown, _)) => (false, true),

@@ -14,21 +14,21 @@ pub(crate) enum Fault {
     /// A start that fails does not unpin.
     FailedStartKeepsPins,
     /// A start that fails stays in the state.
-    NeverAbandons,
+    NeverCancels,
     /// A start is over when neither channel nor device is active.
     EndsByActivity,
     /// The ending status of any start unpins, not only that of the last.
-    AnyEndRetires,
+    AnyEndUnpins,
     /// The read of the ending status does not unpin.
     EndKeepsPins,
     /// Status that waits keeps the addresses of a program that nobody knows any more.
-    RetiresWithoutWritingBack,
+    UnpinsWithoutWritingBack,
     /// Status is the user's before the user has it.
-    DeliversEarly,
+    CopiedEarly,
     /// Only the first status is announced.
     NeverAnnouncesAgain,
     /// A report that could not be delivered is gone.
-    ForgetsReports,
+    LosesReports,
     /// A reset does not unpin.
     ResetKeepsPins,
     /// Memory of a running program is let go of at once.
@@ -46,7 +46,7 @@ pub(crate) enum Fault {
     /// A reset that comes while another call has the mutex `io` leaves pins to the next start.
     ResetUnpinsLater,
     /// A read that ends late takes for delivered what another one shows.
-    DeliversAnother,
+    CopiesAnother,
     /// The interrupt that comes during the last wait for one is not looked at.
     GivesUpTooSoon,
     /// Any interrupt ends the wait for the answer to a halt or clear, and so uses up a step.
@@ -79,14 +79,14 @@ impl Fault {
         Self::StartedLater,
         Self::StartKeepsTheOld,
         Self::FailedStartKeepsPins,
-        Self::NeverAbandons,
+        Self::NeverCancels,
         Self::EndsByActivity,
-        Self::AnyEndRetires,
+        Self::AnyEndUnpins,
         Self::EndKeepsPins,
-        Self::RetiresWithoutWritingBack,
-        Self::DeliversEarly,
+        Self::UnpinsWithoutWritingBack,
+        Self::CopiedEarly,
         Self::NeverAnnouncesAgain,
-        Self::ForgetsReports,
+        Self::LosesReports,
         Self::ResetKeepsPins,
         Self::UnmapsRunning,
         Self::QuiescesTogether,
@@ -95,7 +95,7 @@ impl Fault {
         Self::QuiescesByHaltOnly,
         Self::CloseKeepsStatus,
         Self::ResetUnpinsLater,
-        Self::DeliversAnother,
+        Self::CopiesAnother,
         Self::GivesUpTooSoon,
         Self::AnyInterruptIsAnAnswer,
         Self::BelievesOldAnswers,

@@ -12,15 +12,15 @@ use crate::{
         Ledger,
         GUEST,
         HOST, //
-    },
-    state::{
-        Event,
-        Irq,
-        Notify,
-        State, //
-    },
+    }, //
 };
 use ccwchain::irb::Irb;
+use state::{
+    Event,
+    Irq,
+    Notify,
+    State, //
+};
 
 /// Why an instruction of cio's is not done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -133,7 +133,7 @@ impl Translator {
     }
 
     /// Lets go of the pages, which are never used for anything else if they are `kept`.
-    pub(crate) fn release(&mut self, hardware: &mut Hardware, kept: bool) {
+    pub(crate) fn unpin(&mut self, hardware: &mut Hardware, kept: bool) {
         let used = hardware.channel.program();
         let free = used.is_none() || used != self.pinned || kept;
         hardware.ledger.promise(
@@ -160,7 +160,7 @@ pub(crate) struct Eventfds {
 }
 
 impl Notify for Eventfds {
-    fn fires(&mut self, state: State, event: Event) {
+    fn event(&mut self, state: State, event: Event) {
         if let Ok(next) = state.next(event) {
             self.state = next;
             if matches!(event, Event::Request | Event::Quiesce) {
@@ -169,7 +169,7 @@ impl Notify for Eventfds {
         }
     }
 
-    fn interrupt(&mut self, irq: Irq) {
+    fn signal(&mut self, irq: Irq) {
         match irq {
             Irq::Io => (self.io, self.signalled.0) = (true, true),
             Irq::Crw => (self.crw, self.signalled.1) = (true, true),
@@ -177,11 +177,11 @@ impl Notify for Eventfds {
         }
     }
 
-    fn takes_status(&mut self) {
+    fn irb_read(&mut self) {
         self.late = false;
     }
 
-    fn guest_answers(&mut self) {}
+    fn guest_responded(&mut self) {}
 
     fn holds_off(&mut self) -> bool {
         self.timer |= !self.late;

@@ -13,9 +13,9 @@ use crate::{
         About,
         GUEST,
         HOST, //
-    },
-    state::Answer, //
+    }, //
 };
+use state::Answer;
 use std::hash::{
     Hash,
     Hasher, //
@@ -107,7 +107,7 @@ pub(crate) fn key(driver: &mut Driver) -> u64 {
     let waits = |task: &Task| matches!(task, Task::QuiesceWait(..));
     let waits = driver.tasks.iter().flatten().any(waits);
     (
-        waits && driver.sch.is_answered(),
+        waits && driver.sch.has_ended(),
         driver.hardware.ledger.clears,
     )
         .hash(h);
@@ -150,7 +150,7 @@ pub(crate) fn key(driver: &mut Driver) -> u64 {
         (statuses.of(owed.serial), owed.over).hash(h);
     }
 
-    driver.sch.irbs().for_each(|entry| {
+    for entry in driver.sch.irbs().entries() {
         match entry.answer {
             Answer::Start(generation) => generations.of(generation).hash(h),
             Answer::HaltOrClear => 1.hash(h),
@@ -160,8 +160,13 @@ pub(crate) fn key(driver: &mut Driver) -> u64 {
         let cpa = scsw.cpa();
         let program = (cpa & !(HOST | GUEST)) >> 3;
         (cpa & (HOST | GUEST), programs.of(program)).hash(h);
-        (statuses.of(scsw.count()), entry.ends, entry.host).hash(h);
-    });
+        (
+            statuses.of(scsw.count()),
+            entry.ends,
+            entry.has_host_addresses,
+        )
+            .hash(h);
+    }
     for crw in driver.reports() {
         crw.word().hash(h);
     }
@@ -180,12 +185,12 @@ pub(crate) fn key(driver: &mut Driver) -> u64 {
                 Task::StartTranslated(r, program) => {
                     (request(r), programs.of(*program)).hash(&mut own);
                 }
-                Task::StartRetire(r)
+                Task::StartUnpin(r)
                 | Task::StartTranslate(r)
                 | Task::StartFired(r)
                 | Task::StartRelease(r)
-                | Task::StartAbandon(r) => request(r).hash(&mut own),
-                Task::ReadRetire(shown) | Task::ReadCopy(shown) | Task::ReadDelivered(shown) => {
+                | Task::StartCancel(r) => request(r).hash(&mut own),
+                Task::ReadUnpin(shown) | Task::ReadCopy(shown) | Task::ReadCopied(shown) => {
                     (statuses.of(shown.serial), shown.more_waits).hash(&mut own);
                 }
                 Task::CrwCopy(crw) | Task::CrwPutBack(crw) => crw.word().hash(&mut own),
@@ -193,7 +198,7 @@ pub(crate) fn key(driver: &mut Driver) -> u64 {
                     what.hash(&mut own)
                 }
                 Task::QuiesceWait(what, progress) => (what, progress).hash(&mut own),
-                Task::QuiesceRetire(what, ended) | Task::QuiesceEnd(what, ended) => {
+                Task::QuiesceUnpin(what, ended) | Task::QuiesceEnd(what, ended) => {
                     (what, ended).hash(&mut own);
                 }
                 Task::StartRequest

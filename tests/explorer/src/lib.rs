@@ -10,10 +10,6 @@
 
 #![cfg(test)]
 
-#[allow(dead_code)]
-#[path = "../../../drivers/state.rs"]
-mod state;
-
 mod channel;
 mod driver;
 mod explore;

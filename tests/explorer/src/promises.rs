@@ -3,15 +3,15 @@
 //! What the driver promises, kept by somebody who sees both the subchannel and the user.
 
 use crate::{
-    channel::Status,
-    state::{
-        Answer,
-        Entry, //
-    },
+    channel::Status, //
 };
 use ccwchain::{
     irb::Irb,
     scsw::Scsw, //
+};
+use state::{
+    Answer,
+    Entry, //
 };
 
 /// Where programs are: in the memory of the host, and of the guest.

@@ -14,12 +14,12 @@ use crate::{
         key,
         Words, //
     },
-    state::State,
     world::{
         apply,
         Move, //
-    },
+    }, //
 };
+use state::State;
 use std::{
     collections::HashSet,
     hash::BuildHasherDefault, //

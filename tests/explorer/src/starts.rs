@@ -11,13 +11,13 @@ use crate::{
         Way, //
     },
     faults::Fault,
-    state::State,
     world::{
         apply,
         is_quiet,
         Move, //
-    },
+    }, //
 };
+use state::State;
 
 /// A moment to begin at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

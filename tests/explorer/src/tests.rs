@@ -128,7 +128,7 @@ fn all_promises_hold_on_long_walks() {
 /// Returns what a fault breaks first.
 fn find(fault: Fault) -> Option<String> {
     let scope = match fault {
-        Fault::ForgetsReports => WITH_REPORTS,
+        Fault::LosesReports => WITH_REPORTS,
         Fault::ShutsDownBeside | Fault::StaysEnabled => WITH_SHUTDOWN,
         _ => USUAL,
     };

@@ -12,9 +12,9 @@ use crate::{
         Way,
         TASKS, //
     },
-    promises::About,
-    state::State, //
+    promises::About, //
 };
+use state::State;
 
 /// Something that happens while the subchannel lock is taken once, or while it is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -208,7 +208,7 @@ fn check(driver: &mut Driver) -> Result<(), &'static str> {
     let translates = driver
         .io_lock
         .is_some_and(|slot| matches!(driver.tasks[slot], Some(Task::StartTranslate(_))));
-    let waits = |task: &Task| matches!(task, Task::QuiesceRetire(For::Reset, _));
+    let waits = |task: &Task| matches!(task, Task::QuiesceUnpin(For::Reset, _));
     promise(
         !translates || !driver.tasks.iter().flatten().any(waits),
         "a reset does not wait for memory of the user",

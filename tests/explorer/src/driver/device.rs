@@ -16,12 +16,11 @@ use crate::{
     hardware::{
         Error,
         Translator, //
-    },
-    state::{
-        Entry,
-        Event,
-        State, //
-    },
+    }, //
+};
+use state::{
+    Event,
+    State, //
 };
 
 /// `quiesce::HALTS`.
@@ -50,9 +49,9 @@ impl Driver {
         }
     }
 
-    pub(super) fn retire(&mut self) {
+    pub(super) fn unpin_or_quarantine(&mut self) {
         self.write_back();
-        self.release();
+        self.unpin();
     }
 
     /// `Io::write_back`.
@@ -60,19 +59,17 @@ impl Driver {
         let Some(io) = &mut self.io else {
             return;
         };
-        if self.fault != Some(Fault::RetiresWithoutWritingBack) {
-            self.sch.irbs().for_each(|entry: &mut Entry| {
-                if core::mem::take(&mut entry.host) {
-                    io.translator.write_back(&mut entry.irb);
-                }
-            });
+        if self.fault != Some(Fault::UnpinsWithoutWritingBack) {
+            self.sch
+                .irbs()
+                .write_back(|irb| io.translator.write_back(irb));
         }
     }
 
-    pub(super) fn release(&mut self) {
+    pub(super) fn unpin(&mut self) {
         let kept = self.hardware.may_run && !self.has(Fault::GivesBackWhatMayRun);
         if let Some(io) = &mut self.io {
-            io.translator.release(&mut self.hardware, kept);
+            io.translator.unpin(&mut self.hardware, kept);
         }
     }
 
@@ -97,7 +94,7 @@ impl Driver {
             other => other,
         };
         if what == (For::Unmap { running: false }) {
-            return Some(Task::QuiesceRetire(what, Ok(())));
+            return Some(Task::QuiesceUnpin(what, Ok(())));
         }
 
         let begun = match self.has(Fault::QuiesceKeepsAnswers) {
@@ -181,7 +178,7 @@ impl Driver {
             };
             if code == Code::Done {
                 if !self.has(Fault::BelievesOldAnswers) {
-                    self.sch.expect_answer();
+                    self.sch.expect_end();
                 }
                 progress.hurried = false;
                 return Some(Task::QuiesceWait(what, progress));
@@ -207,7 +204,7 @@ impl Driver {
             For::Reset if ended.is_err() => None,
             For::Reset => Some(Task::QuiesceLook(what)),
             For::ShutDown => Some(Task::QuiesceEnd(what, ended)),
-            _ => Some(Task::QuiesceRetire(what, ended)),
+            _ => Some(Task::QuiesceUnpin(what, ended)),
         }
     }
 
@@ -217,13 +214,13 @@ impl Driver {
         if self.sch.is_translating() || taken {
             Some(Task::QuiesceEnd(what, Ok(())))
         } else {
-            Some(Task::QuiesceRetire(what, Ok(())))
+            Some(Task::QuiesceUnpin(what, Ok(())))
         }
     }
 
     pub(super) fn quiesce_retire(&mut self, what: For, ended: Result<(), Error>) -> Option<Task> {
         if !matches!(what, For::Reset) || !self.has(Fault::ResetKeepsPins) {
-            self.retire();
+            self.unpin_or_quarantine();
         }
         match what {
             For::Unmap { running } if !running || ended.is_err() => None,

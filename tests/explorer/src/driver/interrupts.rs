@@ -8,13 +8,13 @@ use super::{
 };
 use crate::{
     channel::Code,
-    faults::Fault,
-    state::{
-        Crw,
-        Event,
-        Pushed,
-        State, //
-    },
+    faults::Fault, //
+};
+use state::{
+    Crw,
+    Event,
+    Pushed,
+    State, //
 };
 
 impl Driver {
@@ -32,7 +32,7 @@ impl Driver {
         let irb = self.hardware.ledger.presented(status, taken);
 
         self.hardware.presented(&irb);
-        match self.sch.interrupt(irb) {
+        match self.sch.push_irb(irb) {
             Ok(Some(Pushed::Lost)) => self.hardware.ledger.promise(false, "no status is lost"),
             Ok(_) => {}
             Err(_) => {
@@ -55,7 +55,7 @@ impl Driver {
     pub(crate) fn timer(&mut self) {
         self.sch.notifier.timer = false;
         if !self.has(Fault::TimerIsIgnored) {
-            self.sch.hold_off_is_over();
+            self.sch.hold_off_expired();
         }
     }
 
@@ -88,7 +88,7 @@ impl Driver {
         }
         self.reported = true;
         let before = self.reports().len();
-        self.sch.report(crw);
+        self.sch.push_crw(crw);
         if self.state() != State::Closed {
             self.unread += 1;
             self.told_if_lost(before);

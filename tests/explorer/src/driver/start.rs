@@ -10,11 +10,11 @@ use super::{
 };
 use crate::{
     channel::Code,
-    faults::Fault,
-    state::{
-        Answer,
-        Refusal, //
-    },
+    faults::Fault, //
+};
+use state::{
+    Answer,
+    Refusal, //
 };
 
 impl Driver {
@@ -24,7 +24,7 @@ impl Driver {
             self.write_back();
         }
         let epoch = self.hardware.ledger.epoch;
-        Some(Task::StartRetire(Request { generation, epoch }))
+        Some(Task::StartUnpin(Request { generation, epoch }))
     }
 
     pub(super) fn translate(&mut self, request: Request) -> Option<Task> {
@@ -37,7 +37,7 @@ impl Driver {
     pub(super) fn start_translated(&mut self, request: Request, program: u32) -> Option<Task> {
         let Request { generation, epoch } = request;
 
-        let starts = match self.sch.check(generation) {
+        let starts = match self.sch.check_request(generation) {
             Ok(()) => true,
             Err(Refusal::Busy) => self.has(Fault::StartsWithoutRoom),
             Err(_) => self.has(Fault::StartsUnchecked),
@@ -76,7 +76,7 @@ impl Driver {
             return Some(again(false));
         };
 
-        if entry.host {
+        if entry.has_host_addresses {
             io.translator.write_back(&mut entry.irb);
         }
         let adds = entry.adds && self.fault != Some(Fault::ReplacesUntested);
@@ -89,7 +89,7 @@ impl Driver {
             io.unfinished = Some(entry.irb);
         }
         self.hardware.ledger.taken(&entry, &entry.irb);
-        let retires = is_over || entry.ends && self.has(Fault::AnyEndRetires);
+        let retires = is_over || entry.ends && self.has(Fault::AnyEndUnpins);
         if retires {
             self.write_back();
         }
@@ -98,7 +98,7 @@ impl Driver {
             more_waits: !self.sch.irbs().is_empty(),
         };
         if retires {
-            Some(Task::ReadRetire(shown))
+            Some(Task::ReadUnpin(shown))
         } else {
             self.show(shown)
         }
@@ -107,7 +107,7 @@ impl Driver {
     pub(super) fn show(&mut self, shown: Shown) -> Option<Task> {
         let io = self.io.as_mut()?;
         io.shown = shown.serial;
-        io.delivered = self.fault == Some(Fault::DeliversEarly);
+        io.delivered = self.fault == Some(Fault::CopiedEarly);
         Some(Task::ReadCopy(shown))
     }
 
@@ -118,7 +118,7 @@ impl Driver {
         }
         if let Some(io) = &mut self.io {
             // The driver counts what is shown, and what is delivered.
-            let any = self.fault == Some(Fault::DeliversAnother);
+            let any = self.fault == Some(Fault::CopiesAnother);
             io.delivered |= any || io.shown == serial;
         }
     }
