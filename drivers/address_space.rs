@@ -2,10 +2,11 @@
 
 //! The pin caches of the devices that are open for the same address space.
 //!
-//! The caches belong together. The back ends of VFIO give a page that one device has pinned to any other
-//! device of the container or IOAS that pins it, even if the owner of the memory has discarded that page
-//! since and has another one in its place. So before a device translates a program after an invalidation
-//! of the address space, the pin caches of all its devices are emptied.
+//! The caches belong together. The back ends of VFIO give a page that one device has pinned to any
+//! other device of the container or IOAS that pins it, even if the owner of the memory has
+//! discarded that page since and has another one in its place. So before a device translates a
+//! program after an invalidation of the address space, the pin caches of all its devices are
+//! emptied.
 //!
 //! A program that is running keeps its pages nevertheless; they are all unpinned after its end
 //! (`ccwchain`, `pin`): no page that was pinned before an invalidation is cached after the program.
@@ -44,7 +45,8 @@ const NEVER: u64 = u64::MAX;
 pub(crate) trait CachesPins: Operations {
     /// Unpins all cached pages that no program uses.
     ///
-    /// Waits until no program of the device is being translated, or, if not `may_wait`, returns `EAGAIN`.
+    /// Waits until no program of the device is being translated, or, if not `may_wait`, returns
+    /// `EAGAIN`.
     fn empty_pin_cache(dev: &Open<'_, Self>, may_wait: bool) -> Result;
 }
 
@@ -90,8 +92,8 @@ impl<D: CachesPins> AddressSpace<D> {
         let Some(invalidations) = self.invalidations.as_ref() else {
             return Ok(());
         };
-        // A page that is replaced after this is replaced while the program is begun: the device may see
-        // the old page or the new one.
+        // A page that is replaced after this is replaced while the program is begun: the device may
+        // see the old page or the new one.
         let invalidate_seq = invalidations.invalidate_seq();
         let mut devices = KVec::new();
         for device in self.devices.lock().iter() {
@@ -136,8 +138,8 @@ pub(crate) struct Member<D: CachesPins> {
 }
 
 impl<D: CachesPins> Member<D> {
-    /// Joins the address space of the current process. `caches_pins` says whether the device has a pin
-    /// cache.
+    /// Joins the address space of the current process. `caches_pins` says whether the device has a
+    /// pin cache.
     pub(crate) fn new(
         spaces: &Arc<AddressSpaces<D>>,
         device: &vfio::Device<D>,

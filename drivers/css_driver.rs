@@ -64,9 +64,9 @@ impl CssDriver {
 
     /// Refuses a virtio device with `ENODEV`, unless the administrator insists on it.
     ///
-    /// A virtio driver passes the addresses of its queues and indicators to the device as data, and the
-    /// device stores at these addresses. As data is not translated, they would be addresses in the memory of
-    /// this host.
+    /// A virtio driver passes the addresses of its queues and indicators to the device as data, and
+    /// the device stores at these addresses. As data is not translated, they would be addresses in
+    /// the memory of this host.
     fn check_virtio(
         &self,
         dev: &css::Device<Core<'_>>,

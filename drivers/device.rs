@@ -2,10 +2,10 @@
 
 //! The data of the VFIO device, and the session of the user who has it open.
 //!
-//! Locks are taken in this order: `quiescing`, `session`, the subchannel lock. `session` is held while a
-//! program is translated, which can block on page faults in user memory; so only reads of the same
-//! device and DMA unmaps wait for it (see `ops/unmap.rs`). No lock is held while bytes are copied from or
-//! to the caller of read or write.
+//! Locks are taken in this order: `quiescing`, `session`, the subchannel lock. `session` is held
+//! while a program is translated, which can block on page faults in user memory; so only reads of
+//! the same device and DMA unmaps wait for it (see `ops/unmap.rs`). No lock is held while bytes are
+//! copied from or to the caller of read or write.
 
 use crate::{
     address_space::{
@@ -75,7 +75,8 @@ use mdev::{
     vfio::Open, //
 };
 
-/// The most pages that a pin cache can hold: 1 GiB, for which the translator needs 12 MiB of tables.
+/// The most pages that a pin cache can hold: 1 GiB, for which the translator needs 12 MiB of
+/// tables.
 const MAX_PIN_CACHE_PAGES: u32 = 1 << 18;
 
 /// The shortest time between two messages that a user can cause, in milliseconds.
@@ -161,7 +162,8 @@ impl Session {
 
     /// Translates back the IRBs that wait, and unpins the pages of the program.
     ///
-    /// If the channel may still use the program, its pages are quarantined: they are never used again.
+    /// If the channel may still use the program, its pages are quarantined: they are never used
+    /// again.
     pub(crate) fn unpin_or_quarantine(&mut self, dev: &Open<'_, Device>) {
         let may_run = dev.sch.lock().is_ok_and(|mut sch| {
             self.write_back(&mut sch);
@@ -196,14 +198,15 @@ impl Session {
 
 /// Numbers the IRBs that the user reads, so that none is lost when the copy to the user fails.
 ///
-/// It has two counters: of the IRBs that were moved into region 0 (`read`), and of those that were copied
-/// to the user (`copied`). These rules hold:
+/// It has two counters: of the IRBs that were moved into region 0 (`read`), and of those that were
+/// copied to the user (`copied`). These rules hold:
 ///
-/// 1. `read` changes under the mutex of the session only; `copied` changes without a lock, after a copy.
-/// 2. `copied` is `read`, or one less. The next IRB is moved into the region only if they are equal; until
-///    then a read finds the same IRB again.
-/// 3. A read that has copied IRB number `seq` changes `copied` from `seq - 1` only, so that a read which
-///    ends late marks no later IRB as copied.
+/// 1. `read` changes under the mutex of the session only; `copied` changes without a lock, after a
+///    copy.
+/// 2. `copied` is `read`, or one less. The next IRB is moved into the region only if they are
+///    equal; until then a read finds the same IRB again.
+/// 3. A read that has copied IRB number `seq` changes `copied` from `seq - 1` only, so that a read
+///    which ends late marks no later IRB as copied.
 /// 4. The next IRB is announced only after [`Self::mark_copied`].
 pub(crate) struct StatusSeq {
     read: Atomic<u64>,
@@ -218,14 +221,14 @@ impl StatusSeq {
         }
     }
 
-    /// Starts a session, in which no IRB was read. The caller opens the device, so that no read is going
-    /// on.
+    /// Starts a session, in which no IRB was read. The caller opens the device, so that no read is
+    /// going on.
     pub(crate) fn restart(&self) {
         self.copied.store(self.current(), Relaxed);
     }
 
-    /// Returns whether the user has a copy of each IRB that was read. The caller holds the mutex of the
-    /// session.
+    /// Returns whether the user has a copy of each IRB that was read. The caller holds the mutex of
+    /// the session.
     pub(crate) fn is_copied(&self) -> bool {
         self.copied.load(Relaxed) == self.current()
     }
@@ -247,7 +250,7 @@ impl StatusSeq {
     }
 }
 
-/// The driver's data of the VFIO device.
+/// The data of the VFIO device.
 #[pin_data]
 pub(crate) struct Device {
     pub(crate) shared: Arc<SharedData>,
@@ -265,7 +268,7 @@ pub(crate) struct Device {
     #[pin]
     pub(crate) session: Mutex<Option<Session>>,
     pub(crate) status_seq: StatusSeq,
-    /// Held by whoever quiesces the subchannel.
+    /// Held by the thread that quiesces the subchannel.
     pub(crate) quiescing: Arc<Mutex<()>>,
 }
 
@@ -322,8 +325,8 @@ impl Device {
 
     /// Sets the size of the pin cache from the next open on.
     ///
-    /// Returns `EINVAL` if that is more than the maximum, and `EOPNOTSUPP` if the kernel does not notify of
-    /// invalidations.
+    /// Returns `EINVAL` if that is more than the maximum, and `EOPNOTSUPP` if the kernel does not
+    /// notify of invalidations.
     pub(crate) fn set_pin_cache_pages(&self, pages: usize) -> Result {
         let pages = u32::try_from(pages)?;
 

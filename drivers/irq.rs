@@ -48,15 +48,15 @@ pub(crate) fn event(sch: &mut Locked<'_, SubchannelData>) {
         return;
     }
 
-    // The user is requested to release the device, and gets no channel report: it would have the number
-    // of the subchannel in the host, which may be another device in the guest. The table has a transition
-    // for this event in every state.
+    // The user is requested to release the device, and gets no channel report: it would have the
+    // number of the subchannel in the host, which may be another device in the guest. The table has
+    // a transition for this event in every state.
     let _ = sch.fire(Event::Gone);
     sch.unregister_later();
 }
 
-/// Handles an event of a channel path of the subchannel: halts a program that depends on a path which
-/// goes, and queues a channel report.
+/// Handles an event of a channel path of the subchannel: halts a program that depends on a path
+/// which is removed, and queues a channel report.
 ///
 /// Returns `ENODEV` when the subchannel is gone.
 pub(crate) fn path_event(
@@ -89,8 +89,9 @@ fn report(sch: &mut Locked<'_, SubchannelData>, crw: Crw) {
 
 /// Halts a program that uses one of the paths `mask`, or has no other path to continue on.
 ///
-/// The program is not cancelled by CANCEL SUBCHANNEL, as then its user would wait for an IRB in vain. Nor
-/// is it cleared where it cannot be halted: then its status is pending, or the user ends it already.
+/// The program is not cancelled by CANCEL SUBCHANNEL, as then its user would wait for an IRB in
+/// vain. Nor is it cleared where it cannot be halted: then its status is pending, or the user ends
+/// it already.
 fn halt_on(sch: &mut Locked<'_, SubchannelData>, mask: u8) {
     let affected = sch.last_path() & mask != 0 || sch.paths() & !mask == 0;
 

@@ -70,9 +70,9 @@ pub(crate) fn grow(
 /// Knows whether a device may have pages pinned, so that an unmap of memory need not wait for the
 /// session of a device that has none.
 ///
-/// It never takes a device that is about to pin pages for one that has none, as [`Self::about_to_pin`] is
-/// called before each call that pins. A call that pins during an unmap fails, or undoes what it has
-/// pinned ([`Open::pin_pages`]).
+/// It never takes a device that is about to pin pages for one that has none, as
+/// [`Self::about_to_pin`] is called before each call that pins. A call that pins during an unmap
+/// fails, or undoes what it has pinned ([`Open::pin_pages`]).
 pub(crate) struct PinGate(Atomic<usize>);
 
 impl PinGate {
@@ -88,8 +88,8 @@ impl PinGate {
         }
     }
 
-    /// Records that exactly `pinned` pages are pinned. The caller holds the mutex of the session, and so
-    /// no page is being pinned.
+    /// Records that exactly `pinned` pages are pinned. The caller holds the mutex of the session,
+    /// and so no page is being pinned.
     pub(crate) fn set(&self, pinned: usize) {
         self.0.store(pinned, Relaxed);
     }
@@ -114,8 +114,8 @@ pub(crate) struct UserMemory<'a, 'b, D: Operations> {
 }
 
 impl<'a, 'b, D: Operations> UserMemory<'a, 'b, D> {
-    /// Returns the memory of the user of `dev`, whose pins `gate` is for. `invalidations` are those of the
-    /// user's address space, if pins are cached between programs.
+    /// Returns the memory of the user of `dev`, whose pins `gate` is for. `invalidations` are those
+    /// of the user's address space, if pins are cached between programs.
     pub(crate) fn new(
         dev: &'a Open<'b, D>,
         gate: &'a PinGate,
@@ -182,15 +182,17 @@ impl<D: Operations> GuestMemory for UserMemory<'_, '_, D> {
     }
 }
 
-/// Classifies an error of VFIO: a fault of the guest becomes a program check, any other error fails the
-/// request. `check_attached` fails if the device has no address space, which is no fault of the guest.
+/// Classifies an error of VFIO: a fault of the guest becomes a program check, any other error fails
+/// the request. `check_attached` fails if the device has no address space, which is no fault of the
+/// guest.
 fn classify(error: Error, check_attached: impl FnOnce() -> Result) -> MemoryError<Error> {
     if error == ENOENT {
         if let Err(error) = check_attached() {
             return MemoryError::Host(error);
         }
     }
-    // The errors of the back ends for memory that is not mapped, is mapped read-only, or does not exist.
+    // The errors of the back ends for memory that is not mapped, is mapped read-only, or does not
+    // exist.
     if [EINVAL, ENOENT, EPERM, EFAULT].contains(&error) {
         MemoryError::Guest
     } else {
@@ -198,8 +200,8 @@ fn classify(error: Error, check_attached: impl FnOnce() -> Result) -> MemoryErro
     }
 }
 
-/// Classifies an error of reading. A page that `try_pin` can pin exists: then the read has failed as its
-/// process is not the one that has mapped the memory.
+/// Classifies an error of reading. A page that `try_pin` can pin exists: then the read has failed
+/// as its process is not the one that has mapped the memory.
 fn classify_read(
     error: Error,
     try_pin: impl FnOnce() -> Result,

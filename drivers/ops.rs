@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The operations of the VFIO device: the handlers of regions and of DMA unmaps are in the files below.
+//! The operations of the VFIO device: the handlers of regions and of DMA unmaps are in the files
+//! below.
 
 mod cmd;
 mod crw;
@@ -196,8 +197,8 @@ fn enable(dev: &Device) -> Result {
 
 /// Unpins the program that a reset has ended, and empties the pin cache.
 ///
-/// Does nothing while another thread translates a program: that thread will find its request cancelled,
-/// and unpin its own pages.
+/// Does nothing while another thread translates a program: that thread will find its request
+/// cancelled, and unpin its own pages.
 fn unpin_after_reset(dev: &Open<'_, Device>) {
     // No translation begins until the subchannel is enabled again.
     let translating = dev.sch.lock().is_ok_and(|sch| sch.is_translating());

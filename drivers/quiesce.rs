@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Quiescing a subchannel: CANCEL, HALT and CLEAR SUBCHANNEL until it can be disabled; and resuming it.
+//! Quiescing a subchannel: CANCEL, HALT and CLEAR SUBCHANNEL until it can be disabled; and resuming
+//! it.
 
 use crate::{
     irq,
@@ -29,22 +30,23 @@ const TIMEOUT: Delta = Delta::from_secs(3);
 /// Limits the halt functions that are tried: as many as `cio_cancel_halt_clear` tries.
 const HALTS: usize = 3;
 
-/// Limits the clear functions that are tried, to 13 minutes in all: as many as `cio_cancel_halt_clear`
-/// tries.
+/// Limits the clear functions that are tried, to 13 minutes in all: as many as
+/// `cio_cancel_halt_clear` tries.
 ///
-/// A control unit that restarts may not respond for a long time, and continue the program after that. The
-/// hung-task detector of the kernel does not report this task, as it runs between two waits.
+/// A control unit that restarts may not respond for a long time, and continue the program after
+/// that. The hung-task detector of the kernel does not report this task, as it runs between two
+/// waits.
 const CLEARS: usize = 255;
 
-/// Limits the pending IRBs that are taken before the next function is tried. A device presents no more
-/// unsolicited status at once; a program can present any number of IRBs.
+/// Limits the pending IRBs that are taken before the next function is tried. A device presents no
+/// more unsolicited status at once; a program can present any number of IRBs.
 const STATUSES: usize = 16;
 
 /// Ends the functions in progress at the subchannel, and disables it.
 ///
-/// Solicited IRBs that the user has not read are dropped. Returns `ENODEV` when the device is gone, and
-/// `EIO` when the channel does not end the program, which must then stay in memory; after both the state is
-/// [`NotOperational`](state::State::NotOperational).
+/// Solicited IRBs that the user has not read are dropped. Returns `ENODEV` when the device is gone,
+/// and `EIO` when the channel does not end the program, which must then stay in memory; after both
+/// the state is [`NotOperational`](state::State::NotOperational).
 pub(crate) fn quiesce(subchannel: &Subchannel<SubchannelData>) -> Result {
     let mut sch = subchannel.lock()?;
 
@@ -71,8 +73,8 @@ pub(crate) fn quiesce(subchannel: &Subchannel<SubchannelData>) -> Result {
         }
         statuses = 0..STATUSES;
         // Whether CANCEL has succeeded, or the device is gone, shows when it is disabled again. A
-        // subchannel that cannot be halted, as status is pending or a function is in progress, can be
-        // cleared.
+        // subchannel that cannot be halted, as status is pending or a function is in progress, can
+        // be cleared.
         let cc = match steps.next() {
             Some(0) => {
                 let _ = sch.cancel();
@@ -96,7 +98,8 @@ pub(crate) fn quiesce(subchannel: &Subchannel<SubchannelData>) -> Result {
     Err(EIO)
 }
 
-/// Waits until the halt or clear function that was just initiated has ended, at most for [`TIMEOUT`].
+/// Waits until the halt or clear function that was just initiated has ended, at most for
+/// [`TIMEOUT`].
 ///
 /// Other interrupts, however many, neither end nor extend the wait.
 fn wait_for_end(mut sch: Locked<'_, SubchannelData>) -> Result<Locked<'_, SubchannelData>> {

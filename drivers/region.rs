@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The regions of the device's file: where they are, and the layouts of those that can be written.
+//! The regions of the device file: where they are, and the layouts of those that can be written.
 //!
 //! C header: [`include/uapi/linux/vfio_ccw.h`](srctree/include/uapi/linux/vfio_ccw.h)
 
@@ -27,7 +27,7 @@ pub(crate) const SCHIB_SIZE: usize = mdev::css::SCHIB_LEN;
 /// The length of region 3 in bytes: `struct ccw_crw_region`, a channel-report word and padding.
 pub(crate) const CRW_SIZE: usize = 8;
 
-/// A region of the device's file.
+/// A region of the device file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Region {
     /// Region 0: the start function, and IRBs.

@@ -68,7 +68,7 @@ pub(crate) struct Counts {
     pub(crate) pages_pinned_ever: u64,
     /// IRBs that the channel subsystem has presented.
     pub(crate) irbs: u64,
-    /// IRBs with a program check, which the guest's program has caused.
+    /// IRBs with a program check, which the program of the guest has caused.
     pub(crate) program_checks: u64,
     /// IRBs with a unit check, which the device has reported.
     pub(crate) unit_checks: u64,
@@ -169,7 +169,8 @@ impl Statistics {
             .increment();
     }
 
-    /// Returns the names of the errors that are counted by name, and how many writes have failed with each.
+    /// Returns the names of the errors that are counted by name, and how many writes have failed
+    /// with each.
     pub(crate) fn errors(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
         let names = ERRORS.iter().map(|(name, _)| *name);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The driver's data of a subchannel under the subchannel lock: beside its state the eventfds of the
-//! user, the interrupt hold-off, logs and counts.
+//! The data of a subchannel under the subchannel lock: its state, the eventfds of the user, the
+//! interrupt hold-off, logs and counts.
 
 use crate::{
     log::{
@@ -40,7 +40,7 @@ use state::{
     SubchannelState, //
 };
 
-/// The driver's data of a subchannel under the subchannel lock.
+/// The data of a subchannel under the subchannel lock.
 pub(crate) type SubchannelData = SubchannelState<Notifier>;
 
 /// Returns the errno for the user of a request that the state does not allow.
@@ -60,7 +60,7 @@ pub(crate) struct Notifier {
     pub(crate) log: SubchannelLog,
     /// The counts since the mediated device was created.
     pub(crate) counts: Counts,
-    /// Held by whoever quiesces the subchannel. It is taken before the subchannel lock.
+    /// Held by the thread that quiesces the subchannel. It is taken before the subchannel lock.
     pub(crate) quiescing: Arc<Mutex<()>>,
 }
 
@@ -93,8 +93,8 @@ impl Notifier {
         }
     }
 
-    /// Logs and counts an IRB that was pushed to the queue, in which `waiting` IRBs wait now. `pushed` is
-    /// `None` if it was dropped.
+    /// Logs and counts an IRB that was pushed to the queue, in which `waiting` IRBs wait now.
+    /// `pushed` is `None` if it was dropped.
     pub(crate) fn presented(&mut self, scsw: &Scsw, pushed: Option<Pushed>, waiting: usize) {
         self.counts.presented(scsw, waiting);
         match pushed {
@@ -182,12 +182,12 @@ pub(crate) fn set_trigger(sch: &mut SubchannelData, irq: Irq, trigger: Trigger) 
 /// Calls [`SubchannelData::hold_off_expired`].
 pub(crate) type HoldOffTimer = Timer<Arc<Subchannel<SubchannelData>>>;
 
-/// The interrupt hold-off: after the user has read an IRB, the next one is not signalled for some time
-/// if reading it would overwrite one that the guest needs.
+/// The interrupt hold-off: after the user has read an IRB, the next one is not signalled for some
+/// time if reading it would overwrite one that the guest needs.
 ///
-/// QEMU stores one IRB for its guest, and the driver cannot see when the guest tests it. The time that
-/// the guest takes to respond to unsolicited status shows how fast the guest is. That follows the load of
-/// the host, as no fixed time does.
+/// QEMU stores one IRB for its guest, and the driver cannot see when the guest tests it. The time
+/// that the guest takes to respond to unsolicited status shows how fast the guest is. That follows
+/// the load of the host, as no fixed time does.
 pub(crate) struct HoldOff {
     /// The timer that ends the hold-off, while the device is open. The timer has a reference to the
     /// subchannel, which owns this: closing the device removes it.
@@ -214,7 +214,8 @@ impl HoldOff {
         self.responses.add(self.last_read.elapsed());
     }
 
-    /// Returns whether the hold-off since the last read lasts; if so, starts the timer that ends it.
+    /// Returns whether the hold-off since the last read lasts; if so, starts the timer that ends
+    /// it.
     fn holds_off(&self) -> bool {
         let now = Tod::now();
         let left = self.responses.hold_off() - now.since(self.last_read);
@@ -230,8 +231,8 @@ impl HoldOff {
     }
 }
 
-/// The shortest hold-off, in microseconds: a virtual CPU has to be scheduled. Nobody notices it at a
-/// terminal.
+/// The shortest hold-off, in microseconds: a virtual CPU has to be scheduled. Nobody notices it at
+/// a terminal.
 const SHORTEST: i64 = 20_000;
 
 /// The hold-off before the first response of the guest, in microseconds.
@@ -245,8 +246,8 @@ const FACTOR: i64 = 4;
 
 /// The times that the guest takes to respond to unsolicited status, as far as they count.
 struct Responses {
-    /// The slowest response, in microseconds. Each faster response makes it an eighth shorter, but not
-    /// shorter than itself.
+    /// The slowest response, in microseconds. Each faster response makes it an eighth shorter, but
+    /// not shorter than itself.
     slowest: i64,
 }
 

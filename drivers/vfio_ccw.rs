@@ -2,10 +2,10 @@
 
 //! vfio-ccw: a user drives an I/O subchannel through VFIO.
 //!
-//! The path of an I/O: the user writes an ORB to region 0 (`ops/io.rs`). The state machine (crate `state`)
-//! accepts the request, `ccwchain` translates the channel program of the guest (memory: [`memory`]), and
-//! START SUBCHANNEL is issued. The interrupt ([`irq`]) queues the IRB and signals the user
-//! ([`subchannel`]), who reads the IRB from region 0.
+//! The path of an I/O: the user writes an ORB to region 0 (`ops/io.rs`). The state machine (crate
+//! `state`) accepts the request, `ccwchain` translates the channel program of the guest (memory:
+//! [`memory`]), and START SUBCHANNEL is issued. The interrupt ([`irq`]) queues the IRB and signals
+//! the user ([`subchannel`]), who reads the IRB from region 0.
 
 #![deny(unsafe_code)]
 

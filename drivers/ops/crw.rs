@@ -20,7 +20,8 @@ use state::{
 /// Takes the oldest channel report, and copies the bytes `range` of the region with it to the user;
 /// zeros if there is none.
 ///
-/// A read that does not begin with the first byte takes none. If the copy fails, the report is put back.
+/// A read that does not begin with the first byte takes none. If the copy fails, the report is put
+/// back.
 pub(super) fn read(
     dev: &Open<'_, Device>,
     range: Range<usize>,

@@ -2,9 +2,9 @@
 
 //! Region 0: the user requests the start function by writing an ORB, and reads IRBs.
 //!
-//! The functions are in the order of an I/O: [`write`] copies the request and decodes it, [`start`] asks
-//! the state machine, [`translate`] makes the host program, [`start_translated`] issues START SUBCHANNEL.
-//! After the interrupt (`irq.rs`), [`read`] and [`take_irb`] copy the IRB to the user.
+//! The functions are in the order of an I/O: [`write`] copies the request and decodes it, [`start`]
+//! asks the state machine, [`translate`] makes the host program, [`start_translated`] issues START
+//! SUBCHANNEL. After the interrupt (`irq.rs`), [`read`] and [`take_irb`] copy the IRB to the user.
 
 mod failure;
 
@@ -105,11 +105,11 @@ pub(super) fn write(
 
 /// Starts the program of `orb`.
 ///
-/// The errno is `EIO` when the device is not operational, `EAGAIN` while another request is being worked
-/// on or when a reset has cancelled this one, `EBUSY` when a start function is in progress or the user has
-/// to read IRBs first, `EACCES` and `ENODEV` when there is no path, `EOPNOTSUPP` when the program has
-/// MIDAWs and the channel subsystem has no such facility, and those of a failed translation
-/// ([`Failure`]).
+/// The errno is `EIO` when the device is not operational, `EAGAIN` while another request is being
+/// worked on or when a reset has cancelled this one, `EBUSY` when a start function is in progress
+/// or the user has to read IRBs first, `EACCES` and `ENODEV` when there is no path, `EOPNOTSUPP`
+/// when the program has MIDAWs and the channel subsystem has no such facility, and those of a
+/// failed translation ([`Failure`]).
 fn start(dev: &Open<'_, Device>, session: &mut Session, orb: &Orb) -> Result<(), Failure> {
     let requested = Tod::now();
     let (generation, arena) = {
@@ -225,7 +225,8 @@ fn no_path(sch: &mut Locked<'_, SubchannelData>, lpm: u8) -> Error {
     }
 }
 
-/// Counts a program that the guest may modify while it runs, and warns the administrator of the first.
+/// Counts a program that the guest may modify while it runs, and warns the administrator of the
+/// first.
 ///
 /// Such a program is translated as a whole before it is started, too.
 fn warn_of_prefetch(dev: &Device, session: &mut Session) {
@@ -270,7 +271,8 @@ fn trace_request(dev: &Device, fctl: FunctionControl, result: Result, step: &'st
     trace::fsm_io_request(dev.sch.device(), fctl.bits().into(), result, step);
 }
 
-/// Copies the bytes `range` of the region to the user; takes the oldest IRB first if that is among them.
+/// Copies the bytes `range` of the region to the user; takes the oldest IRB first if that is among
+/// them.
 pub(super) fn read(
     dev: &Open<'_, Device>,
     range: Range<usize>,
@@ -301,8 +303,8 @@ pub(super) fn read(
     Ok(range.len())
 }
 
-/// Moves the oldest IRB into the region, and returns whether more wait. Unpins the pages of a program that
-/// the IRB ends.
+/// Moves the oldest IRB into the region, and returns whether more wait. Unpins the pages of a
+/// program that the IRB ends.
 fn take_irb(dev: &Open<'_, Device>, session: &mut Session) -> Result<bool> {
     let mut sch = dev.sch.lock()?;
     let Some(mut entry) = sch.take_irb() else {

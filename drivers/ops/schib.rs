@@ -13,8 +13,8 @@ use kernel::{
 };
 use mdev::vfio::Open;
 
-/// The bytes of the SCHIB that hold addresses of the host: the interruption parameter, the channel-program
-/// address in the SCSW, and the address of the measurement block.
+/// The bytes of the SCHIB that hold addresses of the host: the interruption parameter, the
+/// channel-program address in the SCSW, and the address of the measurement block.
 const HOST_ADDRESSES: [Range<usize>; 3] = [0..4, 32..36, 40..48];
 
 /// Issues STORE SUBCHANNEL, and copies the bytes `range` of the SCHIB to the user.

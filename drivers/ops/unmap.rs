@@ -4,18 +4,19 @@
 //!
 //! # Locks
 //!
-//! The order of the locks is `quiescing`, `session`, the subchannel lock. An unmap takes `session` first
-//! nevertheless, and `quiescing` with a try-lock:
+//! The order of the locks is `quiescing`, `session`, the subchannel lock. An unmap takes `session`
+//! first nevertheless, and `quiescing` with a try-lock:
 //!
-//! - Only the holder of `session` can look which pages are pinned, and waiting for `session` can take as
-//!   long as a page fault in user memory, while another thread translates. If the unmap waited for it with
-//!   `quiescing` held, a reset, a close or a shutdown would have to wait for that page fault, too.
-//! - The holder of `quiescing` may be a reset that waits for `session` to unpin its program. If the unmap
-//!   waited for `quiescing` with `session` held, both would wait for ever. So it releases `session`, waits
-//!   until `quiescing` is free, and starts over.
+//! - Only the holder of `session` can look which pages are pinned, and waiting for `session` can
+//!   take as long as a page fault in user memory, while another thread translates. If the unmap
+//!   waited for it with `quiescing` held, a reset, a close or a shutdown would have to wait for
+//!   that page fault, too.
+//! - The holder of `quiescing` may be a reset that waits for `session` to unpin its program. If the
+//!   unmap waited for `quiescing` with `session` held, both would wait for ever. So it releases
+//!   `session`, waits until `quiescing` is free, and starts over.
 //!
-//! Most unmaps take neither lock: memory that is unmapped for another device of the same user must not
-//! wait for a device that has no pages pinned ([`PinGate`](crate::memory::PinGate)).
+//! Most unmaps take neither lock: memory that is unmapped for another device of the same user must
+//! not wait for a device that has no pages pinned ([`PinGate`](crate::memory::PinGate)).
 
 use crate::{
     device::Device,

@@ -48,8 +48,8 @@ impl IoRegion {
         Self(RegionBytes::new())
     }
 
-    /// Returns whether a read of the bytes `range` reads the next IRB: if the first byte of the IRB is
-    /// among them.
+    /// Returns whether a read of the bytes `range` reads the next IRB: if the first byte of the IRB
+    /// is among them.
     pub(crate) fn reads_irb(range: &Range<usize>) -> bool {
         range.contains(&IRB)
     }

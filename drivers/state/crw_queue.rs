@@ -12,9 +12,9 @@ const LEN: usize = 16;
 
 /// A channel-report word of a channel path.
 ///
-/// There are no reports of subchannels: the guest has another number for the subchannel, and a user such
-/// as QEMU passes reports on unchanged. Channel paths have the same identifiers in a guest of QEMU as in
-/// the host.
+/// There are no reports of subchannels: the guest has another number for the subchannel, and a user
+/// such as QEMU passes reports on unchanged. Channel paths have the same identifiers in a guest of
+/// QEMU as in the host.
 ///
 /// Principles of Operation, "Channel-Report Word".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

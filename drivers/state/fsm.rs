@@ -2,8 +2,8 @@
 
 //! The state machine of a subchannel: which event may happen in which state, and the next state.
 //!
-//! The caller who fires an event holds the subchannel lock, and does what the new state requires before
-//! the lock is released.
+//! The caller who fires an event holds the subchannel lock, and does what the new state requires
+//! before the lock is released.
 
 /// A state of a subchannel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -2,8 +2,8 @@
 
 //! The IRBs that wait for the user.
 //!
-//! None is lost. When only the reserved entries are free, a new IRB is accumulated into the newest one
-//! of its kind, as in a status-pending subchannel that the program does not test.
+//! None is lost. When only the reserved entries are free, a new IRB is accumulated into the newest
+//! one of its kind, as in a status-pending subchannel that the program does not test.
 
 use super::ring::Ring;
 use ccwchain::irb::Irb;
@@ -40,16 +40,16 @@ pub struct Entry {
     pub ends: bool,
     /// Whether its addresses are those of the host program, and not yet translated back.
     pub has_host_addresses: bool,
-    /// Whether the guest also needs the IRB that the user read before, as the guest may not have tested
-    /// that one.
+    /// Whether the guest also needs the IRB that the user read before, as the guest may not have
+    /// tested that one.
     pub adds: bool,
 }
 
 impl Entry {
     /// Returns whether `newer` may be accumulated into this entry.
     ///
-    /// The end of a halt or clear function has an entry of its own, as a program that has asked for one
-    /// may look for an IRB that shows nothing else.
+    /// The end of a halt or clear function has an entry of its own, as a program that has asked for
+    /// one may look for an IRB that shows nothing else.
     fn can_accumulate(&self, newer: &Self) -> bool {
         let stands_alone = |entry: &Self| entry.irb.scsw().ends_halt_or_clear();
 
@@ -70,7 +70,8 @@ pub enum Pushed {
     Queued,
     /// It was accumulated into the newest entry of its kind, as there is little room.
     Accumulated,
-    /// It was dropped. This does not happen with a subchannel that presents one IRB for each function.
+    /// It was dropped. This does not happen with a subchannel that presents one IRB for each
+    /// function.
     Lost,
 }
 
@@ -103,7 +104,8 @@ impl IrbQueue {
         self.0.oldest()
     }
 
-    /// Appends `entry`, or accumulates it into the newest of its kind when only the reserve is left.
+    /// Appends `entry`, or accumulates it into the newest of its kind when only the reserve is
+    /// left.
     #[must_use]
     pub(crate) fn push(&mut self, entry: Entry) -> Pushed {
         if !self.has_room() {

@@ -5,8 +5,8 @@
 //! [`SubchannelState`] joins the state machine ([`State`], [`Event`]) with the IRBs and channel
 //! reports that wait for the user. It signals the user through [`Notify`].
 //!
-//! The crate knows neither kernel nor hardware: Kbuild builds it into the module, Cargo builds it for
-//! `tests/explorer`, which explores every short sequence of events.
+//! The crate knows neither kernel nor hardware: Kbuild builds it into the module, Cargo builds it
+//! for `tests/explorer`, which explores every short sequence of events.
 
 #![cfg_attr(not(CONFIG_RUST), no_std)]
 #![forbid(unsafe_code)]
@@ -66,8 +66,8 @@ pub trait Notify {
     /// unsolicited.
     fn guest_responded(&mut self);
 
-    /// Returns whether the next IRB is still held off, as the guest may not have tested the one which
-    /// the user read last.
+    /// Returns whether the next IRB is still held off, as the guest may not have tested the one
+    /// which the user read last.
     ///
     /// If so, [`SubchannelState::hold_off_expired`] is called later.
     fn holds_off(&mut self) -> bool;
@@ -88,8 +88,8 @@ impl Untested {
         }
     }
 
-    /// Returns whether `next` is solicited by the same function, so that the guest needs both IRBs, or
-    /// only `next`.
+    /// Returns whether `next` is solicited by the same function, so that the guest needs both IRBs,
+    /// or only `next`.
     fn is_continued_by(&self, next: &Entry) -> bool {
         self.answer == next.answer && next.answer != Answer::Unsolicited
     }
@@ -107,15 +107,17 @@ impl Untested {
 #[derive(Clone)]
 pub struct SubchannelState<N> {
     fsm: State,
-    /// Counts the requests for the start function and the events that cancel one. A translated program
-    /// may only be started if the number is still the one of its request.
+    /// Counts the requests for the start function and the events that cancel one. A translated
+    /// program may only be started if the number is still the one of its request.
     generation: u64,
     /// Whether a request is being worked on, even if it was cancelled meanwhile.
     translating: bool,
-    /// The IRB that QEMU may still store for its guest. QEMU stores one IRB, and the next one that it
-    /// reads overwrites one that the guest has not tested: so the next IRB is added to it, or held off.
+    /// The IRB that QEMU may still store for its guest. QEMU stores one IRB, and the next one that
+    /// it reads overwrites one that the guest has not tested: so the next IRB is added to it, or
+    /// held off.
     ///
-    /// While this is `Some`, no IRB waits that was announced, unless the same function solicited it.
+    /// While this is `Some`, no IRB waits that was announced, unless the same function solicited
+    /// it.
     untested: Option<Untested>,
     /// Whether a function has ended since [`Self::expect_end`].
     has_ended: bool,
@@ -163,7 +165,7 @@ impl<N: Notify> SubchannelState<N> {
 
     /// Returns whether a request for the start function is being worked on.
     ///
-    /// Whoever works on it unpins the pages that he has pinned if the request is cancelled.
+    /// The thread that works on it unpins the pages that it has pinned if the request is cancelled.
     pub fn is_translating(&self) -> bool {
         self.translating
     }
@@ -226,8 +228,8 @@ impl<N: Notify> SubchannelState<N> {
 
     /// Returns `Ok` if the program of the request of `generation` may be started now.
     ///
-    /// Returns `Again` if the request was cancelled, and `Busy` if so many IRBs have come meanwhile that
-    /// the user has to read some first.
+    /// Returns `Again` if the request was cancelled, and `Busy` if so many IRBs have come meanwhile
+    /// that the user has to read some first.
     pub fn check_request(&self, generation: u64) -> Result<(), Refusal> {
         if self.generation != generation || self.fsm != State::Translating {
             Err(Refusal::Again)
@@ -333,15 +335,15 @@ impl<N: Notify> SubchannelState<N> {
 
     /// Queues an IRB that the subchannel has presented, and signals the user.
     ///
-    /// Returns `None`, and drops the IRB, if it answers a function that [`Self::quiesce`] has cancelled.
-    /// Fails with `Unusable` when the device is closed or not operational.
+    /// Returns `None`, and drops the IRB, if it answers a function that [`Self::quiesce`] has
+    /// cancelled. Fails with `Unusable` when the device is closed or not operational.
     pub fn push_irb(&mut self, irb: Irb) -> Result<Option<Pushed>, Refusal> {
         let scsw = irb.scsw();
         let ends = scsw.ends_start();
 
-        // In every state, as a device that was given up is quiesced again when it is closed. Intermediate
-        // status does not count: a program can present any number of such IRBs, while other status ends
-        // the function that it answers.
+        // In every state, as a device that was given up is quiesced again when it is closed.
+        // Intermediate status does not count: a program can present any number of such IRBs, while
+        // other status ends the function that it answers.
         self.has_ended |= ends || scsw.stctl().contains(StatusControl::PRIMARY);
         self.fire(Event::Interrupt)?;
 
@@ -374,8 +376,8 @@ impl<N: Notify> SubchannelState<N> {
         Ok(Some(pushed))
     }
 
-    /// Queues a channel report and signals the user. Returns `false`, and drops the report, when the
-    /// device is closed.
+    /// Queues a channel report and signals the user. Returns `false`, and drops the report, when
+    /// the device is closed.
     pub fn push_crw(&mut self, crw: Crw) -> bool {
         let is_open = self.fsm != State::Closed;
         if is_open {

@@ -23,8 +23,8 @@ mod subchannel_state {
     const SECONDARY: u32 = 0x02;
     const PENDING: u32 = 0x01;
 
-    /// Counts the signals of [`Irq::Io`] and the responses of the guest. `holds_off` is what it returns for
-    /// the hold-off.
+    /// Counts the signals of [`Irq::Io`] and the responses of the guest. `holds_off` is what it
+    /// returns for the hold-off.
     #[derive(Default)]
     struct User {
         signals: u32,

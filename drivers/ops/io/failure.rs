@@ -16,8 +16,8 @@ pub(super) enum Failure {
     NotStarted(Error),
 }
 
-/// Returns the errno of a failed translation, the step for the trace point, and the name of the step in the
-/// debug log, if it has one.
+/// Returns the errno of a failed translation, the step for the trace point, and the name of the
+/// step in the debug log, if it has one.
 pub(super) fn of_translation(
     error: TranslationError<Error>,
 ) -> (Error, &'static CStr, Option<&'static str>) {
@@ -32,9 +32,9 @@ pub(super) fn of_translation(
 
 /// Returns the errno for the user in place of `error`.
 ///
-/// A shortage of memory or pins of the host passes, so the user is told the same as while a program is in
-/// progress: a guest of QEMU tries again. QEMU converts `ENOMEM` to a unit exception, which a tape
-/// presents at a tape mark: the guest would take the part that it has read for the whole file.
+/// A shortage of memory or pins of the host passes, so the user is told the same as while a program
+/// is in progress: a guest of QEMU tries again. QEMU converts `ENOMEM` to a unit exception, which a
+/// tape presents at a tape mark: the guest would take the part that it has read for the whole file.
 pub(super) fn user_errno(error: Error) -> Error {
     if error == ENOMEM {
         EBUSY

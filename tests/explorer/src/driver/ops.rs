@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `drivers/device.rs` and `drivers/quiesce.rs`: opening, resetting, closing, and letting go of
-//! memory.
+//! `drivers/ops.rs`, `drivers/ops/unmap.rs` and `drivers/quiesce.rs`: open, reset, close, unmap,
+//! quiesce.
 
 use super::{
     Driver,
     For,
-    Io,
     Progress,
+    Session,
     Task, //
 };
 use crate::{
@@ -34,18 +34,18 @@ const CLEARS: u32 = 255;
 
 impl Driver {
     pub(super) fn open(&mut self) {
-        self.io = Some(Io {
-            shown: 0,
+        self.session = Some(Session {
+            in_region: 0,
             unfinished: None,
-            delivered: true,
+            is_copied: true,
             translator: Translator::default(),
             generation: 0,
         });
         if self.hardware.enable().is_err() {
-            self.io = None;
+            self.session = None;
         } else if self.sch.fire(Event::Open).is_err() {
             let _ = self.hardware.disable();
-            self.io = None;
+            self.session = None;
         }
     }
 
@@ -54,28 +54,28 @@ impl Driver {
         self.unpin();
     }
 
-    /// `Io::write_back`.
+    /// `Session::write_back`.
     pub(super) fn write_back(&mut self) {
-        let Some(io) = &mut self.io else {
+        let Some(session) = &mut self.session else {
             return;
         };
         if self.fault != Some(Fault::UnpinsWithoutWritingBack) {
             self.sch
                 .irbs()
-                .write_back(|irb| io.translator.write_back(irb));
+                .write_back(|irb| session.translator.write_back(irb));
         }
     }
 
     pub(super) fn unpin(&mut self) {
         let kept = self.hardware.may_run && !self.has(Fault::GivesBackWhatMayRun);
-        if let Some(io) = &mut self.io {
-            io.translator.unpin(&mut self.hardware, kept);
+        if let Some(session) = &mut self.session {
+            session.translator.unpin(&mut self.hardware, kept);
         }
     }
 
     pub(super) fn unmap_look(&mut self, slot: usize) -> Option<Task> {
-        self.io_lock = Some(slot);
-        let pinned = self.io.as_ref()?.translator.pinned;
+        self.session_lock = Some(slot);
+        let pinned = self.session.as_ref()?.translator.pinned;
         pinned?;
         if self.quiescing.is_some() {
             return Some(Task::UnmapWait);
@@ -97,7 +97,7 @@ impl Driver {
             return Some(Task::QuiesceUnpin(what, Ok(())));
         }
 
-        let begun = match self.has(Fault::QuiesceKeepsAnswers) {
+        let begun = match self.has(Fault::QuiesceKeepsSolicited) {
             true => self.sch.fire(Event::Quiesce),
             false => self.sch.quiesce(),
         };
@@ -114,24 +114,24 @@ impl Driver {
         )
     }
 
-    /// How many instructions are tried.
+    /// Returns the number of instructions that are tried.
     pub(super) fn steps(&self) -> u32 {
-        match self.has(Fault::AnyInterruptIsAnAnswer) {
-            // A storm that uses up hundreds is the same, but long.
+        match self.has(Fault::AnyInterruptEndsTheWait) {
+            // Fewer than the driver tries: the fault is the same, and its path shorter.
             true => 8,
             false => 1 + HALTS + CLEARS,
         }
     }
 
-    /// The end of a wait.
+    /// Continues a quiesce after a wait.
     pub(super) fn quiesce_waited(&mut self, what: For, progress: Progress) -> Option<Task> {
-        if !self.is_answered(progress) && self.hardware.channel.is_clearing() {
+        if !self.has_ended(progress) && self.hardware.channel.is_clearing() {
             self.hardware.ledger.clears -= 1;
         }
         self.quiesce(what, progress)
     }
 
-    /// The loop of `quiesce`, up to the next wait.
+    /// Runs the loop of `quiesce` up to the next wait.
     pub(super) fn quiesce(&mut self, what: For, mut progress: Progress) -> Option<Task> {
         let mut statuses = 0;
         loop {
@@ -177,7 +177,7 @@ impl Driver {
                 }
             };
             if code == Code::Done {
-                if !self.has(Fault::BelievesOldAnswers) {
+                if !self.has(Fault::BelievesEarlierEnds) {
                     self.sch.expect_end();
                 }
                 progress.hurried = false;
@@ -190,7 +190,7 @@ impl Driver {
         let is_there = channel.is_present();
         let is_clearing = channel.is_clearing();
         let ledger = &mut self.hardware.ledger;
-        ledger.promise(
+        ledger.require(
             !is_there || is_clearing && ledger.clears == 0,
             "a device is given up only when it ignores each clear for its time",
         );
@@ -200,7 +200,7 @@ impl Driver {
 
     pub(super) fn quiesced(&mut self, what: For, ended: Result<(), Error>) -> Option<Task> {
         match what {
-            // Resetting fails.
+            // The reset fails.
             For::Reset if ended.is_err() => None,
             For::Reset => Some(Task::QuiesceLook(what)),
             For::ShutDown => Some(Task::QuiesceEnd(what, ended)),
@@ -208,9 +208,9 @@ impl Driver {
         }
     }
 
-    /// `retire_ended`, up to the mutex `io`.
+    /// `unpin_after_reset`, up to the mutex `session`.
     pub(super) fn quiesce_look(&mut self, what: For) -> Option<Task> {
-        let taken = self.io_lock.is_some() && self.has(Fault::ResetUnpinsLater);
+        let taken = self.session_lock.is_some() && self.has(Fault::ResetUnpinsLater);
         if self.sch.is_translating() || taken {
             Some(Task::QuiesceEnd(what, Ok(())))
         } else {
@@ -218,7 +218,7 @@ impl Driver {
         }
     }
 
-    pub(super) fn quiesce_retire(&mut self, what: For, ended: Result<(), Error>) -> Option<Task> {
+    pub(super) fn quiesce_unpin(&mut self, what: For, ended: Result<(), Error>) -> Option<Task> {
         if !matches!(what, For::Reset) || !self.has(Fault::ResetKeepsPins) {
             self.unpin_or_quarantine();
         }
@@ -243,18 +243,18 @@ impl Driver {
                 }
                 (self.sch.notifier.io, self.sch.notifier.crw) = (false, false);
                 self.failed = (false, false);
-                let pinned = self.io.and_then(|io| io.translator.pinned);
+                let pinned = self.session.and_then(|session| session.translator.pinned);
                 self.hardware
                     .ledger
-                    .promise(pinned.is_none(), "no pin is left when the device is closed");
+                    .require(pinned.is_none(), "no pin is left when the device is closed");
                 let closed = self.state() == State::Closed;
                 self.hardware
                     .ledger
-                    .promise(closed, "closing leads out of every state");
+                    .require(closed, "closing leads out of every state");
                 self.hardware.ledger.closed();
                 self.reported = self.has(Fault::CloseKeepsStatus);
                 self.unread = 0;
-                self.io = None;
+                self.session = None;
             }
         }
     }
