@@ -50,6 +50,7 @@ impl Crw {
 pub(crate) struct CrwQueue(Ring<Crw, LEN>);
 
 impl CrwQueue {
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

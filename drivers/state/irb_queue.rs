@@ -106,6 +106,7 @@ impl IrbQueue {
 
     /// Appends `entry`, or accumulates it into the newest of its kind when only the reserve is
     /// left.
+    #[inline]
     #[must_use]
     pub(crate) fn push(&mut self, entry: Entry) -> Pushed {
         if !self.has_room() {
@@ -123,11 +124,13 @@ impl IrbQueue {
     }
 
     /// Takes the oldest entry.
+    #[inline]
     pub(crate) fn pop(&mut self) -> Option<Entry> {
         self.0.pop()
     }
 
     /// Returns all entries, the newest first.
+    #[inline]
     pub fn entries(&mut self) -> impl Iterator<Item = &mut Entry> {
         self.0.newest_first()
     }

@@ -81,6 +81,7 @@ struct Untested {
 }
 
 impl Untested {
+    #[inline]
     fn of(entry: &Entry) -> Self {
         Self {
             answer: entry.answer,
@@ -90,12 +91,14 @@ impl Untested {
 
     /// Returns whether `next` is solicited by the same function, so that the guest needs both IRBs,
     /// or only `next`.
+    #[inline]
     fn is_continued_by(&self, next: &Entry) -> bool {
         self.answer == next.answer && next.answer != Answer::Unsolicited
     }
 
     /// Returns whether the guest needs both IRBs: the end of a halt or clear function replaces what
     /// came before it.
+    #[inline]
     fn is_added_to(&self, next: &Entry) -> bool {
         self.is_continued_by(next)
             && !self.ends_halt_or_clear
