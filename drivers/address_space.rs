@@ -1,19 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The pages of an address space that its devices keep pinned between programs.
+//! The pin caches of the devices that are open for the same address space.
 //!
-//! They are one matter of all devices of the address space. The back ends of VFIO give a page that one
-//! device has pinned to any other of the container or IOAS that pins it, even when its owner has
-//! discarded it since and has another one in its place. So before a device begins a program after the
-//! address space has changed, the cached pages of all its devices are unpinned.
+//! The caches belong together. The back ends of VFIO give a page that one device has pinned to any
+//! other device of the container or IOAS that pins it, even if the owner of the memory has
+//! discarded that page since and has another one in its place. So before a device translates a
+//! program after an invalidation of the address space, the pin caches of all its devices are
+//! emptied.
 //!
-//! A program that is running keeps its pages all the same, and lets them all go when it is over
-//! (`ccwchain`, `Pages::release`): none of before the change is kept behind it.
+//! A program that is running keeps its pages nevertheless; they are all unpinned after its end
+//! (`ccwchain`, `pin`): no page that was pinned before an invalidation is cached after the program.
 
-use crate::{
-    context::Context,
-    device::Device, //
-};
 use kernel::{
     mm::Mm,
     new_mutex,
@@ -34,31 +31,44 @@ use mdev::{
         self,
         MmInvalidations, //
     },
-    vfio, //
+    vfio::{
+        self,
+        Open,
+        Operations, //
+    }, //
 };
 
-/// The number of no invalidate_seq.
+/// No invalidation sequence number.
 const NEVER: u64 = u64::MAX;
 
-/// An address space that devices are opened for.
+/// A device with a pin cache.
+pub(crate) trait CachesPins: Operations {
+    /// Unpins all cached pages that no program uses.
+    ///
+    /// Waits until no program of the device is being translated, or, if not `may_wait`, returns
+    /// `EAGAIN`.
+    fn empty_pin_cache(dev: &Open<'_, Self>, may_wait: bool) -> Result;
+}
+
+/// An address space that devices are open for.
 #[pin_data]
-pub(crate) struct AddressSpace {
+pub(crate) struct AddressSpace<D: CachesPins> {
     mm: ARef<Mm>,
-    /// Tells when it changes, from the first device on that keeps pages.
-    watch: SetOnce<Pin<KBox<MmInvalidations>>>,
-    /// The devices that keep pages.
+    /// The invalidations of the address space, from the first device with a pin cache on.
+    invalidations: SetOnce<Pin<KBox<MmInvalidations>>>,
+    /// The devices with a pin cache.
     #[pin]
-    devices: Mutex<KVec<ARef<vfio::Device<Device>>>>,
-    /// When all of their pages were pinned, or they were unpinned the last time.
+    devices: Mutex<KVec<ARef<vfio::Device<D>>>>,
+    /// The invalidation sequence number when all pin caches were emptied last.
     emptied: Atomic<u64>,
 }
 
-impl AddressSpace {
+impl<D: CachesPins> AddressSpace<D> {
     fn new(mm: ARef<Mm>) -> Result<Arc<Self>> {
         Arc::pin_init(
             pin_init!(Self {
                 mm,
-                watch: SetOnce::new(),
+                invalidations: SetOnce::new(),
                 devices <- new_mutex!(KVec::new(), "vfio_ccw::devices"),
                 emptied: Atomic::new(NEVER),
             }),
@@ -66,42 +76,34 @@ impl AddressSpace {
         )
     }
 
-    /// Whether pages that are kept may not be the user's any more.
+    /// Returns whether a page in one of the pin caches may have been replaced in the address space.
     #[inline]
     pub(crate) fn is_stale(&self) -> bool {
-        self.watch
+        self.invalidations
             .as_ref()
-            .is_some_and(|watch| watch.invalidate_seq() != Some(self.emptied.load(Relaxed)))
+            .is_some_and(|seq| seq.invalidate_seq() != Some(self.emptied.load(Relaxed)))
     }
 
-    /// Unpins the pages that the devices keep, before `starting` begins a program.
+    /// Empties the pin caches of all devices, before `starting` translates a program.
     ///
-    /// Waits for programs of the others to be translated, so that no lock of the driver may be held.
-    /// Returns `EAGAIN` when another write to `starting` is being worked on.
-    pub(crate) fn empty(&self, starting: &vfio::Device<Device>) -> Result {
-        let Some(watch) = self.watch.as_ref() else {
+    /// The caller holds no lock of the driver, as this waits until the other devices translate no
+    /// program. Returns `EAGAIN` while `starting` translates one.
+    pub(crate) fn empty(&self, starting: &vfio::Device<D>) -> Result {
+        let Some(invalidations) = self.invalidations.as_ref() else {
             return Ok(());
         };
-        // What changes behind this changes while the program is begun, and may come before or after.
-        let invalidate_seq = watch.invalidate_seq();
+        // A page that is replaced after this is replaced while the program is begun: the device may
+        // see the old page or the new one.
+        let invalidate_seq = invalidations.invalidate_seq();
         let mut devices = KVec::new();
         for device in self.devices.lock().iter() {
             devices.push(device.clone(), GFP_KERNEL)?;
         }
 
         for device in devices {
-            let emptied: Option<Result> = device.if_open(|open| {
-                let mut io = if core::ptr::eq(&*device, starting) {
-                    open.io.try_lock().ok_or(EAGAIN)?
-                } else {
-                    open.io.lock()
-                };
-                if let Some(io) = Option::as_mut(&mut io) {
-                    io.drop_all(open);
-                }
-                Ok(())
-            });
-            // One that is closed has let go of all its pages.
+            let may_wait = !core::ptr::eq(&*device, starting);
+            let emptied = device.if_open(|open| D::empty_pin_cache(open, may_wait));
+            // A device that is closed has unpinned all its pages.
             emptied.unwrap_or(Ok(()))?;
         }
         if let Some(invalidate_seq) = invalidate_seq {
@@ -111,27 +113,41 @@ impl AddressSpace {
     }
 }
 
-/// The address spaces that devices are open for, and for how many.
-pub(crate) type AddressSpaces = Mutex<KVec<(Arc<AddressSpace>, usize)>>;
-
-/// A device's part in the address space that it is open for.
-pub(crate) struct Member {
-    context: Arc<Context>,
-    space: Arc<AddressSpace>,
-    /// The device, if it keeps pages.
-    device: Option<ARef<vfio::Device<Device>>>,
+/// The address spaces that devices are open for, each with the number of its devices.
+#[pin_data]
+pub(crate) struct AddressSpaces<D: CachesPins> {
+    #[pin]
+    spaces: Mutex<KVec<(Arc<AddressSpace<D>>, usize)>>,
 }
 
-impl Member {
-    /// Joins the address space of the current process, for a device that keeps pages or not.
+impl<D: CachesPins> AddressSpaces<D> {
+    /// Returns the list before any device is open.
+    pub(crate) fn new() -> impl PinInit<Self> {
+        pin_init!(Self {
+            spaces <- new_mutex!(KVec::new(), "vfio_ccw::spaces"),
+        })
+    }
+}
+
+/// The membership of a device in the address space that it is open for.
+pub(crate) struct Member<D: CachesPins> {
+    spaces: Arc<AddressSpaces<D>>,
+    space: Arc<AddressSpace<D>>,
+    /// The device, if it has a pin cache.
+    device: Option<ARef<vfio::Device<D>>>,
+}
+
+impl<D: CachesPins> Member<D> {
+    /// Joins the address space of the current process. `caches_pins` says whether the device has a
+    /// pin cache.
     pub(crate) fn new(
-        context: &Arc<Context>,
-        device: &vfio::Device<Device>,
-        keeps: bool,
+        spaces: &Arc<AddressSpaces<D>>,
+        device: &vfio::Device<D>,
+        caches_pins: bool,
     ) -> Result<Self> {
         let mm = mm_invalidations::current_mm()?;
         let space = {
-            let mut spaces = context.spaces.lock();
+            let mut spaces = spaces.spaces.lock();
             let known = spaces
                 .iter_mut()
                 .find(|(space, _)| space.mm.as_raw() == mm.as_raw());
@@ -149,20 +165,22 @@ impl Member {
         };
 
         let mut member = Self {
-            context: context.clone(),
+            spaces: spaces.clone(),
             space,
             device: None,
         };
-        if keeps {
-            member.keep(device)?;
+        if caches_pins {
+            member.add_pin_cache(device)?;
         }
         Ok(member)
     }
 
-    fn keep(&mut self, device: &vfio::Device<Device>) -> Result {
+    fn add_pin_cache(&mut self, device: &vfio::Device<D>) -> Result {
         let mut devices = self.space.devices.lock();
-        if self.space.watch.as_ref().is_none() {
-            self.space.watch.populate(MmInvalidations::current()?);
+        if self.space.invalidations.as_ref().is_none() {
+            self.space
+                .invalidations
+                .populate(MmInvalidations::current()?);
         }
         devices.push(device.into(), GFP_KERNEL)?;
         self.device = Some(device.into());
@@ -170,18 +188,18 @@ impl Member {
     }
 
     /// Returns the address space.
-    pub(crate) fn space(&self) -> &Arc<AddressSpace> {
+    pub(crate) fn space(&self) -> &Arc<AddressSpace<D>> {
         &self.space
     }
 
-    /// Returns what tells when cached pages may not be the user's any more, for a device that keeps some.
-    pub(crate) fn watch(&self) -> Option<&MmInvalidations> {
+    /// Returns the invalidations of the address space, if the device has a pin cache.
+    pub(crate) fn invalidations(&self) -> Option<&MmInvalidations> {
         self.device.as_ref()?;
-        self.space.watch.as_ref().map(|watch| &**watch)
+        self.space.invalidations.as_ref().map(|seq| &**seq)
     }
 }
 
-impl Drop for Member {
+impl<D: CachesPins> Drop for Member<D> {
     fn drop(&mut self) {
         if let Some(device) = self.device.take() {
             self.space
@@ -190,7 +208,7 @@ impl Drop for Member {
                 .retain(|other| !core::ptr::eq(&**other, &*device));
         }
 
-        let mut spaces = self.context.spaces.lock();
+        let mut spaces = self.spaces.spaces.lock();
         spaces.retain(|(space, members)| {
             if Arc::ptr_eq(space, &self.space) {
                 *members -= 1;

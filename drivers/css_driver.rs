@@ -3,28 +3,24 @@
 //! The driver of I/O subchannels, each of which becomes the parent of one mediated device.
 
 use crate::{
-    context::{
-        Context,
-        Span, //
+    device::SharedData,
+    irq,
+    log::{
+        Span,
+        SubchannelLog, //
     },
-    device::Device,
-    interrupts,
-    observer::Observer,
+    mdev_driver::{
+        MdevDriver,
+        ParentData, //
+    },
     quiesce::quiesce,
-    state::{
-        Event,
-        SubchannelState, //
-    },
-    triggers::{
-        Notifier, //
-        SubchannelData,
+    subchannel::{
+        Notifier,
+        SubchannelData, //
     },
 };
 use kernel::{
-    device::{
-        Bound,
-        Core, //
-    },
+    device::Core,
     prelude::*,
     sync::Arc, //
 };
@@ -37,25 +33,30 @@ use mdev::{
     },
     mediated, //
 };
+use state::{
+    Event,
+    SubchannelState, //
+};
 
 mdev::css_device_table!(ID_TABLE, [css::DeviceId::IO]);
 
 /// The driver of I/O subchannels.
 pub(crate) struct CssDriver {
-    context: Arc<Context>,
+    shared: Arc<SharedData>,
     mdev_driver: Arc<mediated::Registration<MdevDriver>>,
     /// Whether the administrator insists on passing through virtio devices.
     allow_virtio: bool,
 }
 
 impl CssDriver {
+    /// Returns the driver. `allow_virtio` passes virtio devices through, too.
     pub(crate) fn new(
-        context: Arc<Context>,
+        shared: Arc<SharedData>,
         mdev_driver: Arc<mediated::Registration<MdevDriver>>,
         allow_virtio: bool,
     ) -> Self {
         Self {
-            context,
+            shared,
             mdev_driver,
             allow_virtio,
         }
@@ -63,8 +64,9 @@ impl CssDriver {
 
     /// Refuses a virtio device with `ENODEV`, unless the administrator insists on it.
     ///
-    /// A virtio driver hands the addresses of its queues and indicators to the device as data, and the
-    /// device stores there. Data are not translated: these would be addresses of this host's memory.
+    /// A virtio driver passes the addresses of its queues and indicators to the device as data, and
+    /// the device stores at these addresses. As data is not translated, they would be addresses in
+    /// the memory of this host.
     fn check_virtio(
         &self,
         dev: &css::Device<Core<'_>>,
@@ -72,7 +74,7 @@ impl CssDriver {
     ) -> Result {
         let is_virtio = {
             let mut sch = sch.lock()?;
-            // What was stored last has no paths if the device was gone then.
+            // The SCHIB has no paths if the device was gone when it was stored last.
             sch.store().map_err(|_| ENODEV)?;
             sch.is_virtio()
         };
@@ -105,8 +107,8 @@ impl css::Driver for CssDriver {
     const ID_TABLE: css::IdTable = &ID_TABLE;
 
     fn state(&self, dev: &css::Device<Core<'_>>) -> Result<SubchannelData> {
-        let observer = Observer::new(self.context.clone(), dev.into());
-        Ok(SubchannelState::new(Notifier::new(observer)?))
+        let log = SubchannelLog::new(self.shared.logs.clone(), dev.into());
+        Ok(SubchannelState::new(Notifier::new(log)?))
     }
 
     fn probe(
@@ -120,20 +122,17 @@ impl css::Driver for CssDriver {
         }
         self.check_virtio(dev, sch)?;
 
-        let parent = ParentData {
-            context: self.context.clone(),
-            sch: sch.clone(),
-            _bound: Span::new(self.context.clone(), dev.id(), 4, ["bound", "unbound"]),
-        };
+        let bound = Span::new(self.shared.logs.clone(), dev.id(), 4, ["bound", "unbound"]);
+        let parent = ParentData::new(self.shared.clone(), sch.clone(), bound);
         Ok(mediated::Parent::new(self.mdev_driver.clone(), parent))
     }
 
     fn irq(&self, sch: &mut Locked<'_, SubchannelData>, irb: &[u8; IRB_LEN]) {
-        interrupts::irq(sch, irb);
+        irq::irq(sch, irb);
     }
 
     fn event(&self, sch: &mut Locked<'_, SubchannelData>) {
-        interrupts::event(sch);
+        irq::event(sch);
     }
 
     fn path_event(
@@ -142,55 +141,19 @@ impl css::Driver for CssDriver {
         path: css::Path,
         event: css::PathEvent,
     ) -> Result {
-        interrupts::path_event(sch, path, event)
+        irq::path_event(sch, path, event)
     }
 
     fn shutdown(sch: &Subchannel<SubchannelData>) {
         let Ok(quiescing) = sch.lock().map(|sch| sch.notifier.quiescing.clone()) else {
             return;
         };
-        let _one = quiescing.lock();
+        let _quiescing = quiescing.lock();
 
-        // It is refused if nobody has the device open, and then there is nothing to end.
+        // It is refused if the device is closed: then no function is in progress.
         let _ = quiesce(sch);
         if let Ok(mut sch) = sch.lock() {
             let _ = sch.fire(Event::Gone);
         }
-    }
-}
-
-/// What a subchannel has for its mediated device.
-pub(crate) struct ParentData {
-    context: Arc<Context>,
-    sch: Arc<Subchannel<SubchannelData>>,
-    _bound: Span,
-}
-
-/// The driver of the mediated devices.
-pub(crate) struct MdevDriver;
-
-impl mediated::Driver for MdevDriver {
-    type Parent = ParentData;
-    type Device = Device;
-
-    const DEVICE_API: &'static CStr = c"vfio-ccw";
-    const TYPE_NAME: &'static CStr = c"io";
-    const PRETTY_NAME: &'static CStr = c"I/O subchannel (Non-QDIO)";
-    const MAX_INSTANCES: u32 = 1;
-    const SETTING: &'static CStr = c"pin_cache_pages";
-
-    fn setting(dev: &Device) -> usize {
-        dev.pin_cache_pages()
-    }
-
-    fn set_setting(dev: &Device, value: usize) -> Result {
-        dev.set_pin_cache_pages(value)
-    }
-
-    fn probe(
-        _dev: &kernel::device::Device<Bound>,
-        parent: &ParentData,
-    ) -> impl PinInit<Device, Error> {
-        Device::new(parent.context.clone(), parent.sch.clone())
     }
 }

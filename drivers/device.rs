@@ -1,45 +1,39 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The VFIO device that a user opens.
+//! The data of the VFIO device, and the session of the user who has it open.
 //!
-//! Locks, in the order that they are taken: `quiescing`, `io`, the subchannel lock. `io` is held
-//! while a program is translated, for as long as the user's memory takes; so nobody waits for it
-//! then but reads of the same device and the unmapping of memory. No lock is held while memory is
+//! Locks are taken in this order: `quiescing`, `session`, the subchannel lock. `session` is held
+//! while a program is translated, which can block on page faults in user memory; so only reads of
+//! the same device and DMA unmaps wait for it (see `ops/unmap.rs`). No lock is held while bytes are
 //! copied from or to the caller of read or write.
 
 use crate::{
-    address_space::Member,
-    context::{
-        Context,
+    address_space::{
+        AddressSpaces,
+        CachesPins,
+        Member, //
+    },
+    debugfs::StatsFile,
+    log::{
+        Logs,
         Span, //
     },
-    observer::statistics::{
-        Counts,
-        Statistics, //
-        StatsFile,
-    },
-    program::{
+    memory::{
         KernelStorage,
+        PinGate,
         UserMemory, //
     },
-    quiesce::{
-        quiesce,
-        resume, //
+    region::{
+        cmd::CmdRegion,
+        io::IoRegion, //
     },
-    regions::{
-        asynchronous::AsyncRegion,
-        io::IoRegion,
-        Region, //
+    stats::{
+        Counts,
+        Statistics, //
     },
-    state::{
-        Event,
-        Irq,
-        Notify, //
-    },
-    triggers::{
-        self,
-        StatusTimer, //
-        SubchannelData,
+    subchannel::{
+        HoldOffTimer,
+        SubchannelData, //
     },
 };
 use ccwchain::{
@@ -51,7 +45,10 @@ use ccwchain::{
 };
 use core::fmt;
 use kernel::{
-    debugfs::File,
+    debugfs::{
+        Dir,
+        File, //
+    },
     new_mutex,
     prelude::*,
     sync::{
@@ -62,186 +59,274 @@ use kernel::{
         Arc,
         Mutex, //
     },
-    time::msecs_to_jiffies,
-    uaccess::{
-        UserSliceReader,
-        UserSliceWriter, //
-    },
+    time::msecs_to_jiffies, //
 };
 use mdev::{
-    css::Subchannel,
+    css::{
+        Isc,
+        Subchannel, //
+    },
     dma,
     mm_invalidations::MmInvalidations,
-    nospec, quarantine, random,
+    quarantine,
+    random,
     ratelimit::RateLimit,
     timer::Timer,
-    vfio::{
-        self,
-        Open,
-        Operations,
-        Trigger, //
-    },
+    vfio::Open, //
 };
 
-/// `VFIO_DEVICE_FLAGS_CCW`: a device of the channel subsystem.
-const DEVICE_FLAGS_CCW: u32 = 1 << 4;
-
-/// The device's interrupts, by their index.
-const IRQS: [Irq; 3] = [Irq::Io, Irq::Crw, Irq::Request];
-
-/// The most pages that can stay pinned: 1 GiB, for which the translator needs 12 MiB of tables.
+/// The most pages that a pin cache can hold: 1 GiB, for which the translator needs 12 MiB of
+/// tables.
 const MAX_PIN_CACHE_PAGES: u32 = 1 << 18;
 
-/// How often a user is asked for the device, before the administrator is told again.
-const REQUESTS_PER_NOTICE: u32 = 10;
-
-/// How long it takes until a user can cause a message again, in milliseconds.
+/// The shortest time between two messages that a user can cause, in milliseconds.
 const MESSAGE_INTERVAL: u32 = 5000;
 
-/// What there is while a user has the device open.
-pub(crate) struct Io {
-    pub(crate) region: IoRegion,
-    /// Counts the statuses that the region has shown.
-    pub(crate) shown: u64,
-    pub(crate) asynchronous: AsyncRegion,
-    pub(crate) translator: Translator<KernelStorage>,
-    /// Where the next program is to be, unless the subchannel has it still.
-    pub(crate) area: Option<dma::Area>,
-    /// The address space whose memory it is.
-    pub(crate) member: Member,
-    /// The start function that the translator's program is of.
-    pub(crate) generation: u64,
-    /// The status that was shown last, unless the start function is over with it.
-    pub(crate) unfinished: Option<Irb>,
-    /// Whether the administrator was told of programs that must not be fetched ahead.
-    pub(crate) told_of_prefetch: bool,
+/// The data that all devices of the driver share.
+pub(crate) struct SharedData {
+    /// The interruption subclass of the subchannels.
+    pub(crate) isc: Isc,
+    pub(crate) logs: Arc<Logs>,
+    /// The directory of the statistics.
+    debugfs: Dir,
+    spaces: Arc<AddressSpaces<Device>>,
 }
 
-impl Io {
-    fn new(dev: &Open<'_, Device>) -> Result<Self> {
-        let kept = dev.pin_cache_pages();
+impl SharedData {
+    /// Registers the interruption subclass, the logs and the directory.
+    pub(crate) fn new() -> Result<Self> {
+        Ok(Self {
+            isc: Isc::vfio_ccw(),
+            logs: Arc::new(Logs::new()?, GFP_KERNEL)?,
+            debugfs: Dir::new(c"vfio_ccw"),
+            spaces: Arc::pin_init(AddressSpaces::new(), GFP_KERNEL)?,
+        })
+    }
+}
+
+/// The session of a user: what exists while the device is open.
+pub(crate) struct Session {
+    /// Region 0.
+    pub(crate) region: IoRegion,
+    /// Region 1.
+    pub(crate) cmd: CmdRegion,
+    pub(crate) translator: Translator<KernelStorage>,
+    /// The arena for the next program, unless the subchannel still has it.
+    pub(crate) arena: Option<dma::Area>,
+    /// The membership in the address space of the user.
+    pub(crate) member: Member<Device>,
+    /// The generation of the start function that the program in the translator is of.
+    pub(crate) generation: u64,
+    /// The IRB that was read last, unless it ended the start function.
+    pub(crate) unfinished: Option<Irb>,
+    /// Whether the administrator was warned of programs that must not be prefetched.
+    pub(crate) warned_of_prefetch: bool,
+}
+
+impl Session {
+    /// Returns the session of the current process.
+    pub(crate) fn new(dev: &Open<'_, Device>) -> Result<Self> {
+        let cached_pages = dev.pin_cache_pages();
         let sizes = Sizes {
-            cached_pages: kept,
+            cached_pages,
             ..Sizes::IDLE
         };
 
         Ok(Self {
             region: IoRegion::new(),
-            shown: 0,
-            asynchronous: AsyncRegion::new(),
+            cmd: CmdRegion::new(),
             translator: Translator::new(sizes, random::number())?,
-            area: Some(dma::Area::new(Sizes::IDLE_ARENA)?),
-            member: Member::new(&dev.context, dev.device(), kept > 0)?,
+            arena: Some(dma::Area::new(Sizes::IDLE_ARENA)?),
+            member: Member::new(&dev.shared.spaces, dev.device(), cached_pages > 0)?,
             generation: 0,
             unfinished: None,
-            told_of_prefetch: false,
+            warned_of_prefetch: false,
         })
     }
 
-    /// Unpins the pages of the program, which the channel is done with, but for those to be kept.
-    pub(crate) fn release(&mut self, dev: &Open<'_, Device>) {
+    /// Translates back the addresses in all IRBs that wait, before their program is unpinned.
+    #[inline]
+    pub(crate) fn write_back(&self, sch: &mut SubchannelData) {
+        sch.irbs().write_back(|irb| self.translator.write_back(irb));
+    }
+
+    /// Unpins the pages of the program, which has ended, except those that stay in the pin cache.
+    pub(crate) fn unpin(&mut self, dev: &Open<'_, Device>) {
         let before = self.translator.pinned();
-        let memory = &mut UserMemory::new(dev, self.member.watch());
+        let memory = &mut UserMemory::new(dev, &dev.pins, self.member.invalidations());
         self.translator.release(memory);
         if self.translator.pinned() != before {
-            dev.statistics.pinned(&self.translator);
+            dev.pins.set(self.translator.pinned());
         }
     }
 
-    /// Unpins the cached pages of `len` bytes from `iova` on, but for those that a program uses.
-    fn invalidate(&mut self, dev: &Open<'_, Device>, iova: u64, len: u64) {
-        self.translator
-            .invalidate(iova, len, &mut UserMemory::new(dev, None));
-        dev.statistics.pinned(&self.translator);
-    }
-
-    /// Unpins all cached pages that no program uses.
-    pub(crate) fn drop_all(&mut self, dev: &Open<'_, Device>) {
-        self.invalidate(dev, 0, u64::MAX);
-    }
-
-    /// Makes the addresses in all status that waits the guest's, as the program that they are of is
-    /// about to go.
-    #[inline]
-    pub(crate) fn write_back(&self, sch: &mut SubchannelData) {
-        sch.irbs().for_each(|entry| {
-            if core::mem::take(&mut entry.host) {
-                self.translator.write_back(&mut entry.irb);
-            }
+    /// Translates back the IRBs that wait, and unpins the pages of the program.
+    ///
+    /// If the channel may still use the program, its pages are quarantined: they are never used
+    /// again.
+    pub(crate) fn unpin_or_quarantine(&mut self, dev: &Open<'_, Device>) {
+        let may_run = dev.sch.lock().is_ok_and(|mut sch| {
+            self.write_back(&mut sch);
+            sch.may_run()
         });
+        if may_run {
+            let pages = self
+                .translator
+                .host_addresses()
+                .map(quarantine::keep)
+                .count();
+            dev_err!(
+                dev.sch.device().as_ref(),
+                "{pages} pages of memory are lost, as the device may still use them\n"
+            );
+        }
+        self.unpin(dev);
+    }
+
+    /// Unpins the cached pages among `len` bytes from `iova` on, except those that a program uses.
+    pub(crate) fn invalidate(&mut self, dev: &Open<'_, Device>, iova: u64, len: u64) {
+        let memory = &mut UserMemory::new(dev, &dev.pins, None);
+        self.translator.invalidate(iova, len, memory);
+        dev.pins.set(self.translator.pinned());
+    }
+
+    /// Unpins all cached pages, except those that a program uses.
+    pub(crate) fn invalidate_all(&mut self, dev: &Open<'_, Device>) {
+        self.invalidate(dev, 0, u64::MAX);
     }
 }
 
-/// The driver's part of the VFIO device.
+/// Numbers the IRBs that the user reads, so that none is lost when the copy to the user fails.
+///
+/// It has two counters: of the IRBs that were moved into region 0 (`read`), and of those that were
+/// copied to the user (`copied`). These rules hold:
+///
+/// 1. `read` changes under the mutex of the session only; `copied` changes without a lock, after a
+///    copy.
+/// 2. `copied` is `read`, or one less. The next IRB is moved into the region only if they are
+///    equal; until then a read finds the same IRB again.
+/// 3. A read that has copied IRB number `seq` changes `copied` from `seq - 1` only, so that a read
+///    which ends late marks no later IRB as copied.
+/// 4. The next IRB is announced only after [`Self::mark_copied`].
+pub(crate) struct StatusSeq {
+    read: Atomic<u64>,
+    copied: Atomic<u64>,
+}
+
+impl StatusSeq {
+    const fn new() -> Self {
+        Self {
+            read: Atomic::new(0),
+            copied: Atomic::new(0),
+        }
+    }
+
+    /// Starts a session, in which no IRB was read. The caller opens the device, so that no read is
+    /// going on.
+    pub(crate) fn restart(&self) {
+        self.copied.store(self.current(), Relaxed);
+    }
+
+    /// Returns whether the user has a copy of each IRB that was read. The caller holds the mutex of
+    /// the session.
+    pub(crate) fn is_copied(&self) -> bool {
+        self.copied.load(Relaxed) == self.current()
+    }
+
+    /// Numbers an IRB that is moved into the region. The caller holds the mutex of the session.
+    pub(crate) fn advance(&self) {
+        self.read.store(self.current().wrapping_add(1), Relaxed);
+    }
+
+    /// Returns the number of the IRB in the region. The caller holds the mutex of the session.
+    pub(crate) fn current(&self) -> u64 {
+        self.read.load(Relaxed)
+    }
+
+    /// Records that the user has a copy of IRB number `seq`.
+    pub(crate) fn mark_copied(&self, seq: u64) {
+        // If this fails, another read has copied the same IRB before.
+        let _ = self.copied.cmpxchg(seq.wrapping_sub(1), seq, Relaxed);
+    }
+}
+
+/// The data of the VFIO device.
 #[pin_data]
 pub(crate) struct Device {
-    pub(crate) context: Arc<Context>,
+    pub(crate) shared: Arc<SharedData>,
     pub(crate) sch: Arc<Subchannel<SubchannelData>>,
     pub(crate) statistics: Arc<Statistics>,
-    timer: Arc<StatusTimer>,
-    _shown: Pin<KBox<File<StatsFile>>>,
-    _life: Span,
-    /// How many pages stay pinned when programs are over, from the next time on that the device is
-    /// opened.
+    pub(crate) pins: Arc<PinGate>,
+    pub(crate) timer: Arc<HoldOffTimer>,
+    _stats_file: Pin<KBox<File<StatsFile>>>,
+    _span: Span,
+    /// The size of the pin cache from the next open on.
     pin_cache_pages: Atomic<u32>,
-    /// For messages that a user can cause.
+    /// Limits messages that a user can cause.
     #[pin]
     pub(crate) messages: RateLimit,
     #[pin]
-    pub(crate) io: Mutex<Option<Io>>,
-    /// Counts the statuses that the user has got: all that were shown, or all but the last.
-    pub(crate) delivered: Atomic<u64>,
-    /// Whoever ends what the subchannel is doing holds it.
-    quiescing: Arc<Mutex<()>>,
+    pub(crate) session: Mutex<Option<Session>>,
+    pub(crate) status_seq: StatusSeq,
+    /// Held by the thread that quiesces the subchannel.
+    pub(crate) quiescing: Arc<Mutex<()>>,
 }
 
 impl Device {
+    /// Returns the data of a device that is closed.
     pub(crate) fn new(
-        context: Arc<Context>,
+        shared: Arc<SharedData>,
         sch: Arc<Subchannel<SubchannelData>>,
     ) -> impl PinInit<Self, Error> {
         pin_init::pin_init_scope(move || {
             let statistics = Arc::new(Statistics::new(), GFP_KERNEL)?;
-            let shown = StatsFile::new(statistics.clone(), sch.clone(), &context.debugfs)?;
+            let pins = Arc::new(PinGate::new(), GFP_KERNEL)?;
+            let stats_file = StatsFile::new(
+                statistics.clone(),
+                pins.clone(),
+                sch.clone(),
+                &shared.debugfs,
+            )?;
             let timer = Timer::new(sch.clone(), |sch| {
                 if let Ok(mut sch) = sch.lock() {
-                    sch.hold_off_is_over();
+                    sch.hold_off_expired();
                 }
             });
             let timer = Arc::pin_init(timer, GFP_KERNEL)?;
             let quiescing = {
                 let mut sch = sch.lock()?;
-                sch.notifier.observer.counts = Counts::default();
+                sch.notifier.counts = Counts::default();
                 sch.notifier.quiescing.clone()
             };
             let id = sch.device().id();
-            let life = Span::new(context.clone(), id, 2, ["create", "remove"]);
+            let span = Span::new(shared.logs.clone(), id, 2, ["create", "remove"]);
 
             Ok(try_pin_init!(Self {
-                context,
+                shared,
                 sch,
                 statistics,
+                pins,
                 timer,
-                _shown: shown,
-                _life: life,
+                _stats_file: stats_file,
+                _span: span,
                 pin_cache_pages: Atomic::new(0),
                 messages <- RateLimit::new(msecs_to_jiffies(MESSAGE_INTERVAL)),
-                io <- new_mutex!(None, "vfio_ccw::io"),
-                delivered: Atomic::new(0),
+                session <- new_mutex!(None, "vfio_ccw::session"),
+                status_seq: StatusSeq::new(),
                 quiescing,
             }? Error))
         })
     }
 
-    /// Returns how many pages may stay pinned.
+    /// Returns the size of the pin cache in pages.
     pub(crate) fn pin_cache_pages(&self) -> usize {
         usize::try_from(self.pin_cache_pages.load(Relaxed)).unwrap_or(0)
     }
 
-    /// Sets how many pages may stay pinned, from the next time on that the device is opened.
+    /// Sets the size of the pin cache from the next open on.
     ///
-    /// Returns `EINVAL` if that is more than there can be, and `EOPNOTSUPP` if the kernel cannot tell
-    /// when a page is not the user's any more.
+    /// Returns `EINVAL` if that is more than the maximum, and `EOPNOTSUPP` if the kernel does not
+    /// notify of invalidations.
     pub(crate) fn set_pin_cache_pages(&self, pages: usize) -> Result {
         let pages = u32::try_from(pages)?;
 
@@ -255,225 +340,70 @@ impl Device {
         Ok(())
     }
 
-    /// Ends the life of the last program: the addresses in status that the user has not taken yet
-    /// become the guest's, and the pages are unpinned.
-    ///
-    /// If the channel may have the program still, the pages are never used again for anything else.
-    pub(crate) fn retire(&self, dev: &Open<'_, Self>, io: &mut Io) {
-        let may_run = self.sch.lock().is_ok_and(|mut sch| {
-            io.write_back(&mut sch);
-            sch.may_run()
-        });
-        if may_run {
-            let pages = io.translator.host_addresses().map(quarantine::keep).count();
-            dev_err!(
-                self.sch.device().as_ref(),
-                "{pages} pages of memory are lost, as the device may still use them\n"
-            );
-        }
-        io.release(dev);
-    }
-
-    /// Does so with the program that [`quiesce`] has ended. When the program of a request is being
-    /// translated instead, whoever does that finds the request void, and unpins what he has pinned.
-    fn retire_ended(&self, dev: &Open<'_, Self>) {
-        // No translation begins until the subchannel is enabled again.
-        let translating = self.sch.lock().is_ok_and(|sch| sch.is_translating());
-        if translating {
-            return;
-        }
-        if let Some(io) = Option::as_mut(&mut self.io.lock()) {
-            self.retire(dev, io);
-            io.drop_all(dev);
-        }
-    }
-
-    fn enable(&self) -> Result {
-        let mut sch = self.sch.lock()?;
-
-        sch.store()?;
-        sch.enable(&self.context.isc)?;
-        if sch.fire(Event::Open).is_err() {
-            let _ = sch.disable();
-            return Err(ENODEV);
-        }
-        sch.notifier.opened(self.timer.clone());
-        Ok(())
-    }
-
     /// Adds an entry to the log `vfio_ccw_msg`.
-    pub(crate) fn log(&self, text: fmt::Arguments<'_>) {
-        self.context.log(2, self.sch.device().id(), text);
+    pub(crate) fn msg(&self, text: fmt::Arguments<'_>) {
+        self.shared.logs.msg(2, self.sch.device().id(), text);
     }
 }
 
-impl Operations for Device {
-    const NAME: &'static CStr = c"vfio_ccw";
-    const FLAGS: u32 = DEVICE_FLAGS_CCW;
-    const REGIONS: u32 = Region::COUNT;
-    const IRQS: u32 = 3;
-
-    fn open(dev: &Open<'_, Self>) -> Result {
-        let io = Io::new(dev).inspect_err(|e| {
-            dev.log(format_args!("open={}", e.to_errno()));
-            if dev.messages.allows() {
-                dev_warn!(
-                    dev.sch.device().as_ref(),
-                    "the device cannot be opened, as there is no memory for it: {e:?}\n"
-                );
-            }
-        })?;
-        dev.delivered.store(io.shown, Relaxed);
-        *dev.io.lock() = Some(io);
-
-        dev.enable().map_err(|e| {
-            dev.log(format_args!("open={}", e.to_errno()));
-            if dev.messages.allows() {
-                dev_warn!(
-                    dev.sch.device().as_ref(),
-                    "the device cannot be opened, as the subchannel cannot be enabled: {e:?}\n"
-                );
-            }
-            *dev.io.lock() = None;
-            EINVAL
-        })
-    }
-
-    fn close(dev: &Open<'_, Self>) {
-        {
-            let _one = dev.quiescing.lock();
-            // The state tells whether it failed.
-            let _ = quiesce(&dev.sch);
-        }
-
-        let mut guard = dev.io.lock();
-        if let Some(mut io) = guard.take() {
-            dev.retire(dev, &mut io);
-            io.drop_all(dev);
-        }
-        drop(dev.sch.lock().map(|mut sch| sch.take_back()));
-
-        let old = dev.sch.lock().map(|mut sch| {
-            sch.close();
-            let triggers = core::mem::take(&mut sch.notifier.triggers);
-            (triggers, sch.notifier.timer.take())
-        });
-        drop(old);
-    }
-
-    fn read(dev: &Open<'_, Self>, position: u64, to: UserSliceWriter) -> Result<usize> {
-        let (region, range) = Region::locate(position, to.len())?;
-
-        match region {
-            Region::Io => dev.read_io(dev, range, to),
-            Region::Async => dev.read_async(range, to),
-            Region::Schib => dev.read_schib(range, to),
-            Region::Crw => dev.read_crw(range, to),
-        }
-    }
-
-    fn write(dev: &Open<'_, Self>, position: u64, from: UserSliceReader) -> Result<usize> {
-        let (region, range) = Region::locate(position, from.len())?;
-
-        let result = match region {
-            Region::Io => dev.write_io(dev, range, from),
-            Region::Async => dev.write_async(range, from),
-            Region::Schib | Region::Crw => Err(EINVAL),
+impl CachesPins for Device {
+    fn empty_pin_cache(dev: &Open<'_, Self>, may_wait: bool) -> Result {
+        let mut session = if may_wait {
+            dev.session.lock()
+        } else {
+            dev.session.try_lock().ok_or(EAGAIN)?
         };
-        result.inspect_err(|&error| dev.statistics.refused(error))
-    }
-
-    fn region(index: u32) -> Option<vfio::Region> {
-        Region::of_index(index)?.information().ok()
-    }
-
-    fn set_irq(dev: &Open<'_, Self>, index: u32, trigger: Trigger) -> Result {
-        let irq = *nospec::get(&IRQS, usize::try_from(index)?).ok_or(EINVAL)?;
-
-        let old = triggers::set(&mut *dev.sch.lock()?, irq, trigger);
-        drop(old);
+        if let Some(session) = Option::as_mut(&mut session) {
+            session.invalidate_all(dev);
+        }
         Ok(())
     }
+}
 
-    fn reset(dev: &Open<'_, Self>) -> Result {
-        let _one = dev.quiescing.lock();
+#[cfg(CONFIG_VFIO_CCW_RUST_KUNIT_TEST)]
+#[kunit_tests(vfio_ccw_status_seq)]
+mod tests {
+    use super::*;
 
-        dev.statistics.resets.increment();
-        quiesce(&dev.sch).map_err(|_| EINVAL)?;
-        dev.retire_ended(dev);
-        resume(&dev.sch, &dev.context.isc).map_err(|_| EINVAL)
+    #[test]
+    fn an_irb_is_read_again_until_it_is_copied() {
+        let seq = StatusSeq::new();
+        assert!(seq.is_copied());
+        seq.advance();
+        let first = seq.current();
+        assert!(!seq.is_copied());
+        seq.mark_copied(first);
+        assert!(seq.is_copied());
     }
 
-    fn dma_unmap(dev: &Open<'_, Self>, iova: u64, len: u64) {
-        // Without waiting for `io`, as memory that is not pinned by this device may be unmapped for
-        // another one. If a page of it is being pinned right now, this is called again.
-        if dev.statistics.pages_pinned() == 0 {
-            return;
-        }
-
-        loop {
-            let mut guard = dev.io.lock();
-            let Some(io) = Option::as_mut(&mut guard) else {
-                return;
-            };
-            if !io.translator.has_pinned(iova, len) {
-                io.invalidate(dev, iova, len);
-                return;
-            }
-            let Some(_one) = dev.quiescing.try_lock() else {
-                // Whoever has it may be waiting for `io`.
-                drop(guard);
-                drop(dev.quiescing.lock());
-                continue;
-            };
-
-            // A device that was given up is not tried again: that takes long, and its pages stay.
-            let ends = dev
-                .sch
-                .lock()
-                .is_ok_and(|sch| sch.may_run() && !sch.is_not_operational());
-            let ended = if ends {
-                dev.statistics.unmaps.increment();
-                quiesce(&dev.sch)
-            } else {
-                Ok(())
-            };
-            dev.retire(dev, io);
-            io.invalidate(dev, iova, len);
-            if ends && ended.is_ok() && resume(&dev.sch, &dev.context.isc).is_err() {
-                dev_warn!(
-                    dev.sch.device().as_ref(),
-                    "the device is gone after memory of a running program was unmapped\n"
-                );
-            }
-            return;
-        }
+    #[test]
+    fn a_read_that_ends_late_marks_no_later_irb() {
+        let seq = StatusSeq::new();
+        seq.advance();
+        let first = seq.current();
+        // Two reads have found the first IRB; the other one ends late.
+        seq.mark_copied(first);
+        seq.advance();
+        seq.mark_copied(first);
+        assert!(!seq.is_copied());
+        seq.mark_copied(seq.current());
+        assert!(seq.is_copied());
     }
 
-    fn request(dev: &vfio::Device<Self>, count: u32) {
-        let Ok(mut sch) = dev.sch.lock() else {
-            return;
-        };
-        let can_ask = sch.notifier.triggers.has(Irq::Request);
-        sch.notifier.interrupt(Irq::Request);
-        let is_gone = sch.is_not_operational() && sch.store().is_err();
-        drop(sch);
+    #[test]
+    fn a_read_before_the_first_irb_marks_none() {
+        let seq = StatusSeq::new();
+        let none = seq.current();
+        seq.advance();
+        seq.mark_copied(none);
+        assert!(!seq.is_copied());
+    }
 
-        if is_gone {
-            // Nothing uses its program any more, whenever the user lets go of it.
-            dev.let_go_soon();
-        }
-
-        if can_ask && count % REQUESTS_PER_NOTICE == 0 {
-            dev_notice!(
-                dev.sch.device().as_ref(),
-                "Relaying device request to user (#{count})\n"
-            );
-        } else if !can_ask && count == 0 {
-            dev_notice!(
-                dev.sch.device().as_ref(),
-                "No device request channel registered, blocked until released by user\n"
-            );
-        }
+    #[test]
+    fn a_session_begins_with_no_irb_to_be_read_again() {
+        let seq = StatusSeq::new();
+        seq.advance();
+        seq.restart();
+        assert!(seq.is_copied());
     }
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Ending whatever a subchannel is doing.
+//! Quiescing a subchannel: CANCEL, HALT and CLEAR SUBCHANNEL until it can be disabled; and resuming
+//! it.
 
 use crate::{
-    interrupts,
-    state::Event,
-    triggers::SubchannelData, //
+    irq,
+    subchannel::SubchannelData, //
 };
 use kernel::{
     prelude::*,
@@ -22,6 +22,7 @@ use mdev::css::{
     Locked,
     Subchannel, //
 };
+use state::Event;
 
 /// Limits the wait for the end of one halt or clear function.
 const TIMEOUT: Delta = Delta::from_secs(3);
@@ -29,36 +30,38 @@ const TIMEOUT: Delta = Delta::from_secs(3);
 /// Limits the halt functions that are tried: as many as `cio_cancel_halt_clear` tries.
 const HALTS: usize = 3;
 
-/// Limits the clear functions that are tried, likewise: 13 minutes in all.
+/// Limits the clear functions that are tried, to 13 minutes in all: as many as
+/// `cio_cancel_halt_clear` tries.
 ///
-/// A control unit that restarts may be silent for long, and goes on with the program after that.
-/// The kernel's watchdog for hung tasks says nothing meanwhile, as the task runs between two waits.
+/// A control unit that restarts may not respond for a long time, and continue the program after
+/// that. The hung-task detector of the kernel does not report this task, as it runs between two
+/// waits.
 const CLEARS: usize = 255;
 
-/// Limits how much status that is pending is taken before the next function is tried. A device has no more
-/// of its own at once; a program can present a storm of it.
+/// Limits the pending IRBs that are taken before the next function is tried. A device presents no
+/// more unsolicited status at once; a program can present any number of IRBs.
 const STATUSES: usize = 16;
 
-/// Ends whatever the subchannel is doing and disables it.
+/// Ends the functions in progress at the subchannel, and disables it.
 ///
-/// Answers of the start function that the user has not taken are dropped. Returns `ENODEV` when the
-/// device is gone, and `EIO` when the channel does not let go of the program, which must then stay
-/// in memory; the state is [`NotOperational`](crate::state::State::NotOperational) after both.
+/// Solicited IRBs that the user has not read are dropped. Returns `ENODEV` when the device is gone,
+/// and `EIO` when the channel does not end the program, which must then stay in memory; after both
+/// the state is [`NotOperational`](state::State::NotOperational).
 pub(crate) fn quiesce(subchannel: &Subchannel<SubchannelData>) -> Result {
     let mut sch = subchannel.lock()?;
 
     sch.quiesce().map_err(|_| ENODEV)?;
 
-    // Canceling is tried first, then halting, then clearing.
+    // CANCEL SUBCHANNEL is tried first, then HALT, then CLEAR.
     let mut steps = 0..=HALTS + CLEARS;
     let mut statuses = 0..STATUSES;
     loop {
         match sch.disable() {
             ConditionCode::Initiated => return Ok(()),
-            // It may be the device's own, which a clear function would drop.
+            // It may be unsolicited status, which a clear function would drop.
             ConditionCode::StatusPending if statuses.next().is_some() => {
                 if let Some(irb) = sch.test() {
-                    interrupts::irq(&mut sch, &irb);
+                    irq::irq(&mut sch, &irb);
                 }
                 continue;
             }
@@ -69,8 +72,9 @@ pub(crate) fn quiesce(subchannel: &Subchannel<SubchannelData>) -> Result {
             }
         }
         statuses = 0..STATUSES;
-        // Disabling finds out whether it was canceled, and whether it is gone. A subchannel that
-        // cannot be halted, for its status or a function in progress, can be cleared.
+        // Whether CANCEL has succeeded, or the device is gone, shows when it is disabled again. A
+        // subchannel that cannot be halted, as status is pending or a function is in progress, can
+        // be cleared.
         let cc = match steps.next() {
             Some(0) => {
                 let _ = sch.cancel();
@@ -81,7 +85,7 @@ pub(crate) fn quiesce(subchannel: &Subchannel<SubchannelData>) -> Result {
             None => break,
         };
         if cc == ConditionCode::Initiated {
-            sch = wait_for_answer(sch)?;
+            sch = wait_for_end(sch)?;
         }
     }
 
@@ -94,14 +98,15 @@ pub(crate) fn quiesce(subchannel: &Subchannel<SubchannelData>) -> Result {
     Err(EIO)
 }
 
-/// Waits until the halt or clear function that has just been initiated is over, or its time is.
+/// Waits until the halt or clear function that was just initiated has ended, at most for
+/// [`TIMEOUT`].
 ///
-/// However many interrupts come meanwhile that are not the end of it, they change neither.
-fn wait_for_answer(mut sch: Locked<'_, SubchannelData>) -> Result<Locked<'_, SubchannelData>> {
+/// Other interrupts, however many, neither end nor extend the wait.
+fn wait_for_end(mut sch: Locked<'_, SubchannelData>) -> Result<Locked<'_, SubchannelData>> {
     let began = Instant::<Monotonic>::now();
 
-    sch.expect_answer();
-    while !sch.is_answered() {
+    sch.expect_end();
+    while !sch.has_ended() {
         let left = (TIMEOUT - began.elapsed()).as_millis_ceil();
         let Ok(left @ 1..) = u32::try_from(left) else {
             break;
@@ -119,7 +124,7 @@ pub(crate) fn resume(subchannel: &Subchannel<SubchannelData>, isc: &Isc) -> Resu
         if sch.fire(Event::Enabled).is_ok() {
             return Ok(());
         }
-        // The device was given up, or the host goes down.
+        // The device was given up, or the host is shutting down.
         let _ = sch.disable();
     }
     let _ = sch.fire(Event::Gone);

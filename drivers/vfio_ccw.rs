@@ -1,32 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! vfio-ccw: lets a user drive an I/O subchannel through VFIO.
+//! vfio-ccw: a user drives an I/O subchannel through VFIO.
 //!
-//! The way of one I/O: a write to region 0 ([`regions::io`]) is a request; the state machine
-//! ([`state`]) says whether it may be; the guest's channel program is translated (crate
-//! `ccwchain`, [`program`]) and started ([`start`]). The interrupt ([`interrupts`]) queues the status
-//! and tells the user ([`triggers`]), who reads it from region 0.
+//! The path of an I/O: the user writes an ORB to region 0 (`ops/io.rs`). The state machine (crate
+//! `state`) accepts the request, `ccwchain` translates the channel program of the guest (memory:
+//! [`memory`]), and START SUBCHANNEL is issued. The interrupt ([`irq`]) queues the IRB and signals
+//! the user ([`subchannel`]), who reads the IRB from region 0.
 
 #![deny(unsafe_code)]
 
 mod address_space;
-mod context;
 mod css_driver;
+mod debugfs;
 mod device;
-mod halt_clear;
-mod hold_off;
-mod interrupts;
-mod observer;
-mod program;
+mod irq;
+mod log;
+mod mdev_driver;
+mod memory;
+mod ops;
 mod quiesce;
-mod regions;
-mod start;
-mod state;
-mod triggers;
+mod region;
+mod stats;
+mod subchannel;
 
 use crate::{
-    context::Context,
-    css_driver::CssDriver, //
+    css_driver::CssDriver,
+    device::SharedData, //
 };
 use kernel::{
     prelude::*,
@@ -39,7 +38,7 @@ use mdev::{
     mediated, //
 };
 
-/// The module: as long as it is loaded, its driver is registered.
+/// The module; its driver is registered while it is loaded.
 #[pin_data]
 struct VfioCcw {
     #[pin]
@@ -49,7 +48,7 @@ struct VfioCcw {
 impl InPlaceModule for VfioCcw {
     fn init(module: &'static ThisModule) -> impl PinInit<Self, Error> {
         pin_init::pin_init_scope(move || {
-            let context = Arc::pin_init(Context::new(), GFP_KERNEL)?;
+            let shared = Arc::new(SharedData::new()?, GFP_KERNEL)?;
             let mdev_driver = mediated::Registration::new(c"vfio_ccw_mdev", module)?;
 
             Ok(try_pin_init!(Self {
@@ -57,7 +56,7 @@ impl InPlaceModule for VfioCcw {
                     c"vfio_ccw",
                     module,
                     CssDriver::new(
-                        context,
+                        shared,
                         mdev_driver,
                         module_parameters::allow_unsafe_virtio.value(),
                     ),

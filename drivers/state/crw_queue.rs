@@ -1,26 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Channel reports that a user has yet to read.
+//! The channel reports that wait for the user.
 
 use super::ring::Ring;
 
 /// How many reports can wait for the user.
 ///
 /// A machine check gives one for each of the eight paths of a subchannel at most; a user who reads
-/// what was announced needs few more. One who does not is told that some are missing.
+/// each report that is announced needs few more. Another user finds the overflow bit in the newest.
 const LEN: usize = 16;
 
-/// A channel-report word, which is of a channel path.
+/// A channel-report word of a channel path.
 ///
-/// There are none of subchannels: the user has another number for them, and may pass on reports as they
-/// are, as QEMU does. Channel paths have the same identifiers in a guest of QEMU's as in the host.
+/// There are no reports of subchannels: the guest has another number for the subchannel, and a user
+/// such as QEMU passes reports on unchanged. Channel paths have the same identifiers in a guest of
+/// QEMU as in the host.
 ///
 /// Principles of Operation, "Channel-Report Word".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Crw(u32);
+pub struct Crw(u32);
 
 impl Crw {
-    /// One or more reports were lost after this one.
+    /// Overflow: one or more reports were lost after this one.
     const OVERFLOW: u32 = 1 << 29;
     /// Reporting-source code.
     const CHANNEL_PATH: u32 = 4 << 24;
@@ -28,18 +29,18 @@ impl Crw {
     const INITIALIZED: u32 = 2 << 16;
     const PERMANENT_ERROR: u32 = 6 << 16;
 
-    /// Channel path `chpid` has come back.
-    pub(crate) fn path_is_back(chpid: u8) -> Self {
+    /// Returns the report that channel path `chpid` has come back.
+    pub fn path_is_back(chpid: u8) -> Self {
         Self(Self::CHANNEL_PATH | Self::INITIALIZED | u32::from(chpid))
     }
 
-    /// Channel path `chpid` is gone.
-    pub(crate) fn path_is_gone(chpid: u8) -> Self {
+    /// Returns the report that channel path `chpid` is gone.
+    pub fn path_is_gone(chpid: u8) -> Self {
         Self(Self::CHANNEL_PATH | Self::PERMANENT_ERROR | u32::from(chpid))
     }
 
-    /// Returns the word.
-    pub(crate) fn word(self) -> u32 {
+    /// Returns the word as the architecture defines it.
+    pub fn word(self) -> u32 {
         self.0
     }
 }
@@ -49,11 +50,12 @@ impl Crw {
 pub(crate) struct CrwQueue(Ring<Crw, LEN>);
 
 impl CrwQueue {
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Appends `crw`. When there is no room, the newest report says that one was lost.
+    /// Appends `crw`, or sets the overflow bit of the newest report when there is no room.
     pub(crate) fn push(&mut self, crw: Crw) {
         if self.0.push(crw).is_err() {
             self.overflow();
@@ -65,7 +67,7 @@ impl CrwQueue {
         self.0.pop()
     }
 
-    /// Puts back what was taken last.
+    /// Returns to the queue the report that was taken last.
     pub(crate) fn put_back(&mut self, crw: Crw) {
         if self.0.push_front(crw).is_err() {
             self.overflow();
@@ -91,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn reports_that_are_lost_are_told_of() {
+    fn the_newest_report_shows_that_others_were_lost() {
         let mut queue = CrwQueue::default();
         for chpid in 0..20 {
             queue.push(Crw::path_is_gone(chpid));
@@ -106,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_report_that_cannot_be_put_back_is_told_of() {
+    fn the_newest_report_shows_that_one_could_not_be_put_back() {
         let mut queue = CrwQueue::default();
         for chpid in 0..16 {
             queue.push(Crw::path_is_gone(chpid));

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The state machine of a subchannel: which event may happen in which state, and what follows.
+//! The state machine of a subchannel: which event may happen in which state, and the next state.
 //!
-//! It is a pure table, which is also built and explored on a host (`tests/explorer`). Who fires an
-//! event holds the subchannel lock, and does what the new state asks for before giving the lock up.
+//! The caller who fires an event holds the subchannel lock, and does what the new state requires
+//! before the lock is released.
 
-/// Where a subchannel is.
+/// A state of a subchannel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum State {
+pub enum State {
     /// No user has the device open; the subchannel is disabled.
     #[default]
     Closed,
@@ -17,30 +17,30 @@ pub(crate) enum State {
     Translating,
     /// The channel has a program: a start function is in progress.
     Running,
-    /// Whatever the subchannel is doing is being ended; no function may be started.
+    /// The functions in progress are being ended; no function may be started.
     Quiescing,
-    /// The device is gone, or does not end its I/O. Only closing leads out of here.
+    /// The device is gone, or does not end its I/O. Only closing it leads to another state.
     NotOperational,
 }
 
-/// What happens to a subchannel.
+/// An event at a subchannel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Event {
+pub enum Event {
     /// A user opens the device; the subchannel is enabled.
     Open,
     /// The user asks for a start function.
     Request,
     /// START SUBCHANNEL has accepted the translated program.
     Started,
-    /// The program is not to be started after all.
-    Abandoned,
+    /// The program of the request is not started.
+    Cancelled,
     /// The user asks for a halt or clear function.
     HaltOrClear,
     /// The subchannel has presented status.
     Interrupt,
-    /// That status ends the start function.
+    /// The status that was presented ends the start function.
     Ended,
-    /// The device is to be reset, closed, or to let go of memory.
+    /// The device is to be reset or closed, or memory of its program is unmapped.
     Quiesce,
     /// The subchannel is idle, and enabled again.
     Enabled,
@@ -51,8 +51,8 @@ pub(crate) enum Event {
 }
 
 impl Event {
-    /// Returns the number that trace points know it by: 0 to 5 are the C driver's.
-    pub(crate) const fn number(self) -> i32 {
+    /// Returns the number in trace points: 0 to 5 are those of the C driver.
+    pub const fn number(self) -> i32 {
         match self {
             Self::Gone => 0,
             Self::Request => 1,
@@ -61,7 +61,7 @@ impl Event {
             Self::Open => 4,
             Self::Quiesce => 5,
             Self::Started => 6,
-            Self::Abandoned => 7,
+            Self::Cancelled => 7,
             Self::Ended => 8,
             Self::Enabled => 9,
             Self::Disabled => 10,
@@ -69,20 +69,20 @@ impl Event {
     }
 }
 
-/// Why an event may not happen.
+/// The reason why an event may not happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
-    /// It may shortly.
+pub enum Refusal {
+    /// It may happen shortly.
     Again,
-    /// It may when the start function in progress has ended.
+    /// It may happen after the start function in progress has ended.
     Busy,
-    /// It may not: the device is not open or not operational.
+    /// It may not happen: the device is closed or not operational.
     Unusable,
 }
 
 impl State {
-    /// Returns the number that trace points know it by: 0 to 4 are the C driver's.
-    pub(crate) const fn number(self) -> i32 {
+    /// Returns the number in trace points: 0 to 4 are those of the C driver.
+    pub const fn number(self) -> i32 {
         match self {
             Self::NotOperational => 0,
             Self::Closed => 1,
@@ -94,7 +94,8 @@ impl State {
     }
 
     /// Returns the state after `event`.
-    pub(crate) const fn next(self, event: Event) -> core::result::Result<Self, Refusal> {
+    #[inline]
+    pub const fn next(self, event: Event) -> core::result::Result<Self, Refusal> {
         use Event::*;
         use State::*;
 
@@ -110,8 +111,8 @@ impl State {
             (Closed | NotOperational, Request) => Err(Refusal::Unusable),
 
             (Translating, Started) => Ok(Running),
-            (Translating, Abandoned) => Ok(Idle),
-            (_, Started | Abandoned) => Err(Refusal::Again),
+            (Translating, Cancelled) => Ok(Idle),
+            (_, Started | Cancelled) => Err(Refusal::Again),
 
             (Idle | Running, HaltOrClear) => Ok(self),
             (Translating | Quiescing, HaltOrClear) => Err(Refusal::Again),
@@ -124,7 +125,7 @@ impl State {
             (other, Ended) => Ok(other),
 
             (Idle | Translating | Running | Quiescing, Quiesce) => Ok(Quiescing),
-            // The channel may yet have a program that it did not let go of.
+            // The channel may still have a program, if an earlier attempt to quiesce has failed.
             (NotOperational, Quiesce) => Ok(NotOperational),
             (Closed, Quiesce) => Err(Refusal::Unusable),
 
@@ -150,7 +151,7 @@ mod tests {
         Event::Open,
         Event::Request,
         Event::Started,
-        Event::Abandoned,
+        Event::Cancelled,
         Event::HaltOrClear,
         Event::Interrupt,
         Event::Ended,
@@ -170,7 +171,7 @@ mod tests {
     const BUSY: Result<State, Refusal> = Err(Refusal::Busy);
     const NO: Result<State, Refusal> = Err(Refusal::Unusable);
 
-    /// What each state makes of each of [`EVENTS`].
+    /// The next state of each state for each of [`EVENTS`].
     #[rustfmt::skip]
     const TABLE: [(State, [Result<State, Refusal>; 11]); 6] = [
         (State::Closed,
@@ -214,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_those_that_scripts_for_the_c_driver_know() {
+    fn numbers_are_those_of_the_c_driver() {
         for (number, state) in (0..).zip([
             State::NotOperational,
             State::Closed,

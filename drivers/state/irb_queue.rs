@@ -1,107 +1,116 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The status that a user has yet to read.
+//! The IRBs that wait for the user.
 //!
-//! Nothing is lost in it. A user who takes no status finds it accumulated in the end, as in a
-//! subchannel whose status nobody takes.
+//! None is lost. When only the reserved entries are free, a new IRB is accumulated into the newest
+//! one of its kind, as in a status-pending subchannel that the program does not test.
 
 use super::ring::Ring;
 use ccwchain::irb::Irb;
 
-/// How much status can wait for the user.
+/// How many IRBs can wait for the user.
 ///
-/// A start function gives an initial, an intermediate, a primary and a secondary status at most,
-/// unless its program asks for more; a user who reads what was announced needs fewer still.
+/// A start function presents an initial, an intermediate, a primary and a secondary status at most,
+/// unless its program asks for more; a user who reads each IRB that is announced needs fewer still.
 const LEN: usize = 17;
 
-/// What is kept free: one place for the answer to a start function in progress, one for that to a halt
-/// or clear function, one for what the device says by itself.
+/// The entries that are reserved: one each for a start function in progress, for a halt or clear
+/// function, and for unsolicited status.
 const RESERVED: usize = 3;
 
-/// What status is about.
+/// The function that an IRB answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Answer {
+pub enum Answer {
     /// The start function of this generation.
     Start(u64),
     /// A halt or clear function that found no start function to end.
     HaltOrClear,
-    /// Nothing that was asked for: the device's own initiative.
+    /// None: the status is unsolicited.
     Unsolicited,
 }
 
-/// An interruption-response block, and what is known of it.
+/// An IRB in the queue.
 #[derive(Clone, Copy)]
-pub(crate) struct Entry {
-    /// The block.
-    pub(crate) irb: Irb,
-    /// What it is about.
-    pub(crate) answer: Answer,
-    /// Whether the start function is over with it.
-    pub(crate) ends: bool,
-    /// Whether its addresses are the host's.
-    pub(crate) host: bool,
-    /// Tells whether the guest needs the status that the user took before as well, as it may not have tested
-    /// that.
-    pub(crate) adds: bool,
+pub struct Entry {
+    /// The interruption-response block.
+    pub irb: Irb,
+    /// The function that it answers.
+    pub answer: Answer,
+    /// Whether it ends a start function.
+    pub ends: bool,
+    /// Whether its addresses are those of the host program, and not yet translated back.
+    pub has_host_addresses: bool,
+    /// Whether the guest also needs the IRB that the user read before, as the guest may not have
+    /// tested that one.
+    pub adds: bool,
 }
 
 impl Entry {
-    /// Returns whether `newer` may be accumulated in it.
+    /// Returns whether `newer` may be accumulated into this entry.
     ///
-    /// The end of a halt or clear function stays apart, as whoever has asked for one may look for
-    /// status that shows nothing else.
-    fn takes_in(&self, newer: &Self) -> bool {
-        let is_apart = |entry: &Self| entry.irb.scsw().ends_halt_or_clear();
+    /// The end of a halt or clear function has an entry of its own, as a program that has asked for
+    /// one may look for an IRB that shows nothing else.
+    fn can_accumulate(&self, newer: &Self) -> bool {
+        let stands_alone = |entry: &Self| entry.irb.scsw().ends_halt_or_clear();
 
-        self.answer == newer.answer && !is_apart(self) && !is_apart(newer)
+        self.answer == newer.answer && !stands_alone(self) && !stands_alone(newer)
     }
 
     fn accumulate(&mut self, newer: Self) {
         self.irb.accumulate(&newer.irb);
         self.ends |= newer.ends;
-        self.host |= newer.host;
+        self.has_host_addresses |= newer.has_host_addresses;
     }
 }
 
-/// What has become of status.
+/// How an IRB was queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Pushed {
-    /// It waits behind the others.
+pub enum Pushed {
+    /// It has an entry of its own, the newest.
     Queued,
-    /// There is little room, and it was accumulated in what there was of its kind.
+    /// It was accumulated into the newest entry of its kind, as there is little room.
     Accumulated,
-    /// It was dropped. A subchannel that presents one answer to each function cannot come to this.
+    /// It was dropped. This does not happen with a subchannel that presents one IRB for each
+    /// function.
     Lost,
 }
 
 /// A first-in first-out queue of [`Entry`].
 #[derive(Clone, Default)]
-pub(crate) struct IrbQueue(Ring<Entry, LEN>);
+pub struct IrbQueue(Ring<Entry, LEN>);
 
 impl IrbQueue {
-    /// Whether a function may be begun: whether there will be room for its status.
+    /// Returns whether a function may be begun: whether there is room for its IRBs.
+    #[inline]
     pub(crate) fn has_room(&self) -> bool {
         self.0.len() + RESERVED <= LEN
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
+    /// Returns whether no IRB waits.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    pub(crate) fn len(&self) -> usize {
+    /// Returns how many IRBs wait.
+    #[inline]
+    pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Returns the entry that is taken next.
+    /// Returns the entry that [`Self::pop`] takes next.
+    #[inline]
     pub(crate) fn oldest(&self) -> Option<&Entry> {
         self.0.oldest()
     }
 
-    /// Appends `entry`, or accumulates it in the newest of its kind when only the reserve is left.
+    /// Appends `entry`, or accumulates it into the newest of its kind when only the reserve is
+    /// left.
+    #[inline]
     #[must_use]
     pub(crate) fn push(&mut self, entry: Entry) -> Pushed {
         if !self.has_room() {
-            let of_its_kind = |old: &&mut Entry| old.takes_in(&entry);
+            let of_its_kind = |old: &&mut Entry| old.can_accumulate(&entry);
             if let Some(old) = self.0.newest_first().find(of_its_kind) {
                 old.accumulate(entry);
                 return Pushed::Accumulated;
@@ -115,25 +124,37 @@ impl IrbQueue {
     }
 
     /// Takes the oldest entry.
+    #[inline]
     pub(crate) fn pop(&mut self) -> Option<Entry> {
         self.0.pop()
     }
 
-    /// Calls `f` for each entry.
+    /// Returns all entries, the newest first.
     #[inline]
-    pub(crate) fn for_each(&mut self, f: impl FnMut(&mut Entry)) {
-        if !self.is_empty() {
-            self.0.newest_first().for_each(f);
+    pub fn entries(&mut self) -> impl Iterator<Item = &mut Entry> {
+        self.0.newest_first()
+    }
+
+    /// Calls `translate` for each IRB whose addresses are not yet translated back.
+    #[inline]
+    pub fn write_back(&mut self, mut translate: impl FnMut(&mut Irb)) {
+        if self.is_empty() {
+            return;
+        }
+        for entry in self.entries() {
+            if core::mem::take(&mut entry.has_host_addresses) {
+                translate(&mut entry.irb);
+            }
         }
     }
 
-    /// Drops all entries that answer a function.
-    pub(crate) fn forget_answers(&mut self) {
+    /// Drops all solicited IRBs.
+    pub(crate) fn drop_solicited(&mut self) {
         let mut old = core::mem::take(self);
 
         while let Some(entry) = old.pop() {
             if entry.answer == Answer::Unsolicited {
-                // It is no longer than the old queue.
+                // There is room, as the queue gets no longer than it was.
                 let _ = self.0.push(entry);
             }
         }
@@ -154,13 +175,13 @@ mod tests {
             irb: Irb::default(),
             answer,
             ends,
-            host: false,
+            has_host_addresses: false,
             adds: false,
         }
     }
 
     #[test]
-    fn a_full_queue_keeps_places_for_answers_and_one_for_the_device() {
+    fn a_full_queue_reserves_entries_for_functions_and_for_unsolicited_status() {
         let mut queue = IrbQueue::default();
         let mut generation = 0;
         while queue.has_room() {
@@ -182,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn the_status_that_ends_finds_room_behind_any_other() {
+    fn there_is_room_for_the_irb_that_ends_a_start() {
         let mut queue = IrbQueue::default();
         for _ in 0..100 {
             assert!(queue.push(entry(Answer::Unsolicited, false)) != Pushed::Lost);
@@ -209,15 +230,15 @@ mod tests {
 
         for end in [CLEARED, HALTED] {
             let mut queue = IrbQueue::default();
-            let says = |control| {
+            let with_control = |control| {
                 let mut entry = entry(Answer::Start(1), false);
                 entry.irb.set_scsw(Scsw::from_words([control, 0, 0]));
                 entry
             };
 
-            while queue.push(says(INTERMEDIATE)) == Pushed::Queued {}
+            while queue.push(with_control(INTERMEDIATE)) == Pushed::Queued {}
             assert!(queue.push(entry(Answer::Unsolicited, false)) == Pushed::Queued);
-            assert!(queue.push(says(end)) == Pushed::Queued);
+            assert!(queue.push(with_control(end)) == Pushed::Queued);
             assert!(queue.len() == LEN);
 
             let mut last = 0;
@@ -229,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn each_end_of_a_halt_or_clear_function_is_one() {
+    fn each_end_of_a_halt_or_clear_function_has_an_entry() {
         let mut queue = IrbQueue::default();
         let mut cleared = entry(Answer::HaltOrClear, false);
         cleared.irb.set_scsw(Scsw::from_words([0x1001, 0, 0]));
@@ -248,9 +269,9 @@ mod tests {
     }
 
     #[test]
-    fn what_the_device_says_is_accumulated_not_dropped() {
+    fn unsolicited_status_is_accumulated_not_dropped() {
         let mut queue = IrbQueue::default();
-        let says = |status: DeviceStatus| {
+        let unsolicited = |status: DeviceStatus| {
             let mut entry = entry(Answer::Unsolicited, false);
             let status = u32::from(status.bits()) << 24;
             entry.irb.set_scsw(Scsw::from_words([0x11, 0, status]));
@@ -258,9 +279,9 @@ mod tests {
         };
 
         while queue.has_room() {
-            assert!(queue.push(says(DeviceStatus::ATTENTION)) == Pushed::Queued);
+            assert!(queue.push(unsolicited(DeviceStatus::ATTENTION)) == Pushed::Queued);
         }
-        assert!(queue.push(says(DeviceStatus::DEVICE_END)) == Pushed::Accumulated);
+        assert!(queue.push(unsolicited(DeviceStatus::DEVICE_END)) == Pushed::Accumulated);
 
         let mut last = None;
         while let Some(entry) = queue.pop() {
@@ -271,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn forgetting_answers_keeps_the_devices_own_status() {
+    fn only_solicited_irbs_are_dropped() {
         let mut queue = IrbQueue::default();
         for answer in [
             Answer::Start(1),
@@ -282,7 +303,7 @@ mod tests {
         ] {
             assert!(queue.push(entry(answer, false)) == Pushed::Queued);
         }
-        queue.forget_answers();
+        queue.drop_solicited();
         for _ in 0..2 {
             assert!(queue.pop().is_some_and(|e| e.answer == Answer::Unsolicited));
         }

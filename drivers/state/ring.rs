@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A queue of bounded length in a place of its own.
+//! A queue of bounded length that needs no allocation.
 
 /// A first-in first-out queue of at most `N` values.
 ///
 /// # Invariants
 ///
-/// `first < N`, `len <= N`, and the `len` places from `first` on, in a circle, are `Some`.
+/// `first < N`, `len <= N`, and the `len` slots from `first` on, modulo `N`, are `Some`.
 #[derive(Clone)]
 pub(crate) struct Ring<T, const N: usize> {
-    places: [Option<T>; N],
+    slots: [Option<T>; N],
     first: usize,
     len: usize,
 }
@@ -17,7 +17,7 @@ pub(crate) struct Ring<T, const N: usize> {
 impl<T, const N: usize> Default for Ring<T, N> {
     fn default() -> Self {
         Self {
-            places: [const { None }; N],
+            slots: [const { None }; N],
             first: 0,
             len: 0,
         }
@@ -33,11 +33,11 @@ impl<T, const N: usize> Ring<T, N> {
         self.len == 0
     }
 
-    /// Appends `value`, or gives it back when there is no room.
+    /// Appends `value`, or returns it as the error when there is no room.
     pub(crate) fn push(&mut self, value: T) -> Result<(), T> {
-        match self.places.get_mut((self.first + self.len) % N) {
-            Some(place) if self.len < N => {
-                *place = Some(value);
+        match self.slots.get_mut((self.first + self.len) % N) {
+            Some(slot) if self.len < N => {
+                *slot = Some(value);
                 self.len += 1;
                 Ok(())
             }
@@ -45,13 +45,13 @@ impl<T, const N: usize> Ring<T, N> {
         }
     }
 
-    /// Puts `value` before all others, or gives it back when there is no room.
+    /// Inserts `value` as the oldest, or returns it as the error when there is no room.
     pub(crate) fn push_front(&mut self, value: T) -> Result<(), T> {
         let before = (self.first + N - 1) % N;
 
-        match self.places.get_mut(before) {
-            Some(place) if self.len < N => {
-                *place = Some(value);
+        match self.slots.get_mut(before) {
+            Some(slot) if self.len < N => {
+                *slot = Some(value);
                 self.first = before;
                 self.len += 1;
                 Ok(())
@@ -62,12 +62,12 @@ impl<T, const N: usize> Ring<T, N> {
 
     /// Returns the oldest value.
     pub(crate) fn oldest(&self) -> Option<&T> {
-        self.places.get(self.first)?.as_ref()
+        self.slots.get(self.first)?.as_ref()
     }
 
     /// Takes the oldest value.
     pub(crate) fn pop(&mut self) -> Option<T> {
-        let value = self.places.get_mut(self.first)?.take()?;
+        let value = self.slots.get_mut(self.first)?.take()?;
         self.first = (self.first + 1) % N;
         self.len -= 1;
         Some(value)
@@ -75,9 +75,9 @@ impl<T, const N: usize> Ring<T, N> {
 
     /// Returns the values, the newest first.
     pub(crate) fn newest_first(&mut self) -> impl Iterator<Item = &mut T> {
-        let (older, newer) = self.places.split_at_mut(self.first);
+        let (older, newer) = self.slots.split_at_mut(self.first);
 
-        // Those before `first` are the ones that came after the end of the array was reached.
+        // The slots before `first` were filled after the end of the array was reached.
         older
             .iter_mut()
             .rev()
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_ring_gives_back_what_has_no_room() {
+    fn a_full_ring_returns_the_value() {
         let mut ring = Ring::<_, 3>::default();
         for i in 0..3 {
             assert!(ring.push(i).is_ok());

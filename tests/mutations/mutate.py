@@ -15,7 +15,7 @@ import tomllib
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
-SOURCES = ["Cargo.toml", "Cargo.lock", "ccwchain", "iommu_type1_stub", "tests", "tools"]
+SOURCES = ["Cargo.toml", "Cargo.lock", "ccwchain", "drivers", "iommu_type1_stub", "tests", "tools"]
 
 # The tests that must notice, from fast to slow.
 SUITES = ["ccwchain", "fuzz_common", "agreement"]

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A subchannel and its device, as the driver meets them.
+//! A model of a subchannel and its device.
 //!
-//! After the Principles of Operation, "I/O Instructions" and "I/O Interruptions". What the device
-//! makes of a program is not said here: each [`Act`] that is possible may come at any time, or never.
+//! It follows the Principles of Operation, "I/O Instructions" and "I/O Interruptions". The model
+//! does not interpret programs: each [`Act`] that is possible may happen at any time, or never.
 
 /// Bits of the first word of the subchannel-status word.
 pub(crate) mod control {
@@ -30,16 +30,16 @@ pub(crate) mod control {
 use ccwchain::scsw::Scsw;
 use control::*;
 
-/// Device status.
+/// Bits of the device status.
 const ATTENTION: u32 = 0x80 << 24;
 const CHANNEL_END: u32 = 0x08 << 24;
 const DEVICE_END: u32 = 0x04 << 24;
 const UNIT_CHECK: u32 = 0x02 << 24;
 
-/// What the device or the channel may do.
+/// An action of the device or the channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Act {
-    /// The program goes on and says so.
+    /// The program presents intermediate status and continues.
     Intermediate,
     /// The program suspends itself.
     Suspend,
@@ -47,17 +47,17 @@ pub(crate) enum Act {
     End,
     /// The program ends with unit check.
     UnitCheck,
-    /// The channel is done with the program, the device is not.
+    /// The program presents channel end without device end.
     ChannelEnd,
-    /// The device is done as well.
+    /// The device presents device end.
     DeviceEnd,
-    /// The program was not started after all: a deferred condition code.
+    /// The program is not started: a deferred condition code.
     Deferred(u8),
     /// The halt function is performed.
     Halted,
     /// The clear function is performed.
     Cleared,
-    /// The device wants attention.
+    /// The device presents attention.
     Attention,
 }
 
@@ -86,25 +86,25 @@ pub(crate) enum Code {
     NotOperational,
 }
 
-/// What TEST SUBCHANNEL stores.
+/// The status that TEST SUBCHANNEL stores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Status {
     pub(crate) control: u32,
     pub(crate) device: u32,
-    /// Whether it is the device's own, and answers nothing.
+    /// Whether it is unsolicited.
     pub(crate) own: bool,
-    /// Whether nothing of a start function is left with it.
+    /// Whether it ends a start function.
     pub(crate) over: bool,
 }
 
 impl Status {
-    /// Whether neither channel nor device is active.
+    /// Returns whether neither channel nor device is active.
     pub(crate) fn is_inactive(&self) -> bool {
         self.control & (SUBCHANNEL_ACTIVE | DEVICE_ACTIVE) == 0
     }
 }
 
-/// A subchannel. Programs are known by a number.
+/// A subchannel. A program is identified by a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Channel {
     present: bool,
@@ -128,17 +128,17 @@ impl Channel {
         }
     }
 
-    /// The program that the channel fetches from and moves the data of.
+    /// Returns the program that the channel executes.
     pub(crate) fn program(&self) -> Option<u32> {
         self.program
     }
 
-    /// The same with the program known by another number.
+    /// Returns the same subchannel with another number for the program.
     pub(crate) fn with_program(self, program: Option<u32>) -> Self {
         Self { program, ..self }
     }
 
-    /// Where it is, in words.
+    /// Returns its state in words.
     pub(crate) fn describe(&self) -> String {
         if !self.present {
             return "gone".into();
@@ -165,17 +165,17 @@ impl Channel {
         self.enabled
     }
 
-    /// Whether a clear function is yet to be performed.
+    /// Returns whether a clear function is pending.
     pub(crate) fn is_clearing(&self) -> bool {
         self.has(CLEAR_PENDING)
     }
 
-    /// Whether an interrupt is to come.
+    /// Returns whether an interrupt is pending.
     pub(crate) fn is_pending(&self) -> bool {
         self.has(PENDING)
     }
 
-    /// Whether a function is yet to be performed, or a program or the device is at work.
+    /// Returns whether a function is pending, or a program or the device is active.
     pub(crate) fn is_busy(&self) -> bool {
         self.has(FUNCTIONS | SUBCHANNEL_ACTIVE | DEVICE_ACTIVE)
     }
@@ -188,7 +188,7 @@ impl Channel {
         self.present && self.enabled
     }
 
-    /// START SUBCHANNEL.
+    /// Executes START SUBCHANNEL.
     pub(crate) fn start(&mut self, program: u32) -> Code {
         if !self.is_operational() {
             return Code::NotOperational;
@@ -199,13 +199,13 @@ impl Channel {
         if self.has(FUNCTIONS) {
             return Code::Busy;
         }
-        // The device end of a former program is not presented once another is pending.
+        // The device end of an earlier program is not presented after another program is started.
         self.control = START | START_PENDING;
         self.program = Some(program);
         Code::Done
     }
 
-    /// HALT SUBCHANNEL.
+    /// Executes HALT SUBCHANNEL.
     pub(crate) fn halt(&mut self) -> Code {
         if !self.is_operational() {
             return Code::NotOperational;
@@ -220,7 +220,7 @@ impl Channel {
         Code::Done
     }
 
-    /// CLEAR SUBCHANNEL.
+    /// Executes CLEAR SUBCHANNEL.
     pub(crate) fn clear(&mut self) -> Code {
         if !self.is_operational() {
             return Code::NotOperational;
@@ -231,7 +231,7 @@ impl Channel {
         Code::Done
     }
 
-    /// CANCEL SUBCHANNEL.
+    /// Executes CANCEL SUBCHANNEL.
     pub(crate) fn cancel(&mut self) -> Code {
         if !self.is_operational() {
             return Code::NotOperational;
@@ -247,7 +247,7 @@ impl Channel {
         Code::Done
     }
 
-    /// MODIFY SUBCHANNEL.
+    /// Executes MODIFY SUBCHANNEL.
     pub(crate) fn modify(&mut self, enabled: bool) -> Code {
         if !self.present {
             return Code::NotOperational;
@@ -265,14 +265,14 @@ impl Channel {
         Code::Done
     }
 
-    /// TEST SUBCHANNEL.
+    /// Executes TEST SUBCHANNEL.
     pub(crate) fn test(&mut self) -> Option<Status> {
         if !self.is_operational() || !self.is_pending() {
             return None;
         }
         let (control, device, own) = (self.control, self.device, self.own);
 
-        // A halt function that meets the pending status of a suspended program is over with it.
+        // A halt function ends together with the pending status of a suspended program.
         let halted = self.has(HALT) && self.has(SUSPENDED);
         if control & STATUS != INTERMEDIATE | PENDING || halted {
             let kept = SUBCHANNEL_ACTIVE | DEVICE_ACTIVE;
@@ -295,7 +295,7 @@ impl Channel {
         })
     }
 
-    /// The device goes, and whatever it was doing with it.
+    /// Removes the device, which ends all functions.
     pub(crate) fn vanish(&mut self) {
         *self = Self {
             present: false,
@@ -303,7 +303,7 @@ impl Channel {
         };
     }
 
-    /// Whether `act` is possible.
+    /// Returns whether `act` is possible.
     pub(crate) fn may(&self, act: Act) -> bool {
         let works = self.program.is_some()
             && self.has(START)
@@ -312,8 +312,8 @@ impl Channel {
 
         self.is_operational()
             && match act {
-                // By the architecture it comes until a clear function is initiated, but in an
-                // emulator it may come until that is performed.
+                // By the architecture it is presented until a clear function is initiated, but by
+                // an emulator until that is performed.
                 Act::Intermediate => {
                     (works || self.is_clearing() && self.program.is_some())
                         && !self.has(INTERMEDIATE)
@@ -330,7 +330,7 @@ impl Channel {
             }
     }
 
-    /// Does `act`, which must be possible.
+    /// Performs `act`, which must be possible.
     pub(crate) fn act(&mut self, act: Act) {
         const ACTIVITY: u32 = START_PENDING | SUBCHANNEL_ACTIVE | DEVICE_ACTIVE;
 
@@ -362,7 +362,8 @@ impl Channel {
                     DEVICE_ACTIVE => SECONDARY,
                     _ => PRIMARY | SECONDARY,
                 };
-                // With intermediate status pending, a suspended program is shown as such.
+                // While intermediate status is pending, a suspended program is indicated as
+                // suspended.
                 let cleared = match self.has(INTERMEDIATE) {
                     true => HALT_PENDING | ACTIVITY,
                     false => HALT_PENDING | ACTIVITY | SUSPENDED,

@@ -1,20 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The driver between its locks: each step is what it does from taking a lock to giving it up, or
-//! the work for which it holds none. Whatever else may happen, happens between two steps.
+//! A model of the driver above the crate `state`, in steps: a step is the work from taking a lock
+//! to releasing it, or work without a lock. All other events happen between two steps.
 //!
-//! | here | in `drivers/` |
+//! Whoever changes a function of the driver changes its steps here.
+//!
+//! | here | `drivers/` |
 //! |---|---|
-//! | `driver/start.rs`, `Task::Start*`, `Task::Read*` | `start.rs`: `write_io`, `start`, `read_io` |
-//! | `driver/halt_clear.rs` | `halt_clear.rs` |
-//! | `driver/device.rs`, `Task::Unmap*`, `Close*`, `Quiesce*` | `device.rs`, `quiesce.rs` |
-//! | `driver/interrupts.rs` | `interrupts.rs` |
-//! | `Task::Crw*` | `regions/crw.rs` |
+//! | `driver/io.rs`, `Task::Start*`, `Task::Read*` | `ops/io.rs` |
+//! | `driver/cmd.rs` | `ops/cmd.rs` |
+//! | `driver/ops.rs`, `Task::Unmap*`, `Quiesce*` | `ops.rs`, `ops/unmap.rs`, `device.rs`, `quiesce.rs` |
+//! | `driver/irq.rs` | `irq.rs` |
+//! | `Task::Crw*` | `ops/crw.rs` |
 
-mod device;
-mod halt_clear;
-mod interrupts;
-mod start;
+mod cmd;
+mod io;
+mod irq;
+mod ops;
 
 use crate::{
     channel::Channel,
@@ -25,21 +27,21 @@ use crate::{
         Hardware,
         Translator, //
     },
-    promises::Ledger,
-    state::{
-        Crw,
-        Irq,
-        Notify,
-        State,
-        SubchannelState, //
-    },
+    invariants::Ledger, //
 };
 use ccwchain::irb::Irb;
+use state::{
+    Crw,
+    Irq,
+    Notify,
+    State,
+    SubchannelState, //
+};
 
-/// How many system calls on one device go on at the same time.
+/// The number of system calls on one device at the same time.
 pub(crate) const TASKS: usize = 2;
 
-/// What a user does.
+/// A system call of the user, or another event that the driver handles in a thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Call {
     Open,
@@ -49,13 +51,13 @@ pub(crate) enum Call {
     Read,
     ReadCrw,
     Reset,
-    /// Memory of the program is unmapped.
+    /// Unmaps memory of the program.
     Unmap,
-    /// Other memory is unmapped.
+    /// Unmaps other memory.
     UnmapBeside,
-    /// Also what happens to a user who is killed.
+    /// Closes the device; happens also when the user is killed.
     Close,
-    /// The host goes down.
+    /// The host shuts down.
     ShutDown,
 }
 
@@ -75,28 +77,28 @@ impl Call {
     ];
 }
 
-/// A status that is shown to the user, and whether more waits behind it.
+/// An IRB in the region, and whether more wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Shown {
+pub(crate) struct InRegion {
     pub(crate) serial: u16,
-    pub(crate) more_waits: bool,
+    pub(crate) more_wait: bool,
 }
 
-/// How far a system call is. What is named is the next step.
+/// The next step of a system call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Task {
     StartRequest,
-    StartRetire(Request),
+    StartUnpin(Request),
     StartTranslate(Request),
     StartTranslated(Request, u32),
-    /// Only with a fault.
+    /// Exists only with a fault.
     StartFired(Request),
     StartRelease(Request),
-    StartAbandon(Request),
+    StartCancel(Request),
     ReadTake,
-    ReadRetire(Shown),
-    ReadCopy(Shown),
-    ReadDelivered(Shown),
+    ReadUnpin(InRegion),
+    ReadCopy(InRegion),
+    ReadCopied(InRegion),
     ReadAnnounce,
     CrwTake,
     CrwCopy(Crw),
@@ -108,39 +110,39 @@ pub(crate) enum Task {
     QuiesceBegin(For),
     QuiesceWait(For, Progress),
     QuiesceLook(For),
-    QuiesceRetire(For, Result<(), Error>),
+    QuiesceUnpin(For, Result<(), Error>),
     QuiesceEnd(For, Result<(), Error>),
 }
 
 impl Task {
-    /// The name of the next step.
+    /// Returns the name of the step.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::StartRequest => "request a start",
-            Self::StartRetire(_) => "retire the last program",
+            Self::StartUnpin(_) => "unpin the last program",
             Self::StartTranslate(_) => "translate",
             Self::StartTranslated(..) => "START SUBCHANNEL",
-            Self::StartFired(_) => "say that it is started",
+            Self::StartFired(_) => "fire Started",
             Self::StartRelease(_) => "unpin",
-            Self::StartAbandon(_) => "abandon",
-            Self::ReadTake => "take status",
-            Self::ReadRetire(_) => "retire the program",
+            Self::StartCancel(_) => "cancel the request",
+            Self::ReadTake => "take an IRB",
+            Self::ReadUnpin(_) => "unpin the program",
             Self::ReadCopy(_) => "copy the region",
-            Self::ReadDelivered(_) => "say it is delivered",
-            Self::ReadAnnounce => "announce status",
+            Self::ReadCopied(_) => "mark the IRB as copied",
+            Self::ReadAnnounce => "announce the next IRB",
             Self::CrwTake => "take a report",
             Self::CrwCopy(_) => "copy the report",
             Self::CrwPutBack(_) => "put the report back",
             Self::CrwAnnounce => "announce reports",
             Self::UnmapLook => "look for pins",
-            Self::UnmapWait => "wait for whoever quiesces",
+            Self::UnmapWait => "wait for another quiesce",
             Self::QuiesceLock(_) => "wait to quiesce",
             Self::QuiesceBegin(_) => "quiesce",
-            Self::QuiesceWait(..) => "wait for an answer",
+            Self::QuiesceWait(..) => "wait for the end",
             Self::QuiesceLook(_) => "look for a translation",
-            Self::QuiesceRetire(..) => "retire the program",
-            Self::QuiesceEnd(For::Close, _) => "be closed",
-            Self::QuiesceEnd(For::ShutDown, _) => "be down",
+            Self::QuiesceUnpin(..) => "unpin the program",
+            Self::QuiesceEnd(For::Close, _) => "close",
+            Self::QuiesceEnd(For::ShutDown, _) => "shut down",
             Self::QuiesceEnd(..) => "enable",
         }
     }
@@ -150,11 +152,11 @@ impl Task {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Request {
     pub(crate) generation: u64,
-    /// When it was made, for the tests.
+    /// The epoch of the ledger in which it was made.
     pub(crate) epoch: u32,
 }
 
-/// What is to follow when the subchannel is quiet.
+/// The reason why the subchannel is quiesced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum For {
     Reset,
@@ -163,69 +165,71 @@ pub(crate) enum For {
     ShutDown,
 }
 
-/// How far a quiesce is.
+/// The progress of a quiesce.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Progress {
-    /// How many instructions were tried.
+    /// The number of instructions that were tried.
     steps: u32,
-    /// An interrupt has come, and with the fault that is enough.
+    /// An interrupt has come, which ends the wait with a fault.
     hurried: bool,
 }
 
-/// Which way a step goes that can go two.
+/// The result of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Way {
-    /// As usual.
+    /// The step succeeds.
     Well,
-    /// The program is not translated, the user's memory not there, the device silent up to the last wait.
+    /// The translation or the copy to the user fails, or the device does not respond up to the last
+    /// wait.
     Fails,
 }
 
-/// `device::Io`, with the status that the region shows known by its number, 0 for none.
+/// `device::Session`.
 #[derive(Clone, Copy)]
-pub(crate) struct Io {
-    pub(crate) shown: u16,
+pub(crate) struct Session {
+    /// The number of the IRB in the region, 0 for none.
+    pub(crate) in_region: u16,
     pub(crate) unfinished: Option<Irb>,
-    pub(crate) delivered: bool,
+    pub(crate) is_copied: bool,
     pub(crate) translator: Translator,
     pub(crate) generation: u64,
 }
 
-/// The driver, and what it has to do with.
+/// The driver and its environment.
 #[derive(Clone)]
 pub(crate) struct Driver {
     pub(crate) hardware: Hardware,
     pub(crate) sch: SubchannelState<Eventfds>,
-    pub(crate) io: Option<Io>,
-    /// Who has the mutex `io`.
-    pub(crate) io_lock: Option<usize>,
-    /// Who has the mutex `quiescing`.
+    pub(crate) session: Option<Session>,
+    /// The slot of the task that holds the mutex `session`.
+    pub(crate) session_lock: Option<usize>,
+    /// The slot of the task that holds the mutex `quiescing`.
     pub(crate) quiescing: Option<usize>,
     pub(crate) tasks: [Option<Task>; TASKS],
-    /// The user knows that a read of region 0, or of region 3, has failed.
+    /// Whether the last read of region 0, and of region 3, has failed.
     pub(crate) failed: (bool, bool),
     programs: u32,
     pub(crate) scope: Scope,
     fault: Option<Fault>,
-    /// Whether there were reports since the device was opened.
+    /// Whether reports were queued since the device was opened.
     pub(crate) reported: bool,
-    /// How many of them the user has not got, nor been told that they are lost.
+    /// The number of reports that the user has neither read nor been told to be lost.
     pub(crate) unread: usize,
 }
 
-/// What is to be explored.
+/// The scope of the exploration.
 #[derive(Clone, Copy)]
 pub(crate) struct Scope {
-    /// How many system calls go on at the same time, at most [`TASKS`].
+    /// The number of system calls at the same time, at most [`TASKS`].
     pub(crate) threads: usize,
     /// Whether there are channel reports.
     pub(crate) reports: bool,
-    /// Whether the host may go down.
+    /// Whether the host may shut down.
     pub(crate) shutdown: bool,
 }
 
 impl Driver {
-    /// Returns the driver of a subchannel that is not open.
+    /// Returns the driver of a device that is closed.
     pub(crate) fn new(scope: Scope) -> Self {
         Self {
             hardware: Hardware {
@@ -234,8 +238,8 @@ impl Driver {
                 may_run: false,
             },
             sch: SubchannelState::new(Eventfds::default()),
-            io: None,
-            io_lock: None,
+            session: None,
+            session_lock: None,
             quiescing: None,
             tasks: [None; TASKS],
             failed: (false, false),
@@ -247,7 +251,7 @@ impl Driver {
         }
     }
 
-    /// The same driver with something wrong in it from now on.
+    /// Returns the same driver with a fault from now on.
     pub(crate) fn with_fault(mut self, fault: Option<Fault>) -> Self {
         self.fault = fault;
         self
@@ -257,12 +261,12 @@ impl Driver {
         self.sch.notifier.state
     }
 
-    /// Where everybody is, in a line.
+    /// Describes the state in a line.
     pub(crate) fn describe(&self) -> String {
         let status = self.sch.clone().irbs().len();
         let reports = self.reports().len();
         let eventfds = &self.sch.notifier;
-        let pins = match self.io.and_then(|io| io.translator.pinned) {
+        let pins = match self.session.and_then(|session| session.translator.pinned) {
             Some(program) => format!("program {program} pinned"),
             None => "no pins".into(),
         };
@@ -281,7 +285,7 @@ impl Driver {
         self.fault == Some(fault)
     }
 
-    /// Whether a user can make `call` now.
+    /// Returns whether `call` is possible now.
     pub(crate) fn can(&self, call: Call) -> bool {
         let free = self.tasks.iter().flatten().count() < self.scope.threads;
         let idle = self.tasks.iter().all(Option::is_none);
@@ -291,24 +295,24 @@ impl Driver {
                 Task::QuiesceLock(For::Close)
                     | Task::QuiesceBegin(For::Close)
                     | Task::QuiesceWait(For::Close, _)
-                    | Task::QuiesceRetire(For::Close, _)
+                    | Task::QuiesceUnpin(For::Close, _)
                     | Task::QuiesceEnd(For::Close, _)
             )
         });
 
         match call {
             Call::Open => {
-                let goes_down = self.hardware.ledger.goes_down;
-                self.io.is_none() && idle && self.hardware.channel.is_present() && !goes_down
+                let shuts_down = self.hardware.ledger.shuts_down;
+                self.session.is_none() && idle && self.hardware.channel.is_present() && !shuts_down
             }
-            Call::ShutDown => self.scope.shutdown && free && !self.hardware.ledger.goes_down,
-            Call::Unmap | Call::UnmapBeside => self.io.is_some() && free,
-            Call::Close => self.io.is_some() && idle,
-            _ => self.io.is_some() && free && !closing,
+            Call::ShutDown => self.scope.shutdown && free && !self.hardware.ledger.shuts_down,
+            Call::Unmap | Call::UnmapBeside => self.session.is_some() && free,
+            Call::Close => self.session.is_some() && idle,
+            _ => self.session.is_some() && free && !closing,
         }
     }
 
-    /// Begins a system call.
+    /// Begins `call`.
     pub(crate) fn call(&mut self, call: Call) {
         let Some(slot) = self.tasks.iter().position(Option::is_none) else {
             return;
@@ -316,13 +320,13 @@ impl Driver {
         match call {
             Call::Open => self.open(),
             Call::Start => {
-                self.hardware.ledger.on_its_way = false;
+                self.hardware.ledger.untested_by_guest = false;
                 if self.try_lock_io(slot) {
                     self.tasks[slot] = Some(Task::StartRequest);
                 }
             }
             Call::Halt | Call::Clear => {
-                self.hardware.ledger.on_its_way = false;
+                self.hardware.ledger.untested_by_guest = false;
                 let function = match call {
                     Call::Halt => Channel::halt,
                     _ => Channel::clear,
@@ -341,58 +345,58 @@ impl Driver {
             }
             Call::Reset => self.tasks[slot] = Some(Task::QuiesceLock(For::Reset)),
             Call::Unmap => self.tasks[slot] = Some(Task::UnmapLook),
-            // `has_pinned` says no.
+            // `Translator::has_pinned` returns false.
             Call::UnmapBeside => {}
             Call::Close => self.tasks[slot] = Some(Task::QuiesceLock(For::Close)),
             Call::ShutDown => {
-                self.hardware.ledger.goes_down = true;
+                self.hardware.ledger.shuts_down = true;
                 self.tasks[slot] = Some(Task::QuiesceLock(For::ShutDown));
             }
         }
     }
 
     fn try_lock_io(&mut self, slot: usize) -> bool {
-        let free = self.io_lock.is_none();
+        let free = self.session_lock.is_none();
         if free {
-            self.io_lock = Some(slot);
+            self.session_lock = Some(slot);
         }
         free
     }
 
-    /// Whether the next step of a task can be taken.
+    /// Returns whether the next step of a task can be taken.
     pub(crate) fn ready(&self, slot: usize) -> bool {
         match self.tasks[slot] {
             None => false,
             Some(
                 Task::ReadTake
-                | Task::ReadDelivered(_)
+                | Task::ReadCopied(_)
                 | Task::UnmapLook
-                | Task::QuiesceRetire(For::Reset | For::Close, _),
-            ) => self.io_lock.is_none(),
+                | Task::QuiesceUnpin(For::Reset | For::Close, _),
+            ) => self.session_lock.is_none(),
             Some(Task::QuiesceLock(For::ShutDown)) if self.has(Fault::ShutsDownBeside) => true,
             Some(Task::UnmapWait | Task::QuiesceLock(_)) => {
                 self.quiescing.is_none() || self.has(Fault::QuiescesTogether)
             }
             Some(Task::QuiesceWait(_, progress)) => {
-                self.is_answered(progress) || self.times_out(slot)
+                self.has_ended(progress) || self.times_out(slot)
             }
             Some(_) => true,
         }
     }
 
-    /// Whether who waits for an answer may go on with it.
-    pub(super) fn is_answered(&self, progress: Progress) -> bool {
-        self.sch.is_answered() || progress.hurried
+    /// Returns whether the wait of a quiesce is over.
+    pub(super) fn has_ended(&self, progress: Progress) -> bool {
+        self.sch.has_ended() || progress.hurried
     }
 
-    /// Whether a task waits for an answer that does not come. It is long until the time is over: an
-    /// interrupt that can come comes before.
+    /// Returns whether the wait of a quiesce can time out. The time is long: an interrupt that is
+    /// pending comes before its end.
     pub(crate) fn times_out(&self, slot: usize) -> bool {
-        matches!(self.tasks[slot], Some(Task::QuiesceWait(_, progress)) if !self.is_answered(progress))
+        matches!(self.tasks[slot], Some(Task::QuiesceWait(_, progress)) if !self.has_ended(progress))
             && !self.hardware.channel.is_pending()
     }
 
-    /// Whether the next step of a task can fail.
+    /// Returns whether the next step of a task can fail.
     pub(crate) fn can_fail(&self, slot: usize) -> bool {
         matches!(
             self.tasks[slot],
@@ -407,16 +411,16 @@ impl Driver {
         };
         let next = match task {
             Task::StartRequest => self.start_request(),
-            Task::StartRetire(request) => {
+            Task::StartUnpin(request) => {
                 if !self.has(Fault::StartKeepsTheOld) {
-                    self.release();
+                    self.unpin();
                 }
                 Some(Task::StartTranslate(request))
             }
             Task::StartTranslate(request) => match way {
                 Way::Well => self.translate(request),
                 Way::Fails => {
-                    // Some pages may be pinned by then.
+                    // Pages may be pinned already.
                     self.translate(request);
                     Some(Task::StartRelease(request))
                 }
@@ -428,38 +432,38 @@ impl Driver {
             },
             Task::StartRelease(request) => {
                 if !self.has(Fault::FailedStartKeepsPins) {
-                    self.release();
+                    self.unpin();
                 }
-                Some(Task::StartAbandon(request))
+                Some(Task::StartCancel(request))
             }
-            Task::StartAbandon(request) => {
-                if !self.has(Fault::NeverAbandons) {
-                    self.sch.abandon(request.generation);
+            Task::StartCancel(request) => {
+                if !self.has(Fault::NeverCancels) {
+                    self.sch.cancel_request(request.generation);
                 }
                 None
             }
 
             Task::ReadTake => self.take_status(slot),
-            Task::ReadRetire(shown) => {
+            Task::ReadUnpin(irb) => {
                 if !self.has(Fault::EndKeepsPins) {
-                    self.release();
+                    self.unpin();
                 }
-                self.show(shown)
+                self.store_irb(irb)
             }
-            Task::ReadCopy(shown) => match way {
-                Way::Well => Some(Task::ReadDelivered(shown)),
+            Task::ReadCopy(irb) => match way {
+                Way::Well => Some(Task::ReadCopied(irb)),
                 Way::Fails => {
                     self.failed.0 = true;
                     None
                 }
             },
-            Task::ReadDelivered(shown) => {
-                self.deliver(shown.serial);
-                shown.more_waits.then_some(Task::ReadAnnounce)
+            Task::ReadCopied(irb) => {
+                self.mark_copied(irb.serial);
+                irb.more_wait.then_some(Task::ReadAnnounce)
             }
             Task::ReadAnnounce => {
                 if self.has(Fault::AnnouncesTooSoon) && !self.sch.irbs().is_empty() {
-                    self.sch.notifier.interrupt(Irq::Io);
+                    self.sch.notifier.signal(Irq::Io);
                 }
                 if !self.has(Fault::NeverAnnouncesAgain) {
                     self.sch.announce(Irq::Io);
@@ -480,7 +484,7 @@ impl Driver {
             },
             Task::CrwPutBack(crw) => {
                 let before = self.reports().len();
-                if !self.has(Fault::ForgetsReports) {
+                if !self.has(Fault::LosesReports) {
                     self.sch.put_back_crw(crw);
                     self.told_if_lost(before);
                 }
@@ -510,9 +514,9 @@ impl Driver {
                 next
             }
             Task::QuiesceLook(what) => self.quiesce_look(what),
-            Task::QuiesceRetire(what, ended) => {
-                self.io_lock = Some(slot);
-                self.quiesce_retire(what, ended)
+            Task::QuiesceUnpin(what, ended) => {
+                self.session_lock = Some(slot);
+                self.quiesce_unpin(what, ended)
             }
             Task::QuiesceEnd(what, ended) => {
                 self.quiesce_end(what, ended);
@@ -523,7 +527,7 @@ impl Driver {
         self.unlock(slot);
     }
 
-    /// Gives up the locks that the task of `slot` does not need any more.
+    /// Releases the locks that the task of `slot` does not need any more.
     fn unlock(&mut self, slot: usize) {
         let (io, quiescing) = match self.tasks[slot] {
             None
@@ -531,14 +535,14 @@ impl Driver {
                 Task::ReadCopy(_)
                 | Task::ReadAnnounce
                 | Task::UnmapWait
-                | Task::QuiesceRetire(For::Close, _),
+                | Task::QuiesceUnpin(For::Close, _),
             ) => (false, false),
             Some(Task::QuiesceEnd(For::Close, _)) => (true, false),
             Some(Task::QuiesceEnd(For::Reset | For::ShutDown, _)) => (false, true),
             Some(_) => (true, true),
         };
-        if !io && self.io_lock == Some(slot) {
-            self.io_lock = None;
+        if !io && self.session_lock == Some(slot) {
+            self.session_lock = None;
         }
         if !quiescing && self.quiescing == Some(slot) {
             self.quiescing = None;

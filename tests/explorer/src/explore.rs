@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Going every way to a depth, or some way at random.
+//! Explores all sequences of moves to a depth, or a random one.
 
 use crate::{
     driver::Driver,
@@ -25,27 +25,27 @@ use std::{
     hash::BuildHasherDefault, //
 };
 
-/// How much was explored.
+/// The extent of an exploration.
 #[derive(Clone, Copy)]
 pub(crate) struct Extent {
-    /// Moments that differ.
-    pub(crate) moments: usize,
-    /// Steps from one to another.
+    /// The number of different states.
+    pub(crate) states: usize,
+    /// The number of moves from one to another.
     pub(crate) steps: usize,
 }
 
-/// A broken promise, and what led to it.
+/// A broken invariant, and the moves that led to it.
 #[derive(Debug)]
 pub(crate) struct Broken {
-    pub(crate) promise: &'static str,
+    pub(crate) invariant: &'static str,
     pub(crate) moves: Vec<Move>,
 }
 
 #[derive(Default)]
 struct Search {
-    /// How many more events were explored from a moment.
+    /// The number of further events that were explored from a state.
     seen: HashMap<u64, u8, BuildHasherDefault<Words>>,
-    /// Moments from which a way back was found.
+    /// States from which recovery was found to be possible.
     usable: HashSet<u64, BuildHasherDefault<Words>>,
     path: Vec<Move>,
     steps: usize,
@@ -81,14 +81,14 @@ impl Search {
     }
 }
 
-/// Goes every way from `start` on which not more than `depth` events happen.
+/// Explores all sequences from `start` with at most `depth` events.
 ///
-/// Returns one of the ways with the fewest events to a broken promise, if there is one.
+/// Returns one of the sequences with the fewest events to a broken invariant, if there is one.
 pub(crate) fn explore(start: &Driver, depth: u8) -> Result<Extent, Broken> {
     let mut search = Search::default();
-    let Err(promise) = search.go(&mut start.clone(), depth) else {
+    let Err(invariant) = search.go(&mut start.clone(), depth) else {
         return Ok(Extent {
-            moments: search.seen.len(),
+            states: search.seen.len(),
             steps: search.steps,
         });
     };
@@ -97,12 +97,12 @@ pub(crate) fn explore(start: &Driver, depth: u8) -> Result<Extent, Broken> {
         explore(start, less)?;
     }
     Err(Broken {
-        promise,
+        invariant,
         moves: search.path,
     })
 }
 
-/// Random numbers (xorshift).
+/// A generator of random numbers (xorshift).
 pub(crate) struct Random(u64);
 
 impl Random {
@@ -119,7 +119,7 @@ impl Random {
     }
 }
 
-/// Goes one way of `steps` steps from `start`.
+/// Explores one random sequence of `steps` moves from `start`.
 pub(crate) fn walk(start: &Driver, steps: usize, random: &mut Random) -> Result<(), Broken> {
     let mut driver = start.clone();
     let mut path = Vec::new();
@@ -127,7 +127,7 @@ pub(crate) fn walk(start: &Driver, steps: usize, random: &mut Random) -> Result<
     for _ in 0..steps {
         let mut all = Vec::with_capacity(16);
         moves(&driver, |what| all.push(what));
-        // What there is no way back from comes seldom, or most walks would be short.
+        // Moves without recovery are rare, or most walks would be short.
         if all.len() > 1 && random.below(256) != 0 {
             all.retain(|what| !what.is_final(&driver));
         }
@@ -135,25 +135,25 @@ pub(crate) fn walk(start: &Driver, steps: usize, random: &mut Random) -> Result<
             break;
         };
         path.push(what);
-        if let Err(promise) = apply(&mut driver, what) {
+        if let Err(invariant) = apply(&mut driver, what) {
             return Err(Broken {
-                promise,
+                invariant,
                 moves: path,
             });
         }
     }
-    recovery::check(&driver, &mut HashSet::default(), &mut path).map_err(|promise| Broken {
-        promise,
+    recovery::check(&driver, &mut HashSet::default(), &mut path).map_err(|invariant| Broken {
+        invariant,
         moves: path,
     })
 }
 
-/// Tells a broken promise in words: what happened, one step a line, and where that led.
-pub(crate) fn tell(start: &Driver, broken: &Broken) -> String {
+/// Describes a broken invariant: each move in a line, with the state after it.
+pub(crate) fn describe(start: &Driver, broken: &Broken) -> String {
     let mut driver = start.clone();
     let mut text = format!(
         "broken: {}\n{:44} {}\n",
-        broken.promise,
+        broken.invariant,
         "",
         driver.describe()
     );

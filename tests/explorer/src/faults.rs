@@ -1,75 +1,76 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Wrong drivers, each of which must be found.
+//! Faults in the driver, each of which the explorer must find.
 
-/// What is wrong with a driver.
+/// A fault in the driver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// A program is started though its request has become void.
+    /// A program is started though its request was cancelled.
     StartsUnchecked,
-    /// The state says that a program was started when the lock was given up since.
+    /// `Started` is fired only after the lock was released since START SUBCHANNEL.
     StartedLater,
     /// The pages of the last program stay until the next is translated.
     StartKeepsTheOld,
-    /// A start that fails does not unpin.
+    /// A start that fails does not unpin its pages.
     FailedStartKeepsPins,
-    /// A start that fails stays in the state.
-    NeverAbandons,
-    /// A start is over when neither channel nor device is active.
+    /// A start that fails does not cancel its request.
+    NeverCancels,
+    /// A start function ends when neither channel nor device is active.
     EndsByActivity,
-    /// The ending status of any start unpins, not only that of the last.
-    AnyEndRetires,
-    /// The read of the ending status does not unpin.
+    /// The IRB that ends any start function unpins the program, not only that of the last.
+    AnyEndUnpins,
+    /// The read of the IRB that ends the program does not unpin it.
     EndKeepsPins,
-    /// Status that waits keeps the addresses of a program that nobody knows any more.
-    RetiresWithoutWritingBack,
-    /// Status is the user's before the user has it.
-    DeliversEarly,
-    /// Only the first status is announced.
+    /// IRBs that wait keep addresses of a host program which the translator has dropped.
+    UnpinsWithoutWritingBack,
+    /// An IRB is marked as copied before the copy.
+    CopiedEarly,
+    /// Only the first IRB is announced.
     NeverAnnouncesAgain,
-    /// A report that could not be delivered is gone.
-    ForgetsReports,
-    /// A reset does not unpin.
+    /// A report whose copy to the user has failed is lost.
+    LosesReports,
+    /// A reset does not unpin the program.
     ResetKeepsPins,
-    /// Memory of a running program is let go of at once.
+    /// An unmap unpins memory of a running program at once.
     UnmapsRunning,
-    /// Two resets at the same time.
+    /// Two threads quiesce at the same time.
     QuiescesTogether,
-    /// A reset leaves the answers to what it has ended.
-    QuiesceKeepsAnswers,
-    /// Nobody waits for the end of the program.
+    /// A reset keeps the solicited IRBs.
+    QuiesceKeepsSolicited,
+    /// A quiesce does not wait for the end of the program.
     QuiescesWithoutWaiting,
-    /// A device that does not halt is not cleared.
+    /// A quiesce does not clear a device that does not halt.
     QuiescesByHaltOnly,
-    /// Status and reports stay for the next user.
+    /// A close keeps IRBs and reports for the next user.
     CloseKeepsStatus,
-    /// A reset that comes while another call has the mutex `io` leaves pins to the next start.
+    /// A reset while another call holds the mutex `session` leaves the pages pinned until the next
+    /// start.
     ResetUnpinsLater,
-    /// A read that ends late takes for delivered what another one shows.
-    DeliversAnother,
-    /// The interrupt that comes during the last wait for one is not looked at.
+    /// A read that ends late marks as copied the IRB of another read.
+    CopiesAnother,
+    /// A quiesce gives up before it looks at the last interrupt.
     GivesUpTooSoon,
-    /// Any interrupt ends the wait for the answer to a halt or clear, and so uses up a step.
-    AnyInterruptIsAnAnswer,
-    /// The answer to a former halt or clear is taken for that to the next.
-    BelievesOldAnswers,
-    /// A program is started though so much status has come since its request.
+    /// Any interrupt ends the wait for the end of a halt or clear function, and so uses up a step.
+    AnyInterruptEndsTheWait,
+    /// The end of an earlier halt or clear function ends the wait for the next.
+    BelievesEarlierEnds,
+    /// A program is started though the queue of IRBs has filled since its request.
     StartsWithoutRoom,
-    /// Status that was not announced at first is not announced later.
+    /// The end of the hold-off announces nothing.
     TimerIsIgnored,
-    /// Status is announced while other is on its way to the guest.
+    /// An IRB is announced while the guest may not have tested the one before.
     AnnouncesTooSoon,
-    /// Pages that the channel may still use are given back.
+    /// Pages that the channel may still use are unpinned.
     GivesBackWhatMayRun,
-    /// The host goes down without waiting for who ends what the subchannel is doing.
+    /// A shutdown does not wait for a thread that quiesces.
     ShutsDownBeside,
-    /// A subchannel that is not to be used stays enabled.
+    /// A subchannel that must not be used stays enabled.
     StaysEnabled,
-    /// Status that goes on with what the guest may not have tested takes the place of that.
+    /// An IRB that continues one which the guest may not have tested overwrites it.
     ReplacesUntested,
-    /// Disabling the subchannel drops status that is pending.
+    /// Disabling the subchannel drops pending status.
     DisablingDropsStatus,
-    /// A path event clears what it cannot halt.
+    /// A path event clears a program that it cannot halt.
     PathEventClears,
 }
 
@@ -79,26 +80,26 @@ impl Fault {
         Self::StartedLater,
         Self::StartKeepsTheOld,
         Self::FailedStartKeepsPins,
-        Self::NeverAbandons,
+        Self::NeverCancels,
         Self::EndsByActivity,
-        Self::AnyEndRetires,
+        Self::AnyEndUnpins,
         Self::EndKeepsPins,
-        Self::RetiresWithoutWritingBack,
-        Self::DeliversEarly,
+        Self::UnpinsWithoutWritingBack,
+        Self::CopiedEarly,
         Self::NeverAnnouncesAgain,
-        Self::ForgetsReports,
+        Self::LosesReports,
         Self::ResetKeepsPins,
         Self::UnmapsRunning,
         Self::QuiescesTogether,
-        Self::QuiesceKeepsAnswers,
+        Self::QuiesceKeepsSolicited,
         Self::QuiescesWithoutWaiting,
         Self::QuiescesByHaltOnly,
         Self::CloseKeepsStatus,
         Self::ResetUnpinsLater,
-        Self::DeliversAnother,
+        Self::CopiesAnother,
         Self::GivesUpTooSoon,
-        Self::AnyInterruptIsAnAnswer,
-        Self::BelievesOldAnswers,
+        Self::AnyInterruptEndsTheWait,
+        Self::BelievesEarlierEnds,
         Self::StartsWithoutRoom,
         Self::TimerIsIgnored,
         Self::AnnouncesTooSoon,

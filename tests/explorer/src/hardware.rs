@@ -1,28 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the driver has of the kernel: instructions (`mdev::css`, `drivers/s390/cio/cio.c`), pins and
-//! eventfds. Whoever keeps the promises looks on.
+//! A model of what the kernel provides: instructions (`mdev::css`, `drivers/s390/cio/cio.c`), pins
+//! and eventfds. It reports to the [`Ledger`].
 
 use crate::{
     channel::{
         Channel,
         Code, //
     },
-    promises::{
+    invariants::{
         Ledger,
         GUEST,
         HOST, //
-    },
-    state::{
-        Event,
-        Irq,
-        Notify,
-        State, //
-    },
+    }, //
 };
 use ccwchain::irb::Irb;
+use state::{
+    Event,
+    Irq,
+    Notify,
+    State, //
+};
 
-/// Why an instruction of cio's is not done.
+/// The error of a function of the common I/O layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Error {
     Busy,
@@ -30,7 +30,7 @@ pub(crate) enum Error {
     NoTries,
 }
 
-/// The subchannel, with somebody who looks on.
+/// The subchannel and the ledger.
 #[derive(Clone)]
 pub(crate) struct Hardware {
     pub(crate) channel: Channel,
@@ -40,7 +40,7 @@ pub(crate) struct Hardware {
 }
 
 impl Hardware {
-    /// The device goes, and nobody waits for an answer any more.
+    /// Removes the device.
     pub(crate) fn vanish(&mut self) {
         self.channel.vanish();
     }
@@ -51,11 +51,9 @@ impl Hardware {
         let code = self.channel.start(program);
         if code == Code::Done {
             self.ledger
-                .promise(idle, "no start is accepted with one in flight");
-            self.ledger.promise(
-                !self.ledger.is_down,
-                "no I/O is begun when the host is down",
-            );
+                .require(idle, "no start is accepted with one in flight");
+            self.ledger
+                .require(!self.ledger.is_down, "no I/O is started after the shutdown");
             self.ledger.started(program, generation, epoch);
             self.may_run = true;
         }
@@ -77,7 +75,7 @@ impl Hardware {
         self.may_run &= !(scsw.is_solicited() && scsw.ends_start());
     }
 
-    /// `cio_enable_subchannel`, of a subchannel that is disabled and so has no status.
+    /// `cio_enable_subchannel`, of a subchannel that is disabled and so has no pending status.
     pub(crate) fn enable(&mut self) -> Result<(), Error> {
         match self.channel.modify(true) {
             Code::Done => Ok(()),
@@ -93,7 +91,7 @@ impl Hardware {
         code
     }
 
-    /// The common I/O layer's `cio_disable_subchannel`, which drops status that is pending.
+    /// `cio_disable_subchannel` of the common I/O layer, which drops pending status.
     pub(crate) fn disable_and_drop(&mut self) -> Code {
         if let Some(status) = self.channel.test() {
             self.ledger.presented(status, status.own);
@@ -102,7 +100,7 @@ impl Hardware {
     }
 }
 
-/// The translator: it knows one program, and holds its pages.
+/// A model of the translator: it has one program, and pins its pages.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Translator {
     pub(crate) knows: Option<u32>,
@@ -110,20 +108,21 @@ pub(crate) struct Translator {
 }
 
 impl Translator {
-    /// Knows and pins `program`.
+    /// Translates and pins `program`.
     pub(crate) fn translate(&mut self, program: u32, hardware: &mut Hardware) {
-        hardware
-            .ledger
-            .promise(self.pinned.is_none(), "no pin is forgotten");
-        hardware.ledger.promise(
+        hardware.ledger.require(
+            self.pinned.is_none(),
+            "no page stays pinned without a program",
+        );
+        hardware.ledger.require(
             hardware.channel.program().is_none(),
-            "the program that the channel has is not written over",
+            "the program that the channel executes is not overwritten",
         );
         self.knows = Some(program);
         self.pinned = Some(program);
     }
 
-    /// Makes the address in `irb` the guest's.
+    /// Translates back the address in `irb`.
     pub(crate) fn write_back(&self, irb: &mut Irb) {
         let scsw = irb.scsw();
         let known = self
@@ -132,35 +131,35 @@ impl Translator {
         irb.set_scsw(scsw.with_cpa(known.map_or(0, |program| GUEST | program << 3)));
     }
 
-    /// Lets go of the pages, which are never used for anything else if they are `kept`.
-    pub(crate) fn release(&mut self, hardware: &mut Hardware, kept: bool) {
+    /// Unpins the pages; they are never used again if they are `quarantined`.
+    pub(crate) fn unpin(&mut self, hardware: &mut Hardware, quarantined: bool) {
         let used = hardware.channel.program();
-        let free = used.is_none() || used != self.pinned || kept;
-        hardware.ledger.promise(
+        let free = used.is_none() || used != self.pinned || quarantined;
+        hardware.ledger.require(
             free,
-            "pages of a program that the channel has are not given back",
+            "pages of a program that the channel executes are not unpinned",
         );
         self.pinned = None;
     }
 }
 
-/// What goes out of the subchannel's state: the user's eventfds. For the tests also where it is.
+/// The eventfds of the user, and for the tests the state of the state machine.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Eventfds {
     pub(crate) state: State,
     pub(crate) generation: u64,
     pub(crate) io: bool,
     pub(crate) crw: bool,
-    /// The guest has had time enough for the status that the user took last.
+    /// Whether the hold-off since the last read is over.
     pub(crate) late: bool,
-    /// The timer runs that waits for this.
+    /// Whether the timer of the hold-off runs.
     pub(crate) timer: bool,
-    /// Those that were signalled since this was last cleared.
+    /// The eventfds for IRBs and for reports that were signalled since this was cleared.
     pub(crate) signalled: (bool, bool),
 }
 
 impl Notify for Eventfds {
-    fn fires(&mut self, state: State, event: Event) {
+    fn event(&mut self, state: State, event: Event) {
         if let Ok(next) = state.next(event) {
             self.state = next;
             if matches!(event, Event::Request | Event::Quiesce) {
@@ -169,7 +168,7 @@ impl Notify for Eventfds {
         }
     }
 
-    fn interrupt(&mut self, irq: Irq) {
+    fn signal(&mut self, irq: Irq) {
         match irq {
             Irq::Io => (self.io, self.signalled.0) = (true, true),
             Irq::Crw => (self.crw, self.signalled.1) = (true, true),
@@ -177,11 +176,11 @@ impl Notify for Eventfds {
         }
     }
 
-    fn takes_status(&mut self) {
+    fn irb_read(&mut self) {
         self.late = false;
     }
 
-    fn guest_answers(&mut self) {}
+    fn guest_responded(&mut self) {}
 
     fn holds_off(&mut self) -> bool {
         self.timer |= !self.late;

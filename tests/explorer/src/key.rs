@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! When two moments are the same: when nothing that can follow tells them apart. Programs,
-//! generations and status are numbered anew, in the order in which they are met.
+//! The key of a state: two states with the same key cannot be told apart by any sequence of moves.
+//! Programs, generations and IRBs are renumbered in the order in which they are found.
 
 use crate::{
     driver::{
@@ -9,19 +9,19 @@ use crate::{
         Request,
         Task, //
     },
-    promises::{
+    invariants::{
         About,
         GUEST,
         HOST, //
-    },
-    state::Answer, //
+    }, //
 };
+use state::Answer;
 use std::hash::{
     Hash,
     Hasher, //
 };
 
-/// A hash that is good enough for some millions of moments, and fast (FNV, a word at a time).
+/// A fast hash that is good enough for some millions of states (FNV, a word at a time).
 pub(crate) struct Words(u64);
 
 impl Hasher for Words {
@@ -67,7 +67,7 @@ impl Default for Words {
     }
 }
 
-/// Numbers in the order in which they are met, from 1.
+/// Numbers in the order in which they are found, from 1.
 #[derive(Default)]
 struct Names(Vec<u64>);
 
@@ -84,7 +84,7 @@ impl Names {
     }
 }
 
-/// Returns the same for the same moment.
+/// Returns the key of the state.
 pub(crate) fn key(driver: &mut Driver) -> u64 {
     let mut programs = Names::default();
     let mut generations = Names::default();
@@ -103,31 +103,36 @@ pub(crate) fn key(driver: &mut Driver) -> u64 {
     core::mem::discriminant(&eventfds.state).hash(h);
     (eventfds.io, eventfds.crw, driver.failed).hash(h);
     (eventfds.late, eventfds.timer).hash(h);
-    // What counts is whether there is an answer to what is waited for.
+    // It matters only while a quiesce waits.
     let waits = |task: &Task| matches!(task, Task::QuiesceWait(..));
     let waits = driver.tasks.iter().flatten().any(waits);
     (
-        waits && driver.sch.is_answered(),
+        waits && driver.sch.has_ended(),
         driver.hardware.ledger.clears,
     )
         .hash(h);
 
     let ledger = &driver.hardware.ledger;
-    (ledger.stuck, ledger.on_its_way, programs.of(ledger.last)).hash(h);
-    (ledger.goes_down, ledger.is_down, driver.hardware.may_run).hash(h);
+    (
+        ledger.stuck,
+        ledger.untested_by_guest,
+        programs.of(ledger.last),
+    )
+        .hash(h);
+    (ledger.shuts_down, ledger.is_down, driver.hardware.may_run).hash(h);
     ledger
         .unanswered
         .map(|(program, generation)| (programs.of(program), generations.of(generation)))
         .hash(h);
-    if let Some(io) = driver.io {
-        io.translator.pinned.map(|p| programs.of(p)).hash(h);
-        io.translator.knows.map(|p| programs.of(p)).hash(h);
-        generations.of(io.generation).hash(h);
-        (io.delivered, statuses.of(io.shown)).hash(h);
+    if let Some(session) = driver.session {
+        session.translator.pinned.map(|p| programs.of(p)).hash(h);
+        session.translator.knows.map(|p| programs.of(p)).hash(h);
+        generations.of(session.generation).hash(h);
+        (session.is_copied, statuses.of(session.in_region)).hash(h);
     } else {
         0.hash(h);
     }
-    ledger.shown.map(|serial| statuses.of(serial)).hash(h);
+    ledger.in_region.map(|serial| statuses.of(serial)).hash(h);
 
     if let Some((answer, ends)) = driver.sch.untested() {
         match answer {
@@ -150,7 +155,7 @@ pub(crate) fn key(driver: &mut Driver) -> u64 {
         (statuses.of(owed.serial), owed.over).hash(h);
     }
 
-    driver.sch.irbs().for_each(|entry| {
+    for entry in driver.sch.irbs().entries() {
         match entry.answer {
             Answer::Start(generation) => generations.of(generation).hash(h),
             Answer::HaltOrClear => 1.hash(h),
@@ -160,13 +165,18 @@ pub(crate) fn key(driver: &mut Driver) -> u64 {
         let cpa = scsw.cpa();
         let program = (cpa & !(HOST | GUEST)) >> 3;
         (cpa & (HOST | GUEST), programs.of(program)).hash(h);
-        (statuses.of(scsw.count()), entry.ends, entry.host).hash(h);
-    });
+        (
+            statuses.of(scsw.count()),
+            entry.ends,
+            entry.has_host_addresses,
+        )
+            .hash(h);
+    }
     for crw in driver.reports() {
         crw.word().hash(h);
     }
 
-    // Which thread it is makes no difference.
+    // The slot of a task makes no difference.
     let mut tasks = [0; crate::driver::TASKS];
     for (slot, task) in driver.tasks.iter().enumerate() {
         let mut own = Words::default();
@@ -174,26 +184,26 @@ pub(crate) fn key(driver: &mut Driver) -> u64 {
             let mut request =
                 |request: &Request| (generations.of(request.generation), request.epoch == epoch);
             core::mem::discriminant(task).hash(&mut own);
-            (driver.io_lock == Some(slot)).hash(&mut own);
+            (driver.session_lock == Some(slot)).hash(&mut own);
             (driver.quiescing == Some(slot)).hash(&mut own);
             match task {
                 Task::StartTranslated(r, program) => {
                     (request(r), programs.of(*program)).hash(&mut own);
                 }
-                Task::StartRetire(r)
+                Task::StartUnpin(r)
                 | Task::StartTranslate(r)
                 | Task::StartFired(r)
                 | Task::StartRelease(r)
-                | Task::StartAbandon(r) => request(r).hash(&mut own),
-                Task::ReadRetire(shown) | Task::ReadCopy(shown) | Task::ReadDelivered(shown) => {
-                    (statuses.of(shown.serial), shown.more_waits).hash(&mut own);
+                | Task::StartCancel(r) => request(r).hash(&mut own),
+                Task::ReadUnpin(irb) | Task::ReadCopy(irb) | Task::ReadCopied(irb) => {
+                    (statuses.of(irb.serial), irb.more_wait).hash(&mut own);
                 }
                 Task::CrwCopy(crw) | Task::CrwPutBack(crw) => crw.word().hash(&mut own),
                 Task::QuiesceLock(what) | Task::QuiesceBegin(what) | Task::QuiesceLook(what) => {
                     what.hash(&mut own)
                 }
                 Task::QuiesceWait(what, progress) => (what, progress).hash(&mut own),
-                Task::QuiesceRetire(what, ended) | Task::QuiesceEnd(what, ended) => {
+                Task::QuiesceUnpin(what, ended) | Task::QuiesceEnd(what, ended) => {
                     (what, ended).hash(&mut own);
                 }
                 Task::StartRequest

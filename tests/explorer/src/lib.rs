@@ -1,26 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The state machine of the driver, built on a host from the same files as the module, and every
-//! short sequence of what a user, a device and the host can do to it.
+//! Explores the state machine of the driver (crate `state`): every short sequence of events from a
+//! user, a device and the host.
 //!
-//! [`channel`] is a subchannel after the Principles of Operation, [`driver`] the rest of the driver,
-//! one step for each time that it holds a lock. [`promises`] and [`world`] say what must hold,
-//! [`explore`] looks for a sequence after which it does not, [`faults`] are the drivers in which it
-//! must find one.
+//! [`channel`] is a model of a subchannel, [`driver`] a model of the rest of the driver, with one
+//! step for each time that it holds a lock. [`invariants`] and [`world`] check what must hold,
+//! [`explore`] looks for a sequence after which it does not hold, [`faults`] are the faults for
+//! which it must find one.
 
 #![cfg(test)]
-
-#[allow(dead_code)]
-#[path = "../../../drivers/state.rs"]
-mod state;
 
 mod channel;
 mod driver;
 mod explore;
 mod faults;
 mod hardware;
+mod invariants;
 mod key;
-mod promises;
 mod recovery;
 mod starts;
 mod tests;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Whether there is a way back to a subchannel that its user can use.
+//! Checks that the user can recover the subchannel from each state.
 
 use crate::{
     channel::Act,
@@ -14,24 +14,25 @@ use crate::{
         key,
         Words, //
     },
-    state::State,
     world::{
         apply,
         Move, //
-    },
+    }, //
 };
+use state::State;
 use std::{
     collections::HashSet,
     hash::BuildHasherDefault, //
 };
 
-/// More steps than any way back has.
+/// More moves than any recovery needs.
 const PATIENCE: usize = 200;
 
-/// Finds three ways back from where `driver` is, unless the device is gone: by a clear function, by
-/// a reset, and by closing and opening again. `known` are moments from which there are.
+/// Checks that the user can recover `driver` in three ways, unless the device is gone: by a clear
+/// function, by a reset, and by closing and opening the device. `known` are states that were
+/// checked.
 ///
-/// When there is none, `path` has what was tried.
+/// On failure, the moves of the attempt are added to `path`.
 pub(crate) fn check(
     driver: &Driver,
     known: &mut HashSet<u64, BuildHasherDefault<Words>>,
@@ -46,14 +47,14 @@ pub(crate) fn check(
 
     if found.is_ok() {
         let ledger = &driver.hardware.ledger;
-        if !driver.hardware.channel.is_present() || ledger.stuck || ledger.goes_down {
+        if !driver.hardware.channel.is_present() || ledger.stuck || ledger.shuts_down {
             return Ok(());
         }
         if !known.insert(key(driver)) {
             return Ok(());
         }
     }
-    let ways: &[Attempting] = match driver.io {
+    let ways: &[Attempting] = match driver.session {
         None => &[Attempt::open],
         Some(_) => &[Attempt::clear, Attempt::reset, Attempt::reopen],
     };
@@ -71,7 +72,7 @@ pub(crate) fn check(
     Ok(())
 }
 
-/// A part of an attempt, or the promise that it finds broken.
+/// A part of an attempt, which returns the invariant that it finds broken.
 type Attempting = fn(&mut Attempt) -> Result<(), &'static str>;
 
 #[derive(Clone)]
@@ -89,7 +90,7 @@ impl Attempt {
         if self.driver.state() == State::Running {
             self.call(Call::Clear)?;
             if self.driver.state() == State::Running {
-                return Err("a program can be ended however much status waits");
+                return Err("a program can be ended however many IRBs wait");
             }
         }
         self.read_all()?;
@@ -115,7 +116,7 @@ impl Attempt {
         apply(&mut self.driver, what)
     }
 
-    /// Lets go on what is going on, on a device that does what it is asked for.
+    /// Lets all tasks end, on a device that performs the functions.
     fn settle(&mut self) -> Result<(), &'static str> {
         for _ in 0..PATIENCE {
             let channel = &self.driver.hardware.channel;
@@ -133,7 +134,7 @@ impl Attempt {
             };
             self.apply(what)?;
         }
-        Err("what is begun comes to an end")
+        Err("each system call ends")
     }
 
     fn call(&mut self, call: Call) -> Result<(), &'static str> {
@@ -154,19 +155,19 @@ impl Attempt {
         Err("a user who reads has read all in the end")
     }
 
-    /// Runs a program from start to end.
+    /// Starts a program that ends.
     fn use_it(&mut self) -> Result<(), &'static str> {
-        const PROMISE: &str = "there is a way back to a subchannel that can be used";
+        const INVARIANT: &str = "the user can recover the subchannel";
 
         self.call(Call::Start)?;
         if self.driver.state() != State::Running || !self.driver.hardware.channel.may(Act::End) {
-            return Err(PROMISE);
+            return Err(INVARIANT);
         }
         self.apply(Move::Channel(Act::End))?;
         self.settle()?;
         self.read_all()?;
         if self.driver.state() != State::Idle {
-            return Err(PROMISE);
+            return Err(INVARIANT);
         }
         Ok(())
     }

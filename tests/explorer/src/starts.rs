@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Where exploring begins.
+//! The states in which an exploration begins.
 
 use crate::{
     channel::Act,
@@ -11,22 +11,22 @@ use crate::{
         Way, //
     },
     faults::Fault,
-    state::State,
     world::{
         apply,
         is_quiet,
         Move, //
-    },
+    }, //
 };
+use state::State;
 
-/// A moment to begin at.
+/// A state in which an exploration begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Start {
     Closed,
     Idle,
     Running,
     Suspended,
-    /// There is room for the status of one more function, and for one report.
+    /// There is room for the IRBs of one more function, and for one report.
     Full,
 }
 
@@ -39,7 +39,7 @@ impl Start {
         Self::Full,
     ];
 
-    /// Returns a driver that has come so far, with something wrong in it from then on.
+    /// Returns a driver in this state, with `fault` from then on.
     pub(crate) fn with(self, scope: Scope, fault: Option<Fault>) -> Driver {
         let mut driver = Driver::new(scope);
         if self != Self::Closed {
@@ -69,7 +69,7 @@ impl Start {
     }
 }
 
-/// Does `what`, and all that follows from it.
+/// Applies `what`, and lets all tasks end.
 fn finish(driver: &mut Driver, what: Move) {
     assert_eq!(apply(driver, what), Ok(()), "{what:?}");
     while !is_quiet(driver) {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What is explored, and how far.
+//! The explorations, and their depths.
 
 use crate::{
     driver::Scope,
     explore::{
+        describe,
         explore,
-        tell,
         walk,
         Extent,
         Random, //
@@ -16,7 +16,7 @@ use crate::{
 };
 use std::time::Instant;
 
-/// A number of the environment.
+/// Returns a number from the environment.
 fn setting(name: &str, usual: u64) -> u64 {
     match std::env::var(name) {
         Ok(text) => text
@@ -26,7 +26,7 @@ fn setting(name: &str, usual: u64) -> u64 {
     }
 }
 
-/// The driver as it should be, with two calls at a time and without reports.
+/// Two calls at a time, without reports.
 const USUAL: Scope = Scope {
     threads: 2,
     reports: false,
@@ -43,10 +43,10 @@ const WITH_SHUTDOWN: Scope = Scope {
     ..USUAL
 };
 
-/// The depth at which each fault is found.
+/// The depth at which each fault must be found.
 const SHALLOW: u8 = 5;
 
-/// Explores from `start`; returns the first broken promise, told in words.
+/// Explores from `start`; describes the first broken invariant.
 fn explore_from(
     start: Start,
     scope: Scope,
@@ -54,15 +54,15 @@ fn explore_from(
     depth: u8,
 ) -> Result<Extent, String> {
     let from = start.with(scope, fault);
-    explore(&from, depth).map_err(|broken| format!("from {start:?}, {}", tell(&from, &broken)))
+    explore(&from, depth).map_err(|broken| format!("from {start:?}, {}", describe(&from, &broken)))
 }
 
-fn promises_hold_from(start: Start, scope: Scope, depth: u64) {
+fn invariants_hold_from(start: Start, scope: Scope, depth: u64) {
     let depth = u8::try_from(depth).expect("EXPLORER_DEPTH is too large");
     let began = Instant::now();
     match explore_from(start, scope, None, depth) {
-        Ok(Extent { moments, steps }) => println!(
-            "{start:?}, {depth} events: {moments} moments, {steps} steps in {:.1?}",
+        Ok(Extent { states, steps }) => println!(
+            "{start:?}, {depth} events: {states} states, {steps} steps in {:.1?}",
             began.elapsed()
         ),
         Err(text) => panic!("{text}"),
@@ -70,47 +70,47 @@ fn promises_hold_from(start: Start, scope: Scope, depth: u64) {
 }
 
 #[test]
-fn all_promises_hold_after_every_short_sequence_when_closed() {
-    promises_hold_from(Start::Closed, USUAL, setting("EXPLORER_DEPTH", 8));
+fn all_invariants_hold_after_every_short_sequence_when_closed() {
+    invariants_hold_from(Start::Closed, USUAL, setting("EXPLORER_DEPTH", 8));
 }
 
 #[test]
-fn all_promises_hold_after_every_short_sequence_when_idle() {
-    promises_hold_from(Start::Idle, USUAL, setting("EXPLORER_DEPTH", 8));
+fn all_invariants_hold_after_every_short_sequence_when_idle() {
+    invariants_hold_from(Start::Idle, USUAL, setting("EXPLORER_DEPTH", 8));
 }
 
 #[test]
-fn all_promises_hold_after_every_short_sequence_when_running() {
-    promises_hold_from(Start::Running, USUAL, setting("EXPLORER_DEPTH", 8));
+fn all_invariants_hold_after_every_short_sequence_when_running() {
+    invariants_hold_from(Start::Running, USUAL, setting("EXPLORER_DEPTH", 8));
 }
 
 #[test]
-fn all_promises_hold_after_every_short_sequence_when_suspended() {
-    promises_hold_from(Start::Suspended, USUAL, setting("EXPLORER_DEPTH", 8));
+fn all_invariants_hold_after_every_short_sequence_when_suspended() {
+    invariants_hold_from(Start::Suspended, USUAL, setting("EXPLORER_DEPTH", 8));
 }
 
 #[test]
-fn all_promises_hold_after_every_short_sequence_when_full() {
-    // There is more of it than from the others.
-    promises_hold_from(Start::Full, USUAL, setting("EXPLORER_DEPTH", 7));
+fn all_invariants_hold_after_every_short_sequence_when_full() {
+    // It has more states than the others.
+    invariants_hold_from(Start::Full, USUAL, setting("EXPLORER_DEPTH", 7));
 }
 
 #[test]
-fn all_promises_hold_with_reports() {
+fn all_invariants_hold_with_reports() {
     for start in Start::ALL {
-        promises_hold_from(start, WITH_REPORTS, setting("EXPLORER_DEPTH", 5));
+        invariants_hold_from(start, WITH_REPORTS, setting("EXPLORER_DEPTH", 5));
     }
 }
 
 #[test]
-fn all_promises_hold_when_the_host_goes_down() {
+fn all_invariants_hold_when_the_host_shuts_down() {
     for start in Start::ALL {
-        promises_hold_from(start, WITH_SHUTDOWN, setting("EXPLORER_DEPTH", 6));
+        invariants_hold_from(start, WITH_SHUTDOWN, setting("EXPLORER_DEPTH", 6));
     }
 }
 
 #[test]
-fn all_promises_hold_on_long_walks() {
+fn all_invariants_hold_on_long_walks() {
     let seed = setting("EXPLORER_SEED", 1);
     let walks = setting("EXPLORER_WALKS", 20_000);
     let starts = Start::ALL.map(|start| (start, start.with(WITH_REPORTS, None)));
@@ -120,15 +120,15 @@ fn all_promises_hold_on_long_walks() {
         let at = usize::try_from(n).unwrap_or(0) % starts.len();
         let (start, from) = &starts[at];
         if let Err(broken) = walk(from, 200, &mut random) {
-            panic!("walk {n} from {start:?}, {}", tell(from, &broken));
+            panic!("walk {n} from {start:?}, {}", describe(from, &broken));
         }
     }
 }
 
-/// Returns what a fault breaks first.
+/// Describes the invariant that a fault breaks first.
 fn find(fault: Fault) -> Option<String> {
     let scope = match fault {
-        Fault::ForgetsReports => WITH_REPORTS,
+        Fault::LosesReports => WITH_REPORTS,
         Fault::ShutsDownBeside | Fault::StaysEnabled => WITH_SHUTDOWN,
         _ => USUAL,
     };

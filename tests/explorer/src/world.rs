@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! All that can happen, and what must hold after each step of it.
+//! All moves, and the invariants that must hold after each.
 
 use crate::{
     channel::Act,
@@ -12,48 +12,48 @@ use crate::{
         Way,
         TASKS, //
     },
-    promises::About,
-    state::State, //
+    invariants::About, //
 };
+use state::State;
 
-/// Something that happens while the subchannel lock is taken once, or while it is not.
+/// A change of the state that no other one can interrupt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Move {
-    /// A user begins a system call.
+    /// The user begins a system call.
     Call(Call),
-    /// A system call goes on.
+    /// A system call takes its next step.
     Step(usize, Way),
-    /// The interrupt of status that is pending.
+    /// The interrupt for pending status.
     Interrupt,
-    /// The channel subsystem looks at a subchannel that is gone.
+    /// The channel subsystem finds that the subchannel is gone.
     Look,
-    /// The device or the channel does something.
+    /// An action of the device or the channel.
     Channel(Act),
-    /// What the user has read last has had time enough to reach the guest.
+    /// The guest has tested the IRB that the user has read last.
     Time,
-    /// The timer expires.
+    /// The timer of the hold-off expires.
     Timer,
     /// The only channel path is varied off.
     VaryOff,
     /// A channel path comes back.
     Online,
-    /// The device goes, for ever.
+    /// The device is removed.
     Vanish,
 }
 
 impl Move {
-    /// Whether it counts as an event: what only follows from one does not.
+    /// Returns whether it counts as an event, and does not only follow from one.
     pub(crate) fn is_event(self, driver: &Driver) -> bool {
         match self {
             Self::Step(slot, _) => driver.times_out(slot),
             Self::Interrupt | Self::Look | Self::Timer => false,
-            // A program can ask for a storm of them, and has all the time that a quiesce takes.
+            // A program can present any number of them while a quiesce lasts.
             Self::Channel(Act::Intermediate) => driver.state() != State::Quiescing,
             _ => true,
         }
     }
 
-    /// What it is, in words, before it is done.
+    /// Describes the move before it is applied.
     pub(crate) fn describe(self, driver: &Driver) -> String {
         match self {
             Self::Call(call) => format!("the user calls: {call:?}"),
@@ -62,23 +62,23 @@ impl Move {
                 let step = driver.tasks[slot].map_or("nothing", Task::name);
                 let end = match way {
                     Way::Fails => ", which fails",
-                    Way::Well if driver.times_out(slot) => ", in vain",
+                    Way::Well if driver.times_out(slot) => ", which times out",
                     Way::Well => "",
                 };
-                format!("{call} goes on: {step}{end}")
+                format!("{call}: {step}{end}")
             }
             Self::Interrupt => "the interrupt comes".into(),
-            Self::Look => "the host looks at the subchannel".into(),
+            Self::Look => "the host finds the subchannel gone".into(),
             Self::Channel(act) => format!("the channel: {act:?}"),
-            Self::Time => "the guest has had time for its status".into(),
+            Self::Time => "the guest tests its IRB".into(),
             Self::Timer => "the timer expires".into(),
             Self::VaryOff => "the path is varied off".into(),
             Self::Online => "a path comes back".into(),
-            Self::Vanish => "the device goes".into(),
+            Self::Vanish => "the device is removed".into(),
         }
     }
 
-    /// Whether it is the end of a device, or may well be.
+    /// Returns whether the device may be gone after it.
     pub(crate) fn is_final(self, driver: &Driver) -> bool {
         match self {
             Self::Step(slot, Way::Fails) => driver.times_out(slot),
@@ -87,7 +87,7 @@ impl Move {
     }
 }
 
-/// Whether nothing happens until something else does.
+/// Returns whether nothing happens without an event.
 pub(crate) fn is_quiet(driver: &Driver) -> bool {
     driver.tasks.iter().all(Option::is_none) && !driver.hardware.channel.is_pending()
 }
@@ -125,7 +125,7 @@ pub(crate) fn moves(driver: &Driver, mut f: impl FnMut(Move)) {
         }
         f(Move::Vanish);
     }
-    if driver.hardware.ledger.on_its_way {
+    if driver.hardware.ledger.untested_by_guest {
         f(Move::Time);
     }
     if driver.sch.notifier.timer {
@@ -138,7 +138,7 @@ pub(crate) fn moves(driver: &Driver, mut f: impl FnMut(Move)) {
     }
 }
 
-/// Does `what`, which must be possible. Returns the promise that is broken after it.
+/// Applies `what`, which must be possible. Returns the invariant that is broken after it.
 pub(crate) fn apply(driver: &mut Driver, what: Move) -> Result<(), &'static str> {
     let before = driver.state();
     driver.sch.notifier.signalled = (false, false);
@@ -149,7 +149,7 @@ pub(crate) fn apply(driver: &mut Driver, what: Move) -> Result<(), &'static str>
         Move::Look => driver.event(),
         Move::Channel(act) => driver.hardware.channel.act(act),
         Move::Time => {
-            driver.hardware.ledger.on_its_way = false;
+            driver.hardware.ledger.untested_by_guest = false;
             driver.sch.notifier.late = true;
         }
         Move::Timer => driver.timer(),
@@ -166,14 +166,14 @@ pub(crate) fn apply(driver: &mut Driver, what: Move) -> Result<(), &'static str>
     if before == State::NotOperational
         && !matches!(driver.state(), State::NotOperational | State::Closed)
     {
-        return Err("only closing leads out of what is not operational");
+        return Err("only closing leads out of the state NotOperational");
     }
     check(driver)
 }
 
 fn check(driver: &mut Driver) -> Result<(), &'static str> {
-    fn promise(kept: bool, promise: &'static str) -> Result<(), &'static str> {
-        kept.then_some(()).ok_or(promise)
+    fn require(holds: bool, invariant: &'static str) -> Result<(), &'static str> {
+        holds.then_some(()).ok_or(invariant)
     }
 
     let state = driver.state();
@@ -182,34 +182,34 @@ fn check(driver: &mut Driver) -> Result<(), &'static str> {
     let ledger = &driver.hardware.ledger;
     let channel = &driver.hardware.channel;
     let eventfds = &driver.sch.notifier;
-    let pinned = driver.io.and_then(|io| io.translator.pinned);
+    let pinned = driver.session.and_then(|session| session.translator.pinned);
 
     if let Some(broken) = ledger.broken {
         return Err(broken);
     }
-    promise(
+    require(
         channel.program().is_none() || channel.program() == pinned || ledger.stuck,
-        "pages of a program that the channel has stay pinned",
+        "pages of a program that the channel executes stay pinned",
     )?;
-    promise(
+    require(
         !eventfds.signalled.0 || waiting > 0,
-        "status that is announced can be read",
+        "an IRB that is announced can be read",
     )?;
-    let goes_on = ledger.untested.zip(ledger.owed.first());
-    let goes_on = goes_on.is_some_and(|(untested, next)| untested.goes_on_with(next));
-    promise(
-        !eventfds.signalled.0 || !ledger.on_its_way || goes_on,
-        "status is not announced while other is on its way to the guest",
+    let continues = ledger.untested.zip(ledger.owed.first());
+    let continues = continues.is_some_and(|(untested, next)| untested.is_continued_by(next));
+    require(
+        !eventfds.signalled.0 || !ledger.untested_by_guest || continues,
+        "no IRB is announced while the guest may not have tested another",
     )?;
-    promise(
+    require(
         !eventfds.signalled.1 || reports > 0,
         "a report that is announced can be read",
     )?;
     let translates = driver
-        .io_lock
+        .session_lock
         .is_some_and(|slot| matches!(driver.tasks[slot], Some(Task::StartTranslate(_))));
-    let waits = |task: &Task| matches!(task, Task::QuiesceRetire(For::Reset, _));
-    promise(
+    let waits = |task: &Task| matches!(task, Task::QuiesceUnpin(For::Reset, _));
+    require(
         !translates || !driver.tasks.iter().flatten().any(waits),
         "a reset does not wait for memory of the user",
     )?;
@@ -219,52 +219,55 @@ fn check(driver: &mut Driver) -> Result<(), &'static str> {
         .flatten()
         .filter(|task| matches!(task, Task::CrwCopy(_) | Task::CrwPutBack(_)))
         .count();
-    promise(reports + read == driver.unread, "no report is lost untold")?;
-    promise(
+    require(
+        reports + read == driver.unread,
+        "a lost report is indicated by the overflow bit",
+    )?;
+    require(
         (waiting == 0) == ledger.owed.is_empty(),
-        "status waits from its interrupt to its read, or to the end of what it answers",
+        "an IRB waits from its interrupt to its read, or to a quiesce",
     )?;
     if channel.is_present() && !ledger.stuck {
-        promise(
+        require(
             match state {
                 State::Idle => ledger.unanswered.is_none() && channel.program().is_none(),
                 State::Running => ledger.unanswered.is_some(),
                 _ => true,
             },
-            "a start is over when its status says so",
+            "a start function ends with the status that ends it",
         )?;
     }
 
     if driver.tasks.iter().any(Option::is_some) {
-        return promise(
+        return require(
             (0..TASKS).any(|slot| driver.ready(slot)) || channel.is_pending(),
-            "nobody waits for ever",
+            "no task waits for ever",
         );
     }
     if channel.is_pending() {
         return Ok(());
     }
 
-    // All is quiet until something else happens.
-    promise(
+    // Nothing happens until the next event.
+    require(
         !matches!(state, State::Translating | State::Quiescing),
-        "what is begun comes to an end",
+        "each system call ends",
     )?;
-    promise(
+    require(
         waiting == 0 || eventfds.io || eventfds.timer || driver.failed.0,
-        "status that waits is announced",
+        "an IRB that waits is announced",
     )?;
-    promise(
-        ledger.shown.is_none() || driver.failed.0,
-        "status that a read could not deliver is shown again",
+    require(
+        ledger.in_region.is_none() || driver.failed.0,
+        "an IRB whose copy has failed is read again",
     )?;
-    promise(
+    require(
         reports == 0 || eventfds.crw || driver.failed.1,
         "a report that waits is announced",
     )?;
-    promise(
+    require(
         !ledger.is_down || ledger.stuck || !channel.is_enabled(),
-        "a subchannel is disabled when the host is down",
+        "the subchannel is disabled after the shutdown",
     )?;
     if state == State::Idle {
         let answered = |program: u32| {
@@ -272,9 +275,9 @@ fn check(driver: &mut Driver) -> Result<(), &'static str> {
                 owed.over && matches!(owed.about, About::Start { program: of, .. } if of == program)
             })
         };
-        promise(
+        require(
             pinned.is_none_or(answered),
-            "no pin is left when the subchannel is idle and all status is read",
+            "no page is pinned when the subchannel is idle and all IRBs are read",
         )?;
     }
     Ok(())

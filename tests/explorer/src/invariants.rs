@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the driver promises, kept by somebody who sees both the subchannel and the user.
+//! The invariants between the subchannel and the user, in a ledger that sees both.
 
 use crate::{
-    channel::Status,
-    state::{
-        Answer,
-        Entry, //
-    },
+    channel::Status, //
 };
 use ccwchain::{
     irb::Irb,
     scsw::Scsw, //
 };
+use state::{
+    Answer,
+    Entry, //
+};
 
-/// Where programs are: in the memory of the host, and of the guest.
+/// The addresses of programs in the memory of the host, and of the guest.
 pub(crate) const HOST: u32 = 0x4000_0000;
 pub(crate) const GUEST: u32 = 0x0100_0000;
 
-/// What status is about.
+/// The function that an IRB answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum About {
     Start { program: u32, generation: u64 },
@@ -26,18 +26,18 @@ pub(crate) enum About {
     Device,
 }
 
-/// Status that the subchannel has presented and the user has not got.
+/// An IRB that the subchannel has presented and the user has not read.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Owed {
     pub(crate) serial: u16,
     pub(crate) about: About,
     pub(crate) over: bool,
-    /// Whether it is the end of a halt or clear function.
+    /// Whether it ends a halt or clear function.
     alone: bool,
     bits: [u32; 2],
 }
 
-/// Status that the user has taken, and the guest may have tested or not.
+/// An IRB that the user has read, and that the guest may not have tested.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Untested {
     about: About,
@@ -46,71 +46,71 @@ pub(crate) struct Untested {
 }
 
 impl Untested {
-    /// Whether a guest that has not tested this needs it beside `next`.
+    /// Returns whether a guest that has not tested this IRB needs it in addition to `next`.
     fn is_needed_with(&self, next: &Owed) -> bool {
-        self.goes_on_with(next) && !self.alone && !next.alone
+        self.is_continued_by(next) && !self.alone && !next.alone
     }
 
-    /// Whether `next` is of the same function.
-    pub(crate) fn goes_on_with(&self, next: &Owed) -> bool {
+    /// Returns whether `next` answers the same function.
+    pub(crate) fn is_continued_by(&self, next: &Owed) -> bool {
         self.about == next.about && self.about != About::Device
     }
 }
 
 impl Owed {
-    /// Function and status control, and device status, which accumulate.
+    /// The bits that accumulate: function control, status control, and device status.
     const BITS: [u32; 2] = [0x0000_701f, 0xff00_0000];
 }
 
-/// What was promised so far.
+/// The record of all that the subchannel has presented and the user has read.
 #[derive(Clone, Default)]
 pub(crate) struct Ledger {
-    /// The first promise that was not kept.
+    /// The first invariant that was broken.
     pub(crate) broken: Option<&'static str>,
     serial: u16,
     pub(crate) owed: Vec<Owed>,
-    /// The status in region 0 that no read has brought to the user.
-    pub(crate) shown: Option<u16>,
-    /// The user has taken status that the guest may not have tested yet.
-    pub(crate) on_its_way: bool,
-    /// What the user has taken last.
+    /// The IRB in region 0 that no read has copied to the user.
+    pub(crate) in_region: Option<u16>,
+    /// Whether the user has read an IRB that the guest may not have tested yet.
+    pub(crate) untested_by_guest: bool,
+    /// The IRB that the user has read last.
     pub(crate) untested: Option<Untested>,
     /// The start function whose end has not been presented, and its generation.
     pub(crate) unanswered: Option<(u32, u64)>,
     /// The program that was started last.
     pub(crate) last: u32,
-    /// How often whatever was going on was ended.
+    /// The number of quiesces.
     pub(crate) epoch: u32,
-    /// The channel did not let go of a program.
+    /// Whether the channel did not end a program.
     pub(crate) stuck: bool,
-    /// The host goes down; the driver has been told.
-    pub(crate) goes_down: bool,
-    /// The driver is done with that.
+    /// Whether the shutdown has begun.
+    pub(crate) shuts_down: bool,
+    /// Whether the shutdown has ended.
     pub(crate) is_down: bool,
-    /// How many clear functions of a quiesce were not given their time.
+    /// The number of clear functions of a quiesce that were not waited for.
     pub(crate) clears: u32,
 }
 
 impl Ledger {
-    /// Holds `true` to be promised.
-    pub(crate) fn promise(&mut self, kept: bool, promise: &'static str) {
-        if !kept && self.broken.is_none() {
-            self.broken = Some(promise);
+    /// Records that an invariant is broken unless it `holds`.
+    pub(crate) fn require(&mut self, holds: bool, invariant: &'static str) {
+        if !holds && self.broken.is_none() {
+            self.broken = Some(invariant);
         }
     }
 
-    /// START SUBCHANNEL was accepted; `epoch` is that of the request.
+    /// Records that START SUBCHANNEL was accepted; `epoch` is the one of the request.
     pub(crate) fn started(&mut self, program: u32, generation: u64, epoch: u32) {
-        self.promise(
+        self.require(
             self.unanswered.is_none(),
             "no start is accepted with one in flight",
         );
-        self.promise(self.epoch == epoch, "a reset makes a request void");
+        self.require(self.epoch == epoch, "a reset cancels a request");
         self.unanswered = Some((program, generation));
         self.last = program;
     }
 
-    /// Whatever the subchannel does is to end, and answers to it are void.
+    /// Records the begin of a quiesce, which drops solicited IRBs.
     pub(crate) fn quiesced(&mut self) {
         self.epoch += 1;
         self.clears = 0;
@@ -118,15 +118,15 @@ impl Ledger {
         self.owed.retain(|owed| owed.about == About::Device);
     }
 
-    /// There is no user any more.
+    /// Records that the device is closed.
     pub(crate) fn closed(&mut self) {
         self.owed.clear();
-        self.shown = None;
-        self.on_its_way = false;
+        self.in_region = None;
+        self.untested_by_guest = false;
         self.untested = None;
     }
 
-    /// Returns what is presented for `status`. It is owed to the user if `taken`.
+    /// Returns the IRB for `status`. It is owed to the user if `taken`.
     pub(crate) fn presented(&mut self, status: Status, taken: bool) -> Irb {
         self.serial = self.serial.wrapping_add(1);
 
@@ -138,9 +138,9 @@ impl Ledger {
                 generation,
             },
         };
-        // Where it means nothing, it is what it was.
+        // Where it is not meaningful, it is unchanged.
         let cpa = HOST | self.last << 3;
-        // The residual count tells which status it is.
+        // The residual count identifies the IRB.
         let count = u32::from(self.serial);
         let scsw = Scsw::from_words([status.control, cpa, status.device | count]);
         let over = matches!(about, About::Start { .. }) && status.over;
@@ -162,27 +162,33 @@ impl Ledger {
         irb
     }
 
-    /// The user's read finds `entry`, with `shown` as its addresses are made the guest's.
-    pub(crate) fn taken(&mut self, entry: &Entry, shown: &Irb) {
-        let serial = shown.scsw().count();
-        self.promise(
-            self.shown.is_none(),
-            "status that a read could not deliver is shown again",
+    /// Records that the user reads `entry`; `irb` is the one in the region.
+    pub(crate) fn taken(&mut self, entry: &Entry, irb: &Irb) {
+        let serial = irb.scsw().count();
+        self.require(
+            self.in_region.is_none(),
+            "an IRB whose copy has failed is read again",
         );
-        self.shown = Some(serial);
-        let on_its_way = core::mem::replace(&mut self.on_its_way, true);
+        self.in_region = Some(serial);
+        let untested_by_guest = core::mem::replace(&mut self.untested_by_guest, true);
 
         let Some(first) = self.owed.first().copied() else {
-            return self.promise(false, "no status is made up, or outlives what it answers");
+            return self.require(
+                false,
+                "each IRB was presented, and no function it answers was quiesced",
+            );
         };
         let answer = match first.about {
             About::Start { generation, .. } => Answer::Start(generation),
             About::HaltOrClear => Answer::HaltOrClear,
             About::Device => Answer::Unsolicited,
         };
-        self.promise(answer == entry.answer, "status is of the program it says");
+        self.require(
+            answer == entry.answer,
+            "an IRB has the generation of the program that it answers",
+        );
 
-        // The entry is of `first`, and of what was accumulated in it.
+        // The entry is `first`, and what was accumulated into it.
         let (mut bits, mut over) = ([0; 2], false);
         let (mut parts, mut alone) = (0, false);
         self.owed.retain(|owed| {
@@ -195,13 +201,13 @@ impl Ledger {
             }
             !within
         });
-        self.promise(
+        self.require(
             parts == 1 || !alone,
-            "the end of a halt or clear function is accumulated in nothing",
+            "the end of a halt or clear function is accumulated into nothing",
         );
         let before = self.untested.filter(|untested| {
             let needed = untested.is_needed_with(&first) && !alone;
-            needed && (entry.adds || on_its_way)
+            needed && (entry.adds || untested_by_guest)
         });
         if let Some(before) = before {
             bits = [bits[0] | before.bits[0], bits[1] | before.bits[1]];
@@ -211,19 +217,22 @@ impl Ledger {
             alone,
             bits,
         });
-        let [control, cpa, status] = shown.scsw().words();
-        self.promise(
+        let [control, cpa, status] = irb.scsw().words();
+        self.require(
             [control & Owed::BITS[0], status & Owed::BITS[1]] == bits,
             "no status is lost",
         );
-        self.promise(
+        self.require(
             entry.ends == over,
-            "a start is over when its status says so",
+            "a start function ends with the status that ends it",
         );
-        let is_guests = match first.about {
+        let has_guest_address = match first.about {
             About::Start { program, .. } => cpa == GUEST | program << 3,
             About::HaltOrClear | About::Device => cpa & HOST == 0,
         };
-        self.promise(is_guests, "addresses in status are the guest's");
+        self.require(
+            has_guest_address,
+            "addresses in an IRB are those of the guest",
+        );
     }
 }

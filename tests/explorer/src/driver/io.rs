@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `drivers/start.rs`: a program is started, its status read.
+//! `drivers/ops/io.rs`: a program is started, and its IRBs are read.
 
 use super::{
     Driver,
+    InRegion,
     Request,
-    Shown,
     Task, //
 };
 use crate::{
     channel::Code,
-    faults::Fault,
-    state::{
-        Answer,
-        Refusal, //
-    },
+    faults::Fault, //
+};
+use state::{
+    Answer,
+    Refusal, //
 };
 
 impl Driver {
@@ -24,12 +24,12 @@ impl Driver {
             self.write_back();
         }
         let epoch = self.hardware.ledger.epoch;
-        Some(Task::StartRetire(Request { generation, epoch }))
+        Some(Task::StartUnpin(Request { generation, epoch }))
     }
 
     pub(super) fn translate(&mut self, request: Request) -> Option<Task> {
         self.programs += 1;
-        let translator = &mut self.io.as_mut()?.translator;
+        let translator = &mut self.session.as_mut()?.translator;
         translator.translate(self.programs, &mut self.hardware);
         Some(Task::StartTranslated(request, self.programs))
     }
@@ -37,7 +37,7 @@ impl Driver {
     pub(super) fn start_translated(&mut self, request: Request, program: u32) -> Option<Task> {
         let Request { generation, epoch } = request;
 
-        let starts = match self.sch.check(generation) {
+        let starts = match self.sch.check_request(generation) {
             Ok(()) => true,
             Err(Refusal::Busy) => self.has(Fault::StartsWithoutRoom),
             Err(_) => self.has(Fault::StartsUnchecked),
@@ -56,70 +56,70 @@ impl Driver {
     }
 
     pub(super) fn started(&mut self, request: Request) -> Option<Task> {
-        self.io.as_mut()?.generation = request.generation;
+        self.session.as_mut()?.generation = request.generation;
         None
     }
 
     pub(super) fn take_status(&mut self, slot: usize) -> Option<Task> {
-        self.io_lock = Some(slot);
-        let io = self.io.as_mut()?;
-        let again = |more_waits| {
-            Task::ReadCopy(Shown {
-                serial: io.shown,
-                more_waits,
+        self.session_lock = Some(slot);
+        let session = self.session.as_mut()?;
+        let again = |more_wait| {
+            Task::ReadCopy(InRegion {
+                serial: session.in_region,
+                more_wait,
             })
         };
-        if !io.delivered {
+        if !session.is_copied {
             return Some(again(true));
         }
         let Some(mut entry) = self.sch.take_irb() else {
             return Some(again(false));
         };
 
-        if entry.host {
-            io.translator.write_back(&mut entry.irb);
+        if entry.has_host_addresses {
+            session.translator.write_back(&mut entry.irb);
         }
         let adds = entry.adds && self.fault != Some(Fault::ReplacesUntested);
-        if let Some(mut both) = io.unfinished.take().filter(|_| adds) {
+        if let Some(mut both) = session.unfinished.take().filter(|_| adds) {
             both.accumulate(&entry.irb);
             entry.irb = both;
         }
-        let is_over = entry.ends && entry.answer == Answer::Start(io.generation);
+        let is_over = entry.ends && entry.answer == Answer::Start(session.generation);
         if !entry.ends {
-            io.unfinished = Some(entry.irb);
+            session.unfinished = Some(entry.irb);
         }
         self.hardware.ledger.taken(&entry, &entry.irb);
-        let retires = is_over || entry.ends && self.has(Fault::AnyEndRetires);
-        if retires {
+        let unpins = is_over || entry.ends && self.has(Fault::AnyEndUnpins);
+        if unpins {
             self.write_back();
         }
-        let shown = Shown {
+        let irb = InRegion {
             serial: entry.irb.scsw().count(),
-            more_waits: !self.sch.irbs().is_empty(),
+            more_wait: !self.sch.irbs().is_empty(),
         };
-        if retires {
-            Some(Task::ReadRetire(shown))
+        if unpins {
+            Some(Task::ReadUnpin(irb))
         } else {
-            self.show(shown)
+            self.store_irb(irb)
         }
     }
 
-    pub(super) fn show(&mut self, shown: Shown) -> Option<Task> {
-        let io = self.io.as_mut()?;
-        io.shown = shown.serial;
-        io.delivered = self.fault == Some(Fault::DeliversEarly);
-        Some(Task::ReadCopy(shown))
+    pub(super) fn store_irb(&mut self, irb: InRegion) -> Option<Task> {
+        let session = self.session.as_mut()?;
+        session.in_region = irb.serial;
+        session.is_copied = self.fault == Some(Fault::CopiedEarly);
+        Some(Task::ReadCopy(irb))
     }
 
-    pub(super) fn deliver(&mut self, serial: u16) {
+    pub(super) fn mark_copied(&mut self, serial: u16) {
         let ledger = &mut self.hardware.ledger;
-        if ledger.shown == Some(serial) {
-            ledger.shown = None;
+        if ledger.in_region == Some(serial) {
+            ledger.in_region = None;
         }
-        if let Some(io) = &mut self.io {
-            // The driver counts what is shown, and what is delivered.
-            let any = self.fault == Some(Fault::DeliversAnother);
-            io.delivered |= any || io.shown == serial;
+        if let Some(session) = &mut self.session {
+            // `StatusSeq::mark_copied`.
+            let any = self.fault == Some(Fault::CopiesAnother);
+            session.is_copied |= any || session.in_region == serial;
         }
     }
 }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `drivers/device.rs` and `drivers/quiesce.rs`: opening, resetting, closing, and letting go of
-//! memory.
+//! `drivers/ops.rs`, `drivers/ops/unmap.rs` and `drivers/quiesce.rs`: open, reset, close, unmap,
+//! quiesce.
 
 use super::{
     Driver,
     For,
-    Io,
     Progress,
+    Session,
     Task, //
 };
 use crate::{
@@ -16,12 +16,11 @@ use crate::{
     hardware::{
         Error,
         Translator, //
-    },
-    state::{
-        Entry,
-        Event,
-        State, //
-    },
+    }, //
+};
+use state::{
+    Event,
+    State, //
 };
 
 /// `quiesce::HALTS`.
@@ -35,50 +34,48 @@ const CLEARS: u32 = 255;
 
 impl Driver {
     pub(super) fn open(&mut self) {
-        self.io = Some(Io {
-            shown: 0,
+        self.session = Some(Session {
+            in_region: 0,
             unfinished: None,
-            delivered: true,
+            is_copied: true,
             translator: Translator::default(),
             generation: 0,
         });
         if self.hardware.enable().is_err() {
-            self.io = None;
+            self.session = None;
         } else if self.sch.fire(Event::Open).is_err() {
             let _ = self.hardware.disable();
-            self.io = None;
+            self.session = None;
         }
     }
 
-    pub(super) fn retire(&mut self) {
+    pub(super) fn unpin_or_quarantine(&mut self) {
         self.write_back();
-        self.release();
+        self.unpin();
     }
 
-    /// `Io::write_back`.
+    /// `Session::write_back`.
     pub(super) fn write_back(&mut self) {
-        let Some(io) = &mut self.io else {
+        let Some(session) = &mut self.session else {
             return;
         };
-        if self.fault != Some(Fault::RetiresWithoutWritingBack) {
-            self.sch.irbs().for_each(|entry: &mut Entry| {
-                if core::mem::take(&mut entry.host) {
-                    io.translator.write_back(&mut entry.irb);
-                }
-            });
+        if self.fault != Some(Fault::UnpinsWithoutWritingBack) {
+            self.sch
+                .irbs()
+                .write_back(|irb| session.translator.write_back(irb));
         }
     }
 
-    pub(super) fn release(&mut self) {
+    pub(super) fn unpin(&mut self) {
         let kept = self.hardware.may_run && !self.has(Fault::GivesBackWhatMayRun);
-        if let Some(io) = &mut self.io {
-            io.translator.release(&mut self.hardware, kept);
+        if let Some(session) = &mut self.session {
+            session.translator.unpin(&mut self.hardware, kept);
         }
     }
 
     pub(super) fn unmap_look(&mut self, slot: usize) -> Option<Task> {
-        self.io_lock = Some(slot);
-        let pinned = self.io.as_ref()?.translator.pinned;
+        self.session_lock = Some(slot);
+        let pinned = self.session.as_ref()?.translator.pinned;
         pinned?;
         if self.quiescing.is_some() {
             return Some(Task::UnmapWait);
@@ -97,10 +94,10 @@ impl Driver {
             other => other,
         };
         if what == (For::Unmap { running: false }) {
-            return Some(Task::QuiesceRetire(what, Ok(())));
+            return Some(Task::QuiesceUnpin(what, Ok(())));
         }
 
-        let begun = match self.has(Fault::QuiesceKeepsAnswers) {
+        let begun = match self.has(Fault::QuiesceKeepsSolicited) {
             true => self.sch.fire(Event::Quiesce),
             false => self.sch.quiesce(),
         };
@@ -117,24 +114,24 @@ impl Driver {
         )
     }
 
-    /// How many instructions are tried.
+    /// Returns the number of instructions that are tried.
     pub(super) fn steps(&self) -> u32 {
-        match self.has(Fault::AnyInterruptIsAnAnswer) {
-            // A storm that uses up hundreds is the same, but long.
+        match self.has(Fault::AnyInterruptEndsTheWait) {
+            // Fewer than the driver tries: the fault is the same, and its path shorter.
             true => 8,
             false => 1 + HALTS + CLEARS,
         }
     }
 
-    /// The end of a wait.
+    /// Continues a quiesce after a wait.
     pub(super) fn quiesce_waited(&mut self, what: For, progress: Progress) -> Option<Task> {
-        if !self.is_answered(progress) && self.hardware.channel.is_clearing() {
+        if !self.has_ended(progress) && self.hardware.channel.is_clearing() {
             self.hardware.ledger.clears -= 1;
         }
         self.quiesce(what, progress)
     }
 
-    /// The loop of `quiesce`, up to the next wait.
+    /// Runs the loop of `quiesce` up to the next wait.
     pub(super) fn quiesce(&mut self, what: For, mut progress: Progress) -> Option<Task> {
         let mut statuses = 0;
         loop {
@@ -180,8 +177,8 @@ impl Driver {
                 }
             };
             if code == Code::Done {
-                if !self.has(Fault::BelievesOldAnswers) {
-                    self.sch.expect_answer();
+                if !self.has(Fault::BelievesEarlierEnds) {
+                    self.sch.expect_end();
                 }
                 progress.hurried = false;
                 return Some(Task::QuiesceWait(what, progress));
@@ -193,7 +190,7 @@ impl Driver {
         let is_there = channel.is_present();
         let is_clearing = channel.is_clearing();
         let ledger = &mut self.hardware.ledger;
-        ledger.promise(
+        ledger.require(
             !is_there || is_clearing && ledger.clears == 0,
             "a device is given up only when it ignores each clear for its time",
         );
@@ -203,27 +200,27 @@ impl Driver {
 
     pub(super) fn quiesced(&mut self, what: For, ended: Result<(), Error>) -> Option<Task> {
         match what {
-            // Resetting fails.
+            // The reset fails.
             For::Reset if ended.is_err() => None,
             For::Reset => Some(Task::QuiesceLook(what)),
             For::ShutDown => Some(Task::QuiesceEnd(what, ended)),
-            _ => Some(Task::QuiesceRetire(what, ended)),
+            _ => Some(Task::QuiesceUnpin(what, ended)),
         }
     }
 
-    /// `retire_ended`, up to the mutex `io`.
+    /// `unpin_after_reset`, up to the mutex `session`.
     pub(super) fn quiesce_look(&mut self, what: For) -> Option<Task> {
-        let taken = self.io_lock.is_some() && self.has(Fault::ResetUnpinsLater);
+        let taken = self.session_lock.is_some() && self.has(Fault::ResetUnpinsLater);
         if self.sch.is_translating() || taken {
             Some(Task::QuiesceEnd(what, Ok(())))
         } else {
-            Some(Task::QuiesceRetire(what, Ok(())))
+            Some(Task::QuiesceUnpin(what, Ok(())))
         }
     }
 
-    pub(super) fn quiesce_retire(&mut self, what: For, ended: Result<(), Error>) -> Option<Task> {
+    pub(super) fn quiesce_unpin(&mut self, what: For, ended: Result<(), Error>) -> Option<Task> {
         if !matches!(what, For::Reset) || !self.has(Fault::ResetKeepsPins) {
-            self.retire();
+            self.unpin_or_quarantine();
         }
         match what {
             For::Unmap { running } if !running || ended.is_err() => None,
@@ -246,18 +243,18 @@ impl Driver {
                 }
                 (self.sch.notifier.io, self.sch.notifier.crw) = (false, false);
                 self.failed = (false, false);
-                let pinned = self.io.and_then(|io| io.translator.pinned);
+                let pinned = self.session.and_then(|session| session.translator.pinned);
                 self.hardware
                     .ledger
-                    .promise(pinned.is_none(), "no pin is left when the device is closed");
+                    .require(pinned.is_none(), "no pin is left when the device is closed");
                 let closed = self.state() == State::Closed;
                 self.hardware
                     .ledger
-                    .promise(closed, "closing leads out of every state");
+                    .require(closed, "closing leads out of every state");
                 self.hardware.ledger.closed();
                 self.reported = self.has(Fault::CloseKeepsStatus);
                 self.unread = 0;
-                self.io = None;
+                self.session = None;
             }
         }
     }

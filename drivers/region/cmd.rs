@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Region 1, through which the user asks for the halt and clear functions.
+//! Region 1: the user writes a command, HALT or CLEAR SUBCHANNEL.
 //!
 //! C header: [`include/uapi/linux/vfio_ccw.h`](srctree/include/uapi/linux/vfio_ccw.h)
 
+use super::bytes::RegionBytes;
 use kernel::prelude::*;
 
-/// The length of the region in bytes: `struct ccw_cmd_region`, a command and the result of the last
-/// write, which is 0 or a negative error number.
+/// The length of the region in bytes: `struct ccw_cmd_region`.
 pub(crate) const SIZE: usize = 8;
 
-/// Where the result is.
+/// `command`, of four bytes.
+const COMMAND: usize = 0;
+/// `ret_code`: the result of the last write, 0 or a negative error number.
 const RET_CODE: usize = 4;
 
-/// What a write to the region asks for.
+/// A command that a write to the region gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Command {
     /// The halt function, `VFIO_CCW_ASYNC_CMD_HSCH`.
@@ -23,31 +25,30 @@ pub(crate) enum Command {
 }
 
 /// The contents of the region.
-pub(crate) struct AsyncRegion([u8; SIZE]);
+pub(crate) struct CmdRegion(RegionBytes<SIZE>);
 
-impl AsyncRegion {
+impl CmdRegion {
     /// Returns a region of zeros.
     pub(crate) const fn new() -> Self {
-        Self([0; SIZE])
+        Self(RegionBytes::new())
     }
 
     /// Returns the bytes of the region.
     pub(crate) fn bytes(&self) -> &[u8; SIZE] {
-        &self.0
+        self.0.get()
     }
 
     /// Replaces the bytes from `start` on.
     pub(crate) fn update(&mut self, start: usize, bytes: &[u8]) {
-        super::overwrite(&mut self.0, start, bytes);
+        self.0.update(start, bytes);
     }
 
-    /// Returns the number of what the contents ask for, known or not.
+    /// Returns the number of the command, known or not.
     pub(crate) fn number(&self) -> i32 {
-        let [a, b, c, d, ..] = self.0;
-        i32::from_ne_bytes([a, b, c, d])
+        i32::from_ne_bytes(self.0.field(COMMAND))
     }
 
-    /// Returns what the contents ask for; `None` if that is nothing known.
+    /// Returns the command; `None` if its number is unknown.
     pub(crate) fn command(&self) -> Option<Command> {
         match self.number() {
             1 => Some(Command::Halt),
@@ -56,20 +57,20 @@ impl AsyncRegion {
         }
     }
 
-    /// Shows `result` as that of the last write.
+    /// Stores the result of a write.
     pub(crate) fn set_result(&mut self, result: Result) {
-        self.update(RET_CODE, &super::ret_code(result));
+        self.0.set_ret_code(RET_CODE, result);
     }
 }
 
 #[cfg(CONFIG_VFIO_CCW_RUST_KUNIT_TEST)]
-#[kunit_tests(vfio_ccw_async_region)]
+#[kunit_tests(vfio_ccw_cmd_region)]
 mod tests {
     use super::*;
 
     #[test]
     fn only_the_commands_of_the_interface_are_known() {
-        let mut region = AsyncRegion::new();
+        let mut region = CmdRegion::new();
         for (command, expected) in [
             (0u32, None),
             (1, Some(Command::Halt)),
@@ -84,8 +85,8 @@ mod tests {
     }
 
     #[test]
-    fn the_result_is_beside_the_command() {
-        let mut region = AsyncRegion::new();
+    fn the_result_leaves_the_command_as_it_is() {
+        let mut region = CmdRegion::new();
         region.update(0, &2u32.to_ne_bytes());
         region.set_result(Err(EBUSY));
         assert_eq!(region.bytes()[4..], (-16i32).to_ne_bytes());

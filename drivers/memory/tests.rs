@@ -1,200 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the translator of channel programs needs of the kernel: the user's memory, and room to work
-//! in.
+//! Tests of the translator and of [`PinGate`](crate::memory::PinGate) in the kernel.
 
-use crate::device::Device;
-use ccwchain::{
-    error::{
-        Bound,
-        Error as TranslationError, //
-    },
-    memory::{
-        Access,
-        GuestMemory,
-        MemoryError,
-        PinnedRange,
-        Storage,
-        PAGE_SIZE, //
-    },
-    translator::{
-        grown,
-        Sizes,
-        Translator, //
-    },
-};
-use kernel::{
-    alloc::AllocError,
-    prelude::*, //
-};
-use mdev::{
-    dma::Area,
-    mm_invalidations::MmInvalidations,
-    vfio::{
-        Open,
-        Protection, //
-    },
-};
+use kernel::prelude::*;
 
-/// Arrays on the kernel's heap, charged to the user.
-pub(crate) enum KernelStorage {}
-
-impl Storage for KernelStorage {
-    type Of<T> = KVVec<T>;
-    type Error = AllocError;
-
-    fn allocate<T: Clone + Default>(len: usize) -> Result<Self::Of<T>, Self::Error> {
-        KVVec::from_elem(T::default(), len, GFP_KERNEL_ACCOUNT)
-    }
-}
-
-/// Makes room for a program that is too large in `bound`. Returns whether there is more room now.
-///
-/// An error leaves all as it was. What was there before goes only when there is more.
-pub(crate) fn grow(
-    translator: &mut Translator<KernelStorage>,
-    area: &mut Area,
-    bound: Bound,
-) -> Result<bool> {
-    if bound != Bound::Arena {
-        return Ok(translator.grow(bound)?);
-    }
-    let Some(blocks) = grown(area.blocks(), Sizes::MAX_ARENA) else {
-        return Ok(false);
-    };
-    *area = Area::new(blocks)?;
-    Ok(true)
-}
-
-/// The memory that a user has mapped for the device.
-pub(crate) struct UserMemory<'a, 'b> {
-    dev: &'a Open<'b, Device>,
-    watch: Option<&'a MmInvalidations>,
-    has_pinned: bool,
-}
-
-impl<'a, 'b> UserMemory<'a, 'b> {
-    pub(crate) fn new(dev: &'a Open<'b, Device>, watch: Option<&'a MmInvalidations>) -> Self {
-        Self {
-            dev,
-            watch,
-            has_pinned: false,
-        }
-    }
-
-    /// Returns whether pages were pinned, or tried to.
-    pub(crate) fn has_pinned(&self) -> bool {
-        self.has_pinned
-    }
-
-    /// Has `dma_unmap` not take the device for one that has nothing pinned: to be called before it has.
-    fn note_pin(&mut self) {
-        if !core::mem::replace(&mut self.has_pinned, true) {
-            self.dev.statistics.pinning();
-        }
-    }
-}
-
-impl GuestMemory for UserMemory<'_, '_> {
-    type Error = Error;
-
-    fn read(&mut self, address: u64, buffer: &mut [u8]) -> Result<(), MemoryError<Error>> {
-        let dev = self.dev;
-        dev.dma_read(address, buffer).map_err(|error| {
-            let try_pin = || {
-                self.note_pin();
-                dev.try_pin(address)
-            };
-            blame_read(error, try_pin, || dev.check_attached())
-        })
-    }
-
-    fn pin(
-        &mut self,
-        first: u64,
-        access: Access,
-        host_addresses: &mut [u64],
-    ) -> Result<(), MemoryError<Error>> {
-        let iova = first.checked_mul(PAGE_SIZE).ok_or(MemoryError::Guest)?;
-        let protection = match access {
-            Access::Read => Protection::Read,
-            Access::Write => Protection::ReadWrite,
-        };
-
-        self.note_pin();
-        self.dev
-            .pin_pages(iova, protection, host_addresses)
-            .map_err(|error| blame(error, || self.dev.check_attached()))
-    }
-
-    fn unpin(&mut self, run: PinnedRange) {
-        self.dev.unpin_pages(run);
-    }
-
-    fn invalidate_seq(&mut self) -> Option<u64> {
-        self.watch?.invalidate_seq()
-    }
-}
-
-/// Tells the guest's faults, which are for the channel program to meet, from shortages of the host and from
-/// what whoever has set up the device is at fault for: `check_attached` fails if there is no address space.
-fn blame(error: Error, check_attached: impl FnOnce() -> Result) -> MemoryError<Error> {
-    if error == ENOENT {
-        if let Err(error) = check_attached() {
-            return MemoryError::Host(error);
-        }
-    }
-    // What the VFIO back ends say of memory that is not mapped, not with that right, or not there.
-    if [EINVAL, ENOENT, EPERM, EFAULT].contains(&error) {
-        MemoryError::Guest
-    } else {
-        MemoryError::Host(error)
-    }
-}
-
-/// Does the same for an error of reading. Memory that can be pinned, as `try_pin` does, is there: then the
-/// process that reads is not the one that has mapped it.
-fn blame_read(
-    error: Error,
-    try_pin: impl FnOnce() -> Result,
-    check_attached: impl FnOnce() -> Result,
-) -> MemoryError<Error> {
-    if error != EFAULT {
-        return blame(error, check_attached);
-    }
-    match try_pin() {
-        Ok(()) => MemoryError::Host(error),
-        Err(error) => blame(error, check_attached),
-    }
-}
-
-/// Returns the errno of a program that is not translated.
-pub(crate) fn errno(error: TranslationError<Error>) -> Error {
-    match error {
-        TranslationError::TransportMode => EOPNOTSUPP,
-        TranslationError::ReservedOrbBits { .. } | TranslationError::TooLarge(_) => EINVAL,
-        TranslationError::Memory(error) => error,
-    }
-}
-
-/// Returns what the user is told of such an errno.
-///
-/// That the host is short of memory or pins passes, as when a program is in progress: a guest of QEMU tries
-/// again. QEMU would make a unit exception of `ENOMEM`, which a tape gives at a tape mark: the guest would take
-/// what it has read for the whole file.
-pub(crate) fn answer(error: Error) -> Error {
-    if error == ENOMEM {
-        EBUSY
-    } else {
-        error
-    }
-}
-
-#[cfg(CONFIG_VFIO_CCW_RUST_KUNIT_TEST)]
-#[kunit_tests(vfio_ccw_program)]
-mod tests {
-    use super::*;
+#[kunit_tests(vfio_ccw_memory)]
+mod memory {
+    use crate::memory::*;
     use ccwchain::{
+        error::Error as TranslationError,
         irb::Irb,
         memory::{
             Arena,
@@ -215,13 +29,13 @@ mod tests {
 
     const ARENA: u32 = 0x7fe0_0000;
 
-    /// A CCW and an IDAW that give a program check.
+    /// A CCW and an IDAW that cause a program check.
     const POISON: [u8; 8] = [0, 0, 0, 0, 0x80, 0, 0, 0];
     const FAULT: [u8; 8] = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xf0, 0x01];
 
     struct Stub(Type1<KVVec<Page>>);
 
-    fn whose<T>(result: Result<T, StubError>) -> Result<T, MemoryError<Error>> {
+    fn classify_stub<T>(result: Result<T, StubError>) -> Result<T, MemoryError<Error>> {
         result.map_err(|error| match error {
             StubError::Unmapped | StubError::Permission => MemoryError::Guest,
             _ => MemoryError::Host(ENOMEM),
@@ -232,7 +46,7 @@ mod tests {
         type Error = Error;
 
         fn read(&mut self, address: u64, buffer: &mut [u8]) -> Result<(), MemoryError<Error>> {
-            whose(self.0.read(address, buffer))
+            classify_stub(self.0.read(address, buffer))
         }
 
         fn pin(
@@ -245,11 +59,11 @@ mod tests {
                 Access::Read => Rights::Read,
                 Access::Write => Rights::Write,
             };
-            whose(self.0.pin(first, rights, host_addresses))
+            classify_stub(self.0.pin(first, rights, host_addresses))
         }
 
-        fn unpin(&mut self, run: PinnedRange) {
-            self.0.unpin(run.first(), run.count());
+        fn unpin(&mut self, range: PinnedRange) {
+            self.0.unpin(range.first(), range.count());
         }
     }
 
@@ -279,7 +93,7 @@ mod tests {
         }
     }
 
-    /// A guest with pages at 0x10000 (its program), 0x20000 and 0x21000 (data), and all the rest.
+    /// A guest with pages at 0x10000 (its program), 0x20000 and 0x21000 (data), and a translator.
     struct Machine {
         guest: Stub,
         arena: TestArena,
@@ -315,13 +129,16 @@ mod tests {
             })
         }
 
-        /// Translates the program at 0x10000; returns the address of the host's.
+        /// Translates the program at 0x10000, and returns the address of the host program.
         fn translate(&mut self, flags: Flags) -> Result<u32> {
             let orb = Orb::default().with_flags(flags).with_cpa(0x10000);
             let program = self
                 .translator
                 .translate(&orb, &mut self.guest, &mut self.arena)
-                .map_err(|(error, _)| errno(error))?;
+                .map_err(|(error, _)| match error {
+                    TranslationError::Memory(error) => error,
+                    _ => EINVAL,
+                })?;
             Ok(program.orb().orb().cpa())
         }
     }
@@ -329,12 +146,12 @@ mod tests {
     const FORMAT_1: Flags = Flags::FORMAT_1.union(Flags::IDAW_64);
 
     #[test]
-    fn the_vectors_of_the_host_tests_hold_on_this_machine() {
+    fn the_vectors_of_the_host_tests_hold_in_the_kernel() {
         assert!(ccwchain::vectors::replay::<KernelStorage>() == Ok(()));
     }
 
     #[test]
-    fn data_goes_to_pinned_pages_by_way_of_a_list() -> Result {
+    fn data_is_moved_to_pinned_pages_through_a_list() -> Result {
         // READ of 0x1000 bytes to 0x20900, a no-operation.
         let mut m = Machine::new(&[
             [0x02, 0x40, 0x10, 0, 0, 0x02, 0x09, 0],
@@ -370,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn idaws_of_31_bits_become_ones_of_64() -> Result {
+    fn idaws_of_31_bits_become_idaws_of_64() -> Result {
         // WRITE of 8 bytes by the list at 0x10008: 0x20ffc, in 2 KiB blocks.
         let mut m = Machine::new(&[
             [0x01, 0x04, 0, 8, 0, 0x01, 0, 8],
@@ -386,8 +203,8 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_of_the_guests_is_a_program_check_in_its_place() -> Result {
-        // A no-operation, then a read to where there is nothing.
+    fn a_fault_of_the_guest_is_a_program_check_in_its_place() -> Result {
+        // A no-operation, then a read into memory that is not mapped.
         let mut m = Machine::new(&[
             [0x03, 0x40, 0, 0, 0, 0, 0, 0],
             [0x02, 0, 0, 1, 0, 0x30, 0, 0],
@@ -398,7 +215,7 @@ mod tests {
         assert_eq!(m.arena.at(u32::from_be_bytes(a)), FAULT);
         assert!(m.guest.0.pins() == 0);
 
-        // What is no command gives it before any data.
+        // An invalid command causes it before any data is moved.
         let mut m = Machine::new(&[[0x00, 0, 0, 1, 0, 0x02, 0, 0]])?;
         let cpa = m.translate(FORMAT_1)?;
         assert_eq!(m.arena.at(cpa), POISON);
@@ -406,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shortage_of_the_hosts_undoes_everything() -> Result {
+    fn a_shortage_of_the_host_leaves_nothing_pinned() -> Result {
         let mut m = Machine::new(&[[0x02, 0, 0x10, 0, 0, 0x02, 0x09, 0]])?;
         m.guest.0.set_limit(1);
 
@@ -418,48 +235,48 @@ mod tests {
     #[test]
     fn room_grows_up_to_the_bounds() -> Result {
         let mut translator = Translator::new(Sizes::IDLE, 1)?;
-        let mut area = Area::new(Sizes::IDLE_ARENA)?;
+        let mut arena = Area::new(Sizes::IDLE_ARENA)?;
 
         for bound in [Bound::Ccws, Bound::Idaws, Bound::Arena] {
             let mut times = 0;
-            while grow(&mut translator, &mut area, bound)? {
+            while grow(&mut translator, &mut arena, bound)? {
                 times += 1;
             }
             assert!((1..8).contains(&times));
         }
-        assert!(area.blocks() == Sizes::MAX_ARENA);
+        assert!(arena.blocks() == Sizes::MAX_ARENA);
         Ok(())
     }
 
     #[test]
-    fn what_the_guest_has_not_mapped_is_the_guests_fault_and_nothing_else_is() {
+    fn only_memory_that_is_not_mapped_is_a_fault_of_the_guest() {
         for error in [EINVAL, ENOENT, EPERM, EFAULT] {
-            assert!(blame(error, || Ok(())) == MemoryError::Guest);
+            assert!(classify(error, || Ok(())) == MemoryError::Guest);
         }
         for error in [ENOMEM, EACCES, E2BIG, EAGAIN, EINTR, EOVERFLOW] {
-            assert!(blame(error, || Ok(())) == MemoryError::Host(error));
+            assert!(classify(error, || Ok(())) == MemoryError::Host(error));
         }
     }
 
     #[test]
-    fn a_device_without_address_space_is_not_the_guests_fault() {
+    fn a_device_without_address_space_is_no_fault_of_the_guest() {
         for missing in [ENOENT, EAGAIN] {
-            assert!(blame(ENOENT, || Err(missing)) == MemoryError::Host(missing));
-            let read = blame_read(ENOENT, || Ok(()), || Err(missing));
+            assert!(classify(ENOENT, || Err(missing)) == MemoryError::Host(missing));
+            let read = classify_read(ENOENT, || Ok(()), || Err(missing));
             assert!(read == MemoryError::Host(missing));
             // Other errors come from an address space.
-            assert!(blame(EINVAL, || Err(missing)) == MemoryError::Guest);
+            assert!(classify(EINVAL, || Err(missing)) == MemoryError::Guest);
         }
     }
 
     #[test]
-    fn memory_that_can_be_pinned_is_not_the_guests_fault_if_it_cannot_be_read() {
-        let read = |error, pinned| blame_read(error, || pinned, || Ok(()));
+    fn memory_that_can_be_pinned_but_not_read_is_no_fault_of_the_guest() {
+        let read = |error, pinned| classify_read(error, || pinned, || Ok(()));
 
         assert!(read(EFAULT, Ok(())) == MemoryError::Host(EFAULT));
         assert!(read(EFAULT, Err(EFAULT)) == MemoryError::Guest);
         assert!(read(EFAULT, Err(ENOMEM)) == MemoryError::Host(ENOMEM));
-        // Nothing is pinned to find out why there is no mapping.
+        // Nothing is pinned to find out why memory is not mapped.
         for error in [EINVAL, ENOENT, EPERM] {
             assert!(read(error, Ok(())) == MemoryError::Guest);
         }
@@ -467,17 +284,20 @@ mod tests {
     }
 
     #[test]
-    fn a_shortage_is_no_end_of_file() {
-        assert!(answer(errno(TranslationError::Memory(ENOMEM))) == EBUSY);
-        // QEMU tries again itself.
-        assert!(answer(EAGAIN) == EAGAIN);
-        for lasting in [EFAULT, ENOENT, EINVAL, EOPNOTSUPP, ENODEV, EACCES] {
-            assert!(answer(lasting) == lasting);
-        }
+    fn a_device_may_have_pins_before_it_has() {
+        let gate = PinGate::new();
+        assert!(!gate.may_have_pins());
+        gate.about_to_pin();
+        assert!(gate.may_have_pins());
+        gate.set(5);
+        gate.about_to_pin();
+        assert!(gate.pinned() == 5);
+        gate.set(0);
+        assert!(!gate.may_have_pins());
     }
 
     #[test]
-    fn status_has_the_guests_addresses() -> Result {
+    fn an_irb_has_addresses_of_the_guest() -> Result {
         let mut m = Machine::new(&[[0x03, 0, 0, 0, 0, 0, 0, 0]])?;
         let cpa = m.translate(FORMAT_1)?;
 

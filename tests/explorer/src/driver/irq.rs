@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `drivers/interrupts.rs`: what comes from the channel subsystem.
+//! `drivers/irq.rs`: interrupts and events from the channel subsystem.
 
 use super::{
     Driver,
@@ -8,17 +8,17 @@ use super::{
 };
 use crate::{
     channel::Code,
-    faults::Fault,
-    state::{
-        Crw,
-        Event,
-        Pushed,
-        State, //
-    },
+    faults::Fault, //
+};
+use state::{
+    Crw,
+    Event,
+    Pushed,
+    State, //
 };
 
 impl Driver {
-    /// The interrupt handler or `Locked::test`, and `interrupts::irq`.
+    /// The interrupt handler or `Locked::test`, and `irq::irq`.
     pub(crate) fn irq(&mut self) {
         let Some(status) = self.hardware.channel.test() else {
             return;
@@ -32,8 +32,8 @@ impl Driver {
         let irb = self.hardware.ledger.presented(status, taken);
 
         self.hardware.presented(&irb);
-        match self.sch.interrupt(irb) {
-            Ok(Some(Pushed::Lost)) => self.hardware.ledger.promise(false, "no status is lost"),
+        match self.sch.push_irb(irb) {
+            Ok(Some(Pushed::Lost)) => self.hardware.ledger.require(false, "no status is lost"),
             Ok(_) => {}
             Err(_) => {
                 let _ = self.hardware.disable();
@@ -43,7 +43,7 @@ impl Driver {
             let _ = self.sch.fire(Event::Ended);
         }
 
-        let hurries = self.has(Fault::AnyInterruptIsAnAnswer);
+        let hurries = self.has(Fault::AnyInterruptEndsTheWait);
         for task in self.tasks.iter_mut().flatten() {
             if let Task::QuiesceWait(_, progress) = task {
                 progress.hurried |= hurries;
@@ -51,15 +51,15 @@ impl Driver {
         }
     }
 
-    /// The timer of `Device` expires, perhaps one that was started for status before.
+    /// The timer of `HoldOff` expires, perhaps one that was started for an earlier IRB.
     pub(crate) fn timer(&mut self) {
         self.sch.notifier.timer = false;
         if !self.has(Fault::TimerIsIgnored) {
-            self.sch.hold_off_is_over();
+            self.sch.hold_off_expired();
         }
     }
 
-    /// `interrupts::event`.
+    /// `irq::event`.
     pub(crate) fn event(&mut self) {
         if self.hardware.store().is_ok() {
             return;
@@ -67,7 +67,7 @@ impl Driver {
         let _ = self.sch.fire(Event::Gone);
     }
 
-    /// `interrupts::path_event`, when the only path is varied off.
+    /// `irq::path_event`, when the only path is varied off.
     pub(crate) fn vary_off(&mut self) {
         if self.sch.is_running()
             && self.hardware.channel.halt() != Code::Done
@@ -77,7 +77,7 @@ impl Driver {
         }
     }
 
-    /// `interrupts::path_event`, when a path comes back.
+    /// `irq::path_event`, when a path comes back.
     pub(crate) fn online(&mut self) {
         self.report(Crw::path_is_back(1));
     }
@@ -88,26 +88,27 @@ impl Driver {
         }
         self.reported = true;
         let before = self.reports().len();
-        self.sch.report(crw);
+        self.sch.push_crw(crw);
         if self.state() != State::Closed {
             self.unread += 1;
             self.told_if_lost(before);
         }
     }
 
-    /// A report was queued where there were so many `before`.
+    /// Checks the overflow bit if a report was lost, as the queue has no more reports than
+    /// `before`.
     pub(super) fn told_if_lost(&mut self, before: usize) {
         let after = self.reports();
         if after.len() == before {
             let told = after.last().is_some_and(|crw| crw.word() & 1 << 29 != 0);
             self.hardware
                 .ledger
-                .promise(told, "a queue of reports that overflows says so");
+                .require(told, "a queue of reports that overflows says so");
             self.unread -= 1;
         }
     }
 
-    /// The reports that wait for the user.
+    /// Returns the reports that wait for the user.
     pub(crate) fn reports(&self) -> Vec<Crw> {
         if !self.reported {
             return Vec::new();

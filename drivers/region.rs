@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The regions of the device's file.
+//! The regions of the device file: where they are, and the layouts of those that can be written.
+//!
+//! C header: [`include/uapi/linux/vfio_ccw.h`](srctree/include/uapi/linux/vfio_ccw.h)
 
-pub(crate) mod asynchronous;
-mod crw;
+mod bytes;
+pub(crate) mod cmd;
 pub(crate) mod io;
-mod schib;
 
 use core::ops::Range;
 use kernel::prelude::*;
@@ -14,19 +15,25 @@ use mdev::{
     vfio, //
 };
 
-/// Each region has as many bytes of the file as this is bits.
+/// The distance of two regions in the file, as a power of two of bytes.
 const OFFSET_SHIFT: u32 = 10;
 
-/// `VFIO_REGION_TYPE_CCW`: regions of a channel device, and their subtypes.
+/// `VFIO_REGION_TYPE_CCW`: the type of the regions of a channel device.
 const TYPE_CCW: u32 = 2;
 
-/// Which region a position in the device's file is in.
+/// The length of region 2 in bytes: `struct ccw_schib_region`, an SCHIB.
+pub(crate) const SCHIB_SIZE: usize = mdev::css::SCHIB_LEN;
+
+/// The length of region 3 in bytes: `struct ccw_crw_region`, a channel-report word and padding.
+pub(crate) const CRW_SIZE: usize = 8;
+
+/// A region of the device file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Region {
-    /// Region 0: the start function, and status.
+    /// Region 0: the start function, and IRBs.
     Io,
     /// Region 1: the halt and clear functions.
-    Async,
+    Cmd,
     /// Region 2: the subchannel-information block.
     Schib,
     /// Region 3: channel reports.
@@ -34,9 +41,9 @@ pub(crate) enum Region {
 }
 
 impl Region {
-    const ALL: [Self; 4] = [Self::Io, Self::Async, Self::Schib, Self::Crw];
+    const ALL: [Self; 4] = [Self::Io, Self::Cmd, Self::Schib, Self::Crw];
 
-    /// How many regions there are.
+    /// The number of regions.
     pub(crate) const COUNT: u32 = 4;
 
     /// Returns region `index`.
@@ -44,11 +51,12 @@ impl Region {
         nospec::get(&Self::ALL, usize::try_from(index).ok()?).copied()
     }
 
-    /// Returns what the user is told of the region.
+    /// Returns the description of the region for `VFIO_DEVICE_GET_REGION_INFO`.
     pub(crate) fn information(self) -> Result<vfio::Region> {
+        // `VFIO_REGION_SUBTYPE_CCW_*`.
         let subtype = match self {
             Self::Io => None,
-            Self::Async => Some(1),
+            Self::Cmd => Some(1),
             Self::Schib => Some(2),
             Self::Crw => Some(3),
         };
@@ -56,7 +64,7 @@ impl Region {
         Ok(vfio::Region {
             offset: self.offset(),
             size: u64::try_from(self.size())?,
-            writable: matches!(self, Self::Io | Self::Async),
+            writable: matches!(self, Self::Io | Self::Cmd),
             kind: subtype.map(|subtype| (TYPE_CCW, subtype)),
         })
     }
@@ -64,7 +72,7 @@ impl Region {
     const fn offset(self) -> u64 {
         let index = match self {
             Self::Io => 0,
-            Self::Async => 1,
+            Self::Cmd => 1,
             Self::Schib => 2,
             Self::Crw => 3,
         };
@@ -74,15 +82,15 @@ impl Region {
     const fn size(self) -> usize {
         match self {
             Self::Io => io::SIZE,
-            Self::Async => asynchronous::SIZE,
-            Self::Schib => schib::SIZE,
-            Self::Crw => crw::SIZE,
+            Self::Cmd => cmd::SIZE,
+            Self::Schib => SCHIB_SIZE,
+            Self::Crw => CRW_SIZE,
         }
     }
 
-    /// Returns which bytes of which region an access of `count` bytes at `position` is to.
+    /// Returns the region, and the range of its bytes, of an access of `count` bytes at `position`.
     ///
-    /// `EINVAL` if it is not within one region.
+    /// Fails with `EINVAL` if the access is not within one region.
     pub(crate) fn locate(position: u64, count: usize) -> Result<(Self, Range<usize>)> {
         let index = u32::try_from(position >> OFFSET_SHIFT)?;
         let region = Self::of_index(index).ok_or(EINVAL)?;
@@ -95,28 +103,13 @@ impl Region {
     }
 }
 
-/// Replaces bytes of `to` from `start` on; what does not fit is left out.
-fn overwrite(to: &mut [u8], start: usize, bytes: &[u8]) {
-    let to = to.get_mut(start..).unwrap_or_default();
-    let len = to.len().min(bytes.len());
-
-    if let (Some(to), Some(bytes)) = (to.get_mut(..len), bytes.get(..len)) {
-        to.copy_from_slice(bytes);
-    }
-}
-
-/// Returns how a region shows the result of a write: 0 or a negative error number.
-fn ret_code(result: Result) -> [u8; 4] {
-    result.map_or_else(Error::to_errno, |()| 0).to_ne_bytes()
-}
-
 #[cfg(CONFIG_VFIO_CCW_RUST_KUNIT_TEST)]
 #[kunit_tests(vfio_ccw_regions)]
 mod tests {
     use super::*;
 
     #[test]
-    fn an_index_is_that_of_its_region_or_of_none() {
+    fn each_index_below_the_count_has_its_region() {
         for (index, region) in (0..).zip(Region::ALL) {
             assert!(Region::of_index(index) == Some(region));
             assert!(Region::locate(region.offset(), 1) == Ok((region, 0..1)));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `drivers/halt_clear.rs`: the halt and clear functions.
+//! `drivers/ops/cmd.rs`: the halt and clear functions.
 
 use super::Driver;
 use crate::channel::{
@@ -16,6 +16,6 @@ impl Driver {
         if self.sch.halt_or_clear().is_ok() {
             function(&mut self.hardware.channel);
         }
-        self.io_lock = None;
+        self.session_lock = None;
     }
 }
