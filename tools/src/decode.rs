@@ -2,10 +2,6 @@
 
 //! Programs and status for a person.
 
-mod device;
-
-pub use device::Kind;
-
 use std::fmt::Write;
 
 use ccwchain::{
@@ -22,9 +18,12 @@ use ccwchain::{
     }, //
 };
 
-use crate::program::{
-    PlacedCcw,
-    Program, //
+use crate::{
+    device_data,
+    program::{
+        PlacedCcw,
+        Program, //
+    }, //
 };
 
 /// How many IDAWs of a list are shown.
@@ -180,44 +179,13 @@ pub fn scsw(scsw: Scsw, place: &str) -> String {
 pub fn irb(irb: &Irb, place: &str) -> String {
     let mut text = scsw(irb.scsw(), place);
     if let Some(sense) = irb.sense() {
-        text.push_str(&self::sense(sense));
+        text.push_str(&device_data::sense(sense));
     }
     if let Some(address) = irb.failing_storage_address() {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "  ESW   failing storage address {address:08x}");
     }
     text
-}
-
-/// Sense bytes, and the names of the bits of the first one.
-pub fn sense(bytes: &[u8]) -> String {
-    const BITS: [(u8, &str); 8] = [
-        (0x80, "command reject"),
-        (0x40, "intervention required"),
-        (0x20, "bus-out check"),
-        (0x10, "equipment check"),
-        (0x08, "data check"),
-        (0x04, "overrun"),
-        (0x02, "bit 6"),
-        (0x01, "bit 7"),
-    ];
-    let first = bytes.first().copied().unwrap_or(0);
-    let names: Vec<_> = BITS
-        .iter()
-        .filter(|(bit, _)| first & bit != 0)
-        .map(|&(_, name)| name)
-        .collect();
-    let used = bytes
-        .iter()
-        .rposition(|&byte| byte != 0)
-        .map_or(1, |i| i + 1);
-    let shown: Vec<_> = bytes
-        .iter()
-        .take(used)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    let line = format!("  sense {}  {}", shown.join(" "), names.join(", "));
-    format!("{}\n", line.trim_end())
 }
 
 /// What is at a channel-program address: the CCW before it was the last one in effect.

@@ -9,6 +9,7 @@
 
 pub mod channel;
 pub mod decode;
+pub mod device_data;
 pub mod error;
 pub mod guest;
 pub mod outcome;

@@ -15,10 +15,8 @@ use ccwchain::irb::Irb;
 
 use crate::{
     channel::Channel,
-    decode::{
-        self,
-        Kind, //
-    },
+    decode,
+    device_data::DataFormat,
     error::{
         Error,
         Result, //
@@ -132,7 +130,7 @@ impl Run<'_> {
                 }
                 Step::Start => self.start()?,
                 Step::Show(part) => self.show(part)?,
-                Step::Decode(kind, part) => self.decode(*kind, part)?,
+                Step::Decode(format, part) => self.decode(*format, part)?,
                 Step::Save(part, file) => {
                     let bytes = self.guest.read(part.address, part.len);
                     fs::write(file, bytes)
@@ -155,9 +153,9 @@ impl Run<'_> {
         self.print(&format!("  {}\n{dump}", part.name))
     }
 
-    fn decode(&mut self, kind: Kind, part: &Part) -> Result<()> {
+    fn decode(&mut self, format: DataFormat, part: &Part) -> Result<()> {
         self.print(&format!("  {}\n", part.name))?;
-        for line in kind.decode(&self.guest.read(part.address, part.len)) {
+        for line in format.decode(&self.guest.read(part.address, part.len)) {
             self.print(&format!("        {line}\n"))?;
         }
         Ok(())

@@ -8,10 +8,8 @@ use std::io::{
 };
 
 use ccw::{
-    decode::{
-        self,
-        Kind, //
-    },
+    decode,
+    device_data::DataFormat,
     error::Error, //
 };
 use ccwchain::{
@@ -50,7 +48,7 @@ pub(crate) fn decode(kind: &str, arguments: &[String]) -> Result<(), Failure> {
         "irb" => print_each(&padded(&bytes), |bytes| {
             decode::irb(&Irb::from_bytes(bytes), "")
         }),
-        _ => match Kind::of_name(kind) {
+        _ => match DataFormat::of_name(kind) {
             Some(kind) => {
                 println!("{}", kind.decode(&bytes).join("\n"));
                 Ok(())

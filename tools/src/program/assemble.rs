@@ -16,6 +16,16 @@ use ccwchain::{
 
 use super::{
     idals::Idals,
+    model::{
+        Chunk,
+        Ending,
+        Expected,
+        Fault,
+        PlacedCcw,
+        Position,
+        Program,
+        Step, //
+    },
     source::{
         self,
         Address,
@@ -27,15 +37,7 @@ use super::{
     symbols::{
         Symbol,
         Symbols, //
-    },
-    Chunk,
-    Ending,
-    Expected,
-    Fault,
-    PlacedCcw,
-    Position,
-    Program,
-    Step, //
+    }, //
 };
 use crate::{
     sys::PAGE_SIZE,

@@ -7,13 +7,15 @@ use super::{
         self,
         Token, //
     },
+    model::{
+        Fault,
+        Position, //
+    },
     names::Names,
     source::{
         Address,
         Base, //
-    },
-    Fault,
-    Position, //
+    }, //
 };
 
 /// What is left of a line.

@@ -5,12 +5,12 @@
 //! Principles of Operation, "Indirect-Data Addressing".
 
 use super::{
+    model::Fault,
     source::{
         Address,
         Source, //
     },
-    symbols::Symbols,
-    Fault, //
+    symbols::Symbols, //
 };
 
 /// Lists of IDAWs, one behind the other.

@@ -2,7 +2,7 @@
 
 //! Lines of a program's text, cut into tokens.
 
-use super::{
+use super::model::{
     Fault,
     Position, //
 };

@@ -19,6 +19,10 @@ use ccwchain::{
 use super::{
     cursor::Cursor,
     lexer::Token,
+    model::{
+        Fault,
+        Position, //
+    },
     names,
     source::{
         Area,
@@ -28,12 +32,10 @@ use super::{
         Operand,
         Source,
         Step, //
-    },
-    Fault,
-    Position, //
+    }, //
 };
 use crate::{
-    decode::Kind,
+    device_data::DataFormat,
     vfio::Access, //
 };
 
@@ -42,7 +44,7 @@ type Load<'a> = &'a dyn Fn(&str) -> io::Result<Vec<u8>>;
 /// The largest area: data of one CCW fit more than a hundred times.
 const MAX_AREA: u64 = 16 << 20;
 
-const KINDS: &str = "sense, senseid, characteristics or configuration";
+const FORMATS: &str = "sense, senseid, characteristics or configuration";
 const STATEMENTS: &str =
     "program, orb, area, org, idals, ccw, dc, expect, host, wait, start, show, decode or save";
 
@@ -157,12 +159,12 @@ fn statement(program: &mut Source, cursor: &mut Cursor, load: Load<'_>) -> Resul
         }
         "decode" => {
             let at = cursor.at();
-            let name = cursor.word(KINDS)?;
-            let kind =
-                Kind::of_name(&name).ok_or_else(|| (at, format!("\"{name}\" is not {KINDS}")))?;
+            let name = cursor.word(FORMATS)?;
+            let format = DataFormat::of_name(&name)
+                .ok_or_else(|| (at, format!("\"{name}\" is not {FORMATS}")))?;
             program
                 .steps
-                .push(Step::Decode(kind, cursor.address("an area")?));
+                .push(Step::Decode(format, cursor.address("an area")?));
         }
         "save" => {
             let address = cursor.address("an area")?;

@@ -11,9 +11,9 @@ use ccwchain::{
     }, //
 };
 
-use super::Position;
+use super::model::Position;
 use crate::{
-    decode::Kind,
+    device_data::DataFormat,
     vfio::Access, //
 };
 
@@ -86,7 +86,7 @@ pub(super) enum Step {
     Wait(DeviceStatus),
     Start,
     Show(Address, Option<usize>),
-    Decode(Kind, Address),
+    Decode(DataFormat, Address),
     Save(Address, String),
 }
 

@@ -3,13 +3,15 @@
 //! The names of a program, and what they stand for.
 
 use super::{
+    model::{
+        Fault,
+        Part,
+        Position, //
+    },
     source::{
         Address,
         Base, //
-    },
-    Fault,
-    Part,
-    Position, //
+    }, //
 };
 
 /// A name, and what it stands for.

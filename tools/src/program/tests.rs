@@ -2,10 +2,15 @@
 
 use ccwchain::{
     ccw::Flags,
-    orb, //
+    orb,
+    scsw::{
+        DeviceStatus,
+        SubchannelStatus, //
+    }, //
 };
 
 use super::*;
+use crate::vfio::Access;
 
 fn load(name: &str) -> io::Result<Vec<u8>> {
     match name {

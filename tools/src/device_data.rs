@@ -6,7 +6,7 @@ use crate::text::from_ebcdic;
 
 /// What bytes of a device's are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum DataFormat {
     /// Sense data, the answer to SENSE.
     Sense,
     /// The answer to SENSE ID.
@@ -17,7 +17,7 @@ pub enum Kind {
     Configuration,
 }
 
-impl Kind {
+impl DataFormat {
     /// All kinds, by their names.
     pub const NAMES: [(&'static str, Self); 4] = [
         ("sense", Self::Sense),
@@ -35,12 +35,43 @@ impl Kind {
     /// What the bytes mean, a line each.
     pub fn decode(self, bytes: &[u8]) -> Vec<String> {
         match self {
-            Self::Sense => vec![super::sense(bytes).trim().to_owned()],
+            Self::Sense => vec![sense(bytes).trim().to_owned()],
             Self::SenseId => sense_id(bytes),
             Self::Characteristics => characteristics(bytes),
             Self::Configuration => configuration(bytes),
         }
     }
+}
+
+/// Sense bytes, and the names of the bits of the first one.
+pub fn sense(bytes: &[u8]) -> String {
+    const BITS: [(u8, &str); 8] = [
+        (0x80, "command reject"),
+        (0x40, "intervention required"),
+        (0x20, "bus-out check"),
+        (0x10, "equipment check"),
+        (0x08, "data check"),
+        (0x04, "overrun"),
+        (0x02, "bit 6"),
+        (0x01, "bit 7"),
+    ];
+    let first = bytes.first().copied().unwrap_or(0);
+    let names: Vec<_> = BITS
+        .iter()
+        .filter(|(bit, _)| first & bit != 0)
+        .map(|&(_, name)| name)
+        .collect();
+    let used = bytes
+        .iter()
+        .rposition(|&byte| byte != 0)
+        .map_or(1, |i| i + 1);
+    let shown: Vec<_> = bytes
+        .iter()
+        .take(used)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let line = format!("  sense {}  {}", shown.join(" "), names.join(", "));
+    format!("{}\n", line.trim_end())
 }
 
 /// The number that begins at `at`; bytes that are not there are zero.
@@ -140,10 +171,20 @@ mod tests {
     #[test]
     fn sense_data_are_shown_as_those_of_a_status() {
         assert_eq!(
-            Kind::Sense.decode(&[0x80, 0, 0]),
+            DataFormat::Sense.decode(&[0x80, 0, 0]),
             ["sense 80  command reject"]
         );
-        assert_eq!(Kind::Sense.decode(&[]), ["sense"]);
+        assert_eq!(DataFormat::Sense.decode(&[]), ["sense"]);
+    }
+
+    #[test]
+    fn sense_bytes_are_named_and_shown_as_far_as_they_say_something() {
+        assert_eq!(sense(&[0x80, 0, 0]), "  sense 80  command reject\n");
+        assert_eq!(
+            sense(&[0x41, 0, 7, 0]),
+            "  sense 41 00 07  intervention required, bit 7\n"
+        );
+        assert_eq!(sense(&[0; 32]), "  sense 00\n");
     }
 
     #[test]
@@ -152,7 +193,7 @@ mod tests {
             0xff, 0x39, 0x90, 0xc2, 0x33, 0x90, 0x02, 0, 0x40, 0xfa, 1, 0, 0, 0, 0, 0,
         ];
         assert_eq!(
-            Kind::SenseId.decode(&bytes),
+            DataFormat::SenseId.decode(&bytes),
             [
                 "control unit 3990 model c2",
                 "device 3390 model 02",
@@ -160,11 +201,11 @@ mod tests {
             ]
         );
         assert_eq!(
-            Kind::SenseId.decode(&bytes[..4]),
+            DataFormat::SenseId.decode(&bytes[..4]),
             ["control unit 3990 model c2"]
         );
         assert_eq!(
-            Kind::SenseId.decode(&[]),
+            DataFormat::SenseId.decode(&[]),
             ["no sense ID: the first byte is not ff"]
         );
     }
@@ -176,7 +217,7 @@ mod tests {
             0x39, 0x90, 0xc2, 0x33, 0x90, 0x02, 0xd0, 0, 0, 0, 0x20, 0x26, 0, 50, 0, 15, 0xe0, 0,
             0xe5, 0xa2,
         ]);
-        let sizes = |bytes: &[u8]| Kind::Characteristics.decode(bytes)[1].clone();
+        let sizes = |bytes: &[u8]| DataFormat::Characteristics.decode(bytes)[1].clone();
         assert_eq!(
             sizes(&bytes),
             "50 cylinders of 15 tracks, 58786 bytes a track"
@@ -196,7 +237,7 @@ mod tests {
         ]);
         bytes[30..32].copy_from_slice(&[0x01, 0x20]);
         assert_eq!(
-            Kind::Configuration.decode(&bytes),
+            DataFormat::Configuration.decode(&bytes),
             [
                 "device: type 3390 model 002, made by HRC in ZZ, serial number 000000000001, tag 0120"
             ]
