@@ -6,6 +6,8 @@
 //! of Linux's tn3270 driver (`drivers/s390/char/fs3270.c`): each write and each read is a channel
 //! program.
 
+#![forbid(unsafe_code)]
+
 use std::{
     error::Error,
     fs::File,
@@ -26,7 +28,7 @@ use ccw::{
     program,
     sys::{
         self,
-        NumberRequest, //
+        uapi, //
     },
     sysfs::Mdev,
     text::to_ebcdic,
@@ -49,11 +51,6 @@ usage: l2 show TUB TEXT                 clear the screen and write TEXT to it
 
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
-// SAFETY: By arch/s390/include/uapi/asm/fs3270.h the argument is a channel command.
-const SET_READ_COMMAND: NumberRequest = unsafe { NumberRequest::new(0x3303) };
-// SAFETY: As above.
-const SET_WRITE_COMMAND: NumberRequest = unsafe { NumberRequest::new(0x3304) };
-
 const READ_MODIFIED: u32 = 0x06;
 const WRITE: u32 = 0x01;
 const ERASE_WRITE: u32 = 0x05;
@@ -68,8 +65,8 @@ const READ_HEADER: usize = 3;
 
 fn open(tub: &str, write_command: u32) -> Outcome<File> {
     let file = File::options().read(true).write(true).open(tub)?;
-    sys::ioctl_number(file.as_fd(), SET_READ_COMMAND, READ_MODIFIED)?;
-    sys::ioctl_number(file.as_fd(), SET_WRITE_COMMAND, write_command)?;
+    sys::ioctl_number(file.as_fd(), uapi::TUBICMD, READ_MODIFIED)?;
+    sys::ioctl_number(file.as_fd(), uapi::TUBOCMD, write_command)?;
     Ok(file)
 }
 

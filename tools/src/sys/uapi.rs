@@ -1,30 +1,59 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The requests of VFIO and iommufd that are used here, and their arguments.
+//! Requests of VFIO, iommufd, userfaultfd and the 3270 driver, and their arguments.
 //!
 //! All numbers are in the byte order of the machine. `include/uapi/linux/vfio.h`,
-//! `include/uapi/linux/iommufd.h`.
+//! `include/uapi/linux/iommufd.h`, `include/uapi/linux/userfaultfd.h`,
+//! `arch/s390/include/uapi/asm/fs3270.h`.
 
 use std::{
     fs::File,
     io,
-    os::fd::BorrowedFd, //
+    mem,
+    os::fd::{
+        BorrowedFd,
+        FromRawFd,
+        OwnedFd, //
+    }, //
 };
 
-use super::{
+use super::request::{
     ioctl,
-    owned,
     NumberRequest,
     Request, //
 };
 
-/// Both interfaces use this letter, and numbers without direction or size.
-const fn number(nr: u8) -> libc::Ioctl {
-    ((b';' as libc::Ioctl) << 8) | nr as libc::Ioctl
+mod userfaultfd;
+
+pub(super) use userfaultfd::{
+    UffdioApi,
+    UffdioCopy,
+    UffdioRegister, //
+};
+
+/// Returns the number of a request without direction and size (`_IO`).
+const fn io(group: u8, nr: u8) -> libc::Ioctl {
+    (group as libc::Ioctl) << 8 | nr as libc::Ioctl
 }
 
-/// Requests of VFIO count from here.
-const VFIO: u8 = 100;
+/// Returns the number of a request of VFIO (`VFIO_BASE`).
+const fn vfio(nr: u8) -> libc::Ioctl {
+    io(b';', 100 + nr)
+}
+
+/// Returns the number of a request of iommufd (`IOMMUFD_CMD_BASE`).
+const fn iommufd(nr: u8) -> libc::Ioctl {
+    io(b';', 0x80 + nr)
+}
+
+/// The version of userfaultfd, which is also the group of its requests.
+pub(super) const UFFD_API: u8 = 0xaa;
+
+/// Returns the number of a request of userfaultfd that reads and writes a `T` (`_IOWR`).
+const fn uffdio<T>(nr: u8) -> libc::Ioctl {
+    const READ_AND_WRITE: libc::Ioctl = 3 << 30;
+    READ_AND_WRITE | (mem::size_of::<T>() as libc::Ioctl) << 16 | io(UFFD_API, nr)
+}
 
 /// The kind of address space that vfio-ccw needs: type 1, version 2.
 pub(crate) const TYPE1V2_IOMMU: u32 = 3;
@@ -280,67 +309,74 @@ pub(crate) struct IoasUnmap {
 }
 
 macro_rules! requests {
-    ($($(#[$doc:meta])* $vis:vis $name:ident: $argument:ty = $nr:expr;)*) => {
+    ($($(#[$doc:meta])* $vis:vis $name:ident: $argument:ty = $number:expr;)*) => {
         $(
             $(#[$doc])*
             // SAFETY: For each of these the kernel's header names the structure that the type
-            // repeats, made of numbers only; the kernel writes that and, as far as `argsz` tells of
-            // room, capabilities, of which a channel device has one of 16 bytes per region.
-            $vis const $name: Request<$argument> = unsafe { Request::new(number($nr)) };
+            // repeats. It is made of numbers only. The kernel writes that structure and, if `argsz`
+            // has room for them, capabilities: a region of a channel device has one of 16 bytes.
+            $vis const $name: Request<$argument> = unsafe { Request::new($number) };
         )*
     };
 }
 
 requests! {
-    GROUP_GET_DEVICE_FD: DeviceName = VFIO + 6;
-    pub(crate) GROUP_GET_STATUS: GroupStatus = VFIO + 3;
-    pub(crate) GROUP_SET_CONTAINER: i32 = VFIO + 4;
-    /// Number and kind of a device's regions and interrupts.
-    pub DEVICE_GET_INFO: DeviceInfo = VFIO + 7;
-    /// Place and size of a region.
-    pub DEVICE_GET_REGION_INFO: RegionInfo = VFIO + 8;
-    /// Abilities of an interrupt.
-    pub DEVICE_GET_IRQ_INFO: IrqInfo = VFIO + 9;
-    /// Sets or fires an interrupt.
-    pub DEVICE_SET_IRQS: IrqSet = VFIO + 10;
-    pub(crate) IOMMU_MAP_DMA: DmaMap = VFIO + 13;
-    pub(crate) IOMMU_UNMAP_DMA: DmaUnmap = VFIO + 14;
+    GROUP_GET_DEVICE_FD: DeviceName = vfio(6);
+    pub(crate) GROUP_GET_STATUS: GroupStatus = vfio(3);
+    pub(crate) GROUP_SET_CONTAINER: i32 = vfio(4);
+    /// Gets the numbers of regions and interrupts of a device.
+    pub DEVICE_GET_INFO: DeviceInfo = vfio(7);
+    /// Gets offset and size of a region.
+    pub DEVICE_GET_REGION_INFO: RegionInfo = vfio(8);
+    /// Gets the abilities of an interrupt.
+    pub DEVICE_GET_IRQ_INFO: IrqInfo = vfio(9);
+    /// Sets or triggers an interrupt.
+    pub DEVICE_SET_IRQS: IrqSet = vfio(10);
+    pub(crate) IOMMU_MAP_DMA: DmaMap = vfio(13);
+    pub(crate) IOMMU_UNMAP_DMA: DmaUnmap = vfio(14);
     /// Probes, gets or sets a feature.
-    pub DEVICE_FEATURE: Feature = VFIO + 17;
-    pub(crate) DEVICE_BIND_IOMMUFD: BindIommufd = VFIO + 18;
-    pub(crate) DEVICE_ATTACH_IOMMUFD_PT: AttachIommufd = VFIO + 19;
-    /// Takes the device out of its address space in an iommufd.
-    pub DEVICE_DETACH_IOMMUFD_PT: DetachIommufd = VFIO + 20;
-    pub(crate) IOAS_ALLOC: IoasAlloc = 0x81;
-    pub(crate) IOAS_MAP: IoasMap = 0x85;
-    pub(crate) IOAS_UNMAP: IoasUnmap = 0x86;
+    pub DEVICE_FEATURE: Feature = vfio(17);
+    pub(crate) DEVICE_BIND_IOMMUFD: BindIommufd = vfio(18);
+    pub(crate) DEVICE_ATTACH_IOMMUFD_PT: AttachIommufd = vfio(19);
+    /// Detaches the device from its address space in an iommufd.
+    pub DEVICE_DETACH_IOMMUFD_PT: DetachIommufd = vfio(20);
+    pub(crate) IOAS_ALLOC: IoasAlloc = iommufd(1);
+    pub(crate) IOAS_MAP: IoasMap = iommufd(5);
+    pub(crate) IOAS_UNMAP: IoasUnmap = iommufd(6);
+    pub(super) UFFDIO_API: UffdioApi = uffdio::<UffdioApi>(0x3f);
+    pub(super) UFFDIO_REGISTER: UffdioRegister = uffdio::<UffdioRegister>(0x00);
+    pub(super) UFFDIO_COPY: UffdioCopy = uffdio::<UffdioCopy>(0x03);
 }
 
 macro_rules! number_requests {
-    ($($(#[$doc:meta])* $vis:vis $name:ident = $nr:expr;)*) => {
+    ($($(#[$doc:meta])* $vis:vis $name:ident = $number:expr;)*) => {
         $(
             $(#[$doc])*
-            // SAFETY: By the kernel's header these take a number or nothing.
-            $vis const $name: NumberRequest = unsafe { NumberRequest::new(number($nr)) };
+            // SAFETY: By the kernel's headers the argument of these is a number or not used.
+            $vis const $name: NumberRequest = unsafe { NumberRequest::new($number) };
         )*
     };
 }
 
 number_requests! {
-    pub(crate) CHECK_EXTENSION = VFIO + 1;
-    pub(crate) SET_IOMMU = VFIO + 2;
+    pub(crate) CHECK_EXTENSION = vfio(1);
+    pub(crate) SET_IOMMU = vfio(2);
     /// Resets the device.
-    pub DEVICE_RESET = VFIO + 11;
-    /// The version of containers, which a device does not know.
-    pub GET_API_VERSION = VFIO;
+    pub DEVICE_RESET = vfio(11);
+    /// Gets the version of containers. A device does not know this request.
+    pub GET_API_VERSION = vfio(0);
     /// A number that no request has, for tests.
-    pub DEVICE_NOTHING = VFIO + 100;
+    pub DEVICE_NOTHING = vfio(100);
+    /// Sets the command that a 3270 in full-screen mode is read with.
+    pub TUBICMD = io(b'3', 3);
+    /// Sets the command that a 3270 in full-screen mode is written with.
+    pub TUBOCMD = io(b'3', 4);
 }
 
-/// A name, with a zero byte behind it.
+/// A name, followed by a zero byte.
 type DeviceName = [u8; 64];
 
-/// Gets a group's device of that name.
+/// Opens the device of that name in a group.
 pub(crate) fn group_get_device(group: BorrowedFd<'_>, name: &str) -> io::Result<File> {
     let mut argument: DeviceName = [0; 64];
     let room = argument.len() - 1;
@@ -348,5 +384,7 @@ pub(crate) fn group_get_device(group: BorrowedFd<'_>, name: &str) -> io::Result<
         .get_mut(..name.len())
         .ok_or(io::ErrorKind::InvalidInput)?
         .copy_from_slice(name.as_bytes());
-    ioctl(group, GROUP_GET_DEVICE_FD, &mut argument).map(owned)
+    let fd = ioctl(group, GROUP_GET_DEVICE_FD, &mut argument)?;
+    // SAFETY: The request has opened this descriptor for its caller.
+    Ok(File::from(unsafe { OwnedFd::from_raw_fd(fd) }))
 }
