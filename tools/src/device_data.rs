@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What devices say of themselves (SA22-7204, GA32-0274).
+//! Formats of data that describe a device or its state (SA22-7204, GA32-0274).
 
 use crate::text::from_ebcdic;
 
-/// What bytes of a device's are.
+/// A format of data that a device sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DataFormat {
     /// Sense data, the answer to SENSE.
@@ -18,7 +18,7 @@ pub enum DataFormat {
 }
 
 impl DataFormat {
-    /// All kinds, by their names.
+    /// All formats, with their names.
     pub const NAMES: [(&'static str, Self); 4] = [
         ("sense", Self::Sense),
         ("senseid", Self::SenseId),
@@ -26,13 +26,13 @@ impl DataFormat {
         ("configuration", Self::Configuration),
     ];
 
-    /// The kind of that name.
+    /// Returns the format of that name.
     pub fn of_name(name: &str) -> Option<Self> {
         let (_, kind) = Self::NAMES.into_iter().find(|(known, _)| *known == name)?;
         Some(kind)
     }
 
-    /// What the bytes mean, a line each.
+    /// Returns what bytes in this format mean, in lines.
     pub fn decode(self, bytes: &[u8]) -> Vec<String> {
         match self {
             Self::Sense => vec![sense(bytes).trim().to_owned()],
@@ -43,7 +43,7 @@ impl DataFormat {
     }
 }
 
-/// Sense bytes, and the names of the bits of the first one.
+/// Returns a line about sense bytes, with the names of the bits of the first one.
 pub fn sense(bytes: &[u8]) -> String {
     const BITS: [(u8, &str); 8] = [
         (0x80, "command reject"),
@@ -74,7 +74,7 @@ pub fn sense(bytes: &[u8]) -> String {
     format!("{}\n", line.trim_end())
 }
 
-/// The number that begins at `at`; bytes that are not there are zero.
+/// Returns the number of `len` bytes at `at`. Missing bytes count as zero.
 fn number(bytes: &[u8], at: usize, len: usize) -> u32 {
     (at..at + len).fold(0, |number, at| {
         number << 8 | u32::from(bytes.get(at).copied().unwrap_or(0))
@@ -94,7 +94,7 @@ fn sense_id(bytes: &[u8]) -> Vec<String> {
     if number(bytes, 4, 2) != 0 {
         lines.push(format!("device {}", unit(bytes, 4)));
     }
-    // Command-information words follow, up to one that is none.
+    // The command-information words end at the first word that is not one.
     for word in bytes.get(8..).unwrap_or_default().chunks_exact(4) {
         let &[head, command, ..] = word else { break };
         if head >> 6 != 1 {
@@ -113,7 +113,7 @@ fn sense_id(bytes: &[u8]) -> Vec<String> {
 }
 
 fn characteristics(bytes: &[u8]) -> Vec<String> {
-    /// The number of cylinders of a disk that has more than 16 bits can tell.
+    /// The value of the 16-bit field if the number of cylinders is in the 32-bit field.
     const LARGE: u32 = 0xfffe;
 
     let cylinders = match number(bytes, 12, 2) {

@@ -26,12 +26,12 @@ pub use model::{
     Step, //
 };
 
-/// The name of an error number, as programs use it.
+/// Returns the name of an error number, as programs use it.
 pub fn errno_name(errno: i32) -> Option<&'static str> {
     names::errno_name(errno)
 }
 
-/// Reads the programs of a text. `load` gets the files that it names.
+/// Reads the programs of a text. `load` reads the files that the text names.
 pub fn read(
     file: &str,
     text: &str,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `ccw list`, `ccw bind` and `ccw release`: who has which subchannel.
+//! `ccw list`, `ccw bind` and `ccw release`: subchannels and their drivers.
 
 use ccw::{
     sys,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `ccw decode`: what bytes mean.
+//! `ccw decode`: the meaning of bytes.
 
 use std::io::{
     self,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `ccw run` and `ccw check`: the programs of files.
+//! `ccw run` and `ccw check`: programs in files.
 
 use std::{
     fs,
@@ -80,7 +80,8 @@ pub(crate) fn check(matches: &ArgMatches) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Colours on a terminal, unless the user wants none (https://no-color.org).
+/// Returns the style for standard output: colours on a terminal, unless the environment variable
+/// `NO_COLOR` is set (https://no-color.org).
 fn style() -> Style {
     let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     Style {

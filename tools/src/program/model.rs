@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Channel programs that have been read: what a text describes, with all addresses known.
+//! Channel programs that are read and assembled: all addresses are known.
 
 use std::fmt;
 
@@ -18,7 +18,7 @@ use crate::{
     vfio::Access, //
 };
 
-/// A place in a program's text, counted from 1.
+/// A position in the text of a program. Lines and columns count from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Position {
     /// The line.
@@ -27,14 +27,14 @@ pub struct Position {
     pub column: usize,
 }
 
-/// Text that is not a program: where, and why.
+/// An error in the text of a program.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Error {
     /// The name of the file.
     pub file: String,
-    /// The place in it.
+    /// The position in the file.
     pub at: Position,
-    /// What is wrong, and what would be right.
+    /// A message about what is wrong, and what would be right.
     pub what: String,
 }
 
@@ -47,66 +47,66 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// A program, laid out in the guest's memory.
+/// A program, laid out in guest memory.
 #[derive(Debug)]
 pub struct Program {
-    /// What it is for.
+    /// The title.
     pub title: String,
-    /// Where its text begins.
+    /// The line where its text begins.
     pub line: usize,
     /// The operation-request block.
     pub orb: Orb,
     /// The CCWs, in the order of the text.
     pub ccws: Vec<PlacedCcw>,
-    /// All contents of the guest's memory: CCWs, lists of IDAWs, areas. They do not overlap.
+    /// All contents of guest memory: CCWs, lists of IDAWs, areas. They do not overlap.
     pub chunks: Vec<Chunk>,
-    /// What is done, in this order.
+    /// The steps, in their order.
     pub steps: Vec<Step>,
-    /// What should come of it.
+    /// The expected outcome.
     pub expected: Expected,
 }
 
-/// A CCW in the guest's memory.
+/// A CCW in guest memory.
 #[derive(Debug)]
 pub struct PlacedCcw {
     /// The CCW.
     pub ccw: Ccw,
-    /// Its address.
+    /// The address of the CCW.
     pub address: u32,
-    /// Its line in the text.
+    /// The line in the text.
     pub line: usize,
-    /// Its label.
+    /// The label.
     pub label: Option<String>,
-    /// What its address stands for, as a person wrote it.
+    /// The address field as it is written in the text.
     pub operand: String,
-    /// The IDAWs that were made for it.
+    /// The IDAWs that the assembler made for the CCW.
     pub idaws: Vec<u64>,
 }
 
-/// Contents of the guest's memory.
+/// Contents of guest memory.
 #[derive(Debug)]
 pub struct Chunk {
-    /// The name, or what it is.
+    /// The name of the area, or a description.
     pub name: String,
     /// The address of the first byte.
     pub address: u64,
-    /// What the device may do with it; `None` leaves the place without memory.
+    /// The rights of the device. `None` leaves the addresses without memory.
     pub access: Option<Access>,
     /// The bytes.
     pub bytes: Vec<u8>,
 }
 
 impl Chunk {
-    /// The address behind the last byte.
+    /// Returns the address behind the last byte.
     pub fn end(&self) -> u64 {
         self.address + self.bytes.len() as u64
     }
 }
 
-/// A part of the guest's memory, with the name of its area.
+/// A part of guest memory.
 #[derive(Debug)]
 pub struct Part {
-    /// The area, with an offset perhaps.
+    /// The name of the area, and an offset if there is one.
     pub name: String,
     /// The address of the first byte.
     pub address: u64,
@@ -114,44 +114,44 @@ pub struct Part {
     pub len: usize,
 }
 
-/// A thing to do.
+/// A step of a program.
 #[derive(Debug)]
 pub enum Step {
-    /// Print a line for the machine around this one.
+    /// Prints a line for the machine that this one runs in.
     Host(String),
-    /// Wait for status of the device's own initiative.
+    /// Waits for unsolicited status.
     Wait(DeviceStatus),
-    /// Start the program, and wait for its end.
+    /// Starts the program, and waits for its end.
     Start,
-    /// Print a part of memory.
+    /// Prints a part of memory.
     Show(Part),
-    /// Print what a part of memory means.
+    /// Prints what a part of memory means.
     Decode(DataFormat, Part),
-    /// Write a part of memory to a file.
+    /// Writes a part of memory to a file.
     Save(Part, String),
 }
 
-/// What should come of a program.
+/// The expected outcome of a program.
 #[derive(Debug)]
 pub struct Expected {
-    /// How it ends.
+    /// The expected ending.
     pub ending: Ending,
-    /// What is then in memory.
+    /// The contents of memory after the end.
     pub data: Vec<(Part, Vec<u8>)>,
 }
 
-/// How a program should end.
+/// The expected ending of a program.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// The driver does not start it, with this error number.
+    /// The driver refuses to start the program, with this error number.
     Refused(i32),
-    /// It gives this status.
+    /// The program ends with this status.
     Status {
         /// The deferred condition code.
         cc: u8,
-        /// The device's status.
+        /// The device status.
         device: DeviceStatus,
-        /// The subchannel's status.
+        /// The subchannel status.
         subchannel: SubchannelStatus,
         /// The residual count.
         residual: Option<u16>,
@@ -162,5 +162,5 @@ pub enum Ending {
     },
 }
 
-/// Where in the text an error is, and what it is.
+/// An error without the name of the file: its position and its message.
 pub(super) type Fault = (Position, String);

@@ -58,7 +58,7 @@ const fn uffdio<T>(nr: u8) -> libc::Ioctl {
 /// The kind of address space that vfio-ccw needs: type 1, version 2.
 pub(crate) const TYPE1V2_IOMMU: u32 = 3;
 
-/// The group may be used: all its devices belong to VFIO.
+/// The group can be used, because all its devices belong to VFIO.
 pub(crate) const GROUP_VIABLE: u32 = 1 << 0;
 
 /// The device can be reset.
@@ -74,25 +74,25 @@ pub const REGION_WRITE: u32 = 1 << 1;
 /// The region has capabilities.
 pub const REGION_CAPS: u32 = 1 << 3;
 
-/// The identification of a capability that says what a region is for.
+/// The number of the capability that tells the purpose of a region.
 const REGION_CAP_TYPE: u16 = 2;
-/// The type of the regions of channel devices; what each is for is its subtype.
+/// The type of all regions of channel devices. The subtype tells the purpose of each.
 const REGION_TYPE_CCW: u32 = 2;
 
 /// The interrupt can be an eventfd.
 pub const IRQ_EVENTFD: u32 = 1 << 0;
 
-/// `SET_IRQS`: no data follow.
+/// Flag of `SET_IRQS`: no data follow.
 pub const IRQ_DATA_NONE: u32 = 1 << 0;
-/// `SET_IRQS`: a byte follows, true or false.
+/// Flag of `SET_IRQS`: a byte follows, true or false.
 pub const IRQ_DATA_BOOL: u32 = 1 << 1;
-/// `SET_IRQS`: a descriptor of 4 bytes follows, -1 for none.
+/// Flag of `SET_IRQS`: a descriptor of 4 bytes follows, or -1 for none.
 pub const IRQ_DATA_EVENTFD: u32 = 1 << 2;
-/// `SET_IRQS`: mask the interrupt.
+/// Flag of `SET_IRQS`: mask the interrupt.
 pub const IRQ_ACTION_MASK: u32 = 1 << 3;
-/// `SET_IRQS`: unmask the interrupt.
+/// Flag of `SET_IRQS`: unmask the interrupt.
 pub const IRQ_ACTION_UNMASK: u32 = 1 << 4;
-/// `SET_IRQS`: set the trigger, or fire it.
+/// Flag of `SET_IRQS`: set the eventfd, or signal it.
 pub const IRQ_ACTION_TRIGGER: u32 = 1 << 5;
 
 /// Argument of [`GROUP_GET_STATUS`].
@@ -115,9 +115,9 @@ pub struct DeviceInfo {
     pub num_regions: u32,
     /// The number of interrupts.
     pub num_irqs: u32,
-    /// Where the capabilities begin.
+    /// The offset of the first capability.
     pub cap_offset: u32,
-    /// Nothing.
+    /// Padding.
     pub pad: u32,
 }
 
@@ -125,40 +125,40 @@ pub struct DeviceInfo {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RegionInfo {
-    /// The size of this structure and of the room behind it.
+    /// The size of this structure with the room for a capability.
     pub argsz: u32,
     /// [`REGION_READ`] and others.
     pub flags: u32,
-    /// Which region.
+    /// The index of the region.
     pub index: u32,
-    /// Where the capabilities begin.
+    /// The offset of the first capability.
     pub cap_offset: u32,
     /// The size of the region in bytes.
     pub size: u64,
-    /// Where it begins in the device's file.
+    /// The offset of the region in the file of the device.
     pub offset: u64,
     /// Room for one capability.
     pub capability: RegionCapability,
 }
 
-/// A capability that says what a region is for.
+/// A capability that tells the purpose of a region.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RegionCapability {
-    /// Which capability it is: 2.
+    /// The number of the capability, 2.
     pub id: u16,
-    /// Its version.
+    /// The version.
     pub version: u16,
-    /// Where the next one is.
+    /// The offset of the next capability.
     pub next: u32,
-    /// The kind of device: 2 is one of the channel subsystem.
+    /// The type of the region: 2 is one of a channel device.
     pub kind: u32,
-    /// The kind of region.
+    /// The subtype, which tells the purpose.
     pub subtype: u32,
 }
 
 impl RegionInfo {
-    /// The subtype of a region of channel devices, if it says that it is one.
+    /// Returns the subtype of a region of a channel device, if the region has one.
     pub fn subtype(&self) -> Option<u32> {
         let capability = self.capability;
         (self.flags & REGION_CAPS != 0
@@ -177,9 +177,9 @@ pub struct IrqInfo {
     pub argsz: u32,
     /// [`IRQ_EVENTFD`] and others.
     pub flags: u32,
-    /// Which interrupt.
+    /// The index of the interrupt.
     pub index: u32,
-    /// How many of them there are.
+    /// The number of interrupts with this index.
     pub count: u32,
 }
 
@@ -187,17 +187,17 @@ pub struct IrqInfo {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct IrqSet {
-    /// The size of this structure, 20, and of its data.
+    /// The size of this structure without data, 20, and of its data.
     pub argsz: u32,
-    /// One of the data bits, one of the action bits.
+    /// A flag for the data and a flag for the action.
     pub flags: u32,
-    /// Which interrupt.
+    /// The index of the interrupt.
     pub index: u32,
-    /// The first one of that index.
+    /// The number of the first interrupt with this index.
     pub start: u32,
-    /// How many.
+    /// The number of interrupts.
     pub count: u32,
-    /// The data: a descriptor, or a byte of truth at the start.
+    /// The data: a descriptor, or a byte that is true or false.
     pub data: [u8; 4],
 }
 
@@ -209,15 +209,15 @@ pub struct Feature {
     pub argsz: u32,
     /// The number of the feature, and [`FEATURE_PROBE`] and others.
     pub flags: u32,
-    /// Room for data of the features that the kernel itself offers.
+    /// Room for the data of the features of VFIO itself.
     pub data: [u64; 4],
 }
 
-/// `FEATURE`: get it.
+/// Flag of `FEATURE`: get the feature.
 pub const FEATURE_GET: u32 = 1 << 16;
-/// `FEATURE`: set it.
+/// Flag of `FEATURE`: set the feature.
 pub const FEATURE_SET: u32 = 1 << 17;
-/// `FEATURE`: is it there?
+/// Flag of `FEATURE`: fail if the feature does not exist.
 pub const FEATURE_PROBE: u32 = 1 << 18;
 
 /// Argument of [`DEVICE_BIND_IOMMUFD`].
@@ -247,9 +247,9 @@ pub(crate) struct AttachIommufd {
 pub struct DetachIommufd {
     /// The size of this structure.
     pub argsz: u32,
-    /// 1: the address space of a process, of which `pasid` is the number.
+    /// 1 stands for the address space of the process with the number `pasid`.
     pub flags: u32,
-    /// Not looked at without that flag.
+    /// The number of a process address space. It is used only with that flag.
     pub pasid: u32,
 }
 
@@ -258,7 +258,7 @@ pub struct DetachIommufd {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct DmaMap {
     pub(crate) argsz: u32,
-    /// 1: the device may read; 2: it may write.
+    /// 1 lets the device read, 2 lets it write.
     pub(crate) flags: u32,
     pub(crate) vaddr: u64,
     pub(crate) iova: u64,
@@ -289,7 +289,7 @@ pub(crate) struct IoasAlloc {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct IoasMap {
     pub(crate) size: u32,
-    /// 1: at this iova; 2: the device may write; 4: it may read.
+    /// 1 maps at this iova, 2 lets the device write, 4 lets it read.
     pub(crate) flags: u32,
     pub(crate) ioas_id: u32,
     pub(crate) reserved: u32,
