@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Starting channel programs on an open device, and taking their status.
+//! Starts channel programs on an open device, and takes their status.
 //!
 //! Region 0, `struct ccw_io_region`, `include/uapi/linux/vfio_ccw.h`: the ORB, an SCSW that says
-//! which function is wanted, the IRB, and the result of the last request.
+//! which function is requested, the IRB, and the result of the last request.
 
 use std::{
     fs::File,
@@ -42,18 +42,18 @@ use crate::{
 
 /// The size of region 0.
 pub const IO_REGION_SIZE: usize = 124;
-/// Where its IRB is.
+/// The offset of the IRB in region 0.
 pub const IRB_OFFSET: u64 = 24;
-/// Where its result is, a number in the byte order of the machine.
+/// The offset of the result in region 0, a number in the byte order of the machine.
 pub const RET_CODE_OFFSET: u64 = 120;
 /// The index of the interrupt that announces an IRB.
 pub const IO_IRQ: u32 = 0;
 /// The index of the interrupt that announces a channel report.
 pub const CRW_IRQ: u32 = 1;
-/// The index of the interrupt that says that the host wants the device back.
+/// The index of the interrupt that asks the user to give the device back.
 pub const REQ_IRQ: u32 = 2;
 
-/// Region 0 as it is written to ask for a function.
+/// Returns region 0 as it is written to request a function.
 pub fn request(orb: Orb, function: FunctionControl) -> [u8; IO_REGION_SIZE] {
     let mut region = [0; IO_REGION_SIZE];
     let scsw = Scsw::from_words([u32::from(function.bits()) << 12, 0, 0]);
@@ -62,14 +62,14 @@ pub fn request(orb: Orb, function: FunctionControl) -> [u8; IO_REGION_SIZE] {
     region
 }
 
-/// A device whose interrupt is listened to.
+/// A device with an eventfd for its interrupt.
 pub struct Channel {
     device: Device,
     eventfd: File,
 }
 
 impl Channel {
-    /// Listens to a device's interrupt.
+    /// Sets an eventfd for the interrupt of a device.
     pub fn new(device: Device) -> Result<Self> {
         let region = device
             .region_info(0)
@@ -79,7 +79,7 @@ impl Channel {
                 "region 0 has {} bytes at {}; vfio-ccw has {IO_REGION_SIZE} at 0",
                 region.size, region.offset
             ))
-            .help("is this a channel device?"));
+            .help("give a mediated device of vfio-ccw"));
         }
         let eventfd =
             sys::eventfd().map_err(|source| Error::io("cannot make an eventfd", source))?;
@@ -89,23 +89,23 @@ impl Channel {
         Ok(Self { device, eventfd })
     }
 
-    /// The device.
+    /// Returns the device.
     pub fn device(&self) -> &Device {
         &self.device
     }
 
-    /// The device, to map memory for it.
+    /// Returns the device, to map memory for it.
     pub fn device_mut(&mut self) -> &mut Device {
         &mut self.device
     }
 
-    /// Starts a program. Success is condition code 0; what else the driver answers is an error.
+    /// Starts a program. Every answer of the driver but condition code 0 is an error.
     pub fn start(&self, orb: Orb) -> io::Result<()> {
         let region = request(orb, FunctionControl::START);
         self.device.pwrite(&region, 0).map(|_| ())
     }
 
-    /// Waits for an interrupt and takes its IRB; `None` when none comes in time.
+    /// Waits for an interrupt and takes its IRB. Returns `None` if none comes in time.
     pub fn wait(&mut self, timeout: Duration) -> io::Result<Option<Irb>> {
         if !self.wait_signal(timeout)? {
             return Ok(None);
@@ -113,7 +113,7 @@ impl Channel {
         self.irb().map(Some)
     }
 
-    /// Waits until the eventfd is signalled, and takes that; `false` when it is not in time.
+    /// Waits until the eventfd is signalled, and resets it. Returns `false` if that takes too long.
     pub fn wait_signal(&mut self, timeout: Duration) -> io::Result<bool> {
         if !sys::wait_readable(self.eventfd.as_fd(), timeout)? {
             return Ok(false);
@@ -123,14 +123,14 @@ impl Channel {
         Ok(true)
     }
 
-    /// Takes the IRB that region 0 has.
+    /// Reads the IRB of region 0.
     pub fn irb(&self) -> io::Result<Irb> {
         let mut bytes = [0; irb::SIZE];
         self.device.pread(&mut bytes, IRB_OFFSET)?;
         Ok(Irb::from_bytes(&bytes))
     }
 
-    /// Waits for the status that ends a started program; status on the way goes to `others`.
+    /// Waits for the status that ends a started program. Status that comes earlier goes to `others`.
     pub fn wait_end(
         &mut self,
         timeout: Duration,
@@ -139,7 +139,7 @@ impl Channel {
         self.wait_for(timeout, others, |irb| irb.scsw().ends_start())
     }
 
-    /// Waits for status of the device's own initiative that has all these bits.
+    /// Waits for unsolicited status that has all these bits. Other status goes to `others`.
     pub fn wait_unsolicited(
         &mut self,
         timeout: Duration,

@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Programs and status for a person.
-
-mod device;
-
-pub use device::Kind;
+//! Shows programs and status in a readable form.
 
 use std::fmt::Write;
 
@@ -22,18 +18,21 @@ use ccwchain::{
     }, //
 };
 
-use crate::program::{
-    PlacedCcw,
-    Program, //
+use crate::{
+    device_data,
+    program::{
+        PlacedCcw,
+        Program, //
+    }, //
 };
 
-/// How many IDAWs of a list are shown.
+/// The number of IDAWs of a list that are shown.
 const IDAWS_SHOWN: usize = 3;
 
-/// Whether text is coloured, as a terminal shows it.
+/// The style of text on a terminal.
 #[derive(Clone, Copy, Debug)]
 pub struct Style {
-    /// Colours are wanted.
+    /// Turns colours on.
     pub colour: bool,
 }
 
@@ -46,23 +45,23 @@ impl Style {
         }
     }
 
-    /// Text that is good news.
+    /// Returns text about a success.
     pub fn good(self, text: &str) -> String {
         self.paint("32", text)
     }
 
-    /// Text that is bad news.
+    /// Returns text about a failure.
     pub fn bad(self, text: &str) -> String {
         self.paint("31", text)
     }
 
-    /// Text that begins something.
+    /// Returns text of a heading.
     pub fn heading(self, text: &str) -> String {
         self.paint("1", text)
     }
 }
 
-/// An ORB, in a line.
+/// Returns a line about an ORB.
 pub fn orb(orb: Orb) -> String {
     let [_, control, _] = orb.words();
     format!(
@@ -75,7 +74,7 @@ pub fn orb(orb: Orb) -> String {
     )
 }
 
-/// A CCW: its eight bytes, and what they mean.
+/// Returns the eight bytes of a CCW and their meaning.
 pub fn ccw(ccw: &Ccw, format: Format) -> String {
     let meaning = match ccw.command {
         _ if ccw.is_tic(format) => "transfer in channel".to_owned(),
@@ -107,7 +106,7 @@ fn ccw_that_means(ccw: &Ccw, format: Format, meaning: &str) -> String {
     .to_owned()
 }
 
-/// A program: ORB, CCWs, lists of IDAWs.
+/// Returns the lines of a program: ORB, CCWs and lists of IDAWs.
 pub fn program(program: &Program) -> String {
     let format = match program.orb.format1() {
         true => Format::One,
@@ -116,7 +115,7 @@ pub fn program(program: &Program) -> String {
     let mut text = format!("  ORB   {}\n", orb(program.orb));
     let labels = program.ccws.iter().filter_map(|ccw| ccw.label.as_deref());
     let label_width = labels.map(str::len).max().unwrap_or(0);
-    // Whose command does not count, as data is chained to it.
+    // The address of the next CCW if data chaining leads to it: its command is not used.
     let mut chained = None;
     for placed in &program.ccws {
         let label = placed.label.as_deref().unwrap_or("");
@@ -159,7 +158,7 @@ fn idal(ccw: &PlacedCcw) -> String {
     )
 }
 
-/// An SCSW, in two lines; `place` tells what is at the channel-program address.
+/// Returns two lines about an SCSW. They end with `place`, a remark on the channel-program address.
 pub fn scsw(scsw: Scsw, place: &str) -> String {
     let [a, b, c] = scsw.words();
     format!(
@@ -176,11 +175,11 @@ pub fn scsw(scsw: Scsw, place: &str) -> String {
     )
 }
 
-/// An IRB: its SCSW, and sense bytes if it has some.
+/// Returns lines about an IRB: its SCSW, and its sense bytes if it has some.
 pub fn irb(irb: &Irb, place: &str) -> String {
     let mut text = scsw(irb.scsw(), place);
     if let Some(sense) = irb.sense() {
-        text.push_str(&self::sense(sense));
+        text.push_str(&device_data::sense(sense));
     }
     if let Some(address) = irb.failing_storage_address() {
         // Writing to a string cannot fail.
@@ -189,38 +188,8 @@ pub fn irb(irb: &Irb, place: &str) -> String {
     text
 }
 
-/// Sense bytes, and the names of the bits of the first one.
-pub fn sense(bytes: &[u8]) -> String {
-    const BITS: [(u8, &str); 8] = [
-        (0x80, "command reject"),
-        (0x40, "intervention required"),
-        (0x20, "bus-out check"),
-        (0x10, "equipment check"),
-        (0x08, "data check"),
-        (0x04, "overrun"),
-        (0x02, "bit 6"),
-        (0x01, "bit 7"),
-    ];
-    let first = bytes.first().copied().unwrap_or(0);
-    let names: Vec<_> = BITS
-        .iter()
-        .filter(|(bit, _)| first & bit != 0)
-        .map(|&(_, name)| name)
-        .collect();
-    let used = bytes
-        .iter()
-        .rposition(|&byte| byte != 0)
-        .map_or(1, |i| i + 1);
-    let shown: Vec<_> = bytes
-        .iter()
-        .take(used)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    let line = format!("  sense {}  {}", shown.join(" "), names.join(", "));
-    format!("{}\n", line.trim_end())
-}
-
-/// What is at a channel-program address: the CCW before it was the last one in effect.
+/// Returns a remark on a channel-program address. It names the last CCW in effect, which is the one
+/// before that address.
 pub fn place(program: &Program, cpa: u32) -> String {
     let last = program
         .ccws
@@ -237,7 +206,7 @@ pub fn place(program: &Program, cpa: u32) -> String {
     }
 }
 
-/// The outcome in a few words, for a table.
+/// Returns the outcome in a few words, for a table.
 pub fn summary(irb: &Irb) -> String {
     let scsw = irb.scsw();
     let mut words = Vec::new();

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Errors for a person: what was wrong, and what to do about it.
+//! Errors for people: what went wrong, and what helps.
 
 use std::{
     fmt,
     io, //
 };
 
-/// What went wrong, and what helps.
+/// An error, with advice if there is some.
 #[derive(Debug)]
 pub struct Error {
     what: String,
@@ -15,11 +15,11 @@ pub struct Error {
     source: Option<io::Error>,
 }
 
-/// A result that a person is told of.
+/// The result of a call that can fail with an [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
-    /// An error that says what was wrong.
+    /// Creates an error that says what went wrong.
     pub fn new(what: impl Into<String>) -> Self {
         Self {
             what: what.into(),
@@ -28,7 +28,7 @@ impl Error {
         }
     }
 
-    /// A failed call: what was to be done, and the system's answer.
+    /// Creates an error from a failed call and the answer of the system.
     pub fn io(what: impl Into<String>, source: io::Error) -> Self {
         Self {
             source: Some(source),
@@ -36,14 +36,14 @@ impl Error {
         }
     }
 
-    /// The same error with advice.
+    /// Adds advice to an error.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
 
-    /// The number of the system's answer, if it was one.
+    /// Returns the error number of the system, if it gave one.
     pub fn errno(&self) -> Option<i32> {
         self.source.as_ref().and_then(io::Error::raw_os_error)
     }

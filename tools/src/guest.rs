@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The guest's memory: what a program is laid out in.
+//! Memory of the guest, in which a program is laid out.
 
 use std::{
     io,
@@ -20,7 +20,7 @@ use crate::{
     }, //
 };
 
-/// Memory that is mapped for a device, each run of pages by itself; elsewhere are holes.
+/// Memory that is mapped for a device. It consists of ranges of pages, with holes between them.
 #[derive(Default)]
 pub struct GuestMemory {
     runs: Vec<Run>,
@@ -32,7 +32,7 @@ struct Run {
     access: Access,
 }
 
-/// The pages that chunks need, those that touch joined; the chunks are in order.
+/// Returns the ranges of pages that sorted chunks need. Adjacent ranges with equal rights are joined.
 fn runs(chunks: &[Chunk]) -> Vec<(Range<u64>, Access)> {
     let mut runs: Vec<(Range<u64>, Access)> = Vec::new();
     for chunk in chunks {
@@ -52,7 +52,7 @@ fn runs(chunks: &[Chunk]) -> Vec<(Range<u64>, Access)> {
 }
 
 impl GuestMemory {
-    /// Lays chunks out, and maps them for a device.
+    /// Lays out chunks, and maps their pages for a device.
     pub fn map(device: &mut Device, chunks: &[Chunk]) -> io::Result<Self> {
         let mut guest = Self::default();
         for (range, access) in runs(chunks) {
@@ -76,7 +76,7 @@ impl GuestMemory {
         Ok(guest)
     }
 
-    /// Takes the memory from the device.
+    /// Unmaps the memory from the device.
     pub fn unmap(&self, device: &mut Device) -> io::Result<()> {
         for run in &self.runs {
             match device.unmap(run.address) {
@@ -87,11 +87,11 @@ impl GuestMemory {
         Ok(())
     }
 
-    /// The memory at a guest address, and the offset in it.
+    /// Returns the memory at a guest address, and the offset in it.
     ///
     /// # Panics
     ///
-    /// When there is none: programs are checked to use the memory that they describe.
+    /// Panics if there is no memory. A program that was read uses only memory that it describes.
     pub fn memory(&self, address: u64) -> (&Memory, usize) {
         let place = self.runs.iter().find_map(|run| {
             let offset = usize::try_from(address.checked_sub(run.address)?).ok()?;
@@ -100,13 +100,13 @@ impl GuestMemory {
         place.unwrap_or_else(|| panic!("the guest has no memory at {address:#x}"))
     }
 
-    /// Writes at a guest address.
+    /// Writes bytes to a guest address.
     pub fn write(&self, address: u64, bytes: &[u8]) {
         let (memory, offset) = self.memory(address);
         memory.write(offset, bytes);
     }
 
-    /// Reads from a guest address.
+    /// Reads bytes from a guest address.
     pub fn read(&self, address: u64, len: usize) -> Vec<u8> {
         let mut bytes = vec![0; len];
         let (memory, offset) = self.memory(address);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Channel programs through vfio-ccw, without a virtual machine.
+//! Library of `ccw`: runs channel programs through vfio-ccw, without a virtual machine.
 //!
 //! A program is read from its text form ([`program`]), laid out in memory that the device may use
 //! ([`guest`]), started and waited for ([`run`]), and shown with its outcome ([`decode`]).
@@ -9,6 +9,7 @@
 
 pub mod channel;
 pub mod decode;
+pub mod device_data;
 pub mod error;
 pub mod guest;
 pub mod outcome;

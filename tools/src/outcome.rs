@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What came of a program, compared with what should have.
+//! Outcomes of programs, and how they differ from what is expected.
 
 use std::fmt::Display;
 
@@ -16,19 +16,19 @@ use crate::{
     }, //
 };
 
-/// What came of a program.
+/// The outcome of a program.
 #[derive(Clone, Copy, Debug)]
 pub enum Outcome {
-    /// The driver did not start it, with this error number.
+    /// The driver refused to start the program, with this error number.
     Refused(i32),
-    /// It ended with this status.
+    /// The program ended with this status.
     Ended(Irb),
     /// No status came in time.
     Nothing,
 }
 
 impl Outcome {
-    /// The outcome in a few words.
+    /// Returns the outcome in a few words.
     pub fn summary(&self) -> String {
         match self {
             Self::Refused(errno) => format!("refused: {}", error(*errno)),
@@ -37,7 +37,7 @@ impl Outcome {
         }
     }
 
-    /// What is not as expected of the ending.
+    /// Returns the differences from the expected ending.
     pub fn faults(&self, expected: &Ending) -> Vec<String> {
         let mut faults = Faults(Vec::new());
         match (self, expected) {
@@ -60,7 +60,7 @@ impl Outcome {
     }
 }
 
-/// What is not as expected of the guest's memory.
+/// Returns the differences of guest memory from the expected data.
 pub fn data_faults(expected: &Expected, guest: &GuestMemory) -> Vec<String> {
     let mut faults = Faults(Vec::new());
     for (part, bytes) in &expected.data {

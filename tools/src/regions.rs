@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The regions beside region 0: the halt and clear functions, the subchannel-information block
+//! Regions other than region 0: halt and clear functions, the subchannel-information block
 //! (SCHIB), and channel-report words (CRWs).
 //!
-//! Where they are is not fixed: each tells by a capability of its information what it is.
+//! Their indexes are not fixed. A capability in the information about a region tells its purpose.
 //! `include/uapi/linux/vfio_ccw.h`.
 
 use std::io;
@@ -13,17 +13,17 @@ use crate::{
     vfio::Device, //
 };
 
-/// The size of the region for halt and clear functions: a command and the result of the last one,
+/// The size of the region for halt and clear functions. It has a command and the last result,
 /// 4 bytes each in the byte order of the machine.
 pub const ASYNC_REGION_SIZE: usize = 8;
-/// Where its result is.
+/// The offset of the result in that region.
 pub const ASYNC_RET_CODE_OFFSET: u64 = 4;
 /// The size of the region that shows the SCHIB.
 pub const SCHIB_SIZE: usize = 52;
-/// The size of the region of CRWs: a CRW, big-endian, and 4 bytes of nothing.
+/// The size of the region of CRWs. It has a CRW, big-endian, and 4 unused bytes.
 pub const CRW_REGION_SIZE: usize = 8;
 
-/// What a region is for.
+/// The purpose of a region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// The halt and clear functions.
@@ -34,7 +34,7 @@ pub enum Kind {
     Crw = 3,
 }
 
-/// A function that is asked for through the region [`Kind::Async`].
+/// A function that is requested through the region [`Kind::Async`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Command {
     /// HALT SUBCHANNEL.
@@ -44,7 +44,7 @@ pub enum Command {
 }
 
 impl Device {
-    /// Finds a region by what it is for; `NotFound` if the device has none such.
+    /// Finds a region by its purpose. Fails with `NotFound` if the device has no such region.
     pub fn region(&self, kind: Kind) -> io::Result<RegionInfo> {
         for index in 1..self.info()?.num_regions {
             let info = self.region_info(index)?;
@@ -55,7 +55,7 @@ impl Device {
         Err(io::ErrorKind::NotFound.into())
     }
 
-    /// Asks for a function. Its end is announced as that of a program is, by an IRB.
+    /// Requests a function. An IRB announces its end, as it does for a program.
     pub fn command(&self, command: Command) -> io::Result<()> {
         let mut region = [0; ASYNC_REGION_SIZE];
         region[..4].copy_from_slice(&(command as u32).to_ne_bytes());
@@ -71,7 +71,7 @@ impl Device {
         Ok(schib)
     }
 
-    /// Takes the oldest CRW; `None` if there is none.
+    /// Takes the oldest CRW. Returns `None` if there is none.
     pub fn crw(&self) -> io::Result<Option<u32>> {
         let mut crw = [0; 4];
         let offset = self.region(Kind::Crw)?.offset;

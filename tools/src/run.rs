@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Running a program, and showing what comes of it.
+//! Runs a program, and shows its outcome.
 
 use std::{
     fs,
@@ -15,10 +15,8 @@ use ccwchain::irb::Irb;
 
 use crate::{
     channel::Channel,
-    decode::{
-        self,
-        Kind, //
-    },
+    decode,
+    device_data::DataFormat,
     error::{
         Error,
         Result, //
@@ -36,12 +34,12 @@ use crate::{
     text::Dump, //
 };
 
-/// What came of a program.
+/// A report on a program that was run.
 #[derive(Debug)]
 pub struct Report {
-    /// In a few words.
+    /// The outcome in a few words.
     pub summary: String,
-    /// What was not as expected; none means success.
+    /// The differences from what is expected. A success has none.
     pub faults: Vec<String>,
 }
 
@@ -54,9 +52,9 @@ struct Run<'a> {
     report: Report,
 }
 
-/// Runs a program and shows it on `out`. An interrupt is waited for as long as `timeout`.
+/// Runs a program and shows it on `out`. Waits for each interrupt at most for `timeout`.
 ///
-/// An error means that it could not be run at all; what came of it is in the report.
+/// Returns an error only if the program could not be run. Its outcome is in the report.
 pub fn run(
     channel: &mut Channel,
     program: &Program,
@@ -84,7 +82,7 @@ pub fn run(
     result.map(|()| report)
 }
 
-/// Starts a program and waits for its end; status on the way goes to `others`.
+/// Starts a program and waits for its end. Status that comes earlier goes to `others`.
 pub fn start(
     channel: &mut Channel,
     program: &Program,
@@ -132,7 +130,7 @@ impl Run<'_> {
                 }
                 Step::Start => self.start()?,
                 Step::Show(part) => self.show(part)?,
-                Step::Decode(kind, part) => self.decode(*kind, part)?,
+                Step::Decode(format, part) => self.decode(*format, part)?,
                 Step::Save(part, file) => {
                     let bytes = self.guest.read(part.address, part.len);
                     fs::write(file, bytes)
@@ -155,9 +153,9 @@ impl Run<'_> {
         self.print(&format!("  {}\n{dump}", part.name))
     }
 
-    fn decode(&mut self, kind: Kind, part: &Part) -> Result<()> {
+    fn decode(&mut self, format: DataFormat, part: &Part) -> Result<()> {
         self.print(&format!("  {}\n", part.name))?;
-        for line in kind.decode(&self.guest.read(part.address, part.len)) {
+        for line in format.decode(&self.guest.read(part.address, part.len)) {
             self.print(&format!("        {line}\n"))?;
         }
         Ok(())
@@ -172,7 +170,7 @@ impl Run<'_> {
     }
 
     fn start(&mut self) -> Result<()> {
-        // What came before the start does not answer it.
+        // Status from before the start does not answer it.
         let mut others = Vec::new();
         while let Some(irb) = self.channel.wait(Duration::ZERO).map_err(waiting)? {
             others.push(irb);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Subchannels and mediated devices as sysfs shows them.
+//! Subchannels and mediated devices in sysfs.
 //!
 //! `drivers/s390/cio/css.c`, `Documentation/driver-api/vfio-mediated-device.rst`.
 
@@ -31,7 +31,7 @@ const MDEV_TYPE: &str = "mdev_supported_types/vfio_ccw-io";
 pub struct BusId(String);
 
 impl BusId {
-    /// Reads a subchannel's number.
+    /// Parses the number of a subchannel.
     pub fn parse(text: &str) -> Option<Self> {
         let hex = |part: &str, len| {
             (1..=len).contains(&part.len()) && part.chars().all(|c| c.is_ascii_hexdigit())
@@ -54,7 +54,7 @@ impl fmt::Display for BusId {
     }
 }
 
-/// Whether `text` has the form of a UUID.
+/// Returns whether `text` has the form of a UUID.
 pub fn is_uuid(text: &str) -> bool {
     text.len() == 36
         && text.char_indices().all(|(i, c)| match i {
@@ -73,8 +73,8 @@ fn write(path: &Path, text: &str) -> Result<()> {
     fs::write(path, text).map_err(|source| {
         let help = match source.raw_os_error() {
             Some(libc::EACCES | libc::EPERM) => "run as root",
-            Some(libc::EBUSY) => "something uses the device: close it first",
-            _ => "the kernel's log may say more: dmesg",
+            Some(libc::EBUSY) => "a program uses the device: end it first",
+            _ => "the log of the kernel may say more: dmesg",
         };
         Error::io(
             format!("cannot write {text:?} to {}", path.display()),
@@ -84,7 +84,7 @@ fn write(path: &Path, text: &str) -> Result<()> {
     })
 }
 
-/// The names in a directory, in order.
+/// Returns the names in a directory, sorted.
 fn names(directory: &Path) -> io::Result<Vec<String>> {
     let mut names = fs::read_dir(directory)?
         .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
@@ -93,7 +93,7 @@ fn names(directory: &Path) -> io::Result<Vec<String>> {
     Ok(names)
 }
 
-/// The last part of what a symbolic link points to.
+/// Returns the last part of the target of a symbolic link.
 fn link_name(path: &Path) -> Option<String> {
     Some(
         fs::read_link(path)
@@ -112,7 +112,7 @@ pub struct Subchannel {
 }
 
 impl Subchannel {
-    /// All I/O subchannels of the machine.
+    /// Lists all I/O subchannels of the machine.
     pub fn all() -> Result<Vec<Self>> {
         let names = names(Path::new(SUBCHANNELS)).map_err(|source| {
             Error::io(format!("cannot list {SUBCHANNELS}"), source)
@@ -126,7 +126,7 @@ impl Subchannel {
             .collect())
     }
 
-    /// The I/O subchannel of that number.
+    /// Finds the I/O subchannel of that number.
     pub fn find(bus_id: &BusId) -> Result<Self> {
         let subchannel = Self::new(bus_id.clone());
         match subchannel.attribute("type").as_deref() {
@@ -134,8 +134,7 @@ impl Subchannel {
             Some(_) => Err(Error::new(format!("{bus_id} is not an I/O subchannel"))
                 .help("`ccw list` shows the I/O subchannels")),
             None => Err(Error::new(format!("there is no subchannel {bus_id}")).help(
-                "`ccw list` shows the subchannels; \
-                     the number wanted is that of the subchannel, not of the device",
+                "give the number of the subchannel, not of the device: `ccw list` shows both",
             )),
         }
     }
@@ -149,17 +148,17 @@ impl Subchannel {
         read(&self.path.join(name))
     }
 
-    /// The subchannel's number.
+    /// Returns the number of the subchannel.
     pub fn bus_id(&self) -> &BusId {
         &self.bus_id
     }
 
-    /// The number of its device, such as `0.0.0042`, if it has one.
+    /// Returns the number of its device, such as `0.0.0042`, if it has one.
     pub fn device_number(&self) -> Option<String> {
         self.attribute("dev_busid").filter(|id| id != "none")
     }
 
-    /// Types of control unit and device, which sysfs tells while the usual driver has it.
+    /// Returns the types of control unit and device. Sysfs has them while the usual driver is bound.
     pub fn device_type(&self) -> Option<String> {
         let device = self.path.join(self.device_number()?);
         let control_unit = read(&device.join("cutype"))?;
@@ -169,12 +168,12 @@ impl Subchannel {
         }
     }
 
-    /// The driver that has the subchannel.
+    /// Returns the name of the driver that is bound to the subchannel.
     pub fn driver(&self) -> Option<String> {
         link_name(&self.path.join("driver"))
     }
 
-    /// The mediated device on it, if there is one.
+    /// Returns the mediated device on the subchannel, if there is one.
     pub fn mdev(&self) -> Option<Mdev> {
         names(&self.path)
             .ok()?
@@ -186,16 +185,17 @@ impl Subchannel {
             })
     }
 
-    /// Gives the subchannel to vfio_ccw and makes a mediated device on it; tells each step.
+    /// Binds the subchannel to vfio_ccw and creates a mediated device on it. Calls `tell` for each step.
     ///
-    /// Without a UUID the kernel gives a random one.
+    /// Without a UUID it takes a random one from the kernel.
     pub fn bind(&self, uuid: Option<&str>, tell: &mut dyn FnMut(String)) -> Result<Mdev> {
         let id = &self.bus_id;
         if let Some(mdev) = self.mdev() {
             if uuid.is_some_and(|uuid| uuid != mdev.uuid) {
                 return Err(
-                    Error::new(format!("{id} has mediated device {}", mdev.uuid))
-                        .help(format!("a subchannel can have one: ccw release {id}")),
+                    Error::new(format!("{id} has mediated device {}", mdev.uuid)).help(format!(
+                        "a subchannel can have only one; remove it: ccw release {id}"
+                    )),
                 );
             }
             tell(format!("{id} has mediated device {}", mdev.uuid));
@@ -203,7 +203,7 @@ impl Subchannel {
         }
         let driver = driver_path(DRIVER);
         if !driver.exists() {
-            return Err(Error::new(format!("driver {DRIVER} is not there"))
+            return Err(Error::new(format!("driver {DRIVER} is not loaded"))
                 .help(format!("load it: modprobe {DRIVER}")));
         }
         match self.driver() {
@@ -232,14 +232,15 @@ impl Subchannel {
         })
     }
 
-    /// Removes the mediated device and gives the subchannel back; tells each step.
+    /// Removes the mediated device and binds the subchannel to its usual driver again. Calls `tell` for
+    /// each step.
     pub fn release(&self, tell: &mut dyn FnMut(String)) -> Result<()> {
         let id = &self.bus_id;
         if let Some(mdev) = self.mdev() {
             write(&mdev.path.join("remove"), "1")?;
             tell(format!("{id}: mediated device {} removed", mdev.uuid));
         }
-        // A newline clears it: sysfs takes no empty writes.
+        // A newline clears the attribute: sysfs ignores empty writes.
         write(&self.path.join("driver_override"), "\n")?;
         if self.driver().as_deref() == Some(DRIVER) {
             write(&driver_path(DRIVER).join("unbind"), &id.0)?;
@@ -265,7 +266,7 @@ pub struct Mdev {
 }
 
 impl Mdev {
-    /// Finds a mediated device by its UUID, or by the number of its subchannel.
+    /// Finds a mediated device by its UUID or by the number of its subchannel.
     pub fn find(device: &str) -> Result<Self> {
         if is_uuid(device) {
             let path = Path::new(MDEVS).join(device);
@@ -280,7 +281,7 @@ impl Mdev {
             };
         }
         let bus_id = BusId::parse(device).ok_or_else(|| {
-            Error::new(format!("{device:?} names no device"))
+            Error::new(format!("{device:?} is not a device"))
                 .help("give the UUID of a mediated device, or a subchannel such as 0.0.0001")
         })?;
         Subchannel::find(&bus_id)?.mdev().ok_or_else(|| {
@@ -289,18 +290,18 @@ impl Mdev {
         })
     }
 
-    /// The UUID, which is also the name that VFIO has for it.
+    /// Returns the UUID, which is also its name in VFIO.
     pub fn uuid(&self) -> &str {
         &self.uuid
     }
 
-    /// The number of its group, the name of a file in `/dev/vfio`.
+    /// Returns the number of its group, which is the name of a file in `/dev/vfio`.
     pub fn group(&self) -> Result<String> {
         link_name(&self.path.join("iommu_group"))
             .ok_or_else(|| Error::new(format!("mediated device {} has no group", self.uuid)))
     }
 
-    /// Its name in `/dev/vfio/devices`.
+    /// Returns its name in `/dev/vfio/devices`.
     pub fn vfio_name(&self) -> Result<String> {
         names(&self.path.join("vfio-dev"))
             .ok()

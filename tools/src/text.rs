@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Text of the mainframe's code page, and dumps of memory.
+//! EBCDIC text, and dumps of memory.
 
 use std::fmt::{
     self,
     Write, //
 };
 
-/// Code page 037 of the characters from blank to tilde.
+/// The codes of the characters from blank to tilde in code page 037.
 const CODE_PAGE_037: [u8; 95] = [
     0x40, 0x5a, 0x7f, 0x7b, 0x5b, 0x6c, 0x50, 0x7d, 0x4d, 0x5d, 0x5c, 0x4e, 0x6b, 0x60, 0x4b,
     0x61, //
@@ -23,13 +23,13 @@ const CODE_PAGE_037: [u8; 95] = [
     0xa1, //
 ];
 
-/// A character in EBCDIC, code page 037; `None` for what is not printable ASCII.
+/// Converts a character to EBCDIC, code page 037. Returns `None` if it is not printable ASCII.
 pub fn to_ebcdic(character: char) -> Option<u8> {
     let index = u32::from(character).checked_sub(0x20)?;
     CODE_PAGE_037.get(usize::try_from(index).ok()?).copied()
 }
 
-/// What a byte stands for in EBCDIC, if that is a printable character of ASCII.
+/// Converts a byte from EBCDIC, if it is a printable character of ASCII.
 pub fn from_ebcdic(byte: u8) -> Option<char> {
     let index = CODE_PAGE_037.iter().position(|&code| code == byte)?;
     char::from_u32(u32::try_from(index).ok()? + 0x20)
@@ -39,13 +39,13 @@ fn from_ascii(byte: u8) -> Option<char> {
     (0x20..0x7f).contains(&byte).then_some(char::from(byte))
 }
 
-/// Shows bytes as lines of 16, each with its address and as text of both codes.
+/// A dump of bytes in lines of 16, each with its address and with the text in both codes.
 pub struct Dump<'a> {
-    /// Where the bytes are in the guest's memory.
+    /// The guest address of the first byte.
     pub address: u64,
     /// The bytes.
     pub bytes: &'a [u8],
-    /// What each line begins with.
+    /// The text that each line begins with.
     pub indent: &'a str,
 }
 

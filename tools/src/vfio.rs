@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A channel device, opened through VFIO.
+//! Channel devices that are opened through VFIO.
 //!
 //! `Documentation/driver-api/vfio.rst`.
 
@@ -38,16 +38,16 @@ mod iommufd;
 use container::Container;
 use iommufd::Ioas;
 
-/// Which of the kernel's two interfaces gives the device its address space.
+/// The interface of the kernel that gives the device its address space.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Backend {
-    /// `/dev/vfio/vfio` and the device's group.
+    /// `/dev/vfio/vfio` and the group of the device.
     Container,
-    /// `/dev/iommu` and the device's own file.
+    /// `/dev/iommu` and the file of the device.
     Iommufd,
 }
 
-/// What a device may do with mapped memory.
+/// The rights of a device to mapped memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// Read only.
@@ -59,17 +59,17 @@ pub enum Access {
 /// The files of an open device.
 struct Files {
     device: File,
-    /// Leaves the address space when it is closed.
+    /// The group, which leaves the address space when its file is closed.
     _group: Option<File>,
 }
 
-/// Where devices find the memory that is mapped for them.
+/// An address space, in which devices find the memory that is mapped for them.
 trait AddressSpace: Send + Sync {
-    /// Opens a device that is to find its memory here.
+    /// Opens a device in this address space.
     fn open(&self, mdev: &Mdev) -> Result<Files>;
     /// Maps `size` bytes at `address` of this process to `iova`.
     fn map(&self, iova: u64, address: u64, size: u64, access: Access) -> io::Result<()>;
-    /// Undoes that.
+    /// Unmaps `size` bytes at `iova`.
     fn unmap(&self, iova: u64, size: u64) -> io::Result<()>;
 }
 
@@ -77,7 +77,7 @@ trait AddressSpace: Send + Sync {
 ///
 /// Memory that is mapped for it lives until it is unmapped or the device is closed.
 pub struct Device {
-    // Closed first: the driver lets go of the memory.
+    // The files are closed first, so that the driver unpins the memory.
     files: Files,
     backend: Backend,
     space: Arc<dyn AddressSpace>,
@@ -94,8 +94,8 @@ impl Device {
         Self::open_in(mdev, backend, space)
     }
 
-    /// Opens another mediated device in the address space of this one: what is mapped for one of them is
-    /// mapped for both.
+    /// Opens another mediated device in the address space of this one. Memory that is mapped for one
+    /// of them is mapped for both.
     pub fn open_beside(&self, mdev: &Mdev) -> Result<Self> {
         Self::open_in(mdev, self.backend, self.space.clone())
     }
@@ -109,17 +109,17 @@ impl Device {
         })
     }
 
-    /// The interface through which it was opened.
+    /// Returns the interface through which the device was opened.
     pub fn backend(&self) -> Backend {
         self.backend
     }
 
-    /// The device's file.
+    /// Returns the file of the device.
     pub fn file(&self) -> BorrowedFd<'_> {
         self.files.device.as_fd()
     }
 
-    /// The number of regions and interrupts.
+    /// Returns the numbers of regions and interrupts.
     pub fn info(&self) -> io::Result<uapi::DeviceInfo> {
         let mut info = uapi::DeviceInfo {
             argsz: sys::size_of::<uapi::DeviceInfo>(),
@@ -129,7 +129,7 @@ impl Device {
         Ok(info)
     }
 
-    /// Place and size of a region.
+    /// Returns offset and size of a region.
     pub fn region_info(&self, index: u32) -> io::Result<uapi::RegionInfo> {
         let mut info = uapi::RegionInfo {
             argsz: sys::size_of::<uapi::RegionInfo>(),
@@ -140,7 +140,7 @@ impl Device {
         Ok(info)
     }
 
-    /// Abilities of an interrupt.
+    /// Returns the abilities of an interrupt.
     pub fn irq_info(&self, index: u32) -> io::Result<uapi::IrqInfo> {
         let mut info = uapi::IrqInfo {
             argsz: sys::size_of::<uapi::IrqInfo>(),
@@ -151,12 +151,12 @@ impl Device {
         Ok(info)
     }
 
-    /// Sets or fires an interrupt, with an argument that is passed as it is.
+    /// Sets or triggers an interrupt, with an argument that is passed unchanged.
     pub fn set_irqs(&self, mut argument: uapi::IrqSet) -> io::Result<()> {
         sys::ioctl(self.file(), uapi::DEVICE_SET_IRQS, &mut argument).map(|_| ())
     }
 
-    /// Has an eventfd signalled by an interrupt; `None` ends that.
+    /// Sets the eventfd that an interrupt signals. `None` removes it.
     pub fn set_trigger(&self, index: u32, eventfd: Option<BorrowedFd<'_>>) -> io::Result<()> {
         self.set_irqs(uapi::IrqSet {
             argsz: sys::size_of::<uapi::IrqSet>(),
@@ -168,12 +168,12 @@ impl Device {
         })
     }
 
-    /// Resets the device: what it does is ended.
+    /// Resets the device, which ends what it does.
     pub fn reset(&self) -> io::Result<()> {
         sys::ioctl_number(self.file(), uapi::DEVICE_RESET, 0).map(|_| ())
     }
 
-    /// Maps memory for the device, at an address of the caller's choice.
+    /// Maps memory for the device at the address `iova`.
     ///
     /// Address and size must be multiples of the page size.
     pub fn map(&mut self, iova: u64, memory: &Arc<Memory>, access: Access) -> io::Result<()> {
@@ -183,7 +183,7 @@ impl Device {
         Ok(())
     }
 
-    /// Takes memory from the device that was mapped at `iova`.
+    /// Unmaps the memory at `iova`.
     pub fn unmap(&mut self, iova: u64) -> io::Result<()> {
         let memory = self.mapped.get(&iova).ok_or(io::ErrorKind::NotFound)?;
         self.space.unmap(iova, memory.size() as u64)?;
@@ -191,18 +191,18 @@ impl Device {
         Ok(())
     }
 
-    /// Reads from a region; the offset is one in the device's file.
+    /// Reads from a region, at an offset in the file of the device.
     pub fn pread(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
         self.files.device.read_at(bytes, offset)
     }
 
-    /// Writes to a region; the offset is one in the device's file.
+    /// Writes to a region, at an offset in the file of the device.
     pub fn pwrite(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
         self.files.device.write_at(bytes, offset)
     }
 }
 
-/// Opens one of VFIO's files.
+/// Opens a file of VFIO.
 fn open(path: &str) -> Result<File> {
     File::options()
         .read(true)

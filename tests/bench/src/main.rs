@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What an I/O costs: runs a program again and again, and prints how long it took, by the clock.
+//! `bench`: measures the cost of an I/O. Runs a program many times, and prints how long it took.
 //!
-//! The machine is QEMU with a clock that goes by one nanosecond with each instruction of the guest
-//! (`-icount shift=0,sleep=off`, `scripts/bench`), so that the times are instructions.
+//! It runs in QEMU with a clock that advances by one nanosecond with each instruction of the guest
+//! (`-icount shift=0,sleep=off`, `scripts/bench`), so that times are numbers of instructions.
 
 use std::{
     error::Error,
@@ -44,12 +44,12 @@ mod many;
 mod profile;
 mod shapes;
 
-/// How often a program is run before it counts: after that all is there that is kept.
+/// The number of runs before those that are measured. After them all caches are filled.
 const WARM_UP: usize = 30;
 
 type Result<T = ()> = std::result::Result<T, Box<dyn Error>>;
 
-/// An open device, and its interrupt.
+/// An open device and the eventfd of its interrupt.
 struct Channel {
     device: Device,
     eventfd: File,
@@ -63,7 +63,7 @@ impl Channel {
         Ok(Self { device, eventfd })
     }
 
-    /// One I/O, and how many nanoseconds it took.
+    /// Runs an I/O. Returns how many nanoseconds it took, and its status.
     fn run(&mut self, request: &[u8]) -> Result<(u128, Irb)> {
         let mut region = [0; IO_REGION_SIZE];
         let mut count = [0; 8];
@@ -80,7 +80,7 @@ impl Channel {
     }
 }
 
-/// Fails unless the I/O has done what it should have.
+/// Fails unless the I/O ended normally and has stored its data.
 fn check(program: &Program, guest: &GuestMemory, irb: &Irb) -> Result {
     let scsw = irb.scsw();
     let good = DeviceStatus::CHANNEL_END.union(DeviceStatus::DEVICE_END);
@@ -101,7 +101,7 @@ fn check(program: &Program, guest: &GuestMemory, irb: &Irb) -> Result {
     Ok(())
 }
 
-/// The times of a program, in order of length.
+/// Returns the times of the runs of a program, sorted.
 fn times(channel: &mut Channel, text: &str, rounds: usize) -> Result<Vec<u128>> {
     let program = shapes::program(text)?;
     let guest = GuestMemory::map(&mut channel.device, &program.chunks)?;
@@ -123,7 +123,7 @@ fn times(channel: &mut Channel, text: &str, rounds: usize) -> Result<Vec<u128>> 
     Ok(times)
 }
 
-/// Measures each shape on one device.
+/// Measures each shape of program on one device.
 fn one(backend: &str, device: &str, rounds: usize) -> Result {
     let mut channel = Channel::open(device, back_end(backend)?)?;
     sys::run_first()?;

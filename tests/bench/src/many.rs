@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Several devices at once, each with a process and a processor of its own.
+//! Measures several devices at once, each with a process and a processor of its own.
 //!
-//! The clock counts the instructions of all processors, so that what these do beside the work, as
-//! waiting for each other's locks, shows.
+//! The clock counts the instructions of all processors. That includes what they do besides the work,
+//! such as waiting for locks that others hold.
 
 use std::{
     hint::black_box,
@@ -38,10 +38,10 @@ use crate::{
     WARM_UP, //
 };
 
-/// Which shape is run: sixteen CCWs of 4 KiB.
+/// The shape of program that is run: sixteen CCWs of 4 KiB.
 const SHAPE: &str = "3";
 
-/// Prints how many instructions a round takes when it is done on 1, 2 and 4 of the devices at once.
+/// Prints how many instructions a round takes on 1, 2 and 4 of the devices at once.
 pub(crate) fn all(what: &str, rounds: &str, devices: &[&str]) -> Result {
     let mut line = what.to_owned();
     for count in [1, 2, 4] {
@@ -52,7 +52,7 @@ pub(crate) fn all(what: &str, rounds: &str, devices: &[&str]) -> Result {
     Ok(())
 }
 
-/// How many instructions a round on one of these devices takes.
+/// Returns how many instructions a round on one of these devices takes.
 fn cost(what: &str, rounds: &str, devices: &[&str]) -> Result<u128> {
     let mut workers = Vec::new();
     for (cpu, device) in devices.iter().enumerate() {
@@ -71,7 +71,7 @@ fn cost(what: &str, rounds: &str, devices: &[&str]) -> Result<u128> {
     Ok(start.elapsed().as_nanos() / total)
 }
 
-/// A process that says when it is ready, and when it has done what it was told to.
+/// A process that reports when it is ready, and when its work is done.
 struct Worker(Child);
 
 impl Worker {
@@ -89,19 +89,19 @@ impl Worker {
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        // It has ended, unless it has failed.
+        // The process has ended already, unless something failed.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-/// The process of one device.
+/// Does the work of one device, as a process of its own.
 pub(crate) fn worker(what: &str, rounds: usize, device: &str, cpu: usize) -> Result {
     sys::run_on(cpu)?;
     sys::run_first()?;
     if what == "machine" {
         return measured(rounds, || {
-            // About as many instructions as an I/O has.
+            // This has about as many instructions as an I/O.
             (0..15_000_u64).for_each(|number| {
                 black_box(number);
             });
@@ -120,7 +120,7 @@ pub(crate) fn worker(what: &str, rounds: usize, device: &str, cpu: usize) -> Res
     })
 }
 
-/// Runs rounds when it is told to.
+/// Runs rounds after a line on standard input.
 fn measured(rounds: usize, mut round: impl FnMut() -> Result) -> Result {
     for _ in 0..WARM_UP {
         round()?;

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The marks that the plugin of `make bench-profile` counts between (`tests/bench/profile/profile.c`).
+//! Marks for the plugin of `make bench-profile`, which counts between them
+//! (`tests/bench/profile/profile.c`).
 //! They are branches that are never taken.
 
 macro_rules! mark {
     ($name:ident, $bytes:literal) => {
         pub(crate) fn $name() {
-            // SAFETY: It changes nothing.
+            // SAFETY: The instruction is a branch that is never taken. It changes nothing.
             #[cfg(target_arch = "s390x")]
             unsafe {
                 core::arch::asm!($bytes, options(nomem, nostack, preserves_flags));

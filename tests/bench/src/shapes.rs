@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The programs that are measured. Areas whose names begin with d are stored into, by SENSE ID: a
-//! virtio subchannel takes any count.
+//! The programs that are measured. SENSE ID stores into areas whose names begin with d: a virtio
+//! subchannel accepts any count.
 
 use std::{
     fmt::Write,
@@ -14,7 +14,7 @@ use ccw::program::{
 };
 
 const PAGE: usize = 0x1000;
-/// Where data begin.
+/// The address of the first data.
 const DATA: usize = 0x10_0000;
 
 /// Reads a program.
@@ -25,7 +25,7 @@ pub(crate) fn program(text: &str) -> Result<Program, String> {
     programs.pop().ok_or_else(|| "no program".to_owned())
 }
 
-/// The shapes by their names.
+/// Returns the texts of all shapes, with their names.
 pub(crate) fn all() -> Vec<(&'static str, String)> {
     vec![
         ("1", no_operations(1)),
@@ -46,7 +46,7 @@ pub(crate) fn all() -> Vec<(&'static str, String)> {
     ]
 }
 
-/// Where a CCW's data are.
+/// The data of a CCW.
 struct Data {
     address: usize,
     size: usize,
@@ -63,7 +63,7 @@ impl Data {
     }
 }
 
-/// A page of data in the second parts of a page and the first of the next: a list of two IDAWs.
+/// Returns a page of data that lies in two pages: a list of two IDAWs.
 fn two_pages(number: usize) -> Data {
     Data {
         address: DATA + number * 2 * PAGE + 0xf80,
@@ -72,7 +72,7 @@ fn two_pages(number: usize) -> Data {
     }
 }
 
-/// Ends a chain of CCWs: the last of them does not chain.
+/// Removes chaining from the last CCW.
 fn end_chain(mut text: String) -> String {
     let last = text.rfind("cc|sli").map(|at| at..at + "cc|sli".len());
     if let Some(last) = last {
@@ -81,7 +81,7 @@ fn end_chain(mut text: String) -> String {
     text
 }
 
-/// So many CCWs that store.
+/// Returns `count` CCWs that store.
 fn chain(count: usize, data: impl Fn(usize) -> Data) -> String {
     let mut text = String::new();
     for number in 0..count {
@@ -94,7 +94,7 @@ fn chain(count: usize, data: impl Fn(usize) -> Data) -> String {
             true => format!("idal(d{number})"),
             false => format!("d{number}"),
         };
-        // Writing to a string does not fail.
+        // Writing to a string cannot fail.
         let _ = writeln!(
             text,
             "area d{number} at {address:#x} size {size}\nccw senseid,{operand},cc|sli"
@@ -107,7 +107,7 @@ fn no_operations(count: usize) -> String {
     end_chain("ccw nop,,cc|sli\n".repeat(count))
 }
 
-/// One CCW with a list over these places.
+/// Returns one CCW with a list of IDAWs for these addresses and sizes.
 fn list(places: &[(usize, usize)]) -> String {
     let mut text = String::new();
     let mut operands = Vec::new();

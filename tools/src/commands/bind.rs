@@ -1,20 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `ccw list`, `ccw bind` and `ccw release`: who has which subchannel.
+//! `ccw list`, `ccw bind` and `ccw release`: subchannels and their drivers.
 
 use ccw::{
     sys,
     sysfs::{
-        is_uuid,
         BusId,
         Subchannel, //
     }, //
 };
 
-use crate::{
-    usage,
-    Failure, //
-};
+use crate::failure::Failure;
 
 pub(crate) fn list() -> Result<(), Failure> {
     let subchannels = Subchannel::all()?;
@@ -43,38 +39,26 @@ pub(crate) fn list() -> Result<(), Failure> {
     Ok(())
 }
 
-fn find(text: &str) -> Result<Subchannel, Failure> {
-    let Some(bus_id) = BusId::parse(text) else {
-        return usage(format!(
-            "{text:?} is no subchannel; they have numbers such as 0.0.0001"
-        ));
-    };
-    Ok(Subchannel::find(&bus_id)?)
-}
-
 fn tell(line: String) {
     println!("{line}");
 }
 
 fn check_root() {
     if !sys::is_root() {
-        eprintln!("ccw: this needs root, as a rule");
+        eprintln!("ccw: without root rights this will probably fail; run it as root");
     }
 }
 
-pub(crate) fn bind(subchannel: &str, uuid: Option<&str>) -> Result<(), Failure> {
-    if let Some(uuid) = uuid.filter(|uuid| !is_uuid(uuid)) {
-        return usage(format!("{uuid:?} is no UUID; `uuidgen` makes one"));
-    }
-    let subchannel = find(subchannel)?;
+pub(crate) fn bind(bus_id: &BusId, uuid: Option<&str>) -> Result<(), Failure> {
+    let subchannel = Subchannel::find(bus_id)?;
     check_root();
     let mdev = subchannel.bind(uuid, &mut tell)?;
     println!("run programs: ccw run {} PROGRAM", mdev.uuid());
     Ok(())
 }
 
-pub(crate) fn release(subchannel: &str) -> Result<(), Failure> {
-    let subchannel = find(subchannel)?;
+pub(crate) fn release(bus_id: &BusId) -> Result<(), Failure> {
+    let subchannel = Subchannel::find(bus_id)?;
     check_root();
     Ok(subchannel.release(&mut tell)?)
 }

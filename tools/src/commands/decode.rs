@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `ccw decode`: what bytes mean.
+//! `ccw decode`: the meaning of bytes.
 
 use std::io::{
     self,
@@ -8,10 +8,8 @@ use std::io::{
 };
 
 use ccw::{
-    decode::{
-        self,
-        Kind, //
-    },
+    decode,
+    device_data::DataFormat,
     error::Error, //
 };
 use ccwchain::{
@@ -27,20 +25,27 @@ use ccwchain::{
     scsw::Scsw, //
 };
 
+use clap::ArgMatches;
+
 use crate::{
-    usage,
-    Failure, //
+    cli::{
+        required,
+        texts, //
+    },
+    failure::Failure, //
 };
 
-pub(crate) fn decode(kind: &str, arguments: &[String]) -> Result<(), Failure> {
-    let mut text = arguments.concat();
-    if arguments.is_empty() {
+pub(crate) fn decode(matches: &ArgMatches) -> Result<(), Failure> {
+    let hex = texts(matches, "HEX");
+    let is_given = hex.len() != 0;
+    let mut text: String = hex.map(String::as_str).collect();
+    if !is_given {
         io::stdin()
             .read_to_string(&mut text)
-            .map_err(|source| Error::io("cannot read the bytes from stdin", source))?;
+            .map_err(|source| Error::io("cannot read the bytes from standard input", source))?;
     }
     let bytes = bytes(&text)?;
-    match kind {
+    match required::<String>(matches, "FORMAT").as_str() {
         "orb" => print_each(&bytes, |bytes| {
             format!("ORB   {}\n", decode::orb(Orb::from_bytes(bytes)))
         }),
@@ -50,19 +55,20 @@ pub(crate) fn decode(kind: &str, arguments: &[String]) -> Result<(), Failure> {
         "irb" => print_each(&padded(&bytes), |bytes| {
             decode::irb(&Irb::from_bytes(bytes), "")
         }),
-        _ => match Kind::of_name(kind) {
-            Some(kind) => {
-                println!("{}", kind.decode(&bytes).join("\n"));
-                Ok(())
-            }
-            None => usage(format!(
-                "{kind:?} is none of orb, ccw0, ccw1, scsw, irb, sense, senseid, characteristics, configuration"
-            )),
-        },
+        name => {
+            let format = DataFormat::of_name(name);
+            let format = format.unwrap_or_else(|| unreachable!("{name} is not a format"));
+            println!("{}", format.decode(&bytes).join("\n"));
+            Ok(())
+        }
     }
 }
 
-/// Hexadecimal digits, with blanks, colons and 0x wherever they are.
+fn usage<T>(what: String) -> Result<T, Failure> {
+    Err(Failure::Usage(what))
+}
+
+/// Reads hexadecimal digits. Blanks, colons, commas, underscores and 0x among them do not count.
 fn bytes(text: &str) -> Result<Vec<u8>, Failure> {
     let text = text.replace("0x", "").replace([':', '_', ','], " ");
     let digits: Vec<char> = text
@@ -70,10 +76,15 @@ fn bytes(text: &str) -> Result<Vec<u8>, Failure> {
         .filter(|digit| !digit.is_whitespace())
         .collect();
     if let Some(bad) = digits.iter().find(|digit| !digit.is_ascii_hexdigit()) {
-        return usage(format!("{bad:?} is not a hexadecimal digit"));
+        return usage(format!(
+            "{bad:?} is not a hexadecimal digit; give bytes such as E4200100"
+        ));
     }
     if digits.is_empty() || digits.len() % 2 != 0 {
-        return usage(format!("{} hexadecimal digits are not bytes", digits.len()));
+        let len = digits.len();
+        return usage(format!(
+            "{len} hexadecimal digits are not whole bytes; give two for each byte"
+        ));
     }
     let byte = |pair: &[char]| {
         let digits: String = pair.iter().collect();
@@ -82,7 +93,7 @@ fn bytes(text: &str) -> Result<Vec<u8>, Failure> {
     Ok(digits.chunks(2).map(byte).collect())
 }
 
-/// An IRB without its last words is one whose last words are zero.
+/// Completes an IRB that lacks its last words with zeros.
 fn padded(bytes: &[u8]) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
     if (12..irb::SIZE).contains(&bytes.len()) {
@@ -100,13 +111,16 @@ fn ccw(format: Format, bytes: [u8; 8]) -> String {
     )
 }
 
-/// Shows bytes, so many at a time.
+/// Prints bytes, `N` at a time.
 fn print_each<const N: usize>(
     bytes: &[u8],
     show: impl Fn(&[u8; N]) -> String,
 ) -> Result<(), Failure> {
     if bytes.len() % N != 0 {
-        return usage(format!("{} bytes are given; {N} are one", bytes.len()));
+        return usage(format!(
+            "{} bytes are not a multiple of {N}, the size of this format",
+            bytes.len()
+        ));
     }
     for part in bytes.chunks_exact(N) {
         let mut one = [0; N];

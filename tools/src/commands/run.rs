@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `ccw run` and `ccw check`: the programs of files.
+//! `ccw run` and `ccw check`: programs in files.
 
 use std::{
     fs,
@@ -8,8 +8,7 @@ use std::{
         self,
         IsTerminal, //
     },
-    process::ExitCode,
-    time::Duration, //
+    process::ExitCode, //
 };
 
 use ccw::{
@@ -33,58 +32,18 @@ use ccw::{
     }, //
 };
 
+use clap::ArgMatches;
+
 use crate::{
-    usage,
-    Failure, //
+    cli::{
+        required,
+        texts, //
+    },
+    failure::Failure, //
 };
 
-struct Arguments<'a> {
-    backend: Backend,
-    timeout: Duration,
-    device: &'a str,
-    files: &'a [String],
-}
-
-impl<'a> Arguments<'a> {
-    fn parse(mut arguments: &'a [String]) -> Result<Self, Failure> {
-        let mut backend = Backend::Container;
-        let mut timeout = Duration::from_secs(10);
-        loop {
-            match arguments {
-                [option, rest @ ..] if option == "--container" => {
-                    backend = Backend::Container;
-                    arguments = rest;
-                }
-                [option, rest @ ..] if option == "--iommufd" => {
-                    backend = Backend::Iommufd;
-                    arguments = rest;
-                }
-                [option, seconds, rest @ ..] if option == "--timeout" => {
-                    let Ok(seconds) = seconds.parse() else {
-                        return usage(format!("--timeout takes seconds, not {seconds:?}"));
-                    };
-                    timeout = Duration::from_secs(seconds);
-                    arguments = rest;
-                }
-                [option, ..] if option.starts_with('-') => {
-                    return usage(format!("run has no option {option:?}"));
-                }
-                [device, files @ ..] if !files.is_empty() => {
-                    return Ok(Self {
-                        backend,
-                        timeout,
-                        device,
-                        files,
-                    });
-                }
-                _ => return usage("run takes a device and files with programs"),
-            }
-        }
-    }
-}
-
-/// The programs of all files, each with the name of its file.
-fn read(files: &[String]) -> Result<Vec<(&str, Program)>, Failure> {
+/// Reads the programs of all files. Returns each with the name of its file.
+fn read<'a>(files: impl Iterator<Item = &'a String>) -> Result<Vec<(&'a str, Program)>, Failure> {
     let mut programs = Vec::new();
     for file in files {
         let text = match fs::read_to_string(file) {
@@ -104,8 +63,8 @@ fn heading(style: Style, file: &str, program: &Program) -> String {
     format!("{title}  ({file}:{})", program.line)
 }
 
-pub(crate) fn check(files: &[String]) -> Result<(), Failure> {
-    for (file, program) in &read(files)? {
+pub(crate) fn check(matches: &ArgMatches) -> Result<(), Failure> {
+    for (file, program) in &read(texts(matches, "PROGRAM"))? {
         println!("{}", heading(style(), file, program));
         print!("{}", decode::program(program));
         for chunk in &program.chunks {
@@ -121,7 +80,8 @@ pub(crate) fn check(files: &[String]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Colours on a terminal, unless the user wants none (https://no-color.org).
+/// Returns the style for standard output: colours on a terminal, unless the environment variable
+/// `NO_COLOR` is set (https://no-color.org).
 fn style() -> Style {
     let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     Style {
@@ -129,16 +89,20 @@ fn style() -> Style {
     }
 }
 
-pub(crate) fn run(arguments: &[String]) -> Result<ExitCode, Failure> {
-    let arguments = Arguments::parse(arguments)?;
-    let programs = read(arguments.files)?;
+pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
+    let backend = match matches.get_flag("iommufd") {
+        true => Backend::Iommufd,
+        false => Backend::Container,
+    };
+    let timeout = *required(matches, "timeout");
+    let programs = read(texts(matches, "PROGRAM"))?;
     let style = style();
-    let mdev = Mdev::find(arguments.device)?;
-    let mut channel = Channel::new(Device::open(&mdev, arguments.backend)?)?;
+    let mdev = Mdev::find(required::<String>(matches, "DEVICE"))?;
+    let mut channel = Channel::new(Device::open(&mdev, backend)?)?;
     let mut reports = Vec::new();
     for (file, program) in &programs {
         println!("{}", heading(style, file, program));
-        let report = run::run(&mut channel, program, arguments.timeout, &mut io::stdout())?;
+        let report = run::run(&mut channel, program, timeout, &mut io::stdout())?;
         if report.faults.is_empty() {
             println!("  {}\n", style.good("as expected"));
         } else {

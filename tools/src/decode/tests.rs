@@ -85,16 +85,6 @@ fn status_is_shown_with_the_place_where_it_ended() {
 }
 
 #[test]
-fn sense_bytes_are_named_and_shown_as_far_as_they_say_something() {
-    assert_eq!(sense(&[0x80, 0, 0]), "  sense 80  command reject\n");
-    assert_eq!(
-        sense(&[0x41, 0, 7, 0]),
-        "  sense 41 00 07  intervention required, bit 7\n"
-    );
-    assert_eq!(sense(&[0; 32]), "  sense 00\n");
-}
-
-#[test]
 fn colour_is_an_option() {
     assert_eq!(Style { colour: false }.bad("x"), "x");
     assert_eq!(Style { colour: true }.bad("x"), "\x1b[31mx\x1b[0m");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Gives the parts of a program their places in the guest's memory.
+//! Assembles programs: gives their parts addresses in guest memory.
 
 use ccwchain::{
     ccw::{
@@ -16,6 +16,16 @@ use ccwchain::{
 
 use super::{
     idals::Idals,
+    model::{
+        Chunk,
+        Ending,
+        Expected,
+        Fault,
+        PlacedCcw,
+        Position,
+        Program,
+        Step, //
+    },
     source::{
         self,
         Address,
@@ -27,25 +37,17 @@ use super::{
     symbols::{
         Symbol,
         Symbols, //
-    },
-    Chunk,
-    Ending,
-    Expected,
-    Fault,
-    PlacedCcw,
-    Position,
-    Program,
-    Step, //
+    }, //
 };
 use crate::{
     sys::PAGE_SIZE,
     vfio::Access, //
 };
 
-/// Where the first CCW goes if the text does not say.
+/// The address of the first CCW if the text does not give one.
 const DEFAULT_ORG: u32 = 0x1_0000;
 
-/// Makes a program of its source.
+/// Assembles a program.
 pub(super) fn assemble(source: Source) -> Result<Program, Fault> {
     let start = Position {
         line: source.line,
@@ -98,7 +100,7 @@ pub(super) fn assemble(source: Source) -> Result<Program, Fault> {
     })
 }
 
-/// A program in the making.
+/// A program that is being assembled.
 struct Assembly {
     format: Format,
     symbols: Symbols,
@@ -142,7 +144,7 @@ impl Assembly {
                 placed.ccw.to_bytes(self.format).to_vec()
             }
         };
-        // Constants of that size are CCWs too.
+        // Constants of the size of a CCW are CCWs, too.
         if let Ok(word) = <[u8; 8]>::try_from(bytes.as_slice()) {
             placed.ccw = Ccw::parse(self.format, word);
             self.ccws.push(placed);
@@ -155,7 +157,7 @@ impl Assembly {
         Ok(())
     }
 
-    /// Gives a CCW its address, and the size of the area there if it has no count.
+    /// Sets the address of a CCW, and its count to the size of the area there if it has none.
     fn direct(&self, placed: &mut PlacedCcw, target: &Address, counted: bool) -> Result<(), Fault> {
         let ccw = &mut placed.ccw;
         ccw.address = ccw_address(&self.symbols, target, placed.address, self.format)?;
@@ -166,7 +168,7 @@ impl Assembly {
         Ok(())
     }
 
-    /// Gives a CCW a list of IDAWs for these areas.
+    /// Sets the address of a CCW to a new list of IDAWs for these areas.
     fn indirect(
         &mut self,
         placed: &mut PlacedCcw,
@@ -192,7 +194,7 @@ impl Assembly {
     }
 }
 
-/// What chunks of CCWs are called.
+/// The name of chunks of CCWs.
 const CCWS: &str = "CCWs";
 
 fn chunk(name: String, address: u32, bytes: Vec<u8>) -> Chunk {
@@ -204,7 +206,7 @@ fn chunk(name: String, address: u32, bytes: Vec<u8>) -> Chunk {
     }
 }
 
-/// The address of each item, and of each name.
+/// Returns the addresses of all names, and that of each item.
 fn places(source: &Source) -> Result<(Symbols, Vec<u32>), Fault> {
     let mut symbols = Symbols::default();
     for area in &source.areas {
@@ -247,7 +249,7 @@ fn places(source: &Source) -> Result<(Symbols, Vec<u32>), Fault> {
     Ok((symbols, places))
 }
 
-/// The page behind the last CCW.
+/// Returns the address of the page behind the last CCW.
 fn page_behind(places: &[u32]) -> u32 {
     let page = u32::try_from(PAGE_SIZE).unwrap_or(u32::MAX);
     let last = places.iter().max().copied().unwrap_or(DEFAULT_ORG);
@@ -291,7 +293,7 @@ fn expected(
     start: Position,
 ) -> Result<Expected, Fault> {
     let cpa = match (&expected.ended_at, &expected.cpa) {
-        // The channel gives the address behind the CCW.
+        // The channel-program address is that behind the CCW.
         (Some(label), _) => Some((label, symbols.resolve(label, None)? + 8)),
         (None, Some(address)) => Some((address, symbols.resolve(address, None)?)),
         (None, None) => None,
@@ -333,7 +335,7 @@ fn expected(
     Ok(Expected { ending, data })
 }
 
-/// The steps, with the start before the first one that looks at memory if the text has none.
+/// Returns the steps. If the text has no start, one is before the first step that looks at memory.
 fn steps(symbols: &Symbols, steps: &[source::Step]) -> Result<Vec<Step>, Fault> {
     let mut started = steps.iter().any(|step| matches!(step, source::Step::Start));
     let mut result = Vec::new();
@@ -365,7 +367,7 @@ fn steps(symbols: &Symbols, steps: &[source::Step]) -> Result<Vec<Step>, Fault> 
     Ok(result)
 }
 
-/// Sorts the chunks, and finds two that share a byte or want a page differently.
+/// Sorts the chunks. Fails if two share a byte, or a page with different rights.
 fn check_places(chunks: &mut [Chunk], start: Position) -> Result<(), Fault> {
     chunks.sort_by_key(|chunk| chunk.address);
     for (i, later) in chunks.iter().enumerate() {

@@ -1,22 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! One line of a program's text, taken apart from left to right.
+//! Takes a line of a program apart, from left to right.
 
 use super::{
     lexer::{
         self,
         Token, //
     },
+    model::{
+        Fault,
+        Position, //
+    },
     names::Names,
     source::{
         Address,
         Base, //
-    },
-    Fault,
-    Position, //
+    }, //
 };
 
-/// What is left of a line.
+/// The rest of a line.
 pub(super) struct Cursor {
     line: usize,
     tokens: std::vec::IntoIter<(usize, Token)>,
@@ -32,7 +34,7 @@ impl Cursor {
         })
     }
 
-    /// Where the next token is, or would be.
+    /// Returns the position of the next token, or of the end of the line.
     pub(super) fn at(&self) -> Position {
         let column = match self.tokens.as_slice() {
             [(column, _), ..] => *column,
@@ -56,13 +58,13 @@ impl Cursor {
         self.tokens.next().map(|(_, token)| token)
     }
 
-    /// An error at the next token: what was wanted there, and what there is.
-    pub(super) fn wanted<T>(&self, what: &str) -> Result<T, Fault> {
+    /// Returns an error at the next token, with what was expected there and what was found.
+    pub(super) fn expected<T>(&self, what: &str) -> Result<T, Fault> {
         let there = match self.peek() {
             Some(token) => token.show(),
             None => "the end of the line".to_owned(),
         };
-        Err((self.at(), format!("{what} is wanted here, not {there}")))
+        Err((self.at(), format!("expected {what}, found {there}")))
     }
 
     pub(super) fn is_end(&self) -> bool {
@@ -73,11 +75,11 @@ impl Cursor {
         if self.is_end() {
             Ok(())
         } else {
-            self.wanted("the end of the line")
+            self.expected("the end of the line")
         }
     }
 
-    /// Takes this symbol, if it is next.
+    /// Takes this symbol if it is next.
     pub(super) fn take(&mut self, symbol: char) -> bool {
         let is_next = self.peek() == Some(&Token::Symbol(symbol));
         if is_next {
@@ -86,7 +88,7 @@ impl Cursor {
         is_next
     }
 
-    /// Takes this word, in capitals or not, if it is next.
+    /// Takes this word if it is next, in capitals or not.
     pub(super) fn take_word(&mut self, word: &str) -> bool {
         let is_next =
             matches!(self.peek(), Some(Token::Word(next)) if next.eq_ignore_ascii_case(word));
@@ -100,7 +102,7 @@ impl Cursor {
         if self.take(symbol) {
             Ok(())
         } else {
-            self.wanted(&format!("\"{symbol}\""))
+            self.expected(&format!("\"{symbol}\""))
         }
     }
 
@@ -111,15 +113,15 @@ impl Cursor {
                 self.next();
                 Ok(word)
             }
-            _ => self.wanted(what),
+            _ => self.expected(what),
         }
     }
 
-    /// A name of the user's: a letter, then letters, digits and underscores.
+    /// Takes a name of an area or label: a letter, then letters, digits and underscores.
     pub(super) fn name(&mut self, what: &str) -> Result<String, Fault> {
         match self.peek() {
             Some(Token::Word(word)) if is_name(word) => self.word(what),
-            _ => self.wanted(what),
+            _ => self.expected(what),
         }
     }
 
@@ -130,7 +132,7 @@ impl Cursor {
                 self.next();
                 Ok(text)
             }
-            _ => self.wanted(what),
+            _ => self.expected(what),
         }
     }
 
@@ -141,11 +143,11 @@ impl Cursor {
                 self.next();
                 Ok(bytes)
             }
-            _ => self.wanted(what),
+            _ => self.expected(what),
         }
     }
 
-    /// A number that is at most `max`: 4096, 4K, 0x1000 or X'1000'.
+    /// Takes a number that is at most `max`: 4096, 4K, 0x1000 or X'1000'.
     pub(super) fn number<T: TryFrom<u64>>(&mut self, what: &str, max: u64) -> Result<T, Fault> {
         let at = self.at();
         let number = match self.peek() {
@@ -154,14 +156,14 @@ impl Cursor {
             _ => None,
         };
         let Some(number) = number else {
-            return self.wanted(what);
+            return self.expected(what);
         };
         self.next();
         let narrow = T::try_from(number).ok().filter(|_| number <= max);
-        narrow.ok_or_else(|| (at, format!("{what} can be {max} ({max:#x}) at most")))
+        narrow.ok_or_else(|| (at, format!("{what} can be at most {max} ({max:#x})")))
     }
 
-    /// A name of `names` or a number, or several with `|` between them.
+    /// Takes a name of `names` or a number, or several with `|` between them.
     pub(super) fn bits(&mut self, names: &Names<u8>) -> Result<u8, Fault> {
         let mut bits = 0;
         loop {
@@ -172,7 +174,7 @@ impl Cursor {
         }
     }
 
-    /// A name of `names` or a number.
+    /// Takes a name of `names` or a number.
     pub(super) fn named(&mut self, names: &Names<u8>) -> Result<u8, Fault> {
         if let Some(Token::Word(word)) = self.peek() {
             if let Some(value) = names.get(word) {
@@ -191,7 +193,7 @@ impl Cursor {
         self.number(&format!("a {}", names.what), 0xff)
     }
 
-    /// An address: a name, a number or `*`, and an offset perhaps.
+    /// Takes an address: a name, a number or `*`, and an optional offset.
     pub(super) fn address(&mut self, what: &str) -> Result<Address, Fault> {
         let at = self.at();
         let (base, mut text) = match self.peek() {

@@ -5,15 +5,15 @@
 //! Principles of Operation, "Indirect-Data Addressing".
 
 use super::{
+    model::Fault,
     source::{
         Address,
         Source, //
     },
-    symbols::Symbols,
-    Fault, //
+    symbols::Symbols, //
 };
 
-/// Lists of IDAWs, one behind the other.
+/// The area of lists of IDAWs, which are placed one behind the other.
 pub(super) struct Idals {
     next: u32,
     format_2: bool,
@@ -34,7 +34,7 @@ impl Idals {
         }
     }
 
-    /// IDAWs for the first `count` bytes of these areas. Without any bytes there is still one.
+    /// Returns IDAWs for the first `count` bytes of these areas, at least one IDAW.
     pub(super) fn list(
         &self,
         symbols: &Symbols,
@@ -43,8 +43,7 @@ impl Idals {
     ) -> Result<Vec<u64>, Fault> {
         let total = symbols.total_size(pieces)?;
         if let Some(first) = pieces.first().filter(|_| total < count) {
-            let missing = count - total;
-            let what = format!("the areas have {missing} bytes less than the count of {count}");
+            let what = format!("the areas have {total} bytes, less than the count of {count}");
             return Err((first.at, what));
         }
         let mut idaws = Vec::new();
@@ -78,12 +77,12 @@ impl Idals {
 
     fn unaligned(&self, piece: &Address, what: &str) -> String {
         format!(
-            "IDAWs stand for blocks of {} bytes, so {} must {what} at a multiple of that",
+            "an IDAW addresses a block of {0} bytes, so {1} must {what} at a multiple of {0}",
             self.block, piece.text
         )
     }
 
-    /// The place of a list, and its bytes there.
+    /// Returns the address of a list, and its bytes.
     pub(super) fn place(&mut self, idaws: &[u64]) -> (u32, Vec<u8>) {
         let bytes: Vec<u8> = if self.format_2 {
             idaws.iter().flat_map(|idaw| idaw.to_be_bytes()).collect()

@@ -1,28 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Lines of a program's text, cut into tokens.
+//! Cuts lines of a program into tokens.
 
-use super::{
+use super::model::{
     Fault,
     Position, //
 };
 use crate::text;
 
-/// The smallest parts of a line.
+/// A token, the smallest part of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Token {
     /// A name or a number.
     Word(String),
-    /// A constant of the assembler's kinds `X'...'`, `C'...'`, `CA'...'`: its bytes.
+    /// The bytes of a constant: `X'...'`, `C'...'` or `CA'...'`, as in the assembler.
     Constant(Vec<u8>),
-    /// Text between quotes, without them.
+    /// Text between quotes, without the quotes.
     Quoted(String),
-    /// Anything else.
+    /// Any other character.
     Symbol(char),
 }
 
 impl Token {
-    /// The token as it may be repeated to a person.
+    /// Returns the token for an error message.
     pub(super) fn show(&self) -> String {
         match self {
             Self::Word(word) => format!("\"{word}\""),
@@ -75,7 +75,7 @@ pub(super) fn tokens(line: &str, number: usize) -> Result<Vec<(usize, Token)>, F
     Ok(tokens)
 }
 
-/// The text between the quote at `i` and the next single one; `i` moves behind that.
+/// Returns the text between the quote at `i` and the next single one. Moves `i` behind that.
 fn quoted(characters: &[char], i: &mut usize, line: usize) -> Result<String, Fault> {
     let at = Position {
         line,
@@ -127,7 +127,7 @@ fn constant(kind: &str, text: &str, at: Position) -> Result<Vec<u8>, Fault> {
     }
 }
 
-/// Hexadecimal digits, among which blanks may stand; a missing first digit is zero.
+/// Converts hexadecimal digits to bytes. Ignores blanks among them. A missing first digit is zero.
 pub(super) fn hex(text: &str) -> Option<Vec<u8>> {
     let digits = text
         .chars()

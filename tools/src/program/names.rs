@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The names that stand for numbers in programs.
+//! Names that stand for numbers in programs.
 
 use ccwchain::{
     ccw::Flags,
@@ -10,15 +10,15 @@ use ccwchain::{
     }, //
 };
 
-/// Names and what they stand for.
+/// A table of names and their values.
 pub(super) struct Names<T: 'static> {
-    /// What the names are names of.
+    /// The noun for a value in error messages.
     pub(super) what: &'static str,
     names: &'static [(&'static str, T)],
 }
 
 impl<T: Copy> Names<T> {
-    /// What a name stands for, in capitals or not.
+    /// Returns the value of a name, which can be in capitals or not.
     pub(super) fn get(&self, name: &str) -> Option<T> {
         self.names
             .iter()
@@ -26,7 +26,7 @@ impl<T: Copy> Names<T> {
             .map(|&(_, value)| value)
     }
 
-    /// The names, for a person.
+    /// Returns the names for an error message.
     pub(super) fn list(&self) -> String {
         let names: Vec<_> = self.names.iter().map(|&(name, _)| name).collect();
         names.join(" ")
@@ -134,7 +134,7 @@ pub(super) const ERRNOS: Names<i32> = Names {
     ],
 };
 
-/// The name of an error number.
+/// Returns the name of an error number.
 pub(super) fn errno_name(errno: i32) -> Option<&'static str> {
     let names = ERRNOS.names.iter();
     names

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The statements of a program's text.
+//! Parses the statements of programs.
 
 use std::io;
 
@@ -19,6 +19,10 @@ use ccwchain::{
 use super::{
     cursor::Cursor,
     lexer::Token,
+    model::{
+        Fault,
+        Position, //
+    },
     names,
     source::{
         Area,
@@ -28,25 +32,23 @@ use super::{
         Operand,
         Source,
         Step, //
-    },
-    Fault,
-    Position, //
+    }, //
 };
 use crate::{
-    decode::Kind,
+    device_data::DataFormat,
     vfio::Access, //
 };
 
 type Load<'a> = &'a dyn Fn(&str) -> io::Result<Vec<u8>>;
 
-/// The largest area: data of one CCW fit more than a hundred times.
+/// The size of the largest area: more than a hundred times the data of a CCW.
 const MAX_AREA: u64 = 16 << 20;
 
-const KINDS: &str = "sense, senseid, characteristics or configuration";
+const FORMATS: &str = "sense, senseid, characteristics or configuration";
 const STATEMENTS: &str =
     "program, orb, area, org, idals, ccw, dc, expect, host, wait, start, show, decode or save";
 
-/// Reads all programs of a text.
+/// Parses all programs of a text.
 pub(super) fn parse(text: &str, load: Load<'_>) -> Result<Vec<Source>, Fault> {
     let mut programs: Vec<Source> = Vec::new();
     for (line, number) in text.lines().zip(1..) {
@@ -54,7 +56,7 @@ pub(super) fn parse(text: &str, load: Load<'_>) -> Result<Vec<Source>, Fault> {
             line: number,
             column: line.len() - line.trim_start().len() + 1,
         };
-        // The rest of these lines is text, not tokens.
+        // Behind `program` and `host` a line has text instead of tokens.
         let (word, rest) = match line.trim().split_once(char::is_whitespace) {
             Some((word, rest)) => (word, rest.trim()),
             None => (line.trim(), ""),
@@ -143,7 +145,7 @@ fn statement(program: &mut Source, cursor: &mut Cursor, load: Load<'_>) -> Resul
         }
         "start" => {
             if program.steps.iter().any(|step| matches!(step, Step::Start)) {
-                return Err((at, "a program is started once".to_owned()));
+                return Err((at, "a program can have only one \"start\"".to_owned()));
             }
             program.steps.push(Step::Start);
         }
@@ -157,12 +159,12 @@ fn statement(program: &mut Source, cursor: &mut Cursor, load: Load<'_>) -> Resul
         }
         "decode" => {
             let at = cursor.at();
-            let name = cursor.word(KINDS)?;
-            let kind =
-                Kind::of_name(&name).ok_or_else(|| (at, format!("\"{name}\" is not {KINDS}")))?;
+            let name = cursor.word(FORMATS)?;
+            let format = DataFormat::of_name(&name)
+                .ok_or_else(|| (at, format!("unknown format \"{name}\"; expected {FORMATS}")))?;
             program
                 .steps
-                .push(Step::Decode(kind, cursor.address("an area")?));
+                .push(Step::Decode(format, cursor.address("an area")?));
         }
         "save" => {
             let address = cursor.address("an area")?;
@@ -172,7 +174,7 @@ fn statement(program: &mut Source, cursor: &mut Cursor, load: Load<'_>) -> Resul
         _ => {
             return Err((
                 at,
-                format!("\"{word}\" is no statement; {STATEMENTS} is wanted"),
+                format!("unknown statement \"{word}\"; expected {STATEMENTS}"),
             ))
         }
     }
@@ -228,21 +230,21 @@ fn orb(program: &mut Source, cursor: &mut Cursor) -> Result<(), Fault> {
     Ok(())
 }
 
-/// One of a few words; the result is its index.
+/// Takes one of a few words, and returns its index.
 fn choice(cursor: &mut Cursor, words: &[&str]) -> Result<usize, Fault> {
     for (i, word) in words.iter().enumerate() {
         if cursor.take_word(word) {
             return Ok(i);
         }
     }
-    cursor.wanted(&words.join(" or "))
+    cursor.expected(&words.join(" or "))
 }
 
 fn area(cursor: &mut Cursor, load: Load<'_>) -> Result<Area, Fault> {
     let at = cursor.at();
     let name = cursor.name("a name for the area")?;
     if !cursor.take_word("at") {
-        return cursor.wanted("\"at\" and the address");
+        return cursor.expected("\"at\" and the address");
     }
     let address = cursor.number("an address", u64::MAX >> 1)?;
     let size: Option<usize> = match cursor.take_word("size") {
@@ -260,7 +262,7 @@ fn area(cursor: &mut Cursor, load: Load<'_>) -> Result<Area, Fault> {
     let mut bytes = Vec::new();
     while !cursor.is_end() {
         if cursor.take_word("fill") {
-            let pattern = cursor.constant("a constant to fill with, such as X'00',")?;
+            let pattern = cursor.constant("a constant to fill with, such as X'00'")?;
             let Some(size) = size.filter(|_| !pattern.is_empty()) else {
                 return Err((content_at, "\"fill\" needs a size and a pattern".to_owned()));
             };
@@ -290,7 +292,7 @@ fn area(cursor: &mut Cursor, load: Load<'_>) -> Result<Area, Fault> {
     })
 }
 
-/// Contents of memory, to the end of the line.
+/// Takes contents of memory, up to the end of the line.
 fn contents(cursor: &mut Cursor, load: Load<'_>) -> Result<Vec<u8>, Fault> {
     let mut bytes = content(cursor, load)?;
     while !cursor.is_end() {
@@ -362,7 +364,10 @@ fn expect(expected: &mut Expected, cursor: &mut Cursor, load: Load<'_>) -> Resul
                 let name = cursor.word("the name of an error number")?;
                 let errno = names::ERRNOS.get(&name).ok_or_else(|| {
                     let known = names::ERRNOS.list();
-                    (name_at, format!("\"{name}\" is not among {known}"))
+                    (
+                        name_at,
+                        format!("unknown error number \"{name}\"; there are {known}"),
+                    )
                 })?;
                 expected.errno = Some(errno);
             }
@@ -378,7 +383,7 @@ fn expect(expected: &mut Expected, cursor: &mut Cursor, load: Load<'_>) -> Resul
             "residual" => expected.residual = Some(cursor.number("a count", 0xffff)?),
             "cpa" => expected.cpa = Some(cursor.address("an address")?),
             "at" => expected.ended_at = Some(cursor.address("the label of a CCW")?),
-            "sense" => expected.sense = Some(cursor.constant("sense bytes, X'...',")?),
+            "sense" => expected.sense = Some(cursor.constant("sense bytes, X'...'")?),
             _ => {
                 let what = format!(
                     "\"{field}\" cannot be expected; there are errno cc device subchannel \

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A program as it is written: names are still names.
+//! Programs that are parsed but not assembled: names have no addresses yet.
 
 use ccwchain::{
     ccw::Flags,
@@ -11,34 +11,34 @@ use ccwchain::{
     }, //
 };
 
-use super::Position;
+use super::model::Position;
 use crate::{
-    decode::Kind,
+    device_data::DataFormat,
     vfio::Access, //
 };
 
-/// Everything between two `program` lines.
+/// A program: all between two lines `program`.
 pub(super) struct Source {
     pub(super) title: String,
     pub(super) line: usize,
     /// The ORB without its channel-program address.
     pub(super) orb: Orb,
-    /// Where the program begins, if not at its first CCW.
+    /// The address of the first CCW, if it is not the first one of the text.
     pub(super) cpa: Option<Address>,
     pub(super) areas: Vec<Area>,
     pub(super) items: Vec<Item>,
-    /// Where lists of IDAWs go.
+    /// The address of the lists of IDAWs.
     pub(super) idals: Option<u32>,
     pub(super) steps: Vec<Step>,
     pub(super) expected: Expected,
 }
 
-/// An address: a number, the place of this CCW or that of a name, and an offset to it.
+/// An address: a base and an offset.
 pub(super) struct Address {
     pub(super) at: Position,
     pub(super) base: Base,
     pub(super) offset: i64,
-    /// How it is written.
+    /// The address as it is written.
     pub(super) text: String,
 }
 
@@ -56,7 +56,7 @@ pub(super) struct Area {
     pub(super) bytes: Vec<u8>,
 }
 
-/// What moves the location counter.
+/// A part of the program that moves the location counter.
 pub(super) struct Item {
     pub(super) at: Position,
     pub(super) label: Option<String>,
@@ -86,11 +86,11 @@ pub(super) enum Step {
     Wait(DeviceStatus),
     Start,
     Show(Address, Option<usize>),
-    Decode(Kind, Address),
+    Decode(DataFormat, Address),
     Save(Address, String),
 }
 
-/// The parts of what should come of a program, as far as they are given.
+/// The expected outcome of a program, as far as the text gives it.
 #[derive(Default)]
 pub(super) struct Expected {
     pub(super) errno: Option<i32>,
@@ -99,7 +99,7 @@ pub(super) struct Expected {
     pub(super) subchannel: Option<SubchannelStatus>,
     pub(super) residual: Option<u16>,
     pub(super) cpa: Option<Address>,
-    /// The CCW that was in effect last.
+    /// The last CCW in effect.
     pub(super) ended_at: Option<Address>,
     pub(super) sense: Option<Vec<u8>>,
     pub(super) data: Vec<(Address, Vec<u8>)>,

@@ -1,25 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The names of a program, and what they stand for.
+//! Names of areas and labels, and their addresses.
 
 use super::{
+    model::{
+        Fault,
+        Part,
+        Position, //
+    },
     source::{
         Address,
         Base, //
-    },
-    Fault,
-    Part,
-    Position, //
+    }, //
 };
 
-/// A name, and what it stands for.
+/// An area or a label.
 pub(super) struct Symbol {
     pub(super) name: String,
     pub(super) at: Position,
     pub(super) address: u64,
-    /// The number of bytes of an area; `None` for a label.
+    /// The number of bytes of an area. A label has none.
     pub(super) size: Option<u64>,
-    /// Whether there is memory behind it.
+    /// True if the addresses have memory.
     pub(super) is_mapped: bool,
 }
 
@@ -30,7 +32,7 @@ impl Symbols {
     pub(super) fn add(&mut self, symbol: Symbol) -> Result<(), Fault> {
         if let Some(first) = self.find(&symbol.name) {
             let what = format!(
-                "\"{}\" is already the name of something: line {}",
+                "\"{}\" is already defined in line {}",
                 symbol.name, first.at.line
             );
             return Err((symbol.at, what));
@@ -56,13 +58,13 @@ impl Symbols {
         Ok(Some(symbol))
     }
 
-    /// The address as a number; `here` is what `*` stands for.
+    /// Returns an address as a number. `here` is the value of `*`.
     pub(super) fn resolve(&self, address: &Address, here: Option<u32>) -> Result<u64, Fault> {
         let base = match (&address.base, self.named(address)?) {
             (_, Some(symbol)) => symbol.address,
             (Base::Number(number), None) => *number,
             _ => here.map(u64::from).ok_or_else(|| {
-                let what = "\"*\" is the address of a CCW, and there is none here".to_owned();
+                let what = "\"*\" is the address of a CCW and can be used only in one".to_owned();
                 (address.at, what)
             })?,
         };
@@ -72,7 +74,7 @@ impl Symbols {
         })
     }
 
-    /// How many bytes of its area are at and behind an address; `None` if it names no area.
+    /// Returns how many bytes an area has from an address on, or `None` if the address names no area.
     pub(super) fn size_from(&self, address: &Address) -> Result<Option<u64>, Fault> {
         let Some(Symbol {
             size: Some(size), ..
@@ -93,7 +95,7 @@ impl Symbols {
 
     pub(super) fn part(&self, address: &Address, len: Option<usize>) -> Result<Part, Fault> {
         let Some(left) = self.size_from(address)? else {
-            return Err((address.at, "the name of an area is wanted here".to_owned()));
+            return Err((address.at, "expected the name of an area".to_owned()));
         };
         if self.named(address)?.is_some_and(|area| !area.is_mapped) {
             let what = format!(
@@ -115,7 +117,7 @@ impl Symbols {
         })
     }
 
-    /// How many bytes areas have together.
+    /// Returns how many bytes areas have together.
     pub(super) fn total_size(&self, pieces: &[Address]) -> Result<u64, Fault> {
         let mut total = 0;
         for piece in pieces {

@@ -2,10 +2,15 @@
 
 use ccwchain::{
     ccw::Flags,
-    orb, //
+    orb,
+    scsw::{
+        DeviceStatus,
+        SubchannelStatus, //
+    }, //
 };
 
 use super::*;
+use crate::vfio::Access;
 
 fn load(name: &str) -> io::Result<Vec<u8>> {
     match name {
@@ -21,7 +26,7 @@ fn one(text: &str) -> Program {
     programs.remove(0)
 }
 
-/// The error that a text gives; its first line is number 2.
+/// Returns the error that a text gives. Its first line is number 2.
 fn error(text: &str) -> String {
     let text = format!("program test\n{text}");
     match read("t.ccw", &text, &load) {
@@ -268,11 +273,11 @@ fn errors_of_the_text_name_line_and_column() {
     for (text, expected) in [
         (
             "frob 1",
-            "t.ccw:2:1: \"frob\" is no statement; program, orb, area",
+            "t.ccw:2:1: unknown statement \"frob\"; expected program, orb, area",
         ),
         (
             "ccw nop\n  org",
-            "t.ccw:3:6: an address is wanted here, not the end of the line",
+            "t.ccw:3:6: expected an address, found the end of the line",
         ),
         (
             "ccw frob",
@@ -284,45 +289,39 @@ fn errors_of_the_text_name_line_and_column() {
         ),
         (
             "ccw nop,,cc|",
-            "t.ccw:2:13: a flag is wanted here, not the end of the line",
+            "t.ccw:2:13: expected a flag, found the end of the line",
         ),
         (
             "ccw nop,,,65536",
-            "t.ccw:2:11: a count can be 65535 (0xffff) at most",
+            "t.ccw:2:11: a count can be at most 65535 (0xffff)",
         ),
         (
             "ccw nop,,,1 2",
-            "t.ccw:2:13: the end of the line is wanted here, not \"2\"",
+            "t.ccw:2:13: expected the end of the line, found \"2\"",
         ),
         (
             "ccw write,'x'",
-            "t.ccw:2:11: an address is wanted here, not 'x'",
+            "t.ccw:2:11: expected an address, found 'x'",
         ),
         (
             "ccw write,idal(1,2",
-            "t.ccw:2:19: \")\" is wanted here, not the end of the line",
+            "t.ccw:2:19: expected \")\", found the end of the line",
         ),
         (
             "orb formt=1",
             "t.ccw:2:5: the ORB has no option \"formt\"; it has format",
         ),
-        (
-            "orb format=2",
-            "t.ccw:2:12: 0 or 1 is wanted here, not \"2\"",
-        ),
-        ("orb idaw=3", "t.ccw:2:10: 1 or 2/2K or 2/4K is wanted here"),
-        ("orb key=16", "t.ccw:2:9: a key can be 15 (0xf) at most"),
-        (
-            "orb format 1",
-            "t.ccw:2:12: \"=\" is wanted here, not \"1\"",
-        ),
+        ("orb format=2", "t.ccw:2:12: expected 0 or 1, found \"2\""),
+        ("orb idaw=3", "t.ccw:2:10: expected 1 or 2/2K or 2/4K"),
+        ("orb key=16", "t.ccw:2:9: a key can be at most 15 (0xf)"),
+        ("orb format 1", "t.ccw:2:12: expected \"=\", found \"1\""),
         (
             "area 7x at 0",
-            "t.ccw:2:6: a name for the area is wanted here, not \"7x\"",
+            "t.ccw:2:6: expected a name for the area, found \"7x\"",
         ),
         (
             "area a 0x1000",
-            "t.ccw:2:8: \"at\" and the address is wanted here",
+            "t.ccw:2:8: expected \"at\" and the address",
         ),
         ("area a at 0x1000", "t.ccw:2:17: area \"a\" has no bytes"),
         (
@@ -355,12 +354,15 @@ fn errors_of_the_text_name_line_and_column() {
             "t.ccw:2:1: only \"ccw\" and \"dc\" can have a label",
         ),
         ("host", "t.ccw:2:1: the text for the host is missing"),
-        ("wait", "t.ccw:2:5: a device status is wanted here"),
-        ("start\nstart", "t.ccw:3:1: a program is started once"),
+        ("wait", "t.ccw:2:5: expected a device status"),
+        (
+            "start\nstart",
+            "t.ccw:3:1: a program can have only one \"start\"",
+        ),
         ("expect frob=1", "t.ccw:2:8: \"frob\" cannot be expected"),
         (
             "expect errno=EFROB",
-            "t.ccw:2:14: \"EFROB\" is not among EPERM",
+            "t.ccw:2:14: unknown error number \"EFROB\"; there are EPERM",
         ),
         (
             "expect device=on",
@@ -382,7 +384,7 @@ fn errors_of_the_program_name_line_and_column() {
         ),
         (
             "a: ccw nop\na: ccw nop",
-            "t.ccw:3:1: \"a\" is already the name of something: line 2",
+            "t.ccw:3:1: \"a\" is already defined in line 2",
         ),
         (
             "area a at 0x20000 size 8\nccw read,a+8",
@@ -402,7 +404,7 @@ fn errors_of_the_program_name_line_and_column() {
         ),
         (
             "area a at 0x20000 size 8\nccw read,idal(a),,9",
-            "t.ccw:3:15: the areas have 1 bytes less",
+            "t.ccw:3:15: the areas have 8 bytes, less than the count of 9",
         ),
         (
             "ccw read,idal(0x5000)",
@@ -410,11 +412,11 @@ fn errors_of_the_program_name_line_and_column() {
         ),
         (
             "area a at 0x20000 size 9\narea b at 0x30000 size 9\nccw read,idal(a,b)",
-            "t.ccw:4:15: IDAWs stand for blocks of 4096 bytes, so a must end",
+            "t.ccw:4:15: an IDAW addresses a block of 4096 bytes, so a must end",
         ),
         (
             "area a at 0x20ff8 size 8\narea b at 0x30008 size 9\nccw read,idal(a,b)",
-            "t.ccw:4:17: IDAWs stand for blocks of 4096 bytes, so b must begin",
+            "t.ccw:4:17: an IDAW addresses a block of 4096 bytes, so b must begin",
         ),
         (
             "orb idaw=1\narea a at 0x80000000 size 8\nccw read,idal(a)",
@@ -434,7 +436,7 @@ fn errors_of_the_program_name_line_and_column() {
         ),
         (
             "a: ccw nop\nshow a",
-            "t.ccw:3:6: the name of an area is wanted here",
+            "t.ccw:3:6: expected the name of an area",
         ),
         (
             "area a at 0x20000 size 8 unmapped\nccw nop\nshow a",

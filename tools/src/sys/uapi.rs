@@ -1,35 +1,64 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The requests of VFIO and iommufd that are used here, and their arguments.
+//! Requests of VFIO, iommufd, userfaultfd and the 3270 driver, and their arguments.
 //!
 //! All numbers are in the byte order of the machine. `include/uapi/linux/vfio.h`,
-//! `include/uapi/linux/iommufd.h`.
+//! `include/uapi/linux/iommufd.h`, `include/uapi/linux/userfaultfd.h`,
+//! `arch/s390/include/uapi/asm/fs3270.h`.
 
 use std::{
     fs::File,
     io,
-    os::fd::BorrowedFd, //
+    mem,
+    os::fd::{
+        BorrowedFd,
+        FromRawFd,
+        OwnedFd, //
+    }, //
 };
 
-use super::{
+use super::request::{
     ioctl,
-    owned,
     NumberRequest,
     Request, //
 };
 
-/// Both interfaces use this letter, and numbers without direction or size.
-const fn number(nr: u8) -> libc::Ioctl {
-    ((b';' as libc::Ioctl) << 8) | nr as libc::Ioctl
+mod userfaultfd;
+
+pub(super) use userfaultfd::{
+    UffdioApi,
+    UffdioCopy,
+    UffdioRegister, //
+};
+
+/// Returns the number of a request without direction and size (`_IO`).
+const fn io(group: u8, nr: u8) -> libc::Ioctl {
+    (group as libc::Ioctl) << 8 | nr as libc::Ioctl
 }
 
-/// Requests of VFIO count from here.
-const VFIO: u8 = 100;
+/// Returns the number of a request of VFIO (`VFIO_BASE`).
+const fn vfio(nr: u8) -> libc::Ioctl {
+    io(b';', 100 + nr)
+}
+
+/// Returns the number of a request of iommufd (`IOMMUFD_CMD_BASE`).
+const fn iommufd(nr: u8) -> libc::Ioctl {
+    io(b';', 0x80 + nr)
+}
+
+/// The version of userfaultfd, which is also the group of its requests.
+pub(super) const UFFD_API: u8 = 0xaa;
+
+/// Returns the number of a request of userfaultfd that reads and writes a `T` (`_IOWR`).
+const fn uffdio<T>(nr: u8) -> libc::Ioctl {
+    const READ_AND_WRITE: libc::Ioctl = 3 << 30;
+    READ_AND_WRITE | (mem::size_of::<T>() as libc::Ioctl) << 16 | io(UFFD_API, nr)
+}
 
 /// The kind of address space that vfio-ccw needs: type 1, version 2.
 pub(crate) const TYPE1V2_IOMMU: u32 = 3;
 
-/// The group may be used: all its devices belong to VFIO.
+/// The group can be used, because all its devices belong to VFIO.
 pub(crate) const GROUP_VIABLE: u32 = 1 << 0;
 
 /// The device can be reset.
@@ -45,25 +74,25 @@ pub const REGION_WRITE: u32 = 1 << 1;
 /// The region has capabilities.
 pub const REGION_CAPS: u32 = 1 << 3;
 
-/// The identification of a capability that says what a region is for.
+/// The number of the capability that tells the purpose of a region.
 const REGION_CAP_TYPE: u16 = 2;
-/// The type of the regions of channel devices; what each is for is its subtype.
+/// The type of all regions of channel devices. The subtype tells the purpose of each.
 const REGION_TYPE_CCW: u32 = 2;
 
 /// The interrupt can be an eventfd.
 pub const IRQ_EVENTFD: u32 = 1 << 0;
 
-/// `SET_IRQS`: no data follow.
+/// Flag of `SET_IRQS`: no data follow.
 pub const IRQ_DATA_NONE: u32 = 1 << 0;
-/// `SET_IRQS`: a byte follows, true or false.
+/// Flag of `SET_IRQS`: a byte follows, true or false.
 pub const IRQ_DATA_BOOL: u32 = 1 << 1;
-/// `SET_IRQS`: a descriptor of 4 bytes follows, -1 for none.
+/// Flag of `SET_IRQS`: a descriptor of 4 bytes follows, or -1 for none.
 pub const IRQ_DATA_EVENTFD: u32 = 1 << 2;
-/// `SET_IRQS`: mask the interrupt.
+/// Flag of `SET_IRQS`: mask the interrupt.
 pub const IRQ_ACTION_MASK: u32 = 1 << 3;
-/// `SET_IRQS`: unmask the interrupt.
+/// Flag of `SET_IRQS`: unmask the interrupt.
 pub const IRQ_ACTION_UNMASK: u32 = 1 << 4;
-/// `SET_IRQS`: set the trigger, or fire it.
+/// Flag of `SET_IRQS`: set the eventfd, or signal it.
 pub const IRQ_ACTION_TRIGGER: u32 = 1 << 5;
 
 /// Argument of [`GROUP_GET_STATUS`].
@@ -86,9 +115,9 @@ pub struct DeviceInfo {
     pub num_regions: u32,
     /// The number of interrupts.
     pub num_irqs: u32,
-    /// Where the capabilities begin.
+    /// The offset of the first capability.
     pub cap_offset: u32,
-    /// Nothing.
+    /// Padding.
     pub pad: u32,
 }
 
@@ -96,40 +125,40 @@ pub struct DeviceInfo {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RegionInfo {
-    /// The size of this structure and of the room behind it.
+    /// The size of this structure with the room for a capability.
     pub argsz: u32,
     /// [`REGION_READ`] and others.
     pub flags: u32,
-    /// Which region.
+    /// The index of the region.
     pub index: u32,
-    /// Where the capabilities begin.
+    /// The offset of the first capability.
     pub cap_offset: u32,
     /// The size of the region in bytes.
     pub size: u64,
-    /// Where it begins in the device's file.
+    /// The offset of the region in the file of the device.
     pub offset: u64,
     /// Room for one capability.
     pub capability: RegionCapability,
 }
 
-/// A capability that says what a region is for.
+/// A capability that tells the purpose of a region.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RegionCapability {
-    /// Which capability it is: 2.
+    /// The number of the capability, 2.
     pub id: u16,
-    /// Its version.
+    /// The version.
     pub version: u16,
-    /// Where the next one is.
+    /// The offset of the next capability.
     pub next: u32,
-    /// The kind of device: 2 is one of the channel subsystem.
+    /// The type of the region: 2 is one of a channel device.
     pub kind: u32,
-    /// The kind of region.
+    /// The subtype, which tells the purpose.
     pub subtype: u32,
 }
 
 impl RegionInfo {
-    /// The subtype of a region of channel devices, if it says that it is one.
+    /// Returns the subtype of a region of a channel device, if the region has one.
     pub fn subtype(&self) -> Option<u32> {
         let capability = self.capability;
         (self.flags & REGION_CAPS != 0
@@ -148,9 +177,9 @@ pub struct IrqInfo {
     pub argsz: u32,
     /// [`IRQ_EVENTFD`] and others.
     pub flags: u32,
-    /// Which interrupt.
+    /// The index of the interrupt.
     pub index: u32,
-    /// How many of them there are.
+    /// The number of interrupts with this index.
     pub count: u32,
 }
 
@@ -158,17 +187,17 @@ pub struct IrqInfo {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct IrqSet {
-    /// The size of this structure, 20, and of its data.
+    /// The size of this structure without data, 20, and of its data.
     pub argsz: u32,
-    /// One of the data bits, one of the action bits.
+    /// A flag for the data and a flag for the action.
     pub flags: u32,
-    /// Which interrupt.
+    /// The index of the interrupt.
     pub index: u32,
-    /// The first one of that index.
+    /// The number of the first interrupt with this index.
     pub start: u32,
-    /// How many.
+    /// The number of interrupts.
     pub count: u32,
-    /// The data: a descriptor, or a byte of truth at the start.
+    /// The data: a descriptor, or a byte that is true or false.
     pub data: [u8; 4],
 }
 
@@ -180,15 +209,15 @@ pub struct Feature {
     pub argsz: u32,
     /// The number of the feature, and [`FEATURE_PROBE`] and others.
     pub flags: u32,
-    /// Room for data of the features that the kernel itself offers.
+    /// Room for the data of the features of VFIO itself.
     pub data: [u64; 4],
 }
 
-/// `FEATURE`: get it.
+/// Flag of `FEATURE`: get the feature.
 pub const FEATURE_GET: u32 = 1 << 16;
-/// `FEATURE`: set it.
+/// Flag of `FEATURE`: set the feature.
 pub const FEATURE_SET: u32 = 1 << 17;
-/// `FEATURE`: is it there?
+/// Flag of `FEATURE`: fail if the feature does not exist.
 pub const FEATURE_PROBE: u32 = 1 << 18;
 
 /// Argument of [`DEVICE_BIND_IOMMUFD`].
@@ -218,9 +247,9 @@ pub(crate) struct AttachIommufd {
 pub struct DetachIommufd {
     /// The size of this structure.
     pub argsz: u32,
-    /// 1: the address space of a process, of which `pasid` is the number.
+    /// 1 stands for the address space of the process with the number `pasid`.
     pub flags: u32,
-    /// Not looked at without that flag.
+    /// The number of a process address space. It is used only with that flag.
     pub pasid: u32,
 }
 
@@ -229,7 +258,7 @@ pub struct DetachIommufd {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct DmaMap {
     pub(crate) argsz: u32,
-    /// 1: the device may read; 2: it may write.
+    /// 1 lets the device read, 2 lets it write.
     pub(crate) flags: u32,
     pub(crate) vaddr: u64,
     pub(crate) iova: u64,
@@ -260,7 +289,7 @@ pub(crate) struct IoasAlloc {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct IoasMap {
     pub(crate) size: u32,
-    /// 1: at this iova; 2: the device may write; 4: it may read.
+    /// 1 maps at this iova, 2 lets the device write, 4 lets it read.
     pub(crate) flags: u32,
     pub(crate) ioas_id: u32,
     pub(crate) reserved: u32,
@@ -280,67 +309,74 @@ pub(crate) struct IoasUnmap {
 }
 
 macro_rules! requests {
-    ($($(#[$doc:meta])* $vis:vis $name:ident: $argument:ty = $nr:expr;)*) => {
+    ($($(#[$doc:meta])* $vis:vis $name:ident: $argument:ty = $number:expr;)*) => {
         $(
             $(#[$doc])*
             // SAFETY: For each of these the kernel's header names the structure that the type
-            // repeats, made of numbers only; the kernel writes that and, as far as `argsz` tells of
-            // room, capabilities, of which a channel device has one of 16 bytes per region.
-            $vis const $name: Request<$argument> = unsafe { Request::new(number($nr)) };
+            // repeats. It is made of numbers only. The kernel writes that structure and, if `argsz`
+            // has room for them, capabilities: a region of a channel device has one of 16 bytes.
+            $vis const $name: Request<$argument> = unsafe { Request::new($number) };
         )*
     };
 }
 
 requests! {
-    GROUP_GET_DEVICE_FD: DeviceName = VFIO + 6;
-    pub(crate) GROUP_GET_STATUS: GroupStatus = VFIO + 3;
-    pub(crate) GROUP_SET_CONTAINER: i32 = VFIO + 4;
-    /// Number and kind of a device's regions and interrupts.
-    pub DEVICE_GET_INFO: DeviceInfo = VFIO + 7;
-    /// Place and size of a region.
-    pub DEVICE_GET_REGION_INFO: RegionInfo = VFIO + 8;
-    /// Abilities of an interrupt.
-    pub DEVICE_GET_IRQ_INFO: IrqInfo = VFIO + 9;
-    /// Sets or fires an interrupt.
-    pub DEVICE_SET_IRQS: IrqSet = VFIO + 10;
-    pub(crate) IOMMU_MAP_DMA: DmaMap = VFIO + 13;
-    pub(crate) IOMMU_UNMAP_DMA: DmaUnmap = VFIO + 14;
+    GROUP_GET_DEVICE_FD: DeviceName = vfio(6);
+    pub(crate) GROUP_GET_STATUS: GroupStatus = vfio(3);
+    pub(crate) GROUP_SET_CONTAINER: i32 = vfio(4);
+    /// Gets the numbers of regions and interrupts of a device.
+    pub DEVICE_GET_INFO: DeviceInfo = vfio(7);
+    /// Gets offset and size of a region.
+    pub DEVICE_GET_REGION_INFO: RegionInfo = vfio(8);
+    /// Gets the abilities of an interrupt.
+    pub DEVICE_GET_IRQ_INFO: IrqInfo = vfio(9);
+    /// Sets or triggers an interrupt.
+    pub DEVICE_SET_IRQS: IrqSet = vfio(10);
+    pub(crate) IOMMU_MAP_DMA: DmaMap = vfio(13);
+    pub(crate) IOMMU_UNMAP_DMA: DmaUnmap = vfio(14);
     /// Probes, gets or sets a feature.
-    pub DEVICE_FEATURE: Feature = VFIO + 17;
-    pub(crate) DEVICE_BIND_IOMMUFD: BindIommufd = VFIO + 18;
-    pub(crate) DEVICE_ATTACH_IOMMUFD_PT: AttachIommufd = VFIO + 19;
-    /// Takes the device out of its address space in an iommufd.
-    pub DEVICE_DETACH_IOMMUFD_PT: DetachIommufd = VFIO + 20;
-    pub(crate) IOAS_ALLOC: IoasAlloc = 0x81;
-    pub(crate) IOAS_MAP: IoasMap = 0x85;
-    pub(crate) IOAS_UNMAP: IoasUnmap = 0x86;
+    pub DEVICE_FEATURE: Feature = vfio(17);
+    pub(crate) DEVICE_BIND_IOMMUFD: BindIommufd = vfio(18);
+    pub(crate) DEVICE_ATTACH_IOMMUFD_PT: AttachIommufd = vfio(19);
+    /// Detaches the device from its address space in an iommufd.
+    pub DEVICE_DETACH_IOMMUFD_PT: DetachIommufd = vfio(20);
+    pub(crate) IOAS_ALLOC: IoasAlloc = iommufd(1);
+    pub(crate) IOAS_MAP: IoasMap = iommufd(5);
+    pub(crate) IOAS_UNMAP: IoasUnmap = iommufd(6);
+    pub(super) UFFDIO_API: UffdioApi = uffdio::<UffdioApi>(0x3f);
+    pub(super) UFFDIO_REGISTER: UffdioRegister = uffdio::<UffdioRegister>(0x00);
+    pub(super) UFFDIO_COPY: UffdioCopy = uffdio::<UffdioCopy>(0x03);
 }
 
 macro_rules! number_requests {
-    ($($(#[$doc:meta])* $vis:vis $name:ident = $nr:expr;)*) => {
+    ($($(#[$doc:meta])* $vis:vis $name:ident = $number:expr;)*) => {
         $(
             $(#[$doc])*
-            // SAFETY: By the kernel's header these take a number or nothing.
-            $vis const $name: NumberRequest = unsafe { NumberRequest::new(number($nr)) };
+            // SAFETY: By the kernel's headers the argument of these is a number or not used.
+            $vis const $name: NumberRequest = unsafe { NumberRequest::new($number) };
         )*
     };
 }
 
 number_requests! {
-    pub(crate) CHECK_EXTENSION = VFIO + 1;
-    pub(crate) SET_IOMMU = VFIO + 2;
+    pub(crate) CHECK_EXTENSION = vfio(1);
+    pub(crate) SET_IOMMU = vfio(2);
     /// Resets the device.
-    pub DEVICE_RESET = VFIO + 11;
-    /// The version of containers, which a device does not know.
-    pub GET_API_VERSION = VFIO;
+    pub DEVICE_RESET = vfio(11);
+    /// Gets the version of containers. A device does not know this request.
+    pub GET_API_VERSION = vfio(0);
     /// A number that no request has, for tests.
-    pub DEVICE_NOTHING = VFIO + 100;
+    pub DEVICE_NOTHING = vfio(100);
+    /// Sets the command that a 3270 in full-screen mode is read with.
+    pub TUBICMD = io(b'3', 3);
+    /// Sets the command that a 3270 in full-screen mode is written with.
+    pub TUBOCMD = io(b'3', 4);
 }
 
-/// A name, with a zero byte behind it.
+/// A name, followed by a zero byte.
 type DeviceName = [u8; 64];
 
-/// Gets a group's device of that name.
+/// Opens the device of that name in a group.
 pub(crate) fn group_get_device(group: BorrowedFd<'_>, name: &str) -> io::Result<File> {
     let mut argument: DeviceName = [0; 64];
     let room = argument.len() - 1;
@@ -348,5 +384,7 @@ pub(crate) fn group_get_device(group: BorrowedFd<'_>, name: &str) -> io::Result<
         .get_mut(..name.len())
         .ok_or(io::ErrorKind::InvalidInput)?
         .copy_from_slice(name.as_bytes());
-    ioctl(group, GROUP_GET_DEVICE_FD, &mut argument).map(owned)
+    let fd = ioctl(group, GROUP_GET_DEVICE_FD, &mut argument)?;
+    // SAFETY: The request has opened this descriptor for its caller.
+    Ok(File::from(unsafe { OwnedFd::from_raw_fd(fd) }))
 }

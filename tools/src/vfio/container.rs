@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The older interface: a container holds the address space, and groups join it.
+//! Containers, the older interface: a container holds the address space, and groups join it.
 
 use std::{
     fs::File,
@@ -31,7 +31,7 @@ use crate::{
 
 pub(super) struct Container {
     container: File,
-    /// Whether a group has joined it, which then has its address space.
+    /// Set after the first group has joined, which gives the container its address space.
     is_set: OnceLock<()>,
 }
 
@@ -62,10 +62,10 @@ fn open(container: &Container, mdev: &Mdev) -> Result<Files> {
         ..Default::default()
     };
     sys::ioctl(group.as_fd(), uapi::GROUP_GET_STATUS, &mut status)
-        .map_err(|source| Error::io(format!("cannot ask {path} for its state"), source))?;
+        .map_err(|source| Error::io(format!("cannot read the state of {path}"), source))?;
     if status.flags & uapi::GROUP_VIABLE == 0 {
         return Err(Error::new(format!("{path} cannot be used"))
-            .help("a device of the group is bound to a driver that is not one of VFIO"));
+            .help("unbind the other devices of this group from their drivers"));
     }
     sys::ioctl(
         group.as_fd(),
@@ -74,7 +74,7 @@ fn open(container: &Container, mdev: &Mdev) -> Result<Files> {
     )
     .map_err(|source| Error::io(format!("cannot put {path} into a container"), source))?;
     if container.is_set.get().is_none() {
-        // Plain type 1 would take the device too, and then refuse to pin pages for it.
+        // Type 1 without v2 would accept the device, and then refuse to pin pages for it.
         let container = container.container.as_fd();
         sys::ioctl_number(container, uapi::SET_IOMMU, uapi::TYPE1V2_IOMMU)
             .map_err(|source| Error::io("cannot make a type1v2 address space", source))?;

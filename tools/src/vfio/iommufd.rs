@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The newer interface: an iommufd holds address spaces, and device files are bound to it.
+//! Iommufd, the newer interface: an iommufd holds address spaces, and device files are bound to it.
 
 use std::{
     fs::File,

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What devices say of themselves (SA22-7204, GA32-0274).
+//! Formats of data that describe a device or its state (SA22-7204, GA32-0274).
 
 use crate::text::from_ebcdic;
 
-/// What bytes of a device's are.
+/// A format of data that a device sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum DataFormat {
     /// Sense data, the answer to SENSE.
     Sense,
     /// The answer to SENSE ID.
@@ -17,8 +17,8 @@ pub enum Kind {
     Configuration,
 }
 
-impl Kind {
-    /// All kinds, by their names.
+impl DataFormat {
+    /// All formats, with their names.
     pub const NAMES: [(&'static str, Self); 4] = [
         ("sense", Self::Sense),
         ("senseid", Self::SenseId),
@@ -26,16 +26,16 @@ impl Kind {
         ("configuration", Self::Configuration),
     ];
 
-    /// The kind of that name.
+    /// Returns the format of that name.
     pub fn of_name(name: &str) -> Option<Self> {
         let (_, kind) = Self::NAMES.into_iter().find(|(known, _)| *known == name)?;
         Some(kind)
     }
 
-    /// What the bytes mean, a line each.
+    /// Returns what bytes in this format mean, in lines.
     pub fn decode(self, bytes: &[u8]) -> Vec<String> {
         match self {
-            Self::Sense => vec![super::sense(bytes).trim().to_owned()],
+            Self::Sense => vec![sense(bytes).trim().to_owned()],
             Self::SenseId => sense_id(bytes),
             Self::Characteristics => characteristics(bytes),
             Self::Configuration => configuration(bytes),
@@ -43,7 +43,38 @@ impl Kind {
     }
 }
 
-/// The number that begins at `at`; bytes that are not there are zero.
+/// Returns a line about sense bytes, with the names of the bits of the first one.
+pub fn sense(bytes: &[u8]) -> String {
+    const BITS: [(u8, &str); 8] = [
+        (0x80, "command reject"),
+        (0x40, "intervention required"),
+        (0x20, "bus-out check"),
+        (0x10, "equipment check"),
+        (0x08, "data check"),
+        (0x04, "overrun"),
+        (0x02, "bit 6"),
+        (0x01, "bit 7"),
+    ];
+    let first = bytes.first().copied().unwrap_or(0);
+    let names: Vec<_> = BITS
+        .iter()
+        .filter(|(bit, _)| first & bit != 0)
+        .map(|&(_, name)| name)
+        .collect();
+    let used = bytes
+        .iter()
+        .rposition(|&byte| byte != 0)
+        .map_or(1, |i| i + 1);
+    let shown: Vec<_> = bytes
+        .iter()
+        .take(used)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let line = format!("  sense {}  {}", shown.join(" "), names.join(", "));
+    format!("{}\n", line.trim_end())
+}
+
+/// Returns the number of `len` bytes at `at`. Missing bytes count as zero.
 fn number(bytes: &[u8], at: usize, len: usize) -> u32 {
     (at..at + len).fold(0, |number, at| {
         number << 8 | u32::from(bytes.get(at).copied().unwrap_or(0))
@@ -63,7 +94,7 @@ fn sense_id(bytes: &[u8]) -> Vec<String> {
     if number(bytes, 4, 2) != 0 {
         lines.push(format!("device {}", unit(bytes, 4)));
     }
-    // Command-information words follow, up to one that is none.
+    // The command-information words end at the first word that is not one.
     for word in bytes.get(8..).unwrap_or_default().chunks_exact(4) {
         let &[head, command, ..] = word else { break };
         if head >> 6 != 1 {
@@ -82,7 +113,7 @@ fn sense_id(bytes: &[u8]) -> Vec<String> {
 }
 
 fn characteristics(bytes: &[u8]) -> Vec<String> {
-    /// The number of cylinders of a disk that has more than 16 bits can tell.
+    /// The value of the 16-bit field if the number of cylinders is in the 32-bit field.
     const LARGE: u32 = 0xfffe;
 
     let cylinders = match number(bytes, 12, 2) {
@@ -140,10 +171,20 @@ mod tests {
     #[test]
     fn sense_data_are_shown_as_those_of_a_status() {
         assert_eq!(
-            Kind::Sense.decode(&[0x80, 0, 0]),
+            DataFormat::Sense.decode(&[0x80, 0, 0]),
             ["sense 80  command reject"]
         );
-        assert_eq!(Kind::Sense.decode(&[]), ["sense"]);
+        assert_eq!(DataFormat::Sense.decode(&[]), ["sense"]);
+    }
+
+    #[test]
+    fn sense_bytes_are_named_and_shown_as_far_as_they_say_something() {
+        assert_eq!(sense(&[0x80, 0, 0]), "  sense 80  command reject\n");
+        assert_eq!(
+            sense(&[0x41, 0, 7, 0]),
+            "  sense 41 00 07  intervention required, bit 7\n"
+        );
+        assert_eq!(sense(&[0; 32]), "  sense 00\n");
     }
 
     #[test]
@@ -152,7 +193,7 @@ mod tests {
             0xff, 0x39, 0x90, 0xc2, 0x33, 0x90, 0x02, 0, 0x40, 0xfa, 1, 0, 0, 0, 0, 0,
         ];
         assert_eq!(
-            Kind::SenseId.decode(&bytes),
+            DataFormat::SenseId.decode(&bytes),
             [
                 "control unit 3990 model c2",
                 "device 3390 model 02",
@@ -160,11 +201,11 @@ mod tests {
             ]
         );
         assert_eq!(
-            Kind::SenseId.decode(&bytes[..4]),
+            DataFormat::SenseId.decode(&bytes[..4]),
             ["control unit 3990 model c2"]
         );
         assert_eq!(
-            Kind::SenseId.decode(&[]),
+            DataFormat::SenseId.decode(&[]),
             ["no sense ID: the first byte is not ff"]
         );
     }
@@ -176,7 +217,7 @@ mod tests {
             0x39, 0x90, 0xc2, 0x33, 0x90, 0x02, 0xd0, 0, 0, 0, 0x20, 0x26, 0, 50, 0, 15, 0xe0, 0,
             0xe5, 0xa2,
         ]);
-        let sizes = |bytes: &[u8]| Kind::Characteristics.decode(bytes)[1].clone();
+        let sizes = |bytes: &[u8]| DataFormat::Characteristics.decode(bytes)[1].clone();
         assert_eq!(
             sizes(&bytes),
             "50 cylinders of 15 tracks, 58786 bytes a track"
@@ -196,7 +237,7 @@ mod tests {
         ]);
         bytes[30..32].copy_from_slice(&[0x01, 0x20]);
         assert_eq!(
-            Kind::Configuration.decode(&bytes),
+            DataFormat::Configuration.decode(&bytes),
             [
                 "device: type 3390 model 002, made by HRC in ZZ, serial number 000000000001, tag 0120"
             ]
