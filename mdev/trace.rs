@@ -5,7 +5,7 @@
 //! All may be hit in any context, also with the subchannel lock held. One that is off costs a
 //! branch that is not taken.
 //!
-//! C header: `mdev/trace_points.h`
+//! C header: `mdev/c/trace_points.h`
 
 use crate::{
     bindings,
