@@ -73,7 +73,7 @@ impl CssDriver {
         let is_virtio = {
             let mut sch = sch.lock()?;
             // What was stored last has no paths if the device was gone then.
-            sch.store().map_err(|_| ENODEV)?;
+            sch.stsch().map_err(|_| ENODEV)?;
             sch.is_virtio()
         };
 

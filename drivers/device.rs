@@ -291,7 +291,7 @@ impl Device {
     fn enable(&self) -> Result {
         let mut sch = self.sch.lock()?;
 
-        sch.store()?;
+        sch.stsch()?;
         sch.enable(&self.context.isc)?;
         if sch.fire(Event::Open).is_err() {
             let _ = sch.disable();
@@ -456,7 +456,7 @@ impl Operations for Device {
         };
         let can_ask = sch.notifier.triggers.has(Irq::Request);
         sch.notifier.interrupt(Irq::Request);
-        let is_gone = sch.is_not_operational() && sch.store().is_err();
+        let is_gone = sch.is_not_operational() && sch.stsch().is_err();
         drop(sch);
 
         if is_gone {

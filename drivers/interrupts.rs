@@ -46,7 +46,7 @@ pub(crate) fn irq(sch: &mut Locked<'_, SubchannelData>, irb: &[u8; IRB_LEN]) {
 
 /// Something may have happened to the subchannel.
 pub(crate) fn event(sch: &mut Locked<'_, SubchannelData>) {
-    if sch.store().is_ok() {
+    if sch.stsch().is_ok() {
         return;
     }
 
@@ -67,7 +67,7 @@ pub(crate) fn path_event(
 ) -> Result {
     let mask = path.mask;
     sch.notifier.observer.path_event(mask, event);
-    sch.store().map_err(|_| ENODEV)?;
+    sch.stsch().map_err(|_| ENODEV)?;
 
     match event {
         PathEvent::VaryOff => end_on(sch, mask),

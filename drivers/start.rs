@@ -361,7 +361,7 @@ impl Device {
 
 /// Returns the errno of a program that has no path among `lpm`: whether it would have another.
 fn no_path(sch: &mut Locked<'_, SubchannelData>, lpm: u8) -> Error {
-    if sch.store().is_ok() && sch.paths() & !lpm != 0 {
+    if sch.stsch().is_ok() && sch.paths() & !lpm != 0 {
         EACCES
     } else {
         ENODEV

@@ -25,8 +25,8 @@ impl Device {
     pub(crate) fn read_schib(&self, range: Range<usize>, mut to: UserSliceWriter) -> Result<usize> {
         let stored = {
             let mut sch = self.sch.lock()?;
-            sch.store().map_err(|_| ENODEV)?;
-            sch.information()
+            sch.stsch().map_err(|_| ENODEV)?;
+            sch.schib()
         };
 
         let shown = without_addresses(stored);
