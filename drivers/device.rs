@@ -461,7 +461,7 @@ impl Operations for Device {
 
         if is_gone {
             // Nothing uses its program any more, whenever the user lets go of it.
-            dev.let_go_soon();
+            dev.queue_unmap_all();
         }
 
         if can_ask && count % REQUESTS_PER_NOTICE == 0 {
