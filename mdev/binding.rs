@@ -10,9 +10,9 @@ use kernel::{
 /// Something that is registered on a device while the device is bound to a driver.
 ///
 /// A value describes what to register, and has no effect by itself. A driver returns one from its
-/// probe. The abstraction of the bus registers it, keeps the registration, and drops that before the
-/// device is unbound. The driver never has the registration, and so can neither keep it longer nor
-/// forget it.
+/// probe. The abstraction of the bus registers it, keeps the registration, and drops that before
+/// the device is unbound. The driver never has the registration, and so can neither keep it longer
+/// nor forget it.
 pub trait WhileBound: Sized {
     /// The registration, which ends when it is dropped.
     type Registration: Send + 'static;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The bindings that bindgen generates for this crate. All other types are those of the kernel crate.
+//! The bindings that bindgen generates for this crate. All other types are those of the kernel
+//! crate.
 
 #![allow(
     clippy::all,

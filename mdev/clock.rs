@@ -19,8 +19,8 @@ impl Tod {
     pub fn now() -> Self {
         let mut tod = 0_u64;
 
-        // SAFETY: STORE CLOCK FAST, which all machines have that Linux runs on, stores eight bytes to its
-        // operand, which is `tod`, and sets the condition code.
+        // SAFETY: STORE CLOCK FAST, which all machines have that Linux runs on, stores eight bytes
+        // to its operand, which is `tod`, and sets the condition code.
         unsafe { asm!("stckf 0({})", in(reg_addr) &mut tod, options(nostack)) };
         Self(tod)
     }
@@ -33,7 +33,8 @@ impl Tod {
     /// Returns the duration since `earlier`, or zero if `earlier` is later than `self`.
     pub fn since(self, earlier: Self) -> Delta {
         let units = self.0.saturating_sub(earlier.0);
-        // A microsecond has 4096 units, so that 512 units are 125 nanoseconds. No product overflows.
+        // A microsecond has 4096 units, so that 512 units are 125 nanoseconds. No product
+        // overflows.
         let nanoseconds = (units >> 9) * 125 + (((units & 0x1ff) * 125) >> 9);
 
         Delta::from_nanos(i64::try_from(nanoseconds).unwrap_or(i64::MAX))

@@ -5,7 +5,8 @@
 //! A [`Driver`] binds subchannels. For each of them the abstraction keeps a [`Subchannel`]: the
 //! device, with the state that the driver keeps under the subchannel lock. The lock is the channel
 //! subsystem's own, which holds it during interrupts; I/O instructions may only be issued under it.
-//! A [`Locked`] proves that the lock is held, and gives access to the state and to the instructions.
+//! A [`Locked`] proves that the lock is held, and gives access to the state and to the
+//! instructions.
 //!
 //! C headers: [`drivers/s390/cio/css.h`](srctree/drivers/s390/cio/css.h),
 //! [`drivers/s390/cio/cio.h`](srctree/drivers/s390/cio/cio.h)
@@ -112,8 +113,8 @@ impl<Ctx: device::DeviceContext> AsRef<device::Device<Ctx>> for Device<Ctx> {
         // SAFETY: By the type invariant, `self.as_raw()` is a valid `struct subchannel`.
         let dev = unsafe { &raw mut (*self.as_raw()).dev };
 
-        // SAFETY: `dev` points to the `struct device` of a valid `struct subchannel`, which lives as
-        // long as `self`.
+        // SAFETY: `dev` points to the `struct device` of a valid `struct subchannel`, which lives
+        // as long as `self`.
         unsafe { device::Device::from_raw(dev) }
     }
 }
@@ -127,8 +128,8 @@ unsafe impl AlwaysRefCounted for Device {
     }
 
     unsafe fn dec_ref(obj: NonNull<Self>) {
-        // SAFETY: `Device` is a transparent wrapper of `struct subchannel`. The safety requirements of
-        // this function guarantee that the caller owns a reference, which is dropped here.
+        // SAFETY: `Device` is a transparent wrapper of `struct subchannel`. The safety requirements
+        // of this function guarantee that the caller owns a reference, which is dropped here.
         unsafe { bindings::put_device(&raw mut (*obj.cast::<bindings::subchannel>().as_ptr()).dev) }
     }
 }
@@ -136,6 +137,6 @@ unsafe impl AlwaysRefCounted for Device {
 // SAFETY: A `Device` is always reference-counted and can be released from any thread.
 unsafe impl Send for Device {}
 
-// SAFETY: `Device` can be shared among threads because all methods of `Device<Normal>` only read what
-// never changes.
+// SAFETY: `Device` can be shared among threads because all methods of `Device<Normal>` only read
+// what never changes.
 unsafe impl Sync for Device {}

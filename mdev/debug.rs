@@ -29,8 +29,8 @@ unsafe impl<const LEN: usize> Send for Registration<LEN> {}
 unsafe impl<const LEN: usize> Sync for Registration<LEN> {}
 
 impl<const LEN: usize> Registration<LEN> {
-    /// Registers a log, whose entries are displayed as text if `text`, otherwise in hexadecimal and as
-    /// text.
+    /// Registers a log, whose entries are displayed as text if `text`, otherwise in hexadecimal and
+    /// as text.
     fn new(name: &'static CStr, pages: c_int, level: c_int, text: bool) -> Result<Self> {
         let len = c_int::try_from(LEN)?;
 
@@ -53,8 +53,8 @@ impl<const LEN: usize> Registration<LEN> {
     fn add(&self, level: c_int, data: &[u8]) {
         let len = c_int::try_from(data.len()).unwrap_or(c_int::MAX);
 
-        // SAFETY: By the type invariant, the log is registered. `data` is valid for reading at least
-        // `len` bytes.
+        // SAFETY: By the type invariant, the log is registered. `data` is valid for reading at
+        // least `len` bytes.
         unsafe {
             bindings::mdev_debug_event(self.0.as_ptr(), level, data.as_ptr().cast(), len);
         }

@@ -29,8 +29,8 @@ const _: () = assert!(PAGES * PAGE_SIZE as usize == BLOCK);
 /// # Invariants
 ///
 /// - The value owns the pages, which one call has allocated.
-/// - `address` is the absolute address of the first byte of the first page. The last page ends at or
-///   below 2 GiB.
+/// - `address` is the absolute address of the first byte of the first page. The last page ends at
+///   or below 2 GiB.
 struct Block {
     pages: [*mut bindings::page; PAGES],
     address: u32,
@@ -55,8 +55,8 @@ impl Block {
             return Err(ENOMEM);
         };
 
-        // INVARIANT: The call above has allocated the pages, and `address_of` has made sure that they
-        // end at or below 2 GiB.
+        // INVARIANT: The call above has allocated the pages, and `address_of` has made sure that
+        // they end at or below 2 GiB.
         Ok(Self { pages, address })
     }
 
@@ -80,7 +80,8 @@ impl Drop for Block {
 
 /// Zeroed memory below 2 GiB: blocks of [`BLOCK`] bytes, which are mapped one behind the other.
 ///
-/// The channel may read and write the memory at any time, so that there is never a Rust reference to it.
+/// The channel may read and write the memory at any time, so that there is never a Rust reference
+/// to it.
 ///
 /// # Invariants
 ///
@@ -113,8 +114,8 @@ impl Area {
             blocks.push(block, GFP_KERNEL_ACCOUNT)?;
         }
 
-        // SAFETY: `pages` is valid for reading pointers to as many pages. `blocks` owns these, and is
-        // dropped after the mapping.
+        // SAFETY: `pages` is valid for reading pointers to as many pages. `blocks` owns these, and
+        // is dropped after the mapping.
         let memory = unsafe { bindings::mdev_vmap(pages.as_mut_ptr(), pages.len().try_into()?) };
         let memory = NonNull::new(memory.cast()).ok_or(ENOMEM)?;
         // INVARIANT: The call above has mapped the pages of `blocks` in their order.
@@ -145,8 +146,8 @@ impl Arena for Area {
             return;
         }
 
-        // SAFETY: By the type invariant, `memory` is a mapping of `len` bytes, and the check above has
-        // found that the range is within. There is no Rust reference to it.
+        // SAFETY: By the type invariant, `memory` is a mapping of `len` bytes, and the check above
+        // has found that the range is within. There is no Rust reference to it.
         unsafe {
             self.memory
                 .as_ptr()
@@ -159,7 +160,8 @@ impl Arena for Area {
 
 impl Drop for Area {
     fn drop(&mut self) {
-        // SAFETY: By the type invariant, the value owns the mapping. The blocks are freed after this.
+        // SAFETY: By the type invariant, the value owns the mapping. The blocks are freed after
+        // this.
         unsafe { bindings::mdev_vunmap(self.memory.as_ptr().cast()) };
     }
 }

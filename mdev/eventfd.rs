@@ -27,7 +27,8 @@ unsafe impl Sync for EventFd {}
 impl EventFd {
     /// Returns a reference to the context of the descriptor `fd` of the current process.
     ///
-    /// Returns `EBADF` when there is no such descriptor, and `EINVAL` when it is not one for events.
+    /// Returns `EBADF` when there is no such descriptor, and `EINVAL` when it is not one for
+    /// events.
     pub fn from_fd(fd: c_int) -> Result<Self> {
         // SAFETY: The function may be called with any number, and checks that it is a descriptor.
         let ctx = from_err_ptr(unsafe { bindings::eventfd_ctx_fdget(fd) })?;

@@ -5,6 +5,9 @@
 //! A [`Parent`] is a device on which users create mediated devices through sysfs. A [`Driver`]
 //! provides a VFIO device for each of them.
 //!
+//! [`Registration`] does not build on [`kernel::driver::Registration`], which keeps its C structure
+//! private: parents are registered with a pointer to the `struct mdev_driver`.
+//!
 //! C header: [`include/linux/mdev.h`](srctree/include/linux/mdev.h)
 
 mod attribute;
@@ -68,8 +71,8 @@ pub trait Driver: Sized + 'static {
 
     /// Returns an initialiser of the VFIO device of the new mediated device `dev`.
     ///
-    /// The abstraction allocates the VFIO device, a new one each time, and registers it with `dev` as
-    /// its parent.
+    /// The abstraction allocates the VFIO device, a new one each time, and registers it with `dev`
+    /// as its parent.
     fn probe(
         dev: &device::Device<device::Bound>,
         parent: &Self::Parent,
@@ -95,8 +98,8 @@ pub struct Registration<T: Driver> {
     _driver: PhantomData<T>,
 }
 
-// SAFETY: `Registration` has no fields or methods accessible through a shared reference but a pointer to
-// `raw`, which the mdev core protects.
+// SAFETY: `Registration` has no fields or methods accessible through a shared reference but a
+// pointer to `raw`, which the mdev core protects.
 unsafe impl<T: Driver> Sync for Registration<T> {}
 
 // SAFETY: Registration and unregistration can be performed from any thread. The value holds no `T`.
@@ -123,8 +126,8 @@ impl<T: Driver> Registration<T> {
                     // SAFETY: `try_ffi_init` guarantees that `raw` is valid for write.
                     unsafe { raw.write(drv) };
 
-                    // SAFETY: `raw` has just been initialised, and is pinned until `drop` unregisters it.
-                    // The names, the groups and the module are static.
+                    // SAFETY: `raw` has just been initialised, and is pinned until `drop`
+                    // unregisters it. The names, the groups and the module are static.
                     to_result(unsafe { bindings::mdev_register_driver(raw) })
                 }),
                 _driver: PhantomData,
@@ -138,18 +141,19 @@ impl<T: Driver> Registration<T> {
     /// Must only be called by the mdev core, as the callback `probe` of a `Registration<T>`.
     unsafe extern "C" fn probe_callback(mdev: *mut bindings::mdev_device) -> c_int {
         from_result(|| {
-            // SAFETY: The mdev core passes a valid device of a type of this driver, which is being bound.
+            // SAFETY: The mdev core passes a valid device of a type of this driver, which is being
+            // bound.
             let dev = unsafe { device::Device::<device::Bound>::from_raw(&raw mut (*mdev).dev) };
 
-            // SAFETY: The mdev core only creates devices of this driver on parents that are registered
-            // with it, and only `ParentRegistration<T>` registers these. It unregisters a parent
-            // after all devices of it are removed.
+            // SAFETY: The mdev core only creates devices of this driver on parents that are
+            // registered with it, and only `ParentRegistration<T>` registers these. It unregisters
+            // a parent after all devices of it are removed.
             let parent = unsafe { ParentRegistration::<T>::from_raw((*(*mdev).type_).parent) };
 
             let vdev = vfio::Device::new(dev, T::probe(dev, parent.data()))?;
 
-            // SAFETY: The VFIO device is new. Its parent is the mediated device, which is being bound;
-            // `remove_callback` unregisters the VFIO device before that is unbound.
+            // SAFETY: The VFIO device is new. Its parent is the mediated device, which is being
+            // bound; `remove_callback` unregisters the VFIO device before that is unbound.
             unsafe { vdev.register() }?;
 
             // SAFETY: The mdev core passes a valid device, and so is the `struct device` in it.
@@ -173,8 +177,8 @@ impl<T: Driver> Registration<T> {
             return;
         };
 
-        // SAFETY: The pointer comes from `ARef::into_raw` in `probe_callback`, whose reference is taken
-        // back here: the mdev core calls this once for each device that was bound.
+        // SAFETY: The pointer comes from `ARef::into_raw` in `probe_callback`, whose reference is
+        // taken back here: the mdev core calls this once for each device that was bound.
         let vdev = unsafe { ARef::from_raw(vdev) };
 
         T::remove(&vdev);

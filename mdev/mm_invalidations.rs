@@ -24,8 +24,8 @@ use {
     },
 };
 
-/// The mask of the bits that count the invalidations in progress. There are more values than there can
-/// be threads.
+/// The mask of the bits that count the invalidations in progress. There are more values than there
+/// can be threads.
 #[cfg(CONFIG_MMU_NOTIFIER)]
 const IN_PROGRESS: u64 = (1 << 24) - 1;
 
@@ -40,7 +40,8 @@ pub fn current_mm() -> Result<ARef<Mm>> {
 
 /// Counts the invalidations of the address space of a process.
 ///
-/// An invalidation is whatever unmaps, discards, moves or migrates memory, or changes the access to it.
+/// An invalidation is whatever unmaps, discards, moves or migrates memory, or changes the access to
+/// it.
 ///
 /// # Invariants
 ///
@@ -90,8 +91,8 @@ impl MmInvalidations {
                 mm,
                 counts: Atomic::new(0),
                 notifier <- Opaque::try_ffi_init(|notifier: *mut bindings::mmu_notifier| {
-                    // SAFETY: `try_ffi_init` guarantees that `notifier` is valid for write, and it is
-                    // pinned until `drop` unregisters it. `counts`, which the callbacks use, was
+                    // SAFETY: `try_ffi_init` guarantees that `notifier` is valid for write, and it
+                    // is pinned until `drop` unregisters it. `counts`, which the callbacks use, was
                     // initialised before. The current process is a user of its own address space.
                     unsafe {
                         notifier.write(bindings::mmu_notifier {
@@ -119,7 +120,8 @@ impl MmInvalidations {
     ///
     /// # Safety
     ///
-    /// `notifier` must be registered by a [`MmInvalidations`], for as long as the reference is used.
+    /// `notifier` must be registered by a [`MmInvalidations`], for as long as the reference is
+    /// used.
     unsafe fn from_raw<'a>(notifier: *mut bindings::mmu_notifier) -> &'a Self {
         // SAFETY: By the safety requirements of this function, `notifier` is the field of a valid
         // instance.
@@ -139,8 +141,8 @@ impl MmInvalidations {
         notifier: *mut bindings::mmu_notifier,
         _range: *const bindings::mmu_notifier_range,
     ) -> c_int {
-        // SAFETY: The memory management only passes registered notifiers, and unregistering one waits
-        // for this callback.
+        // SAFETY: The memory management only passes registered notifiers, and unregistering one
+        // waits for this callback.
         unsafe { Self::from_raw(notifier) }.begin();
         0
     }
@@ -152,8 +154,8 @@ impl MmInvalidations {
         notifier: *mut bindings::mmu_notifier,
         _range: *const bindings::mmu_notifier_range,
     ) {
-        // SAFETY: The memory management only passes registered notifiers, and unregistering one waits
-        // for this callback.
+        // SAFETY: The memory management only passes registered notifiers, and unregistering one
+        // waits for this callback.
         unsafe { Self::from_raw(notifier) }
             .counts
             .fetch_sub(1, Full);
@@ -168,8 +170,8 @@ impl MmInvalidations {
         notifier: *mut bindings::mmu_notifier,
         _mm: *mut bindings::mm_struct,
     ) {
-        // SAFETY: The memory management only passes registered notifiers, and unregistering one waits
-        // for this callback.
+        // SAFETY: The memory management only passes registered notifiers, and unregistering one
+        // waits for this callback.
         unsafe { Self::from_raw(notifier) }.begin();
     }
 }
@@ -193,8 +195,8 @@ impl MmInvalidations {
 #[pinned_drop]
 impl PinnedDrop for MmInvalidations {
     fn drop(self: Pin<&mut Self>) {
-        // SAFETY: By the type invariant, the notifier is registered for `mm`. No callback runs any more
-        // when this returns.
+        // SAFETY: By the type invariant, the notifier is registered for `mm`. No callback runs any
+        // more when this returns.
         #[cfg(CONFIG_MMU_NOTIFIER)]
         unsafe {
             bindings::mmu_notifier_unregister(self.notifier.get(), self.mm.as_raw());

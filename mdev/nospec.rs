@@ -15,8 +15,8 @@ pub fn index(index: usize, len: usize) -> usize {
 
 /// Returns the element with the index `at`, and `None` if there is none.
 ///
-/// In speculative execution, a processor may go on before it has checked the bounds. This keeps it from
-/// memory outside of the slice then, of which it could leave traces in caches.
+/// In speculative execution, a processor may go on before it has checked the bounds. This keeps it
+/// from memory outside of the slice then, of which it could leave traces in caches.
 pub fn get<T>(slice: &[T], at: usize) -> Option<&T> {
     let clamped = index(at, slice.len());
 

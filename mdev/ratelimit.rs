@@ -42,8 +42,8 @@ impl RateLimit {
         })
     }
 
-    /// Returns whether a message may be printed now. The next one that may is preceded by the number of
-    /// those that were suppressed.
+    /// Returns whether a message may be printed now. The next one that may is preceded by the
+    /// number of those that were suppressed.
     ///
     /// This may be called in any context.
     pub fn allows(&self) -> bool {

@@ -22,11 +22,11 @@ impl<F: FnOnce() + Send + 'static> Work<F> {
     ///
     /// # Safety
     ///
-    /// Must only be called once for a value, with the `head` of a `Work<F>` that `KBox::into_raw` has
-    /// returned.
+    /// Must only be called once for a value, with the `head` of a `Work<F>` that `KBox::into_raw`
+    /// has returned.
     unsafe extern "C" fn callback(head: *mut bindings::callback_head) {
-        // SAFETY: By the safety requirements of this function, `head` is in a `Work<F>` that comes from
-        // `KBox::into_raw`, and which nothing else takes back. It is at offset 0 of that.
+        // SAFETY: By the safety requirements of this function, `head` is in a `Work<F>` that comes
+        // from `KBox::into_raw`, and which nothing else takes back. It is at offset 0 of that.
         let work: KBox<Self> = unsafe { KBox::from_raw(head.cast()) };
         let work = KBox::into_inner(work);
         (work.f)();
@@ -35,8 +35,8 @@ impl<F: FnOnce() + Send + 'static> Work<F> {
 
 /// Calls `f` when the current task returns from its system call to user space, or ends.
 ///
-/// Returns `ENOMEM` when there is no memory, and `ESRCH` when the task is about to end. After an error
-/// `f` is not called.
+/// Returns `ENOMEM` when there is no memory, and `ESRCH` when the task is about to end. After an
+/// error `f` is not called.
 pub(crate) fn on_return<F: FnOnce() + Send + 'static>(f: F) -> Result {
     let work = KBox::new(
         Work {
@@ -48,8 +48,8 @@ pub(crate) fn on_return<F: FnOnce() + Send + 'static>(f: F) -> Result {
     let work = KBox::into_raw(work);
 
     // SAFETY: `work` comes from `KBox::into_raw`, and has `head` at offset 0. It is valid until the
-    // callback, which the kernel calls once, frees it. If it could not be queued, then the callback is
-    // not called, and it is freed here. The current task is alive while it runs this.
+    // callback, which the kernel calls once, frees it. If it could not be queued, then the callback
+    // is not called, and it is freed here. The current task is alive while it runs this.
     unsafe {
         let head: *mut bindings::callback_head = work.cast();
         bindings::init_task_work(head, Some(Work::<F>::callback));

@@ -13,14 +13,15 @@ use kernel::{
 
 /// A timer that calls the function `expired` with `of`, in softirq context.
 ///
-/// The function must not sleep. It may take locks that are otherwise taken with interrupts off only.
+/// The function must not sleep. It may take locks that are otherwise taken with interrupts off
+/// only.
 ///
-/// Dropping the timer waits for the function to return. So it must neither be dropped under a lock that
-/// the function takes, nor in atomic context. A timer that is forgotten may call the function at any
-/// later time, so that `of` must be `'static`.
+/// Dropping the timer waits for the function to return. So it must neither be dropped under a lock
+/// that the function takes, nor in atomic context. A timer that is forgotten may call the function
+/// at any later time, so that `of` must be `'static`.
 ///
-/// [`HrTimer`](kernel::time::hrtimer::HrTimer) cannot be started again under a lock that the function
-/// takes: dropping the handle that it returns for a start waits for the function.
+/// [`HrTimer`](kernel::time::hrtimer::HrTimer) cannot be started again under a lock that the
+/// function takes: dropping the handle that it returns for a start waits for the function.
 ///
 /// # Invariants
 ///
@@ -72,8 +73,9 @@ impl<T: Send + Sync + 'static> Timer<T> {
     ///
     /// Must only be called by the timer subsystem, with the field `timer` of a `Timer<T>`.
     unsafe extern "C" fn callback(timer: *mut bindings::hrtimer) -> bindings::hrtimer_restart {
-        // SAFETY: By the safety requirements of this function, `timer` is the field of a `Timer<T>`. The
-        // drop of that waits for this callback, so that it is valid until this returns.
+        // SAFETY: By the safety requirements of this function, `timer` is the field of a
+        // `Timer<T>`. The drop of that waits for this callback, so that it is valid until this
+        // returns.
         let timer: &Self = unsafe {
             let timer = Opaque::cast_from(timer.cast_const());
             &*kernel::container_of!(timer, Self, timer)

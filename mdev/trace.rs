@@ -2,8 +2,8 @@
 
 //! The trace points of vfio_ccw, in `/sys/kernel/tracing/events/vfio_ccw/`.
 //!
-//! They may be hit in any context, also with the subchannel lock held. A trace point that is off costs
-//! a branch that is not taken.
+//! They may be hit in any context, also with the subchannel lock held. A trace point that is off
+//! costs a branch that is not taken.
 //!
 //! C header: `mdev/c/trace_points.h`
 
@@ -13,11 +13,11 @@ use crate::{
 };
 use kernel::prelude::*;
 
-/// Defines the function `$name`, which hits the trace point of that name if the trace point is on. Only
-/// then it calls `args`, which returns the arguments.
+/// Defines the function `$name`, which hits the trace point of that name if the trace point is on.
+/// Only then it calls `args`, which returns the arguments.
 ///
-/// This corresponds to [`kernel::declare_trace`], for trace points that the kernel crate has no bindings
-/// for.
+/// This corresponds to [`kernel::declare_trace`], for trace points that the kernel crate has no
+/// bindings for.
 macro_rules! trace_point {
     ($name:ident($($arg:ident: $type:ty),*)) => {
         ::kernel::macros::paste! {
@@ -25,8 +25,8 @@ macro_rules! trace_point {
             fn $name(args: impl FnOnce() -> ($($type,)*)) {
                 #[cfg(CONFIG_TRACEPOINTS)]
                 {
-                    // SAFETY: `trace_points.c` defines the trace point, a static `struct tracepoint`
-                    // whose field `key` is its static key.
+                    // SAFETY: `trace_points.c` defines the trace point, a static `struct
+                    // tracepoint` whose field `key` is its static key.
                     let on = unsafe {
                         ::kernel::jump_label::static_branch_unlikely!(
                             bindings::[<__tracepoint_ $name>],
@@ -39,8 +39,8 @@ macro_rules! trace_point {
                         let ($($arg,)*) = args();
 
                         // SAFETY: The parameters have the types of the prototype in
-                        // `trace_points.h`. All values of them are valid, but for the pointer to a text:
-                        // the only caller that passes one takes it from a static string.
+                        // `trace_points.h`. All values of them are valid, but for the pointer to a
+                        // text: the only caller that passes one takes it from a static string.
                         unsafe { bindings::[<rust_do_trace_ $name>]($($arg),*) };
                     }
                 }
@@ -68,8 +68,8 @@ trace_point!(vfio_ccw_fsm_async_request(
 ));
 trace_point!(vfio_ccw_chp_event(schid: bindings::subchannel_id, mask: c_int, event: c_int));
 
-/// Traces that the state machine of `dev` gets an event. `numbers` returns the number of its state and
-/// that of the event.
+/// Traces that the state machine of `dev` gets an event. `numbers` returns the number of its state
+/// and that of the event.
 #[inline]
 pub fn fsm_event(dev: &css::Device, numbers: impl FnOnce() -> (c_int, c_int)) {
     vfio_ccw_fsm_event(|| {
@@ -78,8 +78,8 @@ pub fn fsm_event(dev: &css::Device, numbers: impl FnOnce() -> (c_int, c_int)) {
     });
 }
 
-/// Traces the `result` of a request through region 0. `fctl` is the function control of its SCSW, and
-/// `step` names the step that gave the result.
+/// Traces the `result` of a request through region 0. `fctl` is the function control of its SCSW,
+/// and `step` names the step that gave the result.
 #[inline]
 pub fn fsm_io_request(dev: &css::Device, fctl: c_int, result: Result, step: &'static CStr) {
     // CAST: The trace point only reads the text, though it has a pointer to mutable text.
@@ -103,8 +103,8 @@ pub fn chp_event(dev: &css::Device, mask: u8, event: css::PathEvent) {
 /// Returns the C structure that identifies a subchannel.
 #[inline]
 fn schid(dev: &css::Device) -> bindings::subchannel_id {
-    // SAFETY: By the invariant of `css::Device`, `dev` is a valid subchannel. Its identification never
-    // changes.
+    // SAFETY: By the invariant of `css::Device`, `dev` is a valid subchannel. Its identification
+    // never changes.
     unsafe { (*dev.as_raw()).schid }
 }
 

@@ -55,7 +55,8 @@ pub struct Region {
     pub size: u64,
     /// Whether the region is writable.
     pub writable: bool,
-    /// The type (`VFIO_REGION_TYPE_*`) and subtype of a region whose index does not tell what it is.
+    /// The type (`VFIO_REGION_TYPE_*`) and subtype of a region whose index does not tell what it
+    /// is.
     pub kind: Option<(u32, u32)>,
 }
 
@@ -144,8 +145,8 @@ pub trait Operations: Sized + Send + Sync + 'static {
     /// The name of the driver, as VFIO knows it.
     const NAME: &'static CStr;
 
-    /// The kind of device: `VFIO_DEVICE_FLAGS_*` without `VFIO_DEVICE_FLAGS_RESET`, which all devices
-    /// have.
+    /// The kind of device: `VFIO_DEVICE_FLAGS_*` without `VFIO_DEVICE_FLAGS_RESET`, which all
+    /// devices have.
     const FLAGS: u32;
 
     /// The number of regions.
@@ -222,8 +223,8 @@ impl<T: Operations> Device<T> {
         }
         let layout = core::alloc::Layout::new::<Self>().pad_to_align();
 
-        // SAFETY: `VTABLE` is static, and `parent` is a valid device. The core allocates zeroed memory.
-        // The size is padded, so that the allocation satisfies the alignment of `Self`.
+        // SAFETY: `VTABLE` is static, and `parent` is a valid device. The core allocates zeroed
+        // memory. The size is padded, so that the allocation satisfies the alignment of `Self`.
         let raw = from_err_ptr(unsafe {
             bindings::_vfio_alloc_device(
                 layout.size(),
@@ -233,13 +234,13 @@ impl<T: Operations> Device<T> {
         })?;
         let this = NonNull::new(raw.cast::<Self>()).ok_or(ENOMEM)?;
 
-        // SAFETY: The core has returned the initial reference, which the `ARef` owns. `ready` is zero,
-        // that is `false`, so that dropping the reference does not drop `data`.
+        // SAFETY: The core has returned the initial reference, which the `ARef` owns. `ready` is
+        // zero, that is `false`, so that dropping the reference does not drop `data`.
         let dev = unsafe { ARef::from_raw(this) };
 
         // INVARIANT: `ready` is only set after `unmap` and `data` are initialised.
-        // SAFETY: `this` points to memory that only this function knows of yet. It never moves, as the
-        // core frees it where it is.
+        // SAFETY: `this` points to memory that only this function knows of yet. It never moves, as
+        // the core frees it where it is.
         unsafe {
             let this = this.as_ptr();
             pin_init::raw_try_init((&raw mut (*this).unmap).cast(), Unmap::new::<T>())?;
@@ -258,10 +259,11 @@ impl<T: Operations> Device<T> {
     ///
     /// # Safety
     ///
-    /// `raw` must be a valid `vfio_device` that a successful call of [`Device::new`] has created, for
-    /// as long as the reference is used.
+    /// `raw` must be a valid `vfio_device` that a successful call of [`Device::new`] has created,
+    /// for as long as the reference is used.
     unsafe fn from_raw<'a>(raw: *mut bindings::vfio_device) -> &'a Self {
-        // SAFETY: By the safety requirements of this function, `raw` is in a valid instance, at offset 0.
+        // SAFETY: By the safety requirements of this function, `raw` is in a valid instance, at
+        // offset 0.
         unsafe { &*raw.cast() }
     }
 
@@ -269,8 +271,8 @@ impl<T: Operations> Device<T> {
     ///
     /// # Safety
     ///
-    /// The device must never have been registered before. Its parent must be bound until the device is
-    /// unregistered.
+    /// The device must never have been registered before. Its parent must be bound until the device
+    /// is unregistered.
     pub(crate) unsafe fn register(&self) -> Result {
         // SAFETY: By the type invariants, `vdev` is initialised. By the safety requirements of this
         // function, it is not registered yet, and its parent stays bound.
@@ -302,21 +304,22 @@ impl<T: Operations> Deref for Device<T> {
 // when there is none any more.
 unsafe impl<T: Operations> AlwaysRefCounted for Device<T> {
     fn inc_ref(&self) {
-        // SAFETY: The existence of a shared reference guarantees that the reference count is not zero.
+        // SAFETY: The existence of a shared reference guarantees that the reference count is not
+        // zero.
         unsafe { bindings::mdev_vfio_get_device(self.as_raw()) };
     }
 
     unsafe fn dec_ref(obj: NonNull<Self>) {
-        // SAFETY: The safety requirements of this function guarantee that the caller owns a reference,
-        // which is dropped here. `vdev` is at offset 0.
+        // SAFETY: The safety requirements of this function guarantee that the caller owns a
+        // reference, which is dropped here. `vdev` is at offset 0.
         unsafe { bindings::mdev_vfio_put_device(obj.cast().as_ptr()) };
     }
 }
 
-// SAFETY: A `Device` is reference-counted by the VFIO core and can be released from any thread. `T` is
-// `Send` by the bounds of `Operations`.
+// SAFETY: A `Device` is reference-counted by the VFIO core and can be released from any thread. `T`
+// is `Send` by the bounds of `Operations`.
 unsafe impl<T: Operations> Send for Device<T> {}
 
-// SAFETY: Shared access to the embedded `vfio_device` is protected by the locks of the VFIO core. `Unmap`
-// is `Sync`, and so is `T` by the bounds of `Operations`.
+// SAFETY: Shared access to the embedded `vfio_device` is protected by the locks of the VFIO core.
+// `Unmap` is `Sync`, and so is `T` by the bounds of `Operations`.
 unsafe impl<T: Operations> Sync for Device<T> {}

@@ -31,7 +31,8 @@ pub struct Fault {
 }
 
 impl<P: DerefMut<Target = [Page]>> Type1<P> {
-    /// Returns the error of the injected fault if this is the operation to fail. A fault comes once.
+    /// Returns the error of the injected fault if this is the operation to fail. A fault comes
+    /// once.
     pub(crate) fn injected(&mut self, operation: Operation) -> Result<(), Error> {
         match &mut self.fault {
             Some(fault) if fault.operation == operation => match fault.after.checked_sub(1) {

@@ -2,12 +2,12 @@
 
 //! A software stand-in for the type1 backend of VFIO (`drivers/vfio/vfio_iommu_type1.c`).
 //!
-//! It implements the contract that the driver of an emulated device relies on: mappings of I/O virtual
-//! addresses that are made and removed on request, reads through them, pins that are counted page by
-//! page and checked against the access that the mapping allows, and a notification of the holder of
-//! pins when their mapping is removed. The host address of a page differs from its I/O virtual
-//! address, and faults can be injected. The tests of translation and pinning use it, on a host and in
-//! KUnit.
+//! It implements the contract that the driver of an emulated device relies on: mappings of I/O
+//! virtual addresses that are made and removed on request, reads through them, pins that are
+//! counted page by page and checked against the access that the mapping allows, and a notification
+//! of the holder of pins when their mapping is removed. The host address of a page differs from its
+//! I/O virtual address, and faults can be injected. The tests of translation and pinning use it, on
+//! a host and in KUnit.
 
 #![cfg_attr(not(CONFIG_RUST), no_std)]
 #![forbid(unsafe_code)]
@@ -68,8 +68,8 @@ pub struct Page {
     mapping: Option<Mapping>,
     pins: usize,
     pinned_for: Option<Access>,
-    /// The lengths of the ranges with this page as their first that calls have pinned and that are not
-    /// unpinned. Zero is none.
+    /// The lengths of the ranges with this page as their first that calls have pinned and that are
+    /// not unpinned. Zero is none.
     calls: [usize; MAX_CALLS],
     bytes: [u8; PAGE_SIZE as usize],
 }
@@ -79,7 +79,8 @@ pub struct Page {
 struct Mapping {
     /// The number of the page by its I/O virtual address.
     number: u64,
-    /// The numbers of the first page that was mapped by the same call, and of the one behind the last.
+    /// The numbers of the first page that was mapped by the same call, and of the one behind the
+    /// last.
     whole: (u64, u64),
     access: Access,
 }
@@ -167,7 +168,8 @@ impl<P: DerefMut<Target = [Page]>> Type1<P> {
         Ok(())
     }
 
-    /// Removes all mappings in the `len` bytes from `iova` on. None may extend beyond (as in type1v2).
+    /// Removes all mappings in the `len` bytes from `iova` on. None may extend beyond (as in
+    /// type1v2).
     ///
     /// If pages of the range are pinned, `notice` is called with it, and must unpin them.
     pub fn unmap(
@@ -207,8 +209,8 @@ impl<P: DerefMut<Target = [Page]>> Type1<P> {
         Ok(())
     }
 
-    /// Copies from mapped memory, as the driver of a device does (`vfio_dma_rw`). The range may span
-    /// several mappings, but no hole.
+    /// Copies from mapped memory, as the driver of a device does (`vfio_dma_rw`). The range may
+    /// span several mappings, but no hole.
     pub fn read(&mut self, iova: u64, buffer: &mut [u8]) -> Result<(), Error> {
         self.counts.reads += 1;
         self.injected(Operation::Read)?;

@@ -17,8 +17,8 @@ use crate::{
 /// The host address of the first page, which has more than 32 bits.
 const HOST: u64 = 0x12_3400_0000;
 
-/// Returns the host address of the page with this index. No two pages are neighbours, and the order is
-/// not that of the I/O virtual addresses.
+/// Returns the host address of the page with this index. No two pages are neighbours, and the order
+/// is not that of the I/O virtual addresses.
 fn host_address(index: usize) -> u64 {
     HOST - 2 * PAGE_SIZE * index as u64
 }
@@ -30,8 +30,8 @@ fn index(host: u64) -> Option<usize> {
 }
 
 impl<P: DerefMut<Target = [Page]>> Type1<P> {
-    /// Pins as many pages as there are `host_addresses`, from the page with the number `first` on, and
-    /// stores the host address of each (`vfio_pin_pages`). An error leaves none of them pinned.
+    /// Pins as many pages as there are `host_addresses`, from the page with the number `first` on,
+    /// and stores the host address of each (`vfio_pin_pages`). An error leaves none of them pinned.
     pub fn pin(
         &mut self,
         first: u64,
@@ -62,7 +62,8 @@ impl<P: DerefMut<Target = [Page]>> Type1<P> {
         Ok(())
     }
 
-    /// Replaces the length `old` among those of the page `first` by `new`. Returns whether it was there.
+    /// Replaces the length `old` among those of the page `first` by `new`. Returns whether it was
+    /// there.
     fn replace_call(&mut self, first: u64, old: usize, new: usize) -> bool {
         self.find(first)
             .and_then(|index| {
@@ -95,8 +96,8 @@ impl<P: DerefMut<Target = [Page]>> Type1<P> {
     ///
     /// # Panics
     ///
-    /// Panics if there was no such call. type1 would accept another division of the pages, but iommufd
-    /// does not.
+    /// Panics if there was no such call. type1 would accept another division of the pages, but
+    /// iommufd does not.
     pub fn unpin(&mut self, first: u64, count: usize) {
         assert!(
             count > 0 && self.replace_call(first, count, 0),

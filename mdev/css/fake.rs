@@ -45,8 +45,9 @@ pub(crate) fn subchannel() -> Result<Arc<Subchannel<()>>> {
 ///
 /// Must only be called by the driver core, with the device of a subchannel made by [`subchannel`].
 unsafe extern "C" fn release_callback(dev: *mut bindings::device) {
-    // SAFETY: By the safety requirements of this function, `dev` is in a subchannel that `subchannel`
-    // has allocated as a `KBox`. The driver core calls this after the last reference was dropped.
+    // SAFETY: By the safety requirements of this function, `dev` is in a subchannel that
+    // `subchannel` has allocated as a `KBox`. The driver core calls this after the last reference
+    // was dropped.
     unsafe {
         let raw = kernel::container_of!(dev, bindings::subchannel, dev);
         drop(KBox::<Opaque<bindings::subchannel>>::from_raw(raw.cast()));

@@ -34,7 +34,8 @@ impl Isc {
 
 impl Drop for Isc {
     fn drop(&mut self) {
-        // SAFETY: By the type invariant, the value owns a registration of the subclass, which ends here.
+        // SAFETY: By the type invariant, the value owns a registration of the subclass, which ends
+        // here.
         unsafe { bindings::isc_unregister(self.0) };
     }
 }

@@ -34,7 +34,8 @@ impl PathEvent {
         number as c_int
     }
 
-    /// Returns the event with a number of the channel subsystem, and `None` if it is none of a path.
+    /// Returns the event with a number of the channel subsystem, and `None` if it is none of a
+    /// path.
     pub(super) fn from_raw(event: c_int) -> Option<Self> {
         match u32::try_from(event).ok()? {
             bindings::CHP_ONLINE => Some(Self::Online),

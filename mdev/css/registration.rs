@@ -3,8 +3,9 @@
 //! The registration of css drivers, and the callbacks of the css bus.
 //!
 //! [`Registration`] does not build on [`kernel::driver::Registration`], which drops the driver data
-//! without any lock after the callback `remove`: interrupts and events look for the driver data under
-//! the subchannel lock, under which it must therefore be set and taken away. Also the value of a
+//! without any lock after the callback `remove`: interrupts and events look for the driver data
+//! under the subchannel lock, under which it must therefore be set and taken away. Also the value
+//! of a
 //! [`Driver`] lives beside the `struct css_driver`, and [`kernel::driver::RegistrationOps`] has no
 //! place for one.
 //!
@@ -61,8 +62,8 @@ pub struct Registration<T: Driver> {
 // registered and unregistered. `T` is `Sync` by the bounds of `Driver`.
 unsafe impl<T: Driver> Sync for Registration<T> {}
 
-// SAFETY: Registration and unregistration can be performed from any thread, and `T` is `Send` by the
-// bounds of `Driver`.
+// SAFETY: Registration and unregistration can be performed from any thread, and `T` is `Send` by
+// the bounds of `Driver`.
 unsafe impl<T: Driver> Send for Registration<T> {}
 
 impl<T: Driver> Registration<T> {
@@ -72,7 +73,8 @@ impl<T: Driver> Registration<T> {
         module: &'static ThisModule,
         driver: T,
     ) -> impl PinInit<Self, Error> {
-        // INVARIANT: The initialiser of `raw` comes last, and only succeeds with a registered driver.
+        // INVARIANT: The initialiser of `raw` comes last, and only succeeds with a registered
+        // driver.
         try_pin_init!(Self {
             driver,
             raw <- Opaque::try_ffi_init(|raw: *mut bindings::css_driver| {
@@ -92,9 +94,9 @@ impl<T: Driver> Registration<T> {
                 // SAFETY: `try_ffi_init` guarantees that `raw` is valid for write.
                 unsafe { raw.write(drv) };
 
-                // SAFETY: `raw` has just been initialised, and is pinned until `drop` unregisters it.
-                // `driver`, which the callbacks find by its distance from `raw`, was initialised
-                // before.
+                // SAFETY: `raw` has just been initialised, and is pinned until `drop` unregisters
+                // it. `driver`, which the callbacks find by its distance from `raw`, was
+                // initialised before.
                 to_result(unsafe { bindings::css_driver_register(raw) })
             }),
         })
@@ -107,9 +109,9 @@ impl<T: Driver> Registration<T> {
     /// `raw` must be a valid subchannel whose `driver` is that of a `Registration<T>`, and it must
     /// not be unbound while the reference is used.
     unsafe fn from_subchannel<'a>(raw: *mut bindings::subchannel) -> &'a Self {
-        // SAFETY: By the safety requirements of this function, `driver` points to the field `raw` of a
-        // `Registration<T>`. The drop of that unbinds all subchannels first, so that it outlives the
-        // reference.
+        // SAFETY: By the safety requirements of this function, `driver` points to the field `raw`
+        // of a `Registration<T>`. The drop of that unbinds all subchannels first, so that it
+        // outlives the reference.
         unsafe { &*kernel::container_of!(Opaque::cast_from((*raw).driver.cast_const()), Self, raw) }
     }
 
@@ -117,12 +119,12 @@ impl<T: Driver> Registration<T> {
     ///
     /// Must only be called by the css bus, as the callback `probe` of a `Registration<T>`.
     unsafe extern "C" fn probe_callback(raw: *mut bindings::subchannel) -> c_int {
-        // SAFETY: The css bus only ever calls the probe callback with a valid pointer to a
-        // `struct subchannel`, and with the device lock held, as the context `CoreInternal` requires.
+        // SAFETY: The css bus only ever calls the probe callback with a valid pointer to a `struct
+        // subchannel`, and with the device lock held, as the context `CoreInternal` requires.
         let dev = unsafe { &*raw.cast::<Device<device::CoreInternal<'_>>>() };
 
-        // SAFETY: The css bus has set `driver` of the subchannel before it calls this, and unbinds no
-        // subchannel that is being probed.
+        // SAFETY: The css bus has set `driver` of the subchannel before it calls this, and unbinds
+        // no subchannel that is being probed.
         let driver = unsafe { &Self::from_subchannel(raw).driver };
 
         from_result(|| {
@@ -143,21 +145,22 @@ impl<T: Driver> Registration<T> {
             drop(locked);
 
             let registration = driver.probe(dev, &sch).and_then(|data| {
-                // SAFETY: The registration is stored in the driver data below. `remove_callback`, which
-                // the css bus calls before the subchannel is unbound, drops it.
+                // SAFETY: The registration is stored in the driver data below. `remove_callback`,
+                // which the css bus calls before the subchannel is unbound, drops it.
                 unsafe { data.register(dev.as_ref()) }
             });
             match registration {
                 Ok(registration) => {
                     // SAFETY: The driver data was set above. Its field `registration` is only used
-                    // here and in `remove_callback`, both under the device lock. The other callbacks
-                    // only use the field `sch`, to which they have a pointer of their own.
+                    // here and in `remove_callback`, both under the device lock. The other
+                    // callbacks only use the field `sch`, to which they have a pointer of their
+                    // own.
                     unsafe { (*Self::bound(raw)).registration = Some(registration) };
                     Ok(0)
                 }
                 Err(e) => {
-                    // SAFETY: `raw` is a valid subchannel, whose driver data was set above. The css bus
-                    // holds the device lock.
+                    // SAFETY: `raw` is a valid subchannel, whose driver data was set above. The css
+                    // bus holds the device lock.
                     unsafe { Self::unbind(raw) };
                     Err(e)
                 }
@@ -174,8 +177,8 @@ impl<T: Driver> Registration<T> {
         // held, so that nobody else uses its field `registration`.
         drop(unsafe { (*Self::bound(raw)).registration.take() });
 
-        // SAFETY: `raw` is a valid subchannel, `probe_callback` has set its driver data, and the css bus
-        // holds the device lock.
+        // SAFETY: `raw` is a valid subchannel, `probe_callback` has set its driver data, and the
+        // css bus holds the device lock.
         unsafe { Self::unbind(raw) };
     }
 
@@ -196,15 +199,16 @@ impl<T: Driver> Registration<T> {
 
             // SAFETY: `raw` is a valid subchannel, and so is the `struct device` in it.
             unsafe { bindings::dev_set_drvdata(&raw mut (*raw).dev, core::ptr::null_mut()) };
-            // SAFETY: By the safety requirements of this function, `bound` is valid driver data, which
-            // is dropped below and nowhere else, under the device lock.
+            // SAFETY: By the safety requirements of this function, `bound` is valid driver data,
+            // which is dropped below and nowhere else, under the device lock.
             let sch: &Arc<Subchannel<T::State>> = unsafe { &(*bound).sch };
             // SAFETY: `_guard` holds the lock of the subchannel.
             unsafe { sch.unbind() };
         }
 
-        // SAFETY: The pointer comes from `into_foreign` in `probe_callback`. The other callbacks look for
-        // it under the subchannel lock, and have found none since it was taken away under that.
+        // SAFETY: The pointer comes from `into_foreign` in `probe_callback`. The other callbacks
+        // look for it under the subchannel lock, and have found none since it was taken away under
+        // that.
         drop(unsafe { KBox::<Bound<T>>::from_foreign(bound.cast()) });
     }
 
@@ -214,8 +218,8 @@ impl<T: Driver> Registration<T> {
     ///
     /// `raw` must be a valid subchannel.
     unsafe fn bound(raw: *mut bindings::subchannel) -> *mut Bound<T> {
-        // SAFETY: By the safety requirements of this function, `raw` is a valid subchannel, and so is
-        // the `struct device` in it.
+        // SAFETY: By the safety requirements of this function, `raw` is a valid subchannel, and so
+        // is the `struct device` in it.
         unsafe { bindings::dev_get_drvdata(&raw const (*raw).dev) }.cast()
     }
 
@@ -223,8 +227,8 @@ impl<T: Driver> Registration<T> {
     ///
     /// # Safety
     ///
-    /// `raw` must be a valid subchannel whose `driver` is that of a `Registration<T>`. Its lock must be
-    /// held, with no [`Locked`] of it in use.
+    /// `raw` must be a valid subchannel whose `driver` is that of a `Registration<T>`. Its lock
+    /// must be held, with no [`Locked`] of it in use.
     unsafe fn with_locked<R>(
         raw: *mut bindings::subchannel,
         f: impl FnOnce(&T, &mut Locked<'_, T::State>) -> R,
@@ -235,17 +239,17 @@ impl<T: Driver> Registration<T> {
             return None;
         }
 
-        // SAFETY: The driver data is valid while it is set. It is only taken away under the subchannel
-        // lock, which is held while the reference is used.
+        // SAFETY: The driver data is valid while it is set. It is only taken away under the
+        // subchannel lock, which is held while the reference is used.
         let sch: &Arc<Subchannel<T::State>> = unsafe { &(*bound).sch };
 
-        // SAFETY: By the safety requirements of this function, `driver` of the subchannel is that of a
-        // `Registration<T>`. A subchannel with driver data is not unbound before `unbind` gets the
-        // lock, which is held.
+        // SAFETY: By the safety requirements of this function, `driver` of the subchannel is that
+        // of a `Registration<T>`. A subchannel with driver data is not unbound before `unbind` gets
+        // the lock, which is held.
         let driver = unsafe { &Self::from_subchannel(raw).driver };
 
-        // SAFETY: By the safety requirements of this function, the lock is held until this returns, and
-        // there is no other proof of that.
+        // SAFETY: By the safety requirements of this function, the lock is held until this returns,
+        // and there is no other proof of that.
         let mut locked = unsafe { sch.assume_locked() };
 
         Some(f(driver, &mut locked))
@@ -258,12 +262,12 @@ impl<T: Driver> Registration<T> {
     unsafe extern "C" fn irq_callback(raw: *mut bindings::subchannel) {
         let mut irb = [0; IRB_LEN];
 
-        // SAFETY: The interrupt handler has just stored the status on this CPU, and has interrupts off,
-        // so that the thread stays on it.
+        // SAFETY: The interrupt handler has just stored the status on this CPU, and has interrupts
+        // off, so that the thread stays on it.
         unsafe { bindings::mdev_cio_irb(&mut irb) };
 
-        // SAFETY: The interrupt handler passes a valid subchannel that has this driver, and has taken its
-        // lock just before it called this.
+        // SAFETY: The interrupt handler passes a valid subchannel that has this driver, and has taken
+        // its lock just before it called this. `irb` is the status that the subchannel has presented.
         unsafe {
             Self::with_locked(raw, |driver, sch| {
                 sch.note_status(&irb);
@@ -281,8 +285,8 @@ impl<T: Driver> Registration<T> {
         raw: *mut bindings::subchannel,
         _process: c_int,
     ) -> c_int {
-        // SAFETY: The channel subsystem passes a valid subchannel, to which it has a reference until this
-        // returns. It does not hold its lock.
+        // SAFETY: The channel subsystem passes a valid subchannel, to which it has a reference
+        // until this returns. It does not hold its lock.
         let _guard = unsafe { RawGuard::new(raw) };
 
         // SAFETY: `raw` is a valid subchannel, whose lock is held by `_guard`.
@@ -290,7 +294,8 @@ impl<T: Driver> Registration<T> {
             // The channel subsystem calls again later.
             return EAGAIN.to_errno();
         }
-        // SAFETY: `raw` is a valid subchannel that has this driver. `_guard` has just taken its lock.
+        // SAFETY: `raw` is a valid subchannel that has this driver. `_guard` has just taken its
+        // lock.
         unsafe { Self::with_locked(raw, T::event) };
         0
     }
@@ -304,11 +309,12 @@ impl<T: Driver> Registration<T> {
         link: *mut bindings::chp_link,
         event: c_int,
     ) -> c_int {
-        // SAFETY: The channel subsystem passes a valid subchannel that has this driver, and has taken its
-        // lock just before it called this.
+        // SAFETY: The channel subsystem passes a valid subchannel that has this driver, and has
+        // taken its lock just before it called this.
         unsafe { Self::with_locked(raw, |_, sch| sch.update_varied_on()) };
 
-        // SAFETY: The channel subsystem passes a valid subchannel, whose lock it holds, and a valid link.
+        // SAFETY: The channel subsystem passes a valid subchannel, whose lock it holds, and a valid
+        // link.
         let path = unsafe {
             Path {
                 chpid: bindings::mdev_chp_id(link),
@@ -323,8 +329,8 @@ impl<T: Driver> Registration<T> {
         }
 
         from_result(|| {
-            // SAFETY: The channel subsystem passes a valid subchannel that has this driver, and holds its
-            // lock; the `Locked` of the call above is gone.
+            // SAFETY: The channel subsystem passes a valid subchannel that has this driver, and
+            // holds its lock; the `Locked` of the call above is gone.
             let result = unsafe {
                 Self::with_locked(raw, |driver, sch| driver.path_event(sch, path, event))
             };
@@ -342,8 +348,8 @@ impl<T: Driver> Registration<T> {
             return;
         }
 
-        // SAFETY: The driver core calls this with the device lock held. Driver data is only dropped under
-        // that, so that it stays valid until this returns.
+        // SAFETY: The driver core calls this with the device lock held. Driver data is only dropped
+        // under that, so that it stays valid until this returns.
         T::shutdown(unsafe { &(*bound).sch });
     }
 }

@@ -64,13 +64,13 @@ pub struct Subchannel<S> {
     interrupt: Opaque<bindings::completion>,
 }
 
-// SAFETY: By the type invariants, the values in cells are only accessed under the subchannel lock, and
-// `interrupt` has a lock of its own. `S` is `Send`, so that any thread that holds the lock may access
-// the state.
+// SAFETY: By the type invariants, the values in cells are only accessed under the subchannel lock,
+// and `interrupt` has a lock of its own. `S` is `Send`, so that any thread that holds the lock may
+// access the state.
 unsafe impl<S: Send> Sync for Subchannel<S> {}
 
-// SAFETY: `S` and `Area` are `Send`, and neither a reference to a device nor a completion belongs to a
-// thread.
+// SAFETY: `S` and `Area` are `Send`, and neither a reference to a device nor a completion belongs
+// to a thread.
 unsafe impl<S: Send> Send for Subchannel<S> {}
 
 impl<S> Subchannel<S> {
@@ -105,8 +105,8 @@ impl<S> Subchannel<S> {
     ///
     /// The subchannel lock must be held.
     pub(super) unsafe fn unbind(&self) {
-        // SAFETY: By the safety requirements of this function, the subchannel lock is held, under which
-        // alone the cell is accessed.
+        // SAFETY: By the safety requirements of this function, the subchannel lock is held, under
+        // which alone the cell is accessed.
         unsafe { *self.bound.get() = false };
     }
 
@@ -114,8 +114,8 @@ impl<S> Subchannel<S> {
     ///
     /// # Safety
     ///
-    /// The subchannel lock must be held, with interrupts off, while the returned value lives. No other
-    /// proof of it may be in use.
+    /// The subchannel lock must be held, with interrupts off, while the returned value lives. No
+    /// other proof of it may be in use.
     pub(super) unsafe fn assume_locked(&self) -> Locked<'_, S> {
         // INVARIANT: The safety requirements of this function are the invariants of the type, for a
         // value that is not the owner of the lock.
@@ -134,8 +134,8 @@ impl<S> Subchannel<S> {
     /// Takes the subchannel lock, with interrupts off. They are on again when the value is dropped.
     ///
     /// Returns `EDEADLK` when interrupts are off already, and so in the callbacks of a
-    /// [`Driver`](super::Driver), and while the lock of this or of another subchannel is held. Returns
-    /// `ENODEV` when the subchannel is not bound to the driver any more.
+    /// [`Driver`](super::Driver), and while the lock of this or of another subchannel is held.
+    /// Returns `ENODEV` when the subchannel is not bound to the driver any more.
     pub fn lock(&self) -> Result<Locked<'_, S>> {
         // SAFETY: By the invariant of `Device`, `dev` is a valid subchannel, to which `self` has a
         // reference.
@@ -143,8 +143,8 @@ impl<S> Subchannel<S> {
             return Err(EDEADLK);
         }
 
-        // INVARIANT: The call above has taken the lock, and interrupts were on before it. No other proof
-        // can be in use, as its owner would hold the lock.
+        // INVARIANT: The call above has taken the lock, and interrupts were on before it. No other
+        // proof can be in use, as its owner would hold the lock.
         let locked = Locked {
             sch: self,
             is_owner: true,
@@ -171,11 +171,13 @@ impl<S> PinnedDrop for Subchannel<S> {
     }
 }
 
-/// A subchannel lock that is held with interrupts off, of which nothing but the C structure is known.
+/// A subchannel lock that is held with interrupts off, of which nothing but the C structure is
+/// known.
 ///
 /// # Invariants
 ///
-/// `raw` is a valid subchannel whose lock the value has taken. `flags` is what the lock was taken with.
+/// `raw` is a valid subchannel whose lock the value has taken. `flags` is what the lock was taken
+/// with.
 pub(super) struct RawGuard {
     raw: *mut bindings::subchannel,
     flags: c_ulong,
@@ -203,8 +205,8 @@ impl RawGuard {
 
 impl Drop for RawGuard {
     fn drop(&mut self) {
-        // SAFETY: By the type invariants, `raw` is a valid subchannel, whose lock was taken with `flags`
-        // by this thread.
+        // SAFETY: By the type invariants, `raw` is a valid subchannel, whose lock was taken with
+        // `flags` by this thread.
         unsafe { bindings::mdev_sch_unlock(self.raw, self.flags) };
     }
 }
@@ -215,8 +217,8 @@ impl Drop for RawGuard {
 ///
 /// - The subchannel lock is held, with interrupts off.
 /// - No other proof of it is in use.
-/// - If `is_owner`, then the lock was taken by [`Subchannel::lock`] with interrupts on, and the value
-///   releases it.
+/// - If `is_owner`, then the lock was taken by [`Subchannel::lock`] with interrupts on, and the
+///   value releases it.
 pub struct Locked<'a, S> {
     sch: &'a Subchannel<S>,
     is_owner: bool,
@@ -242,8 +244,8 @@ impl<S> Locked<'_, S> {
 
     /// Wakes the thread that waits for an interrupt.
     pub(super) fn complete(&self) {
-        // SAFETY: By the type invariants, the subchannel lock is held, under which alone the cell is
-        // accessed. By those of `Subchannel`, the completion is initialised.
+        // SAFETY: By the type invariants, the subchannel lock is held, under which alone the cell
+        // is accessed. By those of `Subchannel`, the completion is initialised.
         unsafe {
             if core::mem::take(&mut *self.sch.waits.get()) {
                 bindings::complete_all(self.sch.interrupt.get());
@@ -254,25 +256,25 @@ impl<S> Locked<'_, S> {
     /// Releases the lock, waits for an interrupt for at most `timeout` jiffies, and takes the lock
     /// again.
     ///
-    /// Interrupts that come before the call do not count. Returns `ENODEV` when the subchannel is not
-    /// bound to the driver any more, and `EDEADLK` in a callback, which must not sleep and does not own
-    /// the lock.
+    /// Interrupts that come before the call do not count. Returns `ENODEV` when the subchannel is
+    /// not bound to the driver any more, and `EDEADLK` in a callback, which must not sleep and does
+    /// not own the lock.
     pub fn wait_for_interrupt(self, timeout: c_ulong) -> Result<Self> {
         if !self.is_owner {
             return Err(EDEADLK);
         }
         let sch = self.sch;
 
-        // SAFETY: By the invariants of `Subchannel`, the completion is initialised. By those of `Locked`,
-        // the lock is held, which keeps interrupts from both until `self` is dropped.
+        // SAFETY: By the invariants of `Subchannel`, the completion is initialised. By those of
+        // `Locked`, the lock is held, which keeps interrupts from both until `self` is dropped.
         unsafe {
             bindings::mdev_reinit_completion(sch.interrupt.get());
             *sch.waits.get() = true;
         }
         drop(self);
 
-        // SAFETY: By the invariants of `Subchannel`, the completion is initialised; it lives as long as
-        // `sch` is borrowed.
+        // SAFETY: By the invariants of `Subchannel`, the completion is initialised; it lives as
+        // long as `sch` is borrowed.
         unsafe { bindings::wait_for_completion_timeout(sch.interrupt.get(), timeout) };
         sch.lock()
     }
@@ -282,16 +284,16 @@ impl<S> Deref for Locked<'_, S> {
     type Target = S;
 
     fn deref(&self) -> &S {
-        // SAFETY: By the type invariants, the lock is held and `self` is the only proof of it, so that
-        // nobody changes the state while `self` is borrowed.
+        // SAFETY: By the type invariants, the lock is held and `self` is the only proof of it, so
+        // that nobody changes the state while `self` is borrowed.
         unsafe { &*self.sch.state.get() }
     }
 }
 
 impl<S> DerefMut for Locked<'_, S> {
     fn deref_mut(&mut self) -> &mut S {
-        // SAFETY: By the type invariants, the lock is held and `self` is the only proof of it, which is
-        // borrowed exclusively.
+        // SAFETY: By the type invariants, the lock is held and `self` is the only proof of it,
+        // which is borrowed exclusively.
         unsafe { &mut *self.sch.state.get() }
     }
 }
@@ -299,7 +301,8 @@ impl<S> DerefMut for Locked<'_, S> {
 impl<S> Drop for Locked<'_, S> {
     fn drop(&mut self) {
         if self.is_owner {
-            // SAFETY: By the type invariants, `Subchannel::lock` has taken the lock with interrupts on.
+            // SAFETY: By the type invariants, `Subchannel::lock` has taken the lock with interrupts
+            // on.
             unsafe { bindings::mdev_sch_unlock_irq(self.as_raw()) };
         }
     }
@@ -355,8 +358,8 @@ mod tests {
 
         // SAFETY: The subchannel is valid until `sch` is dropped, after the guard.
         let guard = unsafe { RawGuard::new(sch.device().as_raw()) };
-        // SAFETY: `guard` holds the lock of the subchannel, with interrupts off, until after `locked` is
-        // consumed. There is no other proof of it.
+        // SAFETY: `guard` holds the lock of the subchannel, with interrupts off, until after
+        // `locked` is consumed. There is no other proof of it.
         let mut locked = unsafe { sch.assume_locked() };
         // A driver has `&mut locked` only, and nothing to put into its place.
         let taken = other

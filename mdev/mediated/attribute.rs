@@ -37,10 +37,11 @@ pub struct Attribute<D: vfio::Operations> {
 }
 
 impl<D: vfio::Operations> Attribute<D> {
-    /// Returns an attribute that is a number, which everybody can read and the administrator can write.
+    /// Returns an attribute that is a number, which everybody can read and the administrator can
+    /// write.
     ///
-    /// `show` returns the number, and `store` sets it. Writing what is not a number fails with `EINVAL`,
-    /// without a call of `store`.
+    /// `show` returns the number, and `store` sets it. Writing what is not a number fails with
+    /// `EINVAL`, without a call of `store`.
     pub const fn number(
         name: &'static CStr,
         show: fn(&D) -> usize,
@@ -77,13 +78,13 @@ impl<D: vfio::Operations> Attribute<D> {
         dev: *mut bindings::device,
         attribute: *mut bindings::device_attribute,
     ) -> (&'a Self, &'a D) {
-        // SAFETY: By the safety requirements of this function, `attribute` is in a static instance, at
-        // offset 0.
+        // SAFETY: By the safety requirements of this function, `attribute` is in a static instance,
+        // at offset 0.
         let attribute = unsafe { &*attribute.cast::<Self>() };
 
-        // SAFETY: The driver core creates the attributes after the device was bound, and removes them
-        // before it is unbound. Meanwhile the driver data is a VFIO device with data of the type `D`,
-        // which `probe_callback` of the registration has set.
+        // SAFETY: The driver core creates the attributes after the device was bound, and removes
+        // them before it is unbound. Meanwhile the driver data is a VFIO device with data of the
+        // type `D`, which `probe_callback` of the registration has set.
         let vdev = unsafe { &*bindings::dev_get_drvdata(dev).cast::<vfio::Device<D>>() };
 
         (attribute, vdev)
@@ -138,7 +139,8 @@ struct Table<T: Driver>(PhantomData<T>);
 impl<T: Driver> Table<T> {
     /// The attributes, with a null pointer behind the last.
     const ATTRIBUTES: &'static [*const bindings::attribute; ATTRIBUTES_MAX + 1] = &{
-        // The callbacks of the driver core get a pointer to `raw`, and those of sysfs one to `attr`.
+        // The callbacks of the driver core get a pointer to `raw`, and those of sysfs one to
+        // `attr`.
         assert!(offset_of!(Attribute<T::Device>, raw) == 0);
         assert!(offset_of!(bindings::device_attribute, attr) == 0);
 

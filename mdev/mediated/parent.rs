@@ -69,16 +69,16 @@ pub struct ParentRegistration<T: Driver> {
 // under its own locks. `T::Parent` is `Sync` by the bounds of `Driver`, and so are the references.
 unsafe impl<T: Driver> Sync for ParentRegistration<T> {}
 
-// SAFETY: Registration and unregistration can be performed from any thread. `T::Parent` is `Send` by the
-// bounds of `Driver`, and so are the references.
+// SAFETY: Registration and unregistration can be performed from any thread. `T::Parent` is `Send`
+// by the bounds of `Driver`, and so are the references.
 unsafe impl<T: Driver> Send for ParentRegistration<T> {}
 
 impl<T: Driver> ParentRegistration<T> {
     fn new(dev: &device::Device<device::Bound>, parent: Parent<T>) -> Result<Pin<KBox<Self>>> {
         let Parent { driver, data } = parent;
 
-        // INVARIANT: The initialiser of `raw` only succeeds with a registered parent, after which it takes
-        // the reference to `ty`.
+        // INVARIANT: The initialiser of `raw` only succeeds with a registered parent, after which
+        // it takes the reference to `ty`.
         KBox::pin_init(
             try_pin_init!(&this in Self {
                 dev: dev.into(),
@@ -100,9 +100,9 @@ impl<T: Driver> ParentRegistration<T> {
 
                     Opaque::try_ffi_init(move |raw: *mut bindings::mdev_parent| -> Result {
                         // SAFETY: `raw`, `types` and `ty` are pinned, and valid until `drop` has
-                        // unregistered the parent and found that nothing uses them any more. `dev` is
-                        // referenced, and `driver` is registered, as long. `ty` is initialised by a
-                        // registration that succeeds.
+                        // unregistered the parent and found that nothing uses them any more. `dev`
+                        // is referenced, and `driver` is registered, as long. `ty` is initialised
+                        // by a registration that succeeds.
                         unsafe {
                             to_result(bindings::mdev_register_parent(
                                 raw,
@@ -144,11 +144,12 @@ impl<T: Driver> ParentRegistration<T> {
 #[pinned_drop]
 impl<T: Driver> PinnedDrop for ParentRegistration<T> {
     fn drop(self: Pin<&mut Self>) {
-        // A mediated device may be released after this has removed it, when the last reference to it is
-        // dropped. The release uses `ty`, `raw` and the driver. Each mediated device owns a reference to
-        // `ty`, which it drops after the last use.
+        // A mediated device may be released after this has removed it, when the last reference to
+        // it is dropped. The release uses `ty`, `raw` and the driver. Each mediated device owns a
+        // reference to `ty`, which it drops after the last use.
         //
-        // SAFETY: By the type invariants, `raw` is registered, and the value owns a reference to `ty`.
+        // SAFETY: By the type invariants, `raw` is registered, and the value owns a reference to
+        // `ty`.
         unsafe {
             bindings::mdev_unregister_parent(self.raw.get());
             bindings::mdev_type_put_last(self.ty.get());

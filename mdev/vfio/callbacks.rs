@@ -49,24 +49,24 @@ impl<T: Operations> Device<T> {
     ///
     /// # Safety
     ///
-    /// `vdev` must be a valid `vfio_device` that a successful call of [`Device::new`] has created, and it
-    /// must be open for as long as the value lives.
+    /// `vdev` must be a valid `vfio_device` that a successful call of [`Device::new`] has created,
+    /// and it must be open for as long as the value lives.
     unsafe fn opened<'a>(vdev: *mut bindings::vfio_device) -> Open<'a, T> {
-        // SAFETY: By the safety requirements of this function, `vdev` comes from `Device::new`, and is
-        // open.
+        // SAFETY: By the safety requirements of this function, `vdev` comes from `Device::new`, and
+        // is open.
         unsafe { Open::new(Self::from_raw(vdev)) }
     }
 
     /// # Safety
     ///
-    /// Must only be called by the VFIO core, when the last reference to a device of [`Device::new`] was
-    /// dropped.
+    /// Must only be called by the VFIO core, when the last reference to a device of [`Device::new`]
+    /// was dropped.
     unsafe extern "C" fn release_callback(vdev: *mut bindings::vfio_device) {
         let this = vdev.cast::<Self>();
 
         // SAFETY: `vdev` is at offset 0 of an instance. By the type invariants, its fields are
-        // initialised if `ready` is true. As there is no reference any more, nothing uses `data` when no
-        // work item is left. The core frees the memory after this.
+        // initialised if `ready` is true. As there is no reference any more, nothing uses `data`
+        // when no work item is left. The core frees the memory after this.
         unsafe {
             if (*this).ready {
                 (*this).wait_for_work();
@@ -79,8 +79,8 @@ impl<T: Operations> Device<T> {
     ///
     /// Must only be called by the VFIO core, with a device of [`Device::new`].
     unsafe extern "C" fn open_device_callback(vdev: *mut bindings::vfio_device) -> c_int {
-        // SAFETY: The core calls this for a registered device, and lets memory be read and pinned through
-        // it from this callback on. Nothing keeps the value longer.
+        // SAFETY: The core calls this for a registered device, and lets memory be read and pinned
+        // through it from this callback on. Nothing keeps the value longer.
         let dev = unsafe { Self::opened(vdev) };
 
         from_result(|| {
@@ -95,8 +95,8 @@ impl<T: Operations> Device<T> {
     /// Must only be called by the VFIO core, with a device of [`Device::new`] that
     /// `open_device_callback` has opened.
     unsafe extern "C" fn close_device_callback(vdev: *mut bindings::vfio_device) {
-        // SAFETY: The core calls this for a registered device, and lets memory be read and pinned through
-        // it until this returns.
+        // SAFETY: The core calls this for a registered device, and lets memory be read and pinned
+        // through it until this returns.
         let dev = unsafe { Self::opened(vdev) };
 
         // The driver must be called for memory that is unmapped until it has unpinned all pages.
@@ -114,8 +114,8 @@ impl<T: Operations> Device<T> {
         count: usize,
         position: *mut bindings::loff_t,
     ) -> isize {
-        // SAFETY: The core calls this for a device that a user has open until it returns, with a valid
-        // pointer to the position.
+        // SAFETY: The core calls this for a device that a user has open until it returns, with a
+        // valid pointer to the position.
         let (dev, position) = unsafe { (Self::opened(vdev), *position) };
         let user = UserSlice::new(UserPtr::from_ptr(buffer.cast()), count);
 
@@ -135,8 +135,8 @@ impl<T: Operations> Device<T> {
         count: usize,
         position: *mut bindings::loff_t,
     ) -> isize {
-        // SAFETY: The core calls this for a device that a user has open until it returns, with a valid
-        // pointer to the position.
+        // SAFETY: The core calls this for a device that a user has open until it returns, with a
+        // valid pointer to the position.
         let (dev, position) = unsafe { (Self::opened(vdev), *position) };
         let user = UserSlice::new(UserPtr::from_ptr(buffer.cast_mut().cast()), count);
 
@@ -171,8 +171,8 @@ impl<T: Operations> Device<T> {
         info: *mut bindings::vfio_region_info,
         caps: *mut bindings::vfio_info_cap,
     ) -> c_int {
-        // SAFETY: The core passes a pointer to an initialised structure on its stack, which nothing else
-        // uses until this returns.
+        // SAFETY: The core passes a pointer to an initialised structure on its stack, which nothing
+        // else uses until this returns.
         let info = unsafe { &mut *info };
 
         from_result(|| {

@@ -41,7 +41,8 @@ const VFIO_DEVICE_GET_IRQ_INFO: u32 = vfio_io(9);
 const VFIO_DEVICE_SET_IRQS: u32 = vfio_io(10);
 const VFIO_DEVICE_RESET: u32 = vfio_io(11);
 
-/// The size in bytes of `struct vfio_device_info`, up to and with the last field that each user knows.
+/// The size in bytes of `struct vfio_device_info`, up to and with the last field that each user
+/// knows.
 const DEVICE_INFO_SIZE: usize = offset_of!(bindings::vfio_device_info, num_irqs) + size_of::<u32>();
 
 /// The size in bytes of `struct vfio_irq_info`.
@@ -107,8 +108,8 @@ impl<T: Operations> Device<T> {
         };
         let mut data_size = 0;
 
-        // SAFETY: `header` and `data_size` are valid for reading and writing. The function reads nothing
-        // behind `header`.
+        // SAFETY: `header` and `data_size` are valid for reading and writing. The function reads
+        // nothing behind `header`.
         to_result(unsafe {
             bindings::vfio_set_irqs_validate_and_prepare(
                 &mut header,

@@ -67,10 +67,11 @@ impl<'a, T: Operations> Open<'a, T> {
 
     /// Reads the memory that the user has mapped at `iova`: all of `buffer` or nothing.
     ///
-    /// Returns `EINVAL`, `ENOENT`, `EPERM` or `EFAULT` when the user has no such memory. `ENOENT` and
-    /// `EFAULT` have another reason each: see [`Self::check_attached`] and [`Self::try_pin`].
+    /// Returns `EINVAL`, `ENOENT`, `EPERM` or `EFAULT` when the user has no such memory. `ENOENT`
+    /// and `EFAULT` have another reason each: see [`Self::check_attached`] and [`Self::try_pin`].
     pub fn dma_read(&self, iova: u64, buffer: &mut [u8]) -> Result {
-        // SAFETY: By the type invariant, the device is open. `buffer` is valid for writing its length.
+        // SAFETY: By the type invariant, the device is open. `buffer` is valid for writing its
+        // length.
         let error = unsafe {
             bindings::vfio_dma_rw(
                 self.0.as_raw(),
@@ -86,12 +87,12 @@ impl<'a, T: Operations> Open<'a, T> {
         }
     }
 
-    /// Pins the pages that the user has mapped from `iova` on, all or none, and stores their absolute
-    /// addresses into `host_addresses`.
+    /// Pins the pages that the user has mapped from `iova` on, all or none, and stores their
+    /// absolute addresses into `host_addresses`.
     ///
     /// `iova` must be the beginning of a page; at most [`PIN_PAGES_MAX`] can be pinned at once.
-    /// Returns `EINVAL`, `ENOENT`, `EPERM` or `EFAULT` when the user has no such memory, and `EAGAIN`
-    /// while memory is being unmapped.
+    /// Returns `EINVAL`, `ENOENT`, `EPERM` or `EFAULT` when the user has no such memory, and
+    /// `EAGAIN` while memory is being unmapped.
     pub fn pin_pages(
         &self,
         iova: u64,
@@ -118,8 +119,8 @@ impl<'a, T: Operations> Open<'a, T> {
         if pinned != count {
             to_result(pinned)?;
             if pinned > 0 {
-                // SAFETY: By the type invariant, the device is open. The call above has pinned exactly
-                // these pages.
+                // SAFETY: By the type invariant, the device is open. The call above has pinned
+                // exactly these pages.
                 unsafe { bindings::vfio_unpin_pages(self.0.as_raw(), iova, pinned) };
             }
             return Err(EINVAL);
@@ -129,8 +130,8 @@ impl<'a, T: Operations> Open<'a, T> {
         // before it had them, and is not called again. The thread of that waits for `_pinning`.
         if let Err(error) = self.0.check_no_unmap() {
             if count > 0 {
-                // SAFETY: By the type invariant, the device is open. The call above has pinned exactly
-                // these pages.
+                // SAFETY: By the type invariant, the device is open. The call above has pinned
+                // exactly these pages.
                 unsafe { bindings::vfio_unpin_pages(self.0.as_raw(), iova, count) };
             }
             return Err(error);
@@ -143,24 +144,25 @@ impl<'a, T: Operations> Open<'a, T> {
 
     /// Pins the page that `iova` is in, and unpins it again.
     ///
-    /// Returns the errors of [`Self::pin_pages`]. This succeeds for memory that the process which has
-    /// mapped it has, whichever process calls. [`Self::dma_read`] of type1 succeeds for that process
-    /// only, and returns `EFAULT` for others.
+    /// Returns the errors of [`Self::pin_pages`]. This succeeds for memory that the process which
+    /// has mapped it has, whichever process calls. [`Self::dma_read`] of type1 succeeds for that
+    /// process only, and returns `EFAULT` for others.
     pub fn try_pin(&self, iova: u64) -> Result {
         let first = iova - iova % PAGE_SIZE;
         // The thread of an unmap of type1 waits for this, and so until the page is unpinned.
         let _pinning = self.0.begin_pin();
         self.pin_pages(first, Protection::Read, &mut [0])?;
 
-        // SAFETY: By the type invariant, the device is open. The call above has pinned exactly this page.
+        // SAFETY: By the type invariant, the device is open. The call above has pinned exactly this
+        // page.
         unsafe { bindings::vfio_unpin_pages(self.0.as_raw(), first, 1) };
         Ok(())
     }
 
     /// Checks that the device has an address space.
     ///
-    /// Returns `ENOENT` when iommufd has none for it, and `EAGAIN` while memory is being unmapped, as all
-    /// of it is when another address space takes the place of the first.
+    /// Returns `ENOENT` when iommufd has none for it, and `EAGAIN` while memory is being unmapped,
+    /// as all of it is when another address space takes the place of the first.
     pub fn check_attached(&self) -> Result {
         self.0.check_no_unmap()?;
         // SAFETY: By the type invariant, the device is open, so that its back end stays.
@@ -170,16 +172,17 @@ impl<'a, T: Operations> Open<'a, T> {
         }
     }
 
-    /// Unpins the pages of `range`, which [`Self::pin_pages`] of this device has pinned in one call.
+    /// Unpins the pages of `range`, which [`Self::pin_pages`] of this device has pinned in one
+    /// call.
     pub fn unpin_pages(&self, range: PinnedRange) {
         let Ok(count) = c_int::try_from(range.count()) else {
             return;
         };
         let iova = range.first().wrapping_mul(PAGE_SIZE);
 
-        // SAFETY: By the type invariant, the device is open. By the invariants of `PinnedRange`, which
-        // cannot be copied, there is at least one page, and one call has pinned them all. `iova` was the
-        // argument of that call, so that the product does not wrap.
+        // SAFETY: By the type invariant, the device is open. By the invariants of `PinnedRange`,
+        // which cannot be copied, there is at least one page, and one call has pinned them all.
+        // `iova` was the argument of that call, so that the product does not wrap.
         unsafe { bindings::vfio_unpin_pages(self.0.as_raw(), iova, count) };
     }
 }

@@ -2,29 +2,30 @@
 
 //! Unpinning memory that the user unmaps.
 //!
-//! Both back ends of VFIO call the driver for this, and require that no page of the memory is pinned
-//! when the call returns.
+//! Both back ends of VFIO call the driver for this, and require that no page of the memory is
+//! pinned when the call returns.
 //!
 //! type1 checks the memory after it has called the drivers of all devices of the container. While a
 //! page of it is pinned, type1 calls them again, ten times at most; after that it is a `BUG()`. Two
 //! things could lead to this.
 //!
 //! - A page is pinned again between the call and the check. To prevent this, no page can be pinned
-//!   through the device from the first call for it until the thread that unmaps returns to user space
-//!   ([`task_work`]); the memory is unmapped by then. After the first round of calls this holds for all
-//!   devices of the container, however many these are and however long each call takes. A call of
-//!   [`Open::pin_pages`] that is in progress undoes what it has pinned, and the thread that unmaps waits
-//!   for it. The second check can only find pages of a device that was opened since.
+//!   through the device from the first call for it until the thread that unmaps returns to user
+//!   space ([`task_work`]); the memory is unmapped by then. After the first round of calls this
+//!   holds for all devices of the container, however many these are and however long each call
+//!   takes. A call of [`Open::pin_pages`] that is in progress undoes what it has pinned, and the
+//!   thread that unmaps waits for it. The second check can only find pages of a device that was
+//!   opened since.
 //! - The driver does not unpin in time. type1 calls with the lock of its list of devices held.
-//!   Unpinning takes the main lock of type1, which type1 itself takes before the lock of the list when
-//!   a device is opened: two threads of one user could wait for each other for ever. Therefore the
-//!   driver is called in a work item, which holds no lock of type1, and the thread that unmaps waits
-//!   for that with a timeout. When the timeout expires, it returns to type1, which releases the lock,
-//!   so that the other thread can go on, and calls again. The sum of all timeouts is longer than a
-//!   driver may take.
+//!   Unpinning takes the main lock of type1, which type1 itself takes before the lock of the list
+//!   when a device is opened: two threads of one user could wait for each other for ever. Therefore
+//!   the driver is called in a work item, which holds no lock of type1, and the thread that unmaps
+//!   waits for that with a timeout. When the timeout expires, it returns to type1, which releases
+//!   the lock, so that the other thread can go on, and calls again. The sum of all timeouts is
+//!   longer than a driver may take.
 //!
-//! iommufd lets nobody pin memory that is being unmapped, holds no lock that unpinning takes, and calls
-//! once.
+//! iommufd lets nobody pin memory that is being unmapped, holds no lock that unpinning takes, and
+//! calls once.
 //!
 //! C sources: [`drivers/vfio/vfio_iommu_type1.c`](srctree/drivers/vfio/vfio_iommu_type1.c),
 //! [`drivers/iommu/iommufd/device.c`](srctree/drivers/iommu/iommufd/device.c)
@@ -63,9 +64,9 @@ use kernel::{
     types::Opaque, //
 };
 
-/// The time for which a thread that unmaps memory of type1 waits for the driver, before type1 checks the
-/// memory and calls again. All eleven calls together wait for 18 minutes, which [`Operations::dma_unmap`]
-/// documents as the most time that the driver may take.
+/// The time for which a thread that unmaps memory of type1 waits for the driver, before type1
+/// checks the memory and calls again. All eleven calls together wait for 18 minutes, which
+/// [`Operations::dma_unmap`] documents as the most time that the driver may take.
 const TIMEOUT: Delta = Delta::from_secs(100);
 
 /// The interval at which a condition is polled that nobody signals.
@@ -99,7 +100,8 @@ pub(super) struct Unmap {
     unmapping: Atomic<u64>,
     /// The number of calls in progress that pin pages.
     pinning: Atomic<u64>,
-    /// Whether a user has the device open. It is true after [`Operations::open`] has succeeded until
+    /// Whether a user has the device open. It is true after [`Operations::open`] has succeeded
+    /// until
     /// [`Operations::close`] has returned.
     #[pin]
     is_open: Mutex<bool>,
@@ -137,7 +139,8 @@ impl Unmap {
         })
     }
 
-    /// Adds a request to unpin the memory from the byte `first` to the byte `last`. Returns its number.
+    /// Adds a request to unpin the memory from the byte `first` to the byte `last`. Returns its
+    /// number.
     fn request(&self, first: u64, last: u64) -> u64 {
         let mut requests = self.requests.lock();
         requests.range = match requests.range {
@@ -154,8 +157,8 @@ impl Unmap {
         self.requests.lock().done >= number
     }
 
-    /// Waits until the driver has completed the request with this number and no call that pins pages is
-    /// in progress, for [`TIMEOUT`] at most.
+    /// Waits until the driver has completed the request with this number and no call that pins
+    /// pages is in progress, for [`TIMEOUT`] at most.
     fn wait(&self, number: u64) {
         let began = Instant::<Monotonic>::now();
 
@@ -226,15 +229,16 @@ impl<T: Operations> Device<T> {
         *self.unmap_state().is_open.lock() = is_open;
     }
 
-    /// Calls `f` if a user has the device open. [`Operations::close`] may run at the same time, but the
-    /// device remains open until `f` returns.
+    /// Calls `f` if a user has the device open. [`Operations::close`] may run at the same time, but
+    /// the device remains open until `f` returns.
     ///
-    /// A mutex is held meanwhile, which closing the device takes while it holds no lock of the driver.
+    /// A mutex is held meanwhile, which closing the device takes while it holds no lock of the
+    /// driver.
     pub fn if_open<R>(&self, f: impl FnOnce(&Open<'_, T>) -> R) -> Option<R> {
         let is_open = self.unmap_state().is_open.lock();
 
-        // SAFETY: For the core the device is open until `close_device_callback` returns, which takes the
-        // mutex that is held here, to change `is_open`.
+        // SAFETY: For the core the device is open until `close_device_callback` returns, which
+        // takes the mutex that is held here, to change `is_open`.
         is_open.then(|| f(&unsafe { Open::new(self) }))
     }
 
@@ -259,8 +263,8 @@ impl<T: Operations> Device<T> {
         unmap.wait(number);
     }
 
-    /// Lets no page be pinned until the current thread returns to user space. It does return: type1 only
-    /// calls in a system call.
+    /// Lets no page be pinned until the current thread returns to user space. It does return: type1
+    /// only calls in a system call.
     fn forbid_pins_until_return(&self) {
         let dev: ARef<Self> = self.into();
         let returned = move || {
@@ -268,8 +272,8 @@ impl<T: Operations> Device<T> {
         };
 
         self.unmap_state().unmapping.fetch_add(1, Full);
-        // If there is no memory, the next call of type1 tries again. A thread that is about to end does
-        // not unmap any more.
+        // If there is no memory, the next call of type1 tries again. A thread that is about to end
+        // does not unmap any more.
         if task_work::on_return(returned).is_err() {
             self.unmap_state().unmapping.fetch_sub(1, Full);
         }
@@ -279,8 +283,8 @@ impl<T: Operations> Device<T> {
     fn has_iommufd(&self) -> bool {
         #[cfg(CONFIG_IOMMUFD)]
         {
-            // SAFETY: By the type invariants, `self` is a valid device. The back end only calls while the
-            // field is set.
+            // SAFETY: By the type invariants, `self` is a valid device. The back end only calls
+            // while the field is set.
             let access = unsafe { (*self.as_raw()).iommufd_access };
             !access.is_null()
         }
@@ -310,9 +314,9 @@ impl<T: Operations> Device<T> {
         unsafe { bindings::flush_work(self.unmap_state().work.get()) };
     }
 
-    /// Waits until the work item is neither queued nor running, and all threads that have unmapped memory
-    /// have returned to user space. After that no function of the module is called for the device any
-    /// more.
+    /// Waits until the work item is neither queued nor running, and all threads that have unmapped
+    /// memory have returned to user space. After that no function of the module is called for the
+    /// device any more.
     pub(super) fn wait_for_unmaps(&self) {
         self.wait_for_work();
         while self.unmap_state().unmapping.load(Acquire) != 0 {
@@ -322,11 +326,11 @@ impl<T: Operations> Device<T> {
 
     /// # Safety
     ///
-    /// Must only be called by the work queue, with the work item of a `Device<T>` that lives until this
-    /// returns.
+    /// Must only be called by the work queue, with the work item of a `Device<T>` that lives until
+    /// this returns.
     unsafe extern "C" fn unmap_callback(work: *mut bindings::work_struct) {
-        // SAFETY: By the safety requirements of this function and the type invariants of `Unmap`, `work`
-        // is in the field `unmap` of a valid `Device<T>`.
+        // SAFETY: By the safety requirements of this function and the type invariants of `Unmap`,
+        // `work` is in the field `unmap` of a valid `Device<T>`.
         let dev: &Self = unsafe {
             let unmap = kernel::container_of!(Opaque::cast_from(work.cast_const()), Unmap, work);
             &*unmap

@@ -76,30 +76,33 @@ impl<S> Locked<'_, S> {
 
     /// Disables the subchannel: MODIFY SUBCHANNEL.
     ///
-    /// Unlike `cio_disable_subchannel()` this drops no pending status: it returns code 1 then. Code 2
-    /// means that a function is in progress.
+    /// Unlike `cio_disable_subchannel()` this drops no pending status: it returns code 1 then. Code
+    /// 2 means that a function is in progress.
     pub fn disable(&mut self) -> ConditionCode {
         // SAFETY: By the type invariants, `self` is a valid subchannel whose lock is held.
         let cc = unsafe { bindings::mdev_sch_disable(self.as_raw()) };
         // A subchannel that refuses the operand may still have the program.
         let cc = ConditionCode::from_raw(cc).unwrap_or(ConditionCode::Busy);
         if matches!(cc, ConditionCode::Initiated | ConditionCode::NotOperational) {
-            self.note_program_ended();
+            // SAFETY: A subchannel that could be disabled executes no function, and one that is not
+            // operational executes none any more.
+            unsafe { self.note_program_ended() };
         }
         cc
     }
 
-    /// Issues TEST SUBCHANNEL. Returns the status that was pending, for which no interrupt comes any
-    /// more.
+    /// Issues TEST SUBCHANNEL. Returns the status that was pending, for which no interrupt comes
+    /// any more.
     #[must_use = "the status is lost otherwise"]
     pub fn test(&mut self) -> Option<[u8; IRB_LEN]> {
         let mut irb = [0; IRB_LEN];
 
-        // SAFETY: By the type invariants, `self` is a valid subchannel whose lock is held. `irb` is valid
-        // for writing an interruption-response block.
+        // SAFETY: By the type invariants, `self` is a valid subchannel whose lock is held. `irb` is
+        // valid for writing an interruption-response block.
         let was_pending = unsafe { bindings::mdev_tsch(self.as_raw(), &mut irb) };
         was_pending.then(|| {
-            self.note_status(&irb);
+            // SAFETY: The call above has stored the status that was pending.
+            unsafe { self.note_status(&irb) };
             irb
         })
     }
@@ -110,8 +113,8 @@ impl<S> Locked<'_, S> {
     /// [`Locked::take_back`]. Otherwise the memory is returned at once.
     ///
     /// Returns `EOPNOTSUPP` when the program has MIDAWs or asks for streaming-mode control, and the
-    /// channel subsystem has no such facility. Returns `EBUSY` while the memory of another program is
-    /// here.
+    /// channel subsystem has no such facility. Returns `EBUSY` while the memory of another program
+    /// is here.
     pub fn start(
         &mut self,
         program: HostProgram<Area>,
@@ -119,23 +122,24 @@ impl<S> Locked<'_, S> {
     ) -> (Result<ConditionCode>, Option<Area>) {
         let orb = program.orb().words(self.interruption_parameter(), lpm);
         let area = program.into_arena();
-        // SAFETY: By the type invariants, the subchannel lock is held, under which alone the cell is
-        // accessed.
+        // SAFETY: By the type invariants, the subchannel lock is held, under which alone the cell
+        // is accessed.
         if self.may_run() || unsafe { (*self.sch.program.get()).is_some() } {
             return (Err(EBUSY), Some(area));
         }
 
-        // SAFETY: By the type invariants, `self` is a valid subchannel whose lock is held. `orb` is as
-        // long as an ORB. By the guarantees of `HostProgram`, the channel only gets addresses in `area`,
-        // which is neither written to nor freed while `may_run` is true, and in pinned pages.
+        // SAFETY: By the type invariants, `self` is a valid subchannel whose lock is held. `orb` is
+        // as long as an ORB. By the guarantees of `HostProgram`, the channel only gets addresses in
+        // `area`, which is neither written to nor freed while `may_run` is true, and in pinned
+        // pages.
         let cc = unsafe { bindings::mdev_ssch(self.as_raw(), orb.as_ptr().cast()) };
 
         match ConditionCode::from_raw(cc) {
             Some(ConditionCode::Initiated) => {
-                // INVARIANT: The channel has the program from now on; `program` holds its memory and
-                // `may_run` is true.
-                // SAFETY: By the type invariants, the subchannel lock is held, under which alone the
-                // cells are accessed.
+                // INVARIANT: The channel has the program from now on; `program` holds its memory
+                // and `may_run` is true.
+                // SAFETY: By the type invariants, the subchannel lock is held, under which alone
+                // the cells are accessed.
                 unsafe {
                     *self.sch.program.get() = Some(area);
                     *self.sch.may_run.get() = true;
@@ -146,47 +150,59 @@ impl<S> Locked<'_, S> {
         }
     }
 
-    /// Returns whether the channel may have a program: whether it may fetch from the program's memory,
-    /// and move data to and from its pages.
+    /// Returns whether the channel may have a program: whether it may fetch from the program's
+    /// memory, and move data to and from its pages.
     #[inline]
     pub fn may_run(&self) -> bool {
-        // SAFETY: By the type invariants, the subchannel lock is held, under which alone the cell is
-        // accessed.
+        // SAFETY: By the type invariants, the subchannel lock is held, under which alone the cell
+        // is accessed.
         unsafe { *self.sch.may_run.get() }
     }
 
-    /// Returns the memory of the program that was started last, unless the channel may still have the
-    /// program.
+    /// Returns the memory of the program that was started last, unless the channel may still have
+    /// the program.
     pub fn take_back(&mut self) -> Option<Area> {
         if self.may_run() {
             return None;
         }
-        // SAFETY: By the type invariants, the subchannel lock is held, under which alone the cell is
-        // accessed.
+        // SAFETY: By the type invariants, the subchannel lock is held, under which alone the cell
+        // is accessed.
         unsafe { (*self.sch.program.get()).take() }
     }
 
     /// Notes that the channel has no program.
-    pub(super) fn note_program_ended(&mut self) {
+    ///
+    /// # Safety
+    ///
+    /// The channel must not fetch from the memory of the program any more, nor move data to or from
+    /// its pages.
+    pub(super) unsafe fn note_program_ended(&mut self) {
+        // INVARIANT: By the safety requirements of this function, the channel has no program.
         // SAFETY: By the type invariants, the subchannel lock is held, under which alone the cell is
         // accessed.
         unsafe { *self.sch.may_run.get() = false };
     }
 
-    /// Notes whether the status `irb`, which the subchannel has presented, ends the program.
-    pub(in crate::css) fn note_status(&mut self, irb: &[u8; IRB_LEN]) {
+    /// Notes whether the status `irb` ends the program.
+    ///
+    /// # Safety
+    ///
+    /// `irb` must be the status that the subchannel has presented last.
+    pub(in crate::css) unsafe fn note_status(&mut self, irb: &[u8; IRB_LEN]) {
         let scsw = Irb::from_bytes(irb).scsw();
 
         if scsw.is_solicited() && scsw.ends_start() {
-            self.note_program_ended();
+            // SAFETY: By the safety requirements of this function, the subchannel has presented this
+            // status, which is the last of a start function.
+            unsafe { self.note_program_ended() };
         }
     }
 
     /// Issues CANCEL SUBCHANNEL, which ends a start function that the channel has not begun, or has
     /// suspended, at once and without status.
     ///
-    /// Returns `EBUSY` when status is pending, `EINVAL` when there is no such function, and `ENODEV`
-    /// when the subchannel is not operational.
+    /// Returns `EBUSY` when status is pending, `EINVAL` when there is no such function, and
+    /// `ENODEV` when the subchannel is not operational.
     pub fn cancel(&mut self) -> Result {
         // SAFETY: By the type invariants, `self` is a valid subchannel whose lock is held.
         to_result(unsafe { bindings::cio_cancel(self.as_raw()) })

@@ -25,7 +25,9 @@ impl<S> Locked<'_, S> {
         let stored = to_result(unsafe { bindings::cio_update_schib(self.as_raw()) });
         match stored {
             Ok(()) => self.update_varied_on(),
-            Err(_) => self.note_program_ended(),
+            // SAFETY: The subchannel is not operational, or has no device, so that no function is in
+            // progress.
+            Err(_) => unsafe { self.note_program_ended() },
         }
         stored
     }
@@ -34,8 +36,8 @@ impl<S> Locked<'_, S> {
     pub fn schib(&self) -> [u8; SCHIB_LEN] {
         let mut schib = [0; SCHIB_LEN];
 
-        // SAFETY: By the type invariants, `self` is a valid subchannel whose lock is held. `schib` is
-        // valid for writing `SCHIB_LEN` bytes.
+        // SAFETY: By the type invariants, `self` is a valid subchannel whose lock is held. `schib`
+        // is valid for writing `SCHIB_LEN` bytes.
         unsafe { bindings::mdev_sch_schib(self.as_raw(), schib.as_mut_ptr().cast(), SCHIB_LEN) };
         schib
     }
@@ -52,23 +54,25 @@ impl<S> Locked<'_, S> {
         unsafe { bindings::mdev_sch_last_path(self.as_raw()) }
     }
 
-    /// Returns whether an installed path is of the type that the channel paths of virtio devices have.
+    /// Returns whether an installed path is of the type that the channel paths of virtio devices
+    /// have.
     ///
-    /// It is `false` for paths that the channel subsystem does not describe. QEMU, whose devices these
-    /// are, describes all of them (`VIRTIO_CCW_CHPID_TYPE` in its `hw/s390x/virtio-ccw.h`).
+    /// It is `false` for paths that the channel subsystem does not describe. QEMU, whose devices
+    /// these are, describes all of them (`VIRTIO_CCW_CHPID_TYPE` in its `hw/s390x/virtio-ccw.h`).
     pub fn is_virtio(&self) -> bool {
         const VIRTIO_PATH: u8 = 0x32;
 
-        // SAFETY: By the type invariants, `self` is a valid subchannel whose lock is held. It is on the
-        // css bus, so that its parent is a channel subsystem, whose channel paths are never freed.
+        // SAFETY: By the type invariants, `self` is a valid subchannel whose lock is held. It is on
+        // the css bus, so that its parent is a channel subsystem, whose channel paths are never
+        // freed.
         unsafe { bindings::mdev_sch_has_path_type(self.as_raw(), VIRTIO_PATH) }
     }
 
     /// Returns the mask of the paths that the administrator of the host has not varied off.
     #[inline]
     pub fn varied_on(&self) -> u8 {
-        // SAFETY: By the type invariants, the subchannel lock is held, under which alone the cell is
-        // accessed.
+        // SAFETY: By the type invariants, the subchannel lock is held, under which alone the cell
+        // is accessed.
         unsafe { *self.sch.varied_on.get() }
     }
 
@@ -77,13 +81,14 @@ impl<S> Locked<'_, S> {
     /// Must be called when the subchannel is bound, at each event of a path, and when the paths
     /// themselves may have changed.
     pub(in crate::css) fn update_varied_on(&mut self) {
-        // SAFETY: By the type invariants, `self` is a valid subchannel whose lock is held. It is on the
-        // css bus, so that its parent is a channel subsystem, whose channel paths are never freed. The
-        // cell is only accessed under the lock.
+        // SAFETY: By the type invariants, `self` is a valid subchannel whose lock is held. It is on
+        // the css bus, so that its parent is a channel subsystem, whose channel paths are never
+        // freed. The cell is only accessed under the lock.
         unsafe { *self.sch.varied_on.get() = bindings::mdev_sch_varied_on(self.as_raw()) };
     }
 
-    /// Returns the mask of the paths that are installed, available, operational, and not varied off.
+    /// Returns the mask of the paths that are installed, available, operational, and not varied
+    /// off.
     pub fn paths(&self) -> u8 {
         // SAFETY: By the type invariants, `self` is a valid subchannel whose lock is held.
         let usable = unsafe { bindings::mdev_sch_paths(self.as_raw()) };
