@@ -197,7 +197,7 @@ pub trait Operations: Sized + Send + Sync + 'static {
 ///
 /// - `vdev` is initialised by the VFIO core, which counts the references to it and owns the memory.
 /// - `unmap` and `data` are initialised if `ready` is true. It is true for each instance that a
-///   reference outside of [`Device::new`] exists to.
+///   reference outside of `Device::new` exists to.
 #[repr(C)]
 pub struct Device<T: Operations> {
     vdev: Opaque<bindings::vfio_device>,
@@ -240,7 +240,7 @@ impl<T: Operations> Device<T> {
 
         // INVARIANT: `ready` is only set after `unmap` and `data` are initialised.
         // SAFETY: `this` points to memory that only this function knows of yet. It never moves, as
-        // the core frees it where it is.
+        // the core frees it where it is. `Unmap::new` initialises the field `unmap` of this device.
         unsafe {
             let this = this.as_ptr();
             pin_init::raw_try_init((&raw mut (*this).unmap).cast(), Unmap::new::<T>())?;

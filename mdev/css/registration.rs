@@ -2,12 +2,10 @@
 
 //! The registration of css drivers, and the callbacks of the css bus.
 //!
-//! [`Registration`] does not build on [`kernel::driver::Registration`], which drops the driver data
-//! without any lock after the callback `remove`: interrupts and events look for the driver data
-//! under the subchannel lock, under which it must therefore be set and taken away. Also the value
-//! of a
-//! [`Driver`] lives beside the `struct css_driver`, and [`kernel::driver::RegistrationOps`] has no
-//! place for one.
+//! [`Registration`] does not build on [`kernel::driver::Registration`]. That drops the driver data
+//! without a lock after the callback `remove`, but interrupts and events look for the driver data
+//! under the subchannel lock, so that it must be set and taken away under the same; and it has no
+//! place for the value of a [`Driver`], which the callbacks find beside the `struct css_driver`.
 //!
 //! C header: [`drivers/s390/cio/css.h`](srctree/drivers/s390/cio/css.h)
 

@@ -100,8 +100,7 @@ pub(super) struct Unmap {
     unmapping: Atomic<u64>,
     /// The number of calls in progress that pin pages.
     pinning: Atomic<u64>,
-    /// Whether a user has the device open. It is true after [`Operations::open`] has succeeded
-    /// until
+    /// Whether a user has the device open: true after [`Operations::open`] has succeeded until
     /// [`Operations::close`] has returned.
     #[pin]
     is_open: Mutex<bool>,
@@ -120,8 +119,13 @@ unsafe impl Sync for Unmap {}
 
 impl Unmap {
     /// Returns an initialiser of the field `unmap` of a `Device<T>`.
-    pub(super) fn new<T: Operations>() -> impl PinInit<Self, Error> {
-        // INVARIANT: `work` and `done` are initialised below.
+    ///
+    /// # Safety
+    ///
+    /// The initialiser must be used for nothing but such a field.
+    pub(super) unsafe fn new<T: Operations>() -> impl PinInit<Self, Error> {
+        // INVARIANT: `work` and `done` are initialised below. By the safety requirements of this
+        // function, the value is in the field `unmap` of a `Device<T>`.
         try_pin_init!(Self {
             requests <- new_spinlock!(Requests::default(), "vfio::Unmap::requests"),
             pending: Atomic::new(false),
