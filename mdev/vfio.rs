@@ -137,7 +137,7 @@ pub enum Trigger {
 ///         Ok(())
 ///     }
 ///
-///     /// It never pins a page.
+///     // No page is ever pinned, so that there is none to unpin.
 ///     fn dma_unmap(_dev: &Open<'_, Self>, _iova: u64, _len: u64) {}
 /// }
 /// ```
