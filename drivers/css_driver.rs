@@ -75,7 +75,7 @@ impl CssDriver {
         let is_virtio = {
             let mut sch = sch.lock()?;
             // The SCHIB has no paths if the device was gone when it was stored last.
-            sch.store().map_err(|_| ENODEV)?;
+            sch.stsch().map_err(|_| ENODEV)?;
             sch.is_virtio()
         };
 

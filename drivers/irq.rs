@@ -44,7 +44,7 @@ pub(crate) fn irq(sch: &mut Locked<'_, SubchannelData>, irb: &[u8; IRB_LEN]) {
 
 /// Finds out whether the subchannel is gone; if so, has the driver unbound from it later.
 pub(crate) fn event(sch: &mut Locked<'_, SubchannelData>) {
-    if sch.store().is_ok() {
+    if sch.stsch().is_ok() {
         return;
     }
 
@@ -66,7 +66,7 @@ pub(crate) fn path_event(
 ) -> Result {
     let mask = path.mask;
     sch.notifier.log.path_event(mask, event);
-    sch.store().map_err(|_| ENODEV)?;
+    sch.stsch().map_err(|_| ENODEV)?;
 
     match event {
         PathEvent::VaryOff => halt_on(sch, mask),

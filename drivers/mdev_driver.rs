@@ -53,15 +53,11 @@ impl mediated::Driver for MdevDriver {
     const TYPE_NAME: &'static CStr = c"io";
     const PRETTY_NAME: &'static CStr = c"I/O subchannel (Non-QDIO)";
     const MAX_INSTANCES: u32 = 1;
-    const SETTING: &'static CStr = c"pin_cache_pages";
-
-    fn setting(dev: &Device) -> usize {
-        dev.pin_cache_pages()
-    }
-
-    fn set_setting(dev: &Device, value: usize) -> Result {
-        dev.set_pin_cache_pages(value)
-    }
+    const ATTRIBUTES: &'static [mediated::Attribute<Device>] = &[mediated::Attribute::number(
+        c"pin_cache_pages",
+        Device::pin_cache_pages,
+        Device::set_pin_cache_pages,
+    )];
 
     fn probe(
         _dev: &kernel::device::Device<Bound>,

@@ -148,12 +148,12 @@ impl Operations for Device {
         };
         let has_eventfd = sch.notifier.triggers.has(Irq::Request);
         sch.notifier.triggers.signal(Irq::Request);
-        let is_gone = sch.is_not_operational() && sch.store().is_err();
+        let is_gone = sch.is_not_operational() && sch.stsch().is_err();
         drop(sch);
 
         if is_gone {
             // Nothing uses its program any more, however long the user keeps the device open.
-            dev.let_go_soon();
+            dev.queue_unmap_all();
         }
 
         if has_eventfd && count % REQUESTS_PER_NOTICE == 0 {
@@ -185,7 +185,7 @@ fn open_failed(dev: &Device, error: Error, reason: &str) {
 fn enable(dev: &Device) -> Result {
     let mut sch = dev.sch.lock()?;
 
-    sch.store()?;
+    sch.stsch()?;
     sch.enable(&dev.shared.isc)?;
     if sch.fire(Event::Open).is_err() {
         let _ = sch.disable();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Bindings generated for this crate, and the kernel crate's for all other types.
+//! The bindings that bindgen generates for this crate. All other types are those of the kernel
+//! crate.
 
 #![allow(
     clippy::all,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Abstractions for the s390 debug feature: logs in memory, read below
+//! Abstractions for the s390 debug feature: logs in memory, which can be read below
 //! `/sys/kernel/debug/s390dbf/`.
 //!
 //! C header: [`arch/s390/include/asm/debug.h`](srctree/arch/s390/include/asm/debug.h)
@@ -19,38 +19,42 @@ use kernel::prelude::*;
 ///
 /// # Invariants
 ///
-/// The pointer is a registered `debug_info_t`, whose entries are of `LEN` bytes.
+/// The pointer is to a registered `debug_info_t`, whose entries have `LEN` bytes.
 struct Registration<const LEN: usize>(NonNull<c_void>);
 
-// SAFETY: The debug feature has its own lock.
+// SAFETY: A `debug_info_t` belongs to no thread.
 unsafe impl<const LEN: usize> Send for Registration<LEN> {}
 
-// SAFETY: As above.
+// SAFETY: A `debug_info_t` is protected by a lock of its own.
 unsafe impl<const LEN: usize> Sync for Registration<LEN> {}
 
 impl<const LEN: usize> Registration<LEN> {
-    /// Shown as text if `text`, else in hexadecimal and as text.
+    /// Registers a log, whose entries are displayed as text if `text`, otherwise in hexadecimal and
+    /// as text.
     fn new(name: &'static CStr, pages: c_int, level: c_int, text: bool) -> Result<Self> {
         let len = c_int::try_from(LEN)?;
 
-        // SAFETY: The name is valid.
+        // SAFETY: The name is a static string. The function checks the other arguments.
         let log =
             unsafe { bindings::mdev_debug_register(name.as_char_ptr(), pages, len, level, text) };
 
+        // INVARIANT: The call above has registered a log with entries of `LEN` bytes.
         NonNull::new(log).map(Self).ok_or(ENOMEM)
     }
 
+    /// Returns whether entries of `level` are kept at present.
     #[inline]
     fn is_enabled(&self, level: c_int) -> bool {
-        // SAFETY: The log is registered.
+        // SAFETY: By the type invariant, the log is registered.
         unsafe { bindings::mdev_debug_enabled(self.0.as_ptr(), level) }
     }
 
-    /// Adds an entry of `data`, which is cut off to `LEN`, or padded with zeros.
+    /// Adds an entry of `data`, which is truncated to `LEN` bytes, or padded with zeros.
     fn add(&self, level: c_int, data: &[u8]) {
         let len = c_int::try_from(data.len()).unwrap_or(c_int::MAX);
 
-        // SAFETY: The log is registered, and `data` is of that length.
+        // SAFETY: By the type invariant, the log is registered. `data` is valid for reading at
+        // least `len` bytes.
         unsafe {
             bindings::mdev_debug_event(self.0.as_ptr(), level, data.as_ptr().cast(), len);
         }
@@ -66,7 +70,7 @@ impl<const LEN: usize> Registration<LEN> {
             text: [0; LEN],
             len: 0,
         };
-        // An error tells that the line is full.
+        // An error means that the line is full.
         let _ = line.write_fmt(args);
         self.add(level, &line.text);
     }
@@ -74,35 +78,35 @@ impl<const LEN: usize> Registration<LEN> {
 
 impl<const LEN: usize> Drop for Registration<LEN> {
     fn drop(&mut self) {
-        // SAFETY: The log is registered.
+        // SAFETY: By the type invariant, the log is registered.
         unsafe { bindings::mdev_debug_unregister(self.0.as_ptr()) };
     }
 }
 
-/// A log of lines of text, at most 128 bytes each.
+/// A log of lines of text, of at most 128 bytes each.
 pub struct Log(Registration<128>);
 
 impl Log {
-    /// Registers a log of `pages` pages that keeps entries of `level` and less.
+    /// Registers a log of `pages` pages that keeps entries of `level` and lower levels.
     ///
-    /// Returns `ENOMEM` when there is no memory for it or a log of that name exists.
+    /// Returns `ENOMEM` when there is no memory, or when a log of that name exists.
     pub fn new(name: &'static CStr, pages: c_int, level: c_int) -> Result<Self> {
         Registration::new(name, pages, level, true).map(Self)
     }
 
-    /// Adds an entry. What is too long for it is cut off. May be called in any context.
+    /// Adds an entry, truncated to its length. This may be called in any context.
     pub fn event(&self, level: c_int, args: fmt::Arguments<'_>) {
         self.0.add_text(level, args);
     }
 }
 
-/// A log of entries of 16 bytes, shown in hexadecimal and as text.
+/// A log of entries of 16 bytes, which are displayed in hexadecimal and as text.
 pub struct HexLog(Registration<16>);
 
 impl HexLog {
-    /// Registers a log of `pages` pages that keeps entries of `level` and less.
+    /// Registers a log of `pages` pages that keeps entries of `level` and lower levels.
     ///
-    /// Returns `ENOMEM` when there is no memory for it or a log of that name exists.
+    /// Returns `ENOMEM` when there is no memory, or when a log of that name exists.
     pub fn new(name: &'static CStr, pages: c_int, level: c_int) -> Result<Self> {
         Registration::new(name, pages, level, false).map(Self)
     }
@@ -113,17 +117,18 @@ impl HexLog {
         self.0.is_enabled(level)
     }
 
-    /// Adds an entry of text. What is too long for it is cut off. May be called in any context.
+    /// Adds an entry of text, truncated to its length. This may be called in any context.
     pub fn text(&self, level: c_int, args: fmt::Arguments<'_>) {
         self.0.add_text(level, args);
     }
 
-    /// Adds an entry of bytes. What is too long for it is cut off. May be called in any context.
+    /// Adds an entry of bytes, truncated to its length. This may be called in any context.
     pub fn bytes(&self, level: c_int, data: &[u8]) {
         self.0.add(level, data);
     }
 }
 
+/// A buffer for text, which is truncated to `LEN` bytes.
 struct Line<const LEN: usize> {
     text: [u8; LEN],
     len: usize,

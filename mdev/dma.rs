@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Memory below 2 GiB, where the channel subsystem fetches channel programs from.
+//! Memory below 2 GiB, from which the channel subsystem fetches channel programs.
 //!
 //! C header: [`include/linux/vmalloc.h`](srctree/include/linux/vmalloc.h)
 
@@ -16,10 +16,10 @@ use kernel::{
     prelude::*, //
 };
 
-/// The pages of a block.
+/// The number of pages of a block.
 const PAGES: usize = 1 << ORDER;
 
-/// A block is two pages, of which the allocator has some even when memory has been in use for long.
+/// The order of a block: two pages, which the allocator has even when memory is fragmented.
 const ORDER: u32 = 1;
 
 const _: () = assert!(PAGES * PAGE_SIZE as usize == BLOCK);
@@ -28,37 +28,39 @@ const _: () = assert!(PAGES * PAGE_SIZE as usize == BLOCK);
 ///
 /// # Invariants
 ///
-/// The value owns the pages, which one call has allocated. `address` is the absolute address of the first
-/// byte of the first, and the last ends at or below 2 GiB.
+/// - The value owns the pages, which one call has allocated.
+/// - `address` is the absolute address of the first byte of the first page. The last page ends at
+///   or below 2 GiB.
 struct Block {
     pages: [*mut bindings::page; PAGES],
     address: u32,
 }
 
 impl Block {
+    /// The address behind the last byte that the channel can fetch from.
     const END: u64 = 1 << 31;
 
     /// Allocates a zeroed block, which is charged to the caller.
     fn new() -> Result<Self> {
         let mut pages = [core::ptr::null_mut(); PAGES];
 
-        // SAFETY: `pages` has room for so many.
+        // SAFETY: `pages` is valid for writing `PAGES` pointers, which are the pages of a block.
         to_result(unsafe { bindings::mdev_alloc_low_pages(pages.as_mut_ptr(), ORDER) })?;
         let [first, ..] = pages;
-        // SAFETY: The call above has allocated the page.
+        // SAFETY: The call above has allocated `first`.
         let address = unsafe { bindings::mdev_page_address(first) };
         let Some(address) = Self::address_of(address) else {
-            // SAFETY: The call above has allocated the pages, and nothing uses them.
+            // SAFETY: The call above has allocated these pages at once, and nothing else uses them.
             unsafe { bindings::__free_pages(first, ORDER) };
             return Err(ENOMEM);
         };
 
-        // INVARIANT: The call above has allocated the pages, and `address_of` has made sure that they
-        // end at or below 2 GiB.
+        // INVARIANT: The call above has allocated the pages, and `address_of` has made sure that
+        // they end at or below 2 GiB.
         Ok(Self { pages, address })
     }
 
-    /// Returns the address of a block that ends at or below 2 GiB.
+    /// Returns the address of a block, or `None` if the block ends above 2 GiB.
     fn address_of(address: u64) -> Option<u32> {
         let end = address.checked_add(u64::try_from(BLOCK).ok()?)?;
         if end > Self::END {
@@ -71,34 +73,35 @@ impl Block {
 impl Drop for Block {
     fn drop(&mut self) {
         let [first, ..] = self.pages;
-        // SAFETY: The value owns the pages, which one call has allocated by the type invariant.
+        // SAFETY: By the type invariants, the value owns the pages, which one call has allocated.
         unsafe { bindings::__free_pages(first, ORDER) };
     }
 }
 
-/// Zeroed memory below 2 GiB: blocks of [`BLOCK`] bytes, which the kernel has mapped one behind the other.
+/// Zeroed memory below 2 GiB: blocks of [`BLOCK`] bytes, which are mapped one behind the other.
 ///
-/// The channel may read and write it at any time, so that it is never lent as a Rust reference.
+/// The channel may read and write the memory at any time, so that there is never a Rust reference
+/// to it.
 ///
 /// # Invariants
 ///
-/// `memory` is a mapping of the blocks that the value owns, in their order, of `len` bytes.
+/// `memory` is a mapping of `blocks` in their order, of `len` bytes, which the value owns.
 pub struct Area {
     memory: NonNull<u8>,
     len: usize,
     blocks: KVec<Block>,
 }
 
-// SAFETY: The area belongs to no thread.
+// SAFETY: Neither pages nor a mapping of the kernel belong to a thread.
 unsafe impl Send for Area {}
 
-// SAFETY: All that is changed, is changed through `&mut self`.
+// SAFETY: A shared reference gives access to the addresses only, which never change.
 unsafe impl Sync for Area {}
 
 impl Area {
-    /// Allocates so many blocks, all of which are charged to the caller.
+    /// Allocates `count` blocks, which are charged to the caller.
     ///
-    /// Returns `EINVAL` if that is none, and `ENOMEM` when there are not as many.
+    /// Returns `EINVAL` if `count` is zero, and `ENOMEM` when there is not enough memory.
     pub fn new(count: usize) -> Result<Self> {
         if count == 0 {
             return Err(EINVAL);
@@ -111,10 +114,11 @@ impl Area {
             blocks.push(block, GFP_KERNEL_ACCOUNT)?;
         }
 
-        // SAFETY: `pages` are so many pages, which stay until the mapping is gone.
+        // SAFETY: `pages` is valid for reading pointers to as many pages. `blocks` owns these, and
+        // is dropped after the mapping.
         let memory = unsafe { bindings::mdev_vmap(pages.as_mut_ptr(), pages.len().try_into()?) };
         let memory = NonNull::new(memory.cast()).ok_or(ENOMEM)?;
-        // INVARIANT: The call above has mapped the blocks.
+        // INVARIANT: The call above has mapped the pages of `blocks` in their order.
         Ok(Self {
             memory,
             len: count * BLOCK,
@@ -122,7 +126,7 @@ impl Area {
         })
     }
 
-    /// Returns how many blocks there are.
+    /// Returns the number of blocks.
     pub fn blocks(&self) -> usize {
         self.blocks.len()
     }
@@ -142,7 +146,8 @@ impl Arena for Area {
             return;
         }
 
-        // SAFETY: The range is within the mapping, which no Rust reference is made to.
+        // SAFETY: By the type invariant, `memory` is a mapping of `len` bytes, and the check above
+        // has found that the range is within. There is no Rust reference to it.
         unsafe {
             self.memory
                 .as_ptr()
@@ -155,7 +160,8 @@ impl Arena for Area {
 
 impl Drop for Area {
     fn drop(&mut self) {
-        // SAFETY: By the type invariant; the blocks are freed after this.
+        // SAFETY: By the type invariant, the value owns the mapping. The blocks are freed after
+        // this.
         unsafe { bindings::mdev_vunmap(self.memory.as_ptr().cast()) };
     }
 }
@@ -194,7 +200,7 @@ mod tests {
         }
         for (number, block) in area.blocks.iter().enumerate() {
             let [first, second] = block.pages;
-            // SAFETY: The pages are those of the area.
+            // SAFETY: By the type invariants, `area` owns these pages.
             let [first, second] =
                 [first, second].map(|page| unsafe { bindings::mdev_page_address(page) });
             assert!(first == u64::from(block.address) && second == first + PAGE_SIZE);

@@ -11,41 +11,44 @@ use kernel::{
     prelude::*, //
 };
 
-/// A reference to the context behind an event file descriptor.
+/// A reference to the context of an event file descriptor.
 ///
 /// # Invariants
 ///
-/// The pointer is valid and owns a reference.
+/// The pointer is to a valid `struct eventfd_ctx`, to which the value owns a reference.
 pub struct EventFd(NonNull<bindings::eventfd_ctx>);
 
-// SAFETY: An eventfd context is reference-counted and has a lock of its own.
+// SAFETY: A `struct eventfd_ctx` is reference-counted and can be released from any thread.
 unsafe impl Send for EventFd {}
 
-// SAFETY: As above.
+// SAFETY: A `struct eventfd_ctx` is protected by a lock of its own.
 unsafe impl Sync for EventFd {}
 
 impl EventFd {
-    /// Takes a reference to the context of the current process's descriptor `fd`.
+    /// Returns a reference to the context of the descriptor `fd` of the current process.
     ///
-    /// Returns `EBADF` when it is no descriptor and `EINVAL` when it is not one for events.
+    /// Returns `EBADF` when there is no such descriptor, and `EINVAL` when it is not one for
+    /// events.
     pub fn from_fd(fd: c_int) -> Result<Self> {
-        // SAFETY: Any number may be passed.
+        // SAFETY: The function may be called with any number, and checks that it is a descriptor.
         let ctx = from_err_ptr(unsafe { bindings::eventfd_ctx_fdget(fd) })?;
 
         // INVARIANT: The call above returned a reference.
         NonNull::new(ctx).map(Self).ok_or(EINVAL)
     }
 
-    /// Adds one to the counter and wakes up who waits for it. May be called in any context.
+    /// Adds one to the counter of the event, and wakes the threads that wait for it.
+    ///
+    /// This may be called in any context.
     pub fn signal(&self) {
-        // SAFETY: The context is valid.
+        // SAFETY: By the type invariant, the pointer is to a valid context.
         unsafe { bindings::mdev_eventfd_signal(self.0.as_ptr()) };
     }
 }
 
 impl Drop for EventFd {
     fn drop(&mut self) {
-        // SAFETY: The value owns a reference.
+        // SAFETY: By the type invariant, the value owns a reference, which is dropped here.
         unsafe { bindings::eventfd_ctx_put(self.0.as_ptr()) };
     }
 }

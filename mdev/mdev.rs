@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! Safe abstractions that the kernel crate does not have yet: the channel subsystem, mediated
-//! devices, VFIO devices, and what goes with them.
+//! devices, VFIO devices, and the services that a driver of these needs.
 //!
-//! All unsafe code of the module is in this crate.
+//! All unsafe code of the module is in this crate. Its helpers in C are in `mdev/c/`.
 
 /// The prefix of this crate's messages, see `pr_info!` and the like.
 const __LOG_PREFIX: &[u8] = b"vfio_ccw\0";

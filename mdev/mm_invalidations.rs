@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Noticing that an address space changes.
+//! Counting the invalidations of an address space.
 //!
 //! C header: [`include/linux/mmu_notifier.h`](srctree/include/linux/mmu_notifier.h)
 
@@ -24,47 +24,51 @@ use {
     },
 };
 
-/// The bits in which the changes are counted that are going on: more than there can be threads.
+/// The mask of the bits that count the invalidations in progress. There are more values than there
+/// can be threads.
 #[cfg(CONFIG_MMU_NOTIFIER)]
-const UNFINISHED: u64 = (1 << 24) - 1;
+const IN_PROGRESS: u64 = (1 << 24) - 1;
 
 /// Returns the address space of the current process.
 ///
-/// Returns `ESRCH` when it has none.
+/// Returns `ESRCH` when the process has none.
 pub fn current_mm() -> Result<ARef<Mm>> {
     let current = kernel::current!();
     let mm: &Mm = current.mm().ok_or(ESRCH)?;
     Ok(mm.into())
 }
 
-/// Counts the changes of the address space of a process: whatever it is in which memory is unmapped,
-/// discarded, moved, migrated, or given other rights.
+/// Counts the invalidations of the address space of a process.
+///
+/// An invalidation is whatever unmaps, discards, moves or migrates memory, or changes the access to
+/// it.
 ///
 /// # Invariants
 ///
-/// `notifier` is registered for `mm`.
+/// `notifier` is registered for `mm` until the value is dropped.
 #[pin_data(PinnedDrop)]
 pub struct MmInvalidations {
     #[cfg(CONFIG_MMU_NOTIFIER)]
     mm: ARef<Mm>,
-    /// How many changes are going on, each by a thread of its own, and above these bits how many have
-    /// begun.
+    /// The number of invalidations in progress, each by a thread of its own, in the bits of
+    /// [`IN_PROGRESS`], and the number of all that have begun in the bits above.
     #[cfg(CONFIG_MMU_NOTIFIER)]
-    changes: Atomic<u64>,
+    counts: Atomic<u64>,
     #[cfg(CONFIG_MMU_NOTIFIER)]
     #[pin]
     notifier: Opaque<bindings::mmu_notifier>,
 }
 
-// SAFETY: A notifier belongs to no thread.
+// SAFETY: Neither a reference to an address space nor a notifier belongs to a thread.
 unsafe impl Send for MmInvalidations {}
 
-// SAFETY: What is changed is atomic, or has locks of its own.
+// SAFETY: `counts` is atomic, `mm` is `Sync`, and `notifier` is protected by locks of the memory
+// management.
 unsafe impl Sync for MmInvalidations {}
 
 #[cfg(CONFIG_MMU_NOTIFIER)]
 impl MmInvalidations {
-    /// Whether address spaces can be watched.
+    /// Whether the kernel notifies of invalidations.
     pub const IS_POSSIBLE: bool = true;
 
     const OPS: bindings::mmu_notifier_ops = bindings::mmu_notifier_ops {
@@ -74,20 +78,22 @@ impl MmInvalidations {
         ..pin_init::zeroed()
     };
 
-    /// Watches the address space of the current process.
+    /// Begins to count the invalidations of the address space of the current process.
     ///
-    /// Returns `ESRCH` when it has none.
+    /// Returns `ESRCH` when the process has none.
     pub fn current() -> Result<Pin<KBox<Self>>> {
         let mm = current_mm()?;
         let raw = mm.as_raw();
 
+        // INVARIANT: The initialiser of `notifier` only succeeds with a registered notifier.
         KBox::try_pin_init(
             try_pin_init!(Self {
                 mm,
-                changes: Atomic::new(0),
+                counts: Atomic::new(0),
                 notifier <- Opaque::try_ffi_init(|notifier: *mut bindings::mmu_notifier| {
-                    // SAFETY: `notifier` is valid for writing; it is in its final place, behind the
-                    // counter. The process that runs this is a user of `raw`.
+                    // SAFETY: `try_ffi_init` guarantees that `notifier` is valid for write, and it
+                    // is pinned until `drop` unregisters it. `counts`, which the callbacks use, was
+                    // initialised before. The current process is a user of its own address space.
                     unsafe {
                         notifier.write(bindings::mmu_notifier {
                             ops: &Self::OPS,
@@ -101,77 +107,86 @@ impl MmInvalidations {
         )
     }
 
-    /// Returns a number that is another one after the next change has begun; none while one is going
-    /// on.
+    /// Returns the invalidation sequence number, which changes when the next invalidation begins.
+    ///
+    /// Returns `None` while an invalidation is in progress.
     #[inline]
     pub fn invalidate_seq(&self) -> Option<u64> {
-        let changes = self.changes.load(Acquire);
-        (changes & UNFINISHED == 0).then_some(changes)
+        let counts = self.counts.load(Acquire);
+        (counts & IN_PROGRESS == 0).then_some(counts)
     }
 
+    /// Returns the counter that a C structure is in.
+    ///
     /// # Safety
     ///
-    /// `notifier` must be that of a registered watch.
+    /// `notifier` must be registered by a [`MmInvalidations`], for as long as the reference is
+    /// used.
     unsafe fn from_raw<'a>(notifier: *mut bindings::mmu_notifier) -> &'a Self {
-        // SAFETY: By the function's requirement.
+        // SAFETY: By the safety requirements of this function, `notifier` is the field of a valid
+        // instance.
         unsafe { &*kernel::container_of!(Opaque::cast_from(notifier.cast_const()), Self, notifier) }
     }
 
+    /// Counts an invalidation that begins.
     fn begin(&self) {
-        // One more has begun, and one more is going on.
-        self.changes.fetch_add(UNFINISHED + 2, Full);
+        // This adds one to both counts.
+        self.counts.fetch_add((IN_PROGRESS + 1) + 1, Full);
     }
 
     /// # Safety
     ///
-    /// Only for the memory management to call.
+    /// Must only be called by the memory management, with the notifier of a [`MmInvalidations`].
     unsafe extern "C" fn start_callback(
         notifier: *mut bindings::mmu_notifier,
         _range: *const bindings::mmu_notifier_range,
     ) -> c_int {
-        // SAFETY: By the function's requirement.
+        // SAFETY: The memory management only passes registered notifiers, and unregistering one
+        // waits for this callback.
         unsafe { Self::from_raw(notifier) }.begin();
         0
     }
 
     /// # Safety
     ///
-    /// Only for the memory management to call.
+    /// Must only be called by the memory management, with the notifier of a [`MmInvalidations`].
     unsafe extern "C" fn end_callback(
         notifier: *mut bindings::mmu_notifier,
         _range: *const bindings::mmu_notifier_range,
     ) {
-        // SAFETY: By the function's requirement.
+        // SAFETY: The memory management only passes registered notifiers, and unregistering one
+        // waits for this callback.
         unsafe { Self::from_raw(notifier) }
-            .changes
+            .counts
             .fetch_sub(1, Full);
     }
 
-    /// The address space goes: this change has no end.
+    /// Counts the end of the address space as an invalidation that does not end.
     ///
     /// # Safety
     ///
-    /// Only for the memory management to call.
+    /// Must only be called by the memory management, with the notifier of a [`MmInvalidations`].
     unsafe extern "C" fn release_callback(
         notifier: *mut bindings::mmu_notifier,
         _mm: *mut bindings::mm_struct,
     ) {
-        // SAFETY: By the function's requirement.
+        // SAFETY: The memory management only passes registered notifiers, and unregistering one
+        // waits for this callback.
         unsafe { Self::from_raw(notifier) }.begin();
     }
 }
 
 #[cfg(not(CONFIG_MMU_NOTIFIER))]
 impl MmInvalidations {
-    /// Whether address spaces can be watched.
+    /// Whether the kernel notifies of invalidations.
     pub const IS_POSSIBLE: bool = false;
 
-    /// Returns `EOPNOTSUPP`.
+    /// Returns `EOPNOTSUPP`: the kernel does not notify of invalidations.
     pub fn current() -> Result<Pin<KBox<Self>>> {
         Err(EOPNOTSUPP)
     }
 
-    /// Returns none.
+    /// Returns `None`: the kernel does not notify of invalidations.
     pub fn invalidate_seq(&self) -> Option<u64> {
         None
     }
@@ -180,7 +195,8 @@ impl MmInvalidations {
 #[pinned_drop]
 impl PinnedDrop for MmInvalidations {
     fn drop(self: Pin<&mut Self>) {
-        // SAFETY: By the type invariant. No callback runs any more when this returns.
+        // SAFETY: By the type invariant, the notifier is registered for `mm`. No callback runs any
+        // more when this returns.
         #[cfg(CONFIG_MMU_NOTIFIER)]
         unsafe {
             bindings::mmu_notifier_unregister(self.notifier.get(), self.mm.as_raw());

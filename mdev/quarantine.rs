@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Memory that a device may still use when its owner is gone.
+//! Memory that a device may still use after its owner is gone.
 //!
 //! C header: [`include/linux/mm.h`](srctree/include/linux/mm.h)
 
 use crate::bindings;
 
-/// Keeps the page at the absolute address `frame`, and what it is a part of, from being used for
-/// anything else until the next boot.
+/// Keeps the page at the absolute address `host_address` from being used for anything else until
+/// the next boot, with the whole folio that it is in.
 ///
-/// Does nothing when there is no such page, or nobody uses it.
-pub fn keep(frame: u64) {
-    // SAFETY: The function takes any address. It adds a reference only to a page that has one.
-    unsafe { bindings::mdev_keep_page(frame) };
+/// This has no effect when there is no such page, or when the page is free.
+pub fn keep(host_address: u64) {
+    // SAFETY: The function may be called with any address: it checks that there is a page, and only
+    // takes a reference to a page that has one already.
+    unsafe { bindings::mdev_keep_page(host_address) };
 }

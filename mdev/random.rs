@@ -6,11 +6,11 @@
 
 use crate::bindings;
 
-/// Returns a number that nobody can tell beforehand.
+/// Returns a number that cannot be predicted.
 pub fn number() -> u64 {
     let mut bytes = [0; 8];
 
-    // SAFETY: The array has room for as many bytes.
+    // SAFETY: `bytes` is valid for writing its length.
     unsafe { bindings::get_random_bytes(bytes.as_mut_ptr().cast(), bytes.len()) };
     u64::from_ne_bytes(bytes)
 }

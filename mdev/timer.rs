@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Something to be done once, later, in softirq context.
+//! Timers that call a function once, in softirq context.
 //!
 //! C header: [`include/linux/hrtimer.h`](srctree/include/linux/hrtimer.h)
 
@@ -11,19 +11,21 @@ use kernel::{
     types::Opaque, //
 };
 
-/// Calls a function with `of`, in softirq context: it must not sleep, and may take locks that are only taken
-/// with interrupts off.
+/// A timer that calls the function `expired` with `of`, in softirq context.
 ///
-/// Dropping it waits for the function to return, so it must not be dropped under a lock that the
-/// function takes, nor in atomic context. One that is not dropped may call the function at any later
-/// time, so `of` borrows nothing.
+/// The function must not sleep. It may take locks that are otherwise taken with interrupts off
+/// only.
 ///
-/// The kernel crate's `HrTimer` cannot be started again under such a lock: dropping the handle that it
-/// gives for a start waits for the function.
+/// Dropping the timer waits for the function to return. So it must neither be dropped under a lock
+/// that the function takes, nor in atomic context. A timer that is forgotten may call the function
+/// at any later time, so that `of` must be `'static`.
+///
+/// [`HrTimer`](kernel::time::hrtimer::HrTimer) cannot be started again under a lock that the
+/// function takes: dropping the handle that it returns for a start waits for the function.
 ///
 /// # Invariants
 ///
-/// `timer` is set up with [`Timer::callback`], and only runs while the value lives.
+/// `timer` is set up with `Timer::<T>::callback`, and only runs while the value lives.
 #[pin_data(PinnedDrop)]
 pub struct Timer<T: Send + Sync + 'static> {
     of: T,
@@ -32,32 +34,36 @@ pub struct Timer<T: Send + Sync + 'static> {
     timer: Opaque<bindings::hrtimer>,
 }
 
-// SAFETY: A timer has a lock of its own.
+// SAFETY: A `struct hrtimer` belongs to no thread, and `T` is `Send`.
 unsafe impl<T: Send + Sync + 'static> Send for Timer<T> {}
 
-// SAFETY: As above.
+// SAFETY: A `struct hrtimer` is protected by a lock of the timer subsystem, and `T` is `Sync`.
 unsafe impl<T: Send + Sync + 'static> Sync for Timer<T> {}
 
 impl<T: Send + Sync + 'static> Timer<T> {
     const MODE: bindings::hrtimer_mode = bindings::hrtimer_mode_HRTIMER_MODE_REL_SOFT;
 
-    /// Returns a timer that does not run.
+    /// Returns an initialiser of a timer that does not run.
     pub fn new(of: T, expired: fn(&T)) -> impl PinInit<Self> {
+        // INVARIANT: The initialiser of `timer` sets it up with `callback`.
         pin_init!(Self {
             of,
             expired,
             timer <- Opaque::ffi_init(|timer| {
+                // CAST: The number of the clock is 1.
                 let clock = bindings::CLOCK_MONOTONIC as bindings::clockid_t;
-                // SAFETY: `timer` is valid for writing.
+                // SAFETY: `ffi_init` guarantees that `timer` is valid for write. It is pinned, and
+                // `drop` cancels it.
                 unsafe { bindings::hrtimer_setup(timer, Some(Self::callback), clock, Self::MODE) }
             }),
         })
     }
 
-    /// Has the function called once after `delay`, and not when this was to be before. May be
-    /// called in any context.
+    /// Starts the timer, which expires once, after `delay`. If it runs already, it is started anew.
+    ///
+    /// This may be called in any context.
     pub fn start(&self, delay: Delta) {
-        // SAFETY: The timer is set up.
+        // SAFETY: By the type invariants, `timer` is set up.
         unsafe {
             bindings::hrtimer_start_range_ns(self.timer.get(), delay.as_nanos(), 0, Self::MODE)
         };
@@ -65,9 +71,11 @@ impl<T: Send + Sync + 'static> Timer<T> {
 
     /// # Safety
     ///
-    /// Only for the kernel to call, with the `timer` of a value.
+    /// Must only be called by the timer subsystem, with the field `timer` of a `Timer<T>`.
     unsafe extern "C" fn callback(timer: *mut bindings::hrtimer) -> bindings::hrtimer_restart {
-        // SAFETY: By the function's requirement; a value waits for this to return before it goes.
+        // SAFETY: By the safety requirements of this function, `timer` is the field of a
+        // `Timer<T>`. The drop of that waits for this callback, so that it is valid until this
+        // returns.
         let timer: &Self = unsafe {
             let timer = Opaque::cast_from(timer.cast_const());
             &*kernel::container_of!(timer, Self, timer)
@@ -80,7 +88,7 @@ impl<T: Send + Sync + 'static> Timer<T> {
 #[pinned_drop]
 impl<T: Send + Sync + 'static> PinnedDrop for Timer<T> {
     fn drop(self: Pin<&mut Self>) {
-        // SAFETY: The timer is set up.
+        // SAFETY: By the type invariants, `timer` is set up.
         unsafe { bindings::hrtimer_cancel(self.timer.get()) };
     }
 }

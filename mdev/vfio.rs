@@ -2,22 +2,26 @@
 
 //! Abstractions for VFIO devices without an IOMMU of their own.
 //!
-//! The driver's part is the trait [`Operations`]; its implementor is the data of the device. While
-//! a user has the device open, the callbacks get an [`Open`], through which the memory that the
-//! user has mapped for the device can be read and pinned.
+//! A driver implements the trait [`Operations`]; the implementing type is the data of the device.
+//! While a user has the device open, the callbacks get an [`Open`], through which they read and pin
+//! the memory that the user has mapped for the device.
 //!
 //! C header: [`include/linux/vfio.h`](srctree/include/linux/vfio.h)
 
 mod callbacks;
+mod ioctl;
+mod open;
 mod unmap;
+
+pub use open::{
+    Open,
+    Protection,
+    PIN_PAGES_MAX, //
+};
 
 use crate::{
     bindings,
     eventfd::EventFd, //
-};
-use ccwchain::memory::{
-    PinnedRange,
-    PAGE_SIZE, //
 };
 use core::{
     mem::MaybeUninit,
@@ -43,97 +47,143 @@ use kernel::{
 };
 use unmap::Unmap;
 
-/// The most pages that one call can pin.
-pub const PIN_PAGES_MAX: usize = kernel::page::PAGE_SIZE / core::mem::size_of::<c_ulong>();
-
-/// A region of a device, as `VFIO_DEVICE_GET_REGION_INFO` tells of it.
+/// A region of a device, as `VFIO_DEVICE_GET_REGION_INFO` describes it. Every region is readable.
 pub struct Region {
-    /// Where it begins in the device's file.
+    /// The offset of the region in the file of the device.
     pub offset: u64,
-    /// Its length in bytes.
+    /// The length of the region in bytes.
     pub size: u64,
-    /// Whether it can be written. Every region can be read.
+    /// Whether the region is writable.
     pub writable: bool,
-    /// What it is for, where its index does not say so: `VFIO_REGION_TYPE_*` and a subtype of that.
+    /// The type (`VFIO_REGION_TYPE_*`) and subtype of a region whose index does not tell what it
+    /// is.
     pub kind: Option<(u32, u32)>,
 }
 
-/// What a user wants of an interrupt, as `VFIO_DEVICE_SET_IRQS` says it.
+/// What a user requests for an interrupt by `VFIO_DEVICE_SET_IRQS`.
 pub enum Trigger {
-    /// Signal it now.
+    /// Signal the interrupt now.
     Signal,
     /// Do nothing.
     Nothing,
-    /// Signal it through this event from now on, or not at all.
+    /// Signal the interrupt through this event from now on, or not at all.
     Set(Option<EventFd>),
-}
-
-/// What the pages that are pinned are for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Protection {
-    /// The device only reads them.
-    Read,
-    /// The device writes them, and may read them.
-    ReadWrite,
-}
-
-impl Protection {
-    fn bits(self) -> c_int {
-        let bits = match self {
-            Self::Read => bindings::IOMMU_READ,
-            Self::ReadWrite => bindings::IOMMU_READ | bindings::IOMMU_WRITE,
-        };
-
-        // CAST: The two lowest bits.
-        bits as c_int
-    }
 }
 
 /// The operations of a VFIO device.
 ///
-/// The value of the type is the driver's data of the device.
+/// The value of the implementing type is the driver's data of the device.
+///
+/// # Examples
+///
+/// A device that has one region with a text, and no interrupt:
+///
+/// ```
+/// use kernel::{
+///     prelude::*,
+///     uaccess::{
+///         UserSliceReader,
+///         UserSliceWriter, //
+///     },
+/// };
+/// use mdev::vfio::{
+///     Open,
+///     Operations,
+///     Region,
+///     Trigger, //
+/// };
+///
+/// struct Text {
+///     bytes: &'static [u8; 16],
+/// }
+///
+/// impl Operations for Text {
+///     const NAME: &'static CStr = c"text";
+///     const FLAGS: u32 = 0;
+///     const REGIONS: u32 = 1;
+///     const IRQS: u32 = 0;
+///
+///     fn open(_dev: &Open<'_, Self>) -> Result {
+///         Ok(())
+///     }
+///
+///     fn close(_dev: &Open<'_, Self>) {}
+///
+///     fn read(dev: &Open<'_, Self>, position: u64, mut to: UserSliceWriter) -> Result<usize> {
+///         let rest = dev.bytes.get(usize::try_from(position)?..).ok_or(EINVAL)?;
+///         let count = rest.len().min(to.len());
+///         to.write_slice(&rest[..count])?;
+///         Ok(count)
+///     }
+///
+///     fn write(_dev: &Open<'_, Self>, _position: u64, _from: UserSliceReader) -> Result<usize> {
+///         Err(EINVAL)
+///     }
+///
+///     fn region(_index: u32) -> Option<Region> {
+///         Some(Region {
+///             offset: 0,
+///             size: 16,
+///             writable: false,
+///             kind: None,
+///         })
+///     }
+///
+///     fn set_irq(_dev: &Open<'_, Self>, _index: u32, _trigger: Trigger) -> Result {
+///         Err(EINVAL)
+///     }
+///
+///     fn reset(_dev: &Open<'_, Self>) -> Result {
+///         Ok(())
+///     }
+///
+///     // No page is ever pinned, so that there is none to unpin.
+///     fn dma_unmap(_dev: &Open<'_, Self>, _iova: u64, _len: u64) {}
+/// }
+/// ```
 pub trait Operations: Sized + Send + Sync + 'static {
-    /// The name of the device's driver, as VFIO knows it.
+    /// The name of the driver, as VFIO knows it.
     const NAME: &'static CStr;
 
-    /// `VFIO_DEVICE_FLAGS_*`, which tell what kind of device it is. Every device can be reset.
+    /// The kind of device: `VFIO_DEVICE_FLAGS_*` without `VFIO_DEVICE_FLAGS_RESET`, which all
+    /// devices have.
     const FLAGS: u32;
 
-    /// How many regions it has.
+    /// The number of regions.
     const REGIONS: u32;
 
-    /// How many interrupts it has. Each can be signalled by one event.
+    /// The number of interrupts. Each can be signalled through one event.
     const IRQS: u32;
 
     /// Called when the first user opens the device.
     fn open(dev: &Open<'_, Self>) -> Result;
 
-    /// Called when the last user has closed it.
+    /// Called when the last user has closed the device.
     fn close(dev: &Open<'_, Self>);
 
-    /// Reads from `position` of the device's file; returns how many bytes.
+    /// Reads from `position` of the device's file. Returns the number of bytes.
     fn read(dev: &Open<'_, Self>, position: u64, to: UserSliceWriter) -> Result<usize>;
 
-    /// Writes to `position` of the device's file; returns how many bytes.
+    /// Writes to `position` of the device's file. Returns the number of bytes.
     fn write(dev: &Open<'_, Self>, position: u64, from: UserSliceReader) -> Result<usize>;
 
-    /// Returns what region `index` is; it is less than [`Operations::REGIONS`].
+    /// Returns the description of region `index`, which is less than [`Operations::REGIONS`].
     fn region(index: u32) -> Option<Region>;
 
-    /// Sets how interrupt `index` is signalled; it is less than [`Operations::IRQS`].
+    /// Sets how interrupt `index`, which is less than [`Operations::IRQS`], is signalled.
     fn set_irq(dev: &Open<'_, Self>, index: u32, trigger: Trigger) -> Result;
 
     /// Resets the device.
     fn reset(dev: &Open<'_, Self>) -> Result;
 
-    /// Called, in a context of its own, when the user unmaps `len` bytes from `iova` on.
+    /// Called from a work queue when the user unmaps `len` bytes from `iova` on.
     ///
-    /// No page of that range may be pinned any more when this returns, which may take 18 minutes at most.
-    /// Until then, and until the user's call returns, [`Open::pin_pages`] returns `EAGAIN`.
+    /// When this returns, no page of that range may be pinned any more. It may take 18 minutes at
+    /// most. Until then, and until the user's call returns, [`Open::pin_pages`] returns `EAGAIN`.
     /// [`Open::dma_read`] does not: it pins nothing.
     fn dma_unmap(dev: &Open<'_, Self>, iova: u64, len: u64);
 
-    /// Called again and again while somebody wants the device back from its user.
+    /// Called repeatedly while the device is to be unregistered and its user has it open.
     fn request(dev: &Device<Self>, count: u32) {
         let _ = (dev, count);
     }
@@ -141,10 +191,13 @@ pub trait Operations: Sized + Send + Sync + 'static {
 
 /// A VFIO device.
 ///
+/// `#[repr(C)]` with the `vfio_device` at offset 0, as `_vfio_alloc_device()` requires.
+///
 /// # Invariants
 ///
-/// `vdev` is initialised by the VFIO core, which counts references to it and owns the memory.
-/// `unmap` and `data` are initialised if `ready` is true.
+/// - `vdev` is initialised by the VFIO core, which counts the references to it and owns the memory.
+/// - `unmap` and `data` are initialised if `ready` is true. It is true for each instance that a
+///   reference outside of `Device::new` exists to.
 #[repr(C)]
 pub struct Device<T: Operations> {
     vdev: Opaque<bindings::vfio_device>,
@@ -154,9 +207,10 @@ pub struct Device<T: Operations> {
 }
 
 impl<T: Operations> Device<T> {
-    /// Makes a device for `parent`, which is not registered yet.
+    /// Creates a device for `parent`, without registering it.
     ///
-    /// Only [`mediated`](crate::mediated) does so, which registers it once, for that `parent`.
+    /// Only [`mediated`](crate::mediated) calls this, which registers the device once, for that
+    /// `parent`.
     pub(crate) fn new(
         parent: &device::Device<device::Bound>,
         data: impl PinInit<T, Error>,
@@ -169,8 +223,8 @@ impl<T: Operations> Device<T> {
         }
         let layout = core::alloc::Layout::new::<Self>().pad_to_align();
 
-        // SAFETY: `VTABLE` is static and `parent` is valid. The core allocates the bytes zeroed, and
-        // aligned for a size that is a multiple of the alignment.
+        // SAFETY: `VTABLE` is static, and `parent` is a valid device. The core allocates zeroed
+        // memory. The size is padded, so that the allocation satisfies the alignment of `Self`.
         let raw = from_err_ptr(unsafe {
             bindings::_vfio_alloc_device(
                 layout.size(),
@@ -180,12 +234,13 @@ impl<T: Operations> Device<T> {
         })?;
         let this = NonNull::new(raw.cast::<Self>()).ok_or(ENOMEM)?;
 
-        // SAFETY: The core has returned a reference. `ready` is zero, that is false, so that `data`
-        // is not dropped with it.
+        // SAFETY: The core has returned the initial reference, which the `ARef` owns. `ready` is
+        // zero, that is `false`, so that dropping the reference does not drop `data`.
         let dev = unsafe { ARef::from_raw(this) };
 
-        // INVARIANT: `ready` is only set after `data` is initialised.
-        // SAFETY: `this` is ours alone, and never moves.
+        // INVARIANT: `ready` is only set after `unmap` and `data` are initialised.
+        // SAFETY: `this` points to memory that only this function knows of yet. It never moves, as
+        // the core frees it where it is. `Unmap::new` initialises the field `unmap` of this device.
         unsafe {
             let this = this.as_ptr();
             pin_init::raw_try_init((&raw mut (*this).unmap).cast(), Unmap::new::<T>())?;
@@ -195,38 +250,44 @@ impl<T: Operations> Device<T> {
         Ok(dev)
     }
 
+    /// Returns a pointer to the C structure.
     fn as_raw(&self) -> *mut bindings::vfio_device {
         self.vdev.get()
     }
 
+    /// Returns the device that a C structure is in.
+    ///
     /// # Safety
     ///
-    /// `raw` must be a valid `vfio_device` made by [`Device::new`].
+    /// `raw` must be a valid `vfio_device` that a successful call of [`Device::new`] has created,
+    /// for as long as the reference is used.
     unsafe fn from_raw<'a>(raw: *mut bindings::vfio_device) -> &'a Self {
-        // SAFETY: By the function's requirement, and as `vdev` is at offset 0.
+        // SAFETY: By the safety requirements of this function, `raw` is in a valid instance, at
+        // offset 0.
         unsafe { &*raw.cast() }
     }
 
-    /// Makes the device known to users.
+    /// Registers the device, which makes it known to users.
     ///
     /// # Safety
     ///
-    /// The device must never have been registered before, and its parent must be bound until it is
-    /// unregistered.
+    /// The device must never have been registered before. Its parent must be bound until the device
+    /// is unregistered.
     pub(crate) unsafe fn register(&self) -> Result {
-        // SAFETY: `self` is valid; the rest is required of the caller.
+        // SAFETY: By the type invariants, `vdev` is initialised. By the safety requirements of this
+        // function, it is not registered yet, and its parent stays bound.
         to_result(unsafe { bindings::vfio_register_emulated_iommu_dev(self.as_raw()) })
     }
 
-    /// Takes the device from users, waiting until they have closed it.
+    /// Unregisters the device, after waiting until its users have closed it.
     ///
     /// # Safety
     ///
     /// The device must be registered.
     pub(crate) unsafe fn unregister(&self) {
-        // SAFETY: By the function's requirement.
+        // SAFETY: By the safety requirements of this function, the device is registered.
         unsafe { bindings::vfio_unregister_group_dev(self.as_raw()) };
-        self.end_unmaps();
+        self.wait_for_unmaps();
     }
 }
 
@@ -234,161 +295,31 @@ impl<T: Operations> Deref for Device<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        // SAFETY: A `Device` is only seen after `new`, where `data` was initialised.
+        // SAFETY: By the type invariants, `data` is initialised, as a reference exists.
         unsafe { self.data.assume_init_ref() }
     }
 }
 
-// SAFETY: The VFIO core counts references in the embedded `struct device`.
+// SAFETY: The VFIO core counts the references in the embedded `struct device`, and frees the memory
+// when there is none any more.
 unsafe impl<T: Operations> AlwaysRefCounted for Device<T> {
     fn inc_ref(&self) {
-        // SAFETY: The reference shows that the count is not zero.
+        // SAFETY: The existence of a shared reference guarantees that the reference count is not
+        // zero.
         unsafe { bindings::mdev_vfio_get_device(self.as_raw()) };
     }
 
     unsafe fn dec_ref(obj: NonNull<Self>) {
-        // SAFETY: The caller owns a count.
+        // SAFETY: The safety requirements of this function guarantee that the caller owns a
+        // reference, which is dropped here. `vdev` is at offset 0.
         unsafe { bindings::mdev_vfio_put_device(obj.cast().as_ptr()) };
     }
 }
 
-// SAFETY: The device may be released from any thread; `T` is `Send`.
+// SAFETY: A `Device` is reference-counted by the VFIO core and can be released from any thread. `T`
+// is `Send` by the bounds of `Operations`.
 unsafe impl<T: Operations> Send for Device<T> {}
 
-// SAFETY: The VFIO core has its own locks; `T` is `Sync`.
+// SAFETY: Shared access to the embedded `vfio_device` is protected by the locks of the VFIO core.
+// `Unmap` is `Sync`, and so is `T` by the bounds of `Operations`.
 unsafe impl<T: Operations> Sync for Device<T> {}
-
-/// A device that a user has open.
-///
-/// # Invariants
-///
-/// The device stays open while the value lives.
-pub struct Open<'a, T: Operations>(&'a Device<T>);
-
-impl<T: Operations> Open<'_, T> {
-    /// Returns the device.
-    pub fn device(&self) -> &Device<T> {
-        self.0
-    }
-
-    /// Reads the memory that the user has mapped at `iova`, all of `buffer` or nothing.
-    ///
-    /// Returns `EINVAL`, `ENOENT`, `EPERM` or `EFAULT` when the user has no such memory. `ENOENT` and
-    /// `EFAULT` have another reason each: see [`Self::check_attached`] and [`Self::try_pin`].
-    pub fn dma_read(&self, iova: u64, buffer: &mut [u8]) -> Result {
-        // SAFETY: The device is open, and `buffer` is valid for its length.
-        let error = unsafe {
-            bindings::vfio_dma_rw(
-                self.0.as_raw(),
-                iova,
-                buffer.as_mut_ptr().cast(),
-                buffer.len(),
-                false,
-            )
-        };
-        match error {
-            0 => Ok(()),
-            _ => Err(Error::from_errno(error)),
-        }
-    }
-
-    /// Pins the pages that the user has mapped from `iova` on, all or none, and puts their absolute
-    /// addresses into `host_addresses`.
-    ///
-    /// `iova` must be the beginning of a page; at most [`PIN_PAGES_MAX`] can be pinned at once.
-    /// Returns `EINVAL`, `ENOENT`, `EPERM` or `EFAULT` when the user has no such memory, and `EAGAIN`
-    /// while memory is being unmapped.
-    pub fn pin_pages(
-        &self,
-        iova: u64,
-        protection: Protection,
-        host_addresses: &mut [u64],
-    ) -> Result {
-        const { assert!(core::mem::size_of::<u64>() == core::mem::size_of::<*mut bindings::page>()) };
-
-        let count = c_int::try_from(host_addresses.len())?;
-        let _pinning = self.0.begin_pin();
-        self.0.check_no_unmap()?;
-
-        // SAFETY: The device is open. `host_addresses` has room for as many pointers, which are integers
-        // of the same size to whoever reads it afterwards.
-        let pinned = unsafe {
-            bindings::vfio_pin_pages(
-                self.0.as_raw(),
-                iova,
-                count,
-                protection.bits(),
-                host_addresses.as_mut_ptr().cast(),
-            )
-        };
-        if pinned != count {
-            to_result(pinned)?;
-            if pinned > 0 {
-                // SAFETY: The device is open, and the call above has pinned these pages.
-                unsafe { bindings::vfio_unpin_pages(self.0.as_raw(), iova, pinned) };
-            }
-            return Err(EINVAL);
-        }
-
-        // Whoever unmaps memory of type1 has waited for this, and nobody asks for these pages again.
-        if let Err(error) = self.0.check_no_unmap() {
-            if count > 0 {
-                // SAFETY: The device is open, and the call above has pinned these pages.
-                unsafe { bindings::vfio_unpin_pages(self.0.as_raw(), iova, count) };
-            }
-            return Err(error);
-        }
-
-        // SAFETY: The call above has stored a pointer to a page in each.
-        unsafe { bindings::mdev_pages_to_phys(host_addresses.as_mut_ptr(), host_addresses.len()) };
-        Ok(())
-    }
-
-    /// Pins the page that `iova` is in, and unpins it again.
-    ///
-    /// Returns the errors of [`Self::pin_pages`]. The process that has mapped the memory counts, whichever
-    /// calls; [`Self::dma_read`] of type1 reads for that process only, and for others returns `EFAULT`.
-    pub fn try_pin(&self, iova: u64) -> Result {
-        let first = iova - iova % PAGE_SIZE;
-        // Whoever unmaps memory of type1 waits until the page is unpinned.
-        let _pinning = self.0.begin_pin();
-        self.pin_pages(first, Protection::Read, &mut [0])?;
-
-        // SAFETY: The device is open, and the call above has pinned this page.
-        unsafe { bindings::vfio_unpin_pages(self.0.as_raw(), first, 1) };
-        Ok(())
-    }
-
-    /// Returns `ENOENT` when iommufd has no address space for the device, and `EAGAIN` while memory is
-    /// being unmapped, as all of it is when another address space takes the place of the first.
-    pub fn check_attached(&self) -> Result {
-        self.0.check_no_unmap()?;
-        // SAFETY: The device is open, so that its back end stays.
-        match unsafe { bindings::mdev_vfio_is_attached(self.0.as_raw()) } {
-            true => Ok(()),
-            false => Err(ENOENT),
-        }
-    }
-
-    /// Unpins the pages of `run`, which [`Self::pin_pages`] of this device has pinned in one call.
-    pub fn unpin_pages(&self, run: PinnedRange) {
-        let Ok(count) = c_int::try_from(run.count()) else {
-            return;
-        };
-
-        // SAFETY: The device is open. By the invariants of `PinnedRange`, which cannot be copied, there
-        // is at least one page, and one call has pinned them all; the product was the argument of that
-        // call, so that it does not wrap.
-        unsafe {
-            bindings::vfio_unpin_pages(self.0.as_raw(), run.first().wrapping_mul(PAGE_SIZE), count)
-        };
-    }
-}
-
-impl<T: Operations> Deref for Open<'_, T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        self.0
-    }
-}

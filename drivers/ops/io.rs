@@ -218,7 +218,7 @@ fn start_translated(
 /// Returns the errno of a program that has no path among `lpm`: `EACCES` if there is another path,
 /// `ENODEV` if not.
 fn no_path(sch: &mut Locked<'_, SubchannelData>, lpm: u8) -> Error {
-    if sch.store().is_ok() && sch.paths() & !lpm != 0 {
+    if sch.stsch().is_ok() && sch.paths() & !lpm != 0 {
         EACCES
     } else {
         ENODEV

@@ -27,8 +27,8 @@ pub(super) fn read(
 ) -> Result<usize> {
     let schib = {
         let mut sch = dev.sch.lock()?;
-        sch.store().map_err(|_| ENODEV)?;
-        sch.information()
+        sch.stsch().map_err(|_| ENODEV)?;
+        sch.schib()
     };
 
     let schib = without_addresses(schib);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Faults on demand.
+//! Faults that a test injects.
 
 use core::ops::DerefMut;
 
@@ -10,7 +10,7 @@ use crate::{
     Type1, //
 };
 
-/// What can be made to fail.
+/// An operation that can be made to fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
     /// Reading memory.
@@ -19,19 +19,20 @@ pub enum Operation {
     Pin,
 }
 
-/// A fault to come.
+/// A fault to inject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// What is to fail.
+    /// The operation to fail.
     pub operation: Operation,
-    /// How many operations of this kind go well before.
+    /// The number of operations of this kind that succeed before.
     pub after: usize,
-    /// How the next one fails.
+    /// The error of the next one.
     pub error: Error,
 }
 
 impl<P: DerefMut<Target = [Page]>> Type1<P> {
-    /// Fails if this operation is the one that is to fail; a fault comes once.
+    /// Returns the error of the injected fault if this is the operation to fail. A fault comes
+    /// once.
     pub(crate) fn injected(&mut self, operation: Operation) -> Result<(), Error> {
         match &mut self.fault {
             Some(fault) if fault.operation == operation => match fault.after.checked_sub(1) {

@@ -2,11 +2,12 @@
 
 //! A software stand-in for the type1 backend of VFIO (`drivers/vfio/vfio_iommu_type1.c`).
 //!
-//! It keeps the contract that a driver of an emulated device meets: mappings of IO virtual addresses
-//! that come and go on demand, reads through them, pins that are counted page by page and checked
-//! against the rights of the mapping, and a notice to the holder of pins when their mapping goes.
-//! Where each page is in the host is unlike where it is for the device, and faults can be had on
-//! demand. Tests of translation and pinning stand on it, on a host and in KUnit.
+//! It implements the contract that the driver of an emulated device relies on: mappings of I/O
+//! virtual addresses that are made and removed on request, reads through them, pins that are
+//! counted page by page and checked against the access that the mapping allows, and a notification
+//! of the holder of pins when their mapping is removed. The host address of a page differs from its
+//! I/O virtual address, and faults can be injected. The tests of translation and pinning use it, on
+//! a host and in KUnit.
 
 #![cfg_attr(not(CONFIG_RUST), no_std)]
 #![forbid(unsafe_code)]
@@ -30,54 +31,56 @@ pub const PAGE_SIZE: u64 = 4096;
 /// The most pages that one call pins (`VFIO_PIN_PAGES_MAX_ENTRIES`).
 pub const PIN_MAX: usize = 512;
 
-/// How many calls that begin with the same page can be told apart.
+/// The most calls that can have pinned ranges with the same first page.
 const MAX_CALLS: usize = 4;
 
-/// What may be done with memory. The greater right holds the lesser.
+/// The access to memory. The greater includes the lesser.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Access {
-    /// Reading (`VFIO_DMA_MAP_FLAG_READ`, `IOMMU_READ`).
+    /// Read access (`VFIO_DMA_MAP_FLAG_READ`, `IOMMU_READ`).
     Read,
-    /// Writing, too.
+    /// Read and write access (also `VFIO_DMA_MAP_FLAG_WRITE`, `IOMMU_WRITE`).
     Write,
 }
 
-/// Why a call fails.
+/// The reason for which a call fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Error {
-    /// Not whole pages, none at all, or a part of a mapping (`EINVAL`).
+    /// The range has no page, does not consist of whole pages, or cuts a mapping (`EINVAL`).
     Invalid,
-    /// There is a mapping already (`EEXIST`).
+    /// The range has a mapping already (`EEXIST`).
     Exists,
-    /// There is no mapping (`EINVAL`).
+    /// The range is not mapped (`EINVAL`).
     Unmapped,
-    /// The mapping does not give this right (`EPERM`).
+    /// The mapping does not allow this access (`EPERM`).
     Permission,
     /// More pages than one call may pin (`E2BIG`).
     TooMany,
-    /// There is no memory for it, or too much is pinned (`ENOMEM`).
+    /// There is not enough memory, or too much is pinned (`ENOMEM`).
     NoMemory,
-    /// Pages are pinned still, after their holder was told to give them up.
+    /// Pages are still pinned after their holder was notified.
     Pinned,
 }
 
-/// A page of memory, which a mapping may be using.
+/// A page of memory, which may be mapped.
 #[derive(Clone, Debug)]
 pub struct Page {
     mapping: Option<Mapping>,
     pins: usize,
     pinned_for: Option<Access>,
-    /// The lengths of the calls that pinned this page as their first, and that are not undone.
+    /// The lengths of the ranges with this page as their first that calls have pinned and that are
+    /// not unpinned. Zero is none.
     calls: [usize; MAX_CALLS],
     bytes: [u8; PAGE_SIZE as usize],
 }
 
-/// What a page is mapped as.
+/// The mapping of a page.
 #[derive(Clone, Copy, Debug)]
 struct Mapping {
-    /// The number of the page for the device.
+    /// The number of the page by its I/O virtual address.
     number: u64,
-    /// The pages that were mapped together.
+    /// The numbers of the first page that was mapped by the same call, and of the one behind the
+    /// last.
     whole: (u64, u64),
     access: Access,
 }
@@ -94,20 +97,20 @@ impl Default for Page {
     }
 }
 
-/// How often memory was read and pinned.
+/// The numbers of operations since the backend was created.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Calls that read.
+    /// The number of calls that read.
     pub reads: usize,
-    /// Calls that pinned, or failed to.
+    /// The number of calls that pinned, or failed to.
     pub pin_calls: usize,
-    /// Pages pinned, over all time.
+    /// The number of pages that were pinned.
     pub pinned: usize,
-    /// Pages unpinned, over all time.
+    /// The number of pages that were unpinned.
     pub unpinned: usize,
 }
 
-/// A type1 backend with the memory of the pages in `P`: a `Vec`, a `KVVec`, a slice.
+/// A type1 backend whose memory is the pages in `P`: a `Vec`, a `KVVec` or a slice.
 #[derive(Debug)]
 pub struct Type1<P> {
     pages: P,
@@ -117,7 +120,7 @@ pub struct Type1<P> {
 }
 
 impl<P: DerefMut<Target = [Page]>> Type1<P> {
-    /// A backend without any mapping.
+    /// Returns a backend without any mapping.
     pub fn new(pages: P) -> Self {
         Self {
             pages,
@@ -127,22 +130,22 @@ impl<P: DerefMut<Target = [Page]>> Type1<P> {
         }
     }
 
-    /// What was done so far.
+    /// Returns the numbers of operations so far.
     pub fn counts(&self) -> Counts {
         self.counts
     }
 
-    /// Lets no more than `pins` be held at a time (`RLIMIT_MEMLOCK`).
+    /// Limits the number of pages that are pinned at a time to `pins` (`RLIMIT_MEMLOCK`).
     pub fn set_limit(&mut self, pins: usize) {
         self.limit = pins;
     }
 
-    /// Makes an operation to come fail, or none.
+    /// Injects a fault, or removes it.
     pub fn set_fault(&mut self, fault: Option<Fault>) {
         self.fault = fault;
     }
 
-    /// Maps zeroed memory of `len` bytes to `iova`. Both must be whole pages.
+    /// Maps zeroed memory of `len` bytes at `iova`. Both must be multiples of the size of a page.
     pub fn map(&mut self, iova: u64, len: u64, access: Access) -> Result<(), Error> {
         let range = whole_pages(iova, len)?;
         if range.clone().any(|number| self.find(number).is_some()) {
@@ -165,9 +168,10 @@ impl<P: DerefMut<Target = [Page]>> Type1<P> {
         Ok(())
     }
 
-    /// Unmaps all mappings in `len` bytes from `iova` on. None may reach beyond (as in type1v2).
+    /// Removes all mappings in the `len` bytes from `iova` on. None may extend beyond (as in
+    /// type1v2).
     ///
-    /// If pages of it are pinned, `notice` is called with the range and must unpin them.
+    /// If pages of the range are pinned, `notice` is called with it, and must unpin them.
     pub fn unmap(
         &mut self,
         iova: u64,
@@ -196,7 +200,7 @@ impl<P: DerefMut<Target = [Page]>> Type1<P> {
         Ok(())
     }
 
-    /// Copies to mapped memory, as the owner of it does, whatever the rights of the mapping.
+    /// Copies to mapped memory, as its owner does: whatever access the mapping allows.
     pub fn store(&mut self, iova: u64, bytes: &[u8]) -> Result<(), Error> {
         for (address, byte) in (iova..).zip(bytes) {
             let index = self.find(address / PAGE_SIZE).ok_or(Error::Unmapped)?;
@@ -205,8 +209,8 @@ impl<P: DerefMut<Target = [Page]>> Type1<P> {
         Ok(())
     }
 
-    /// Copies from mapped memory as a device's driver does (`vfio_dma_rw`). It may go over several
-    /// mappings, but not over a hole.
+    /// Copies from mapped memory, as the driver of a device does (`vfio_dma_rw`). The range may
+    /// span several mappings, but no hole.
     pub fn read(&mut self, iova: u64, buffer: &mut [u8]) -> Result<(), Error> {
         self.counts.reads += 1;
         self.injected(Operation::Read)?;
@@ -217,14 +221,14 @@ impl<P: DerefMut<Target = [Page]>> Type1<P> {
         Ok(())
     }
 
-    /// The index of the page that is mapped to a page number.
+    /// Returns the index of the page that is mapped at a page number.
     fn find(&self, number: u64) -> Option<usize> {
         self.pages
             .iter()
             .position(|page| page.mapping.is_some_and(|mapping| mapping.number == number))
     }
 
-    /// The pages that are mapped to these page numbers.
+    /// Returns the pages that are mapped at these page numbers.
     fn within<'a>(&'a self, range: &'a Range<u64>) -> impl Iterator<Item = (Mapping, &'a Page)> {
         self.pages
             .iter()
@@ -233,7 +237,7 @@ impl<P: DerefMut<Target = [Page]>> Type1<P> {
     }
 }
 
-/// The page numbers of a range that must be whole pages, one at least.
+/// Returns the page numbers of a range, which must consist of whole pages, at least one.
 fn whole_pages(iova: u64, len: u64) -> Result<Range<u64>, Error> {
     let end = iova.checked_add(len).ok_or(Error::Invalid)?;
     if len == 0 || iova % PAGE_SIZE != 0 || len % PAGE_SIZE != 0 {

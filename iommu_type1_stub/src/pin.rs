@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Pinning pages, and where they are in the host.
+//! Pinning pages, and their host addresses.
 
 use core::ops::DerefMut;
 
@@ -14,50 +14,56 @@ use crate::{
     PIN_MAX, //
 };
 
-/// Where the host's memory begins: beyond what 32 bits can address.
+/// The host address of the first page, which has more than 32 bits.
 const HOST: u64 = 0x12_3400_0000;
 
-/// The absolute address of the page with this index: no two pages are neighbours, and none is where
-/// the device has it.
-fn frame(index: usize) -> u64 {
+/// Returns the host address of the page with this index. No two pages are neighbours, and the order
+/// is not that of the I/O virtual addresses.
+fn host_address(index: usize) -> u64 {
     HOST - 2 * PAGE_SIZE * index as u64
 }
 
-/// The index of the page that an absolute address is in.
+/// Returns the index of the page that a host address is in.
 fn index(host: u64) -> Option<usize> {
     let below = HOST.checked_sub(host / PAGE_SIZE * PAGE_SIZE)?;
     (below % (2 * PAGE_SIZE) == 0).then_some((below / (2 * PAGE_SIZE)) as usize)
 }
 
 impl<P: DerefMut<Target = [Page]>> Type1<P> {
-    /// Pins as many pages as there are `frames`, from the page with the number `first` on, and
-    /// stores the absolute address of each (`vfio_pin_pages`). An error leaves none of them pinned.
-    pub fn pin(&mut self, first: u64, access: Access, frames: &mut [u64]) -> Result<(), Error> {
+    /// Pins as many pages as there are `host_addresses`, from the page with the number `first` on,
+    /// and stores the host address of each (`vfio_pin_pages`). An error leaves none of them pinned.
+    pub fn pin(
+        &mut self,
+        first: u64,
+        access: Access,
+        host_addresses: &mut [u64],
+    ) -> Result<(), Error> {
         self.counts.pin_calls += 1;
-        if frames.is_empty() {
+        if host_addresses.is_empty() {
             return Err(Error::Invalid);
         }
-        if frames.len() > PIN_MAX {
+        if host_addresses.len() > PIN_MAX {
             return Err(Error::TooMany);
         }
         self.injected(Operation::Pin)?;
-        for (done, frame) in frames.iter_mut().enumerate() {
+        for (done, host_address) in host_addresses.iter_mut().enumerate() {
             match self.pin_page(first + done as u64, access) {
-                Ok(address) => *frame = address,
+                Ok(address) => *host_address = address,
                 Err(error) => {
                     self.unpin_pages(first, done);
                     return Err(error);
                 }
             }
         }
-        if !self.replace_call(first, 0, frames.len()) {
-            self.unpin_pages(first, frames.len());
+        if !self.replace_call(first, 0, host_addresses.len()) {
+            self.unpin_pages(first, host_addresses.len());
             return Err(Error::NoMemory);
         }
         Ok(())
     }
 
-    /// Notes at the page `first` that a call of one length is now one of another; zero is none.
+    /// Replaces the length `old` among those of the page `first` by `new`. Returns whether it was
+    /// there.
     fn replace_call(&mut self, first: u64, old: usize, new: usize) -> bool {
         self.find(first)
             .and_then(|index| {
@@ -82,16 +88,16 @@ impl<P: DerefMut<Target = [Page]>> Type1<P> {
         page.pins += 1;
         page.pinned_for = page.pinned_for.max(Some(access));
         self.counts.pinned += 1;
-        Ok(frame(index))
+        Ok(host_address(index))
     }
 
-    /// Undoes a call that pinned `count` pages, from the page with the number `first` on
+    /// Unpins the `count` pages from the page with the number `first` on, which one call has pinned
     /// (`vfio_unpin_pages`).
     ///
     /// # Panics
     ///
-    /// If there was no such call: type1 would put up with another division of the pages, iommufd
-    /// does not.
+    /// Panics if there was no such call. type1 would accept another division of the pages, but
+    /// iommufd does not.
     pub fn unpin(&mut self, first: u64, count: usize) {
         assert!(
             count > 0 && self.replace_call(first, count, 0),
@@ -114,28 +120,28 @@ impl<P: DerefMut<Target = [Page]>> Type1<P> {
         }
     }
 
-    /// How many pins are held.
+    /// Returns the number of pins.
     pub fn pins(&self) -> usize {
         self.pages.iter().map(|page| page.pins).sum()
     }
 
-    /// The page that an absolute address is in, if it is pinned.
+    /// Returns the page that a host address is in, if the page is pinned.
     fn pinned(&self, host: u64) -> Option<&Page> {
         self.pages.get(index(host)?).filter(|page| page.pins > 0)
     }
 
-    /// What a device may do at an absolute address, by the pins that are held.
+    /// Returns the access that a device has at a host address by the pins of the page.
     pub fn pinned_for(&self, host: u64) -> Option<Access> {
         self.pinned(host)?.pinned_for
     }
 
-    /// The IO virtual address of an absolute address in a page that is pinned.
+    /// Returns the I/O virtual address of a host address in a pinned page.
     pub fn iova(&self, host: u64) -> Option<u64> {
         let number = self.pinned(host)?.mapping?.number;
         Some(number * PAGE_SIZE + host % PAGE_SIZE)
     }
 
-    /// The page that a device finds at an absolute address, if it is pinned.
+    /// Returns the bytes of the page that a host address is in, if the page is pinned.
     pub fn host_page(&mut self, host: u64) -> Option<&mut [u8; PAGE_SIZE as usize]> {
         self.pinned(host)?;
         Some(&mut self.pages.get_mut(index(host)?)?.bytes)

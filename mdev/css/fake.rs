@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A subchannel for tests. It is on no bus, and no instruction may be given to it.
+//! A subchannel for tests. It is on no bus, and no instruction may be issued to it.
 
 use super::{
     Device,
@@ -20,8 +20,10 @@ pub(crate) fn subchannel() -> Result<Arc<Subchannel<()>>> {
     let memory = KBox::<Opaque<bindings::subchannel>>::zeroed(GFP_KERNEL)?;
     let raw: *mut bindings::subchannel = KBox::into_raw(memory).cast();
 
-    // SAFETY: `raw` is valid, and zero is a good value for all that is not initialised here. The
-    // reference to the device is dropped when `Subchannel` has its own.
+    // SAFETY: `raw` points to zeroed memory for a `struct subchannel` that nothing else uses. All
+    // fields that are not initialised here may be zero. `device_initialize()` returns with one
+    // reference, which is dropped after `Subchannel::new` has taken another, or has failed. The
+    // memory is freed by `release_callback`.
     unsafe {
         bindings::__spin_lock_init(
             &raw mut (*raw).lock,
@@ -37,11 +39,15 @@ pub(crate) fn subchannel() -> Result<Arc<Subchannel<()>>> {
     }
 }
 
+/// Frees a subchannel that nobody refers to any more.
+///
 /// # Safety
 ///
-/// Only for the driver core to call, with the device of a subchannel made by [`subchannel`].
+/// Must only be called by the driver core, with the device of a subchannel made by [`subchannel`].
 unsafe extern "C" fn release_callback(dev: *mut bindings::device) {
-    // SAFETY: By the function's requirement; the last reference is gone.
+    // SAFETY: By the safety requirements of this function, `dev` is in a subchannel that
+    // `subchannel` has allocated as a `KBox`. The driver core calls this after the last reference
+    // was dropped.
     unsafe {
         let raw = kernel::container_of!(dev, bindings::subchannel, dev);
         drop(KBox::<Opaque<bindings::subchannel>>::from_raw(raw.cast()));

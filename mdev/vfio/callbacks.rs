@@ -1,23 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the VFIO core calls.
+//! The callbacks of the VFIO core.
+//!
+//! C header: [`include/linux/vfio.h`](srctree/include/linux/vfio.h)
 
 use super::{
     Device,
     Open,
-    Operations,
-    Trigger, //
+    Operations, //
 };
-use crate::{
-    bindings,
-    eventfd::EventFd, //
-};
+use crate::bindings;
 use kernel::{
     error::{
         from_result,
         to_result, //
     },
-    ioctl::_IO,
     prelude::*,
     uaccess::{
         UserPtr,
@@ -48,23 +45,28 @@ impl<T: Operations> Device<T> {
         ..pin_init::zeroed()
     };
 
+    /// Returns a proof that the device that a C structure is in is open.
+    ///
     /// # Safety
     ///
-    /// `vdev` must be a device made by [`Device::new`] that is open.
+    /// `vdev` must be a valid `vfio_device` that a successful call of [`Device::new`] has created,
+    /// and it must be open for as long as the value lives.
     unsafe fn opened<'a>(vdev: *mut bindings::vfio_device) -> Open<'a, T> {
-        // INVARIANT: By the function's requirement.
-        // SAFETY: By the function's requirement.
-        Open(unsafe { Self::from_raw(vdev) })
+        // SAFETY: By the safety requirements of this function, `vdev` comes from `Device::new`, and
+        // is open.
+        unsafe { Open::new(Self::from_raw(vdev)) }
     }
 
     /// # Safety
     ///
-    /// Only for the VFIO core to call.
+    /// Must only be called by the VFIO core, when the last reference to a device of [`Device::new`]
+    /// was dropped.
     unsafe extern "C" fn release_callback(vdev: *mut bindings::vfio_device) {
         let this = vdev.cast::<Self>();
 
-        // SAFETY: The last reference is gone; the core frees the memory after this, when no work item
-        // is left that uses it.
+        // SAFETY: `vdev` is at offset 0 of an instance. By the type invariants, its fields are
+        // initialised if `ready` is true. As there is no reference any more, nothing uses `data`
+        // when no work item is left. The core frees the memory after this.
         unsafe {
             if (*this).ready {
                 (*this).wait_for_work();
@@ -75,41 +77,45 @@ impl<T: Operations> Device<T> {
 
     /// # Safety
     ///
-    /// Only for the VFIO core to call.
+    /// Must only be called by the VFIO core, with a device of [`Device::new`].
     unsafe extern "C" fn open_device_callback(vdev: *mut bindings::vfio_device) -> c_int {
-        // SAFETY: The core calls this for a valid device, which counts as open during it.
+        // SAFETY: The core calls this for a registered device, and lets memory be read and pinned
+        // through it from this callback on. Nothing keeps the value longer.
         let dev = unsafe { Self::opened(vdev) };
 
         from_result(|| {
             T::open(&dev)?;
-            dev.0.set_open(true);
+            dev.device().set_open(true);
             Ok(0)
         })
     }
 
     /// # Safety
     ///
-    /// Only for the VFIO core to call.
+    /// Must only be called by the VFIO core, with a device of [`Device::new`] that
+    /// `open_device_callback` has opened.
     unsafe extern "C" fn close_device_callback(vdev: *mut bindings::vfio_device) {
-        // SAFETY: The core calls this for a valid device, which still counts as open.
+        // SAFETY: The core calls this for a registered device, and lets memory be read and pinned
+        // through it until this returns.
         let dev = unsafe { Self::opened(vdev) };
 
-        // Until the driver has let go of all pages, it is to be called for memory that is unmapped.
+        // The driver must be called for memory that is unmapped until it has unpinned all pages.
         T::close(&dev);
-        dev.0.set_open(false);
-        dev.0.wait_for_work();
+        dev.device().set_open(false);
+        dev.device().wait_for_work();
     }
 
     /// # Safety
     ///
-    /// Only for the VFIO core to call.
+    /// Must only be called by the VFIO core, with a device of [`Device::new`] that is open.
     unsafe extern "C" fn read_callback(
         vdev: *mut bindings::vfio_device,
         buffer: *mut c_char,
         count: usize,
         position: *mut bindings::loff_t,
     ) -> isize {
-        // SAFETY: The core calls this for a device that is open, with a valid position.
+        // SAFETY: The core calls this for a device that a user has open until it returns, with a
+        // valid pointer to the position.
         let (dev, position) = unsafe { (Self::opened(vdev), *position) };
         let user = UserSlice::new(UserPtr::from_ptr(buffer.cast()), count);
 
@@ -122,14 +128,15 @@ impl<T: Operations> Device<T> {
 
     /// # Safety
     ///
-    /// Only for the VFIO core to call.
+    /// Must only be called by the VFIO core, with a device of [`Device::new`] that is open.
     unsafe extern "C" fn write_callback(
         vdev: *mut bindings::vfio_device,
         buffer: *const c_char,
         count: usize,
         position: *mut bindings::loff_t,
     ) -> isize {
-        // SAFETY: The core calls this for a device that is open, with a valid position.
+        // SAFETY: The core calls this for a device that a user has open until it returns, with a
+        // valid pointer to the position.
         let (dev, position) = unsafe { (Self::opened(vdev), *position) };
         let user = UserSlice::new(UserPtr::from_ptr(buffer.cast_mut().cast()), count);
 
@@ -142,109 +149,30 @@ impl<T: Operations> Device<T> {
 
     /// # Safety
     ///
-    /// Only for the VFIO core to call.
+    /// Must only be called by the VFIO core, with a device of [`Device::new`] that is open.
     unsafe extern "C" fn ioctl_callback(
         vdev: *mut bindings::vfio_device,
         command: c_uint,
         argument: c_ulong,
     ) -> c_long {
-        // SAFETY: The core calls this for a device that is open.
+        // SAFETY: The core calls this for a device that a user has open until it returns.
         let dev = unsafe { Self::opened(vdev) };
         let argument = UserPtr::from_addr(argument);
 
-        let result = from_result(|| {
-            match command {
-                GET_INFO => Self::get_info(argument),
-                GET_IRQ_INFO => Self::get_irq_info(argument),
-                SET_IRQS => Self::set_irqs(&dev, argument),
-                RESET => T::reset(&dev),
-                _ => Err(ENOTTY),
-            }
-            .map(|()| 0i16)
-        });
+        let result = from_result(|| Self::ioctl(&dev, command, argument).map(|()| 0i16));
         c_long::from(result)
-    }
-
-    fn get_info(argument: UserPtr) -> Result {
-        let (mut from, mut to) = UserSlice::new(argument, 16).reader_writer();
-        let [argsz, ..] = from.read::<[u32; 4]>()?;
-        if argsz < 16 {
-            return Err(EINVAL);
-        }
-
-        let flags = T::FLAGS | bindings::VFIO_DEVICE_FLAGS_RESET;
-        to.write(&[argsz, flags, T::REGIONS, T::IRQS])
-    }
-
-    fn get_irq_info(argument: UserPtr) -> Result {
-        let (mut from, mut to) = UserSlice::new(argument, 16).reader_writer();
-        let [argsz, _, index, _] = from.read::<[u32; 4]>()?;
-        if argsz < 16 || index >= T::IRQS {
-            return Err(EINVAL);
-        }
-
-        to.write(&[argsz, bindings::VFIO_IRQ_INFO_EVENTFD, index, 1])
-    }
-
-    fn set_irqs(dev: &Open<'_, T>, argument: UserPtr) -> Result {
-        const HEADER_LEN: usize = 20;
-
-        let mut header = UserSlice::new(argument, HEADER_LEN).reader();
-        let [argsz, flags, index, start, count] = header.read::<[u32; 5]>()?;
-        let mut header = bindings::vfio_irq_set {
-            argsz,
-            flags,
-            index,
-            start,
-            count,
-            ..Default::default()
-        };
-        let mut data_len = 0;
-
-        // SAFETY: Both pointers are valid.
-        to_result(unsafe {
-            bindings::vfio_set_irqs_validate_and_prepare(
-                &mut header,
-                1,
-                c_int::try_from(T::IRQS)?,
-                &mut data_len,
-            )
-        })?;
-        if flags & bindings::VFIO_IRQ_SET_ACTION_TRIGGER == 0 {
-            return Err(EINVAL);
-        }
-
-        let data = argument.wrapping_byte_add(HEADER_LEN);
-        let trigger = match flags & bindings::VFIO_IRQ_SET_DATA_TYPE_MASK {
-            bindings::VFIO_IRQ_SET_DATA_NONE => Trigger::Signal,
-            bindings::VFIO_IRQ_SET_DATA_BOOL => {
-                match UserSlice::new(data, 1).reader().read::<u8>()? {
-                    0 => Trigger::Nothing,
-                    _ => Trigger::Signal,
-                }
-            }
-            bindings::VFIO_IRQ_SET_DATA_EVENTFD => {
-                match UserSlice::new(data, 4).reader().read::<i32>()? {
-                    -1 => Trigger::Set(None),
-                    fd if fd >= 0 => Trigger::Set(Some(EventFd::from_fd(fd)?)),
-                    _ => return Err(EINVAL),
-                }
-            }
-            _ => return Err(EINVAL),
-        };
-
-        T::set_irq(dev, index, trigger)
     }
 
     /// # Safety
     ///
-    /// Only for the VFIO core to call.
+    /// Must only be called by the VFIO core.
     unsafe extern "C" fn get_region_info_caps_callback(
         _vdev: *mut bindings::vfio_device,
         info: *mut bindings::vfio_region_info,
         caps: *mut bindings::vfio_info_cap,
     ) -> c_int {
-        // SAFETY: The core passes a valid structure of its own.
+        // SAFETY: The core passes a pointer to an initialised structure on its stack, which nothing
+        // else uses until this returns.
         let info = unsafe { &mut *info };
 
         from_result(|| {
@@ -260,17 +188,18 @@ impl<T: Operations> Device<T> {
                 info.flags |= bindings::VFIO_REGION_INFO_FLAG_WRITE;
             }
             if let Some((type_, subtype)) = region.kind {
-                // The core adds the flag that there is one.
+                // The core adds the flag `VFIO_REGION_INFO_FLAG_CAPS`.
                 let mut capability = bindings::vfio_region_info_cap_type {
                     type_,
                     subtype,
                     ..Default::default()
                 };
+                // CAST: The identifiers of capabilities fit the field that is for them.
                 capability.header.id = bindings::VFIO_REGION_INFO_CAP_TYPE as u16;
                 capability.header.version = 1;
 
-                // SAFETY: The core passes valid capabilities of its own; `capability` begins with
-                // its header.
+                // SAFETY: The core passes a valid list of capabilities, which it frees itself.
+                // `capability` begins with its header, is valid for its size, and is copied.
                 to_result(unsafe {
                     bindings::vfio_info_add_capability(
                         caps,
@@ -285,26 +214,17 @@ impl<T: Operations> Device<T> {
 
     /// # Safety
     ///
-    /// Only for the VFIO core to call.
+    /// Must only be called by the VFIO core, with a device of [`Device::new`].
     unsafe extern "C" fn request_callback(vdev: *mut bindings::vfio_device, count: c_uint) {
-        // SAFETY: The core calls this for a valid device.
+        // SAFETY: The core calls this for a registered device, which is valid until it returns.
         T::request(unsafe { Self::from_raw(vdev) }, count);
     }
 
     /// # Safety
     ///
-    /// Only for the VFIO core to call.
+    /// Must only be called by a back end of VFIO, with a device of [`Device::new`].
     unsafe extern "C" fn dma_unmap_callback(vdev: *mut bindings::vfio_device, iova: u64, len: u64) {
-        // SAFETY: The core calls this for a valid device.
+        // SAFETY: The back end calls this for a registered device, which is valid until it returns.
         unsafe { Self::from_raw(vdev) }.unmap(iova, len);
     }
 }
-
-const fn command(number: u32) -> u32 {
-    _IO(bindings::VFIO_TYPE as u32, bindings::VFIO_BASE + number)
-}
-
-const GET_INFO: u32 = command(7);
-const GET_IRQ_INFO: u32 = command(9);
-const SET_IRQS: u32 = command(10);
-const RESET: u32 = command(11);

@@ -10,7 +10,7 @@ use mdev::vfio;
 
 pub fn read(dev: &vfio::Device<Device>, buffer: &mut [u8]) -> Result {
     #[cfg(misuse)]
-    return vfio::Open(dev).dma_read(0, buffer); //~ E0603
+    return vfio::Open(dev).dma_read(0, buffer); //~ E0423
     #[cfg(not(misuse))]
     dev.if_open(|open| open.dma_read(0, buffer)).ok_or(EIO)?
 }

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Compile drivers that misuse the wrappers of mdev/, which must not compile.
+"""Compile drivers that misuse the wrappers of mdev/, which must not compile, and its examples, which must.
 
 A case is a file of this folder.  Without `--cfg misuse` it must compile: that is its control.
 With it, rustc must give exactly the errors that the file names, each by a comment in its line,
 `//~ E0597`, or in the next one, `//~^ E0597`.  It is compiled by the command that Kbuild has
 recorded for the driver, so that the module must have been built.
+
+An example is a block of code in the documentation of mdev/, of items that are a crate by themselves.
 
 usage: misuse.py RESULTS [CASE...]
 """
@@ -19,8 +21,11 @@ import sys
 import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
+MDEV = HERE.parent.parent / "mdev"
 MODULE = HERE.parent.parent / "build/module"
 RECORD = MODULE / "drivers/.vfio_ccw.o.cmd"
+# The lines of a block of code in documentation, between its fences.
+EXAMPLE = re.compile(r"^ *//[/!] ```\n((?: *//[/!].*\n)*?) *//[/!] ```$", re.M)
 EXPECTED = re.compile(r"//~(\^?) (E\d{4})$", re.M)
 
 
@@ -77,16 +82,36 @@ def judge(base, file):
     return None
 
 
+def examples():
+    """The examples of mdev/: name and text."""
+    for file in sorted(MDEV.rglob("*.rs")):
+        name = "-".join(("example", *file.relative_to(MDEV).with_suffix("").parts))
+        for number, match in enumerate(EXAMPLE.finditer(file.read_text(encoding="utf-8"))):
+            # As rustdoc does, take lines that it hides.
+            yield f"{name}-{number}" if number else name, re.sub(r"^ *//[/!] ?(?:# )?", "", match[1], flags=re.M)
+
+
+def judge_example(base, text):
+    """What is wrong with an example; None if nothing is."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = pathlib.Path(folder) / "example.rs"
+        file.write_text(text, encoding="utf-8")
+        found = errors(base, file)
+    return "the example does not compile:\n" + "".join(text for _, _, text in found) if found else None
+
+
 def main(results, *names):
     base = command()
     files = [file for file in sorted(HERE.glob("*.rs")) if "//~" in file.read_text(encoding="utf-8")]
+    cases = [(file.stem, judge, file) for file in files]
+    cases += [(name, judge_example, text) for name, text in examples()]
     passed, failed = [], []
-    for file in files:
-        if names and file.stem not in names:
+    for name, judged_by, case in cases:
+        if names and name not in names:
             continue
-        fault = judge(base, file)
-        (failed if fault else passed).append(file.stem)
-        print(f"{'FAILED' if fault else 'ok'} {file.stem}", *([fault] if fault else []), flush=True)
+        fault = judged_by(base, case)
+        (failed if fault else passed).append(name)
+        print(f"{'FAILED' if fault else 'ok'} {name}", *([fault] if fault else []), flush=True)
     pathlib.Path(results).write_text(json.dumps({"passed": passed, "failed": failed}), encoding="utf-8")
     sys.exit(1 if failed or not passed else 0)
 

@@ -25,15 +25,6 @@ impl mediated::Driver for Driver {
     const TYPE_NAME: &'static CStr = c"misuse";
     const PRETTY_NAME: &'static CStr = c"misuse";
     const MAX_INSTANCES: u32 = 2;
-    const SETTING: &'static CStr = c"setting";
-
-    fn setting(_: &Device) -> usize {
-        0
-    }
-
-    fn set_setting(_: &Device, _: usize) -> Result {
-        Ok(())
-    }
 
     fn probe(_: &kernel::device::Device<Bound>, _: &()) -> impl PinInit<Device, Error> {
         Ok(Device)

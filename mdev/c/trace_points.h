@@ -4,7 +4,7 @@
  * tools know from the C driver.
  */
 
-/* The type of a subchannel's identification. */
+/* Defines struct subchannel_id. */
 #include "cio.h"
 
 #undef TRACE_SYSTEM
@@ -15,7 +15,7 @@
 
 #include <linux/tracepoint.h>
 
-/* The state machine is given an event, which may be refused. */
+/* The state machine gets an event, which it may refuse. */
 TRACE_EVENT(vfio_ccw_fsm_event,
 	TP_PROTO(struct subchannel_id schid, int state, int event),
 	TP_ARGS(schid, state, event),
@@ -37,7 +37,7 @@ TRACE_EVENT(vfio_ccw_fsm_event,
 		__entry->cssid, __entry->ssid, __entry->schno, __entry->state, __entry->event)
 );
 
-/* A request by region 0 has failed; errstr points to text in the module. */
+/* A request through region 0 has an answer; errstr points to text in the module. */
 TRACE_EVENT(vfio_ccw_fsm_io_request,
 	TP_PROTO(int fctl, struct subchannel_id schid, int errno, char *errstr),
 	TP_ARGS(fctl, schid, errno, errstr),
@@ -62,7 +62,7 @@ TRACE_EVENT(vfio_ccw_fsm_io_request,
 		__entry->errstr)
 );
 
-/* A request by region 1 has been answered. */
+/* A request through region 1 has an answer. */
 TRACE_EVENT(vfio_ccw_fsm_async_request,
 	TP_PROTO(struct subchannel_id schid, int command, int errno),
 	TP_ARGS(schid, command, errno),
@@ -84,7 +84,7 @@ TRACE_EVENT(vfio_ccw_fsm_async_request,
 		__entry->cssid, __entry->ssid, __entry->sch_no, __entry->command, __entry->errno)
 );
 
-/* Something has happened to paths of the subchannel. */
+/* There was an event of paths of the subchannel. */
 TRACE_EVENT(vfio_ccw_chp_event,
 	TP_PROTO(struct subchannel_id schid, int mask, int event),
 	TP_ARGS(schid, mask, event),
@@ -108,7 +108,7 @@ TRACE_EVENT(vfio_ccw_chp_event,
 
 #endif /* MDEV_TRACE_POINTS_H */
 
-/* What follows is read again for each expansion of the above. */
+/* The rest must be outside of the guard: it is read again for each expansion. */
 #undef TRACE_INCLUDE_PATH
 #define TRACE_INCLUDE_PATH .
 #undef TRACE_INCLUDE_FILE

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Functions for what Rust cannot call or name: static inlines, macros, per-CPU
- * data, and instructions that take a structure by value.
+ * Functions for what Rust can neither call nor name: inline functions, macros,
+ * per-CPU data, bit fields, and instructions.
  */
 #ifndef MDEV_HELPERS_H
 #define MDEV_HELPERS_H

@@ -39,8 +39,9 @@ void mdev_sch_unlock(struct subchannel *sch, unsigned long flags)
 }
 
 /*
- * Fails with interrupts off. So nobody takes a second lock of a subchannel, and
- * there is no order in which two can be released.
+ * Returns false, without the lock, when interrupts are off.  So nobody takes a
+ * second lock of a subchannel, and there is no order in which two can be
+ * released.
  */
 bool mdev_sch_lock_irq(struct subchannel *sch)
 {
@@ -55,7 +56,7 @@ void mdev_sch_unlock_irq(struct subchannel *sch)
 	spin_unlock_irq(&sch->lock);
 }
 
-/* The subchannel-set identifier, and in the lower half the number. */
+/* Returns the subchannel-set identifier, and in the lower half the number. */
 u32 mdev_sch_id(const struct subchannel *sch)
 {
 	return sch->schid.ssid << 16 | sch->schid.sch_no;
@@ -67,8 +68,8 @@ bool mdev_sch_qdio(const struct subchannel *sch)
 }
 
 /*
- * The paths that have not been varied off.  This is what chp_get_sch_opm()
- * computes for the common I/O layer's own driver.
+ * Returns the mask of the paths that have not been varied off, as
+ * chp_get_sch_opm() does for the driver of the common I/O layer.
  */
 u8 mdev_sch_varied_on(const struct subchannel *sch)
 {
@@ -103,7 +104,7 @@ bool mdev_sch_has_path_type(const struct subchannel *sch, u8 type)
 	return false;
 }
 
-/* The paths that are installed, available and operational. */
+/* Returns the mask of the paths that are installed, available and operational. */
 u8 mdev_sch_paths(const struct subchannel *sch)
 {
 	const struct pmcw *pmcw = &sch->schib.pmcw;
@@ -111,7 +112,7 @@ u8 mdev_sch_paths(const struct subchannel *sch)
 	return pmcw->pim & pmcw->pam & pmcw->pom;
 }
 
-/* The path that was used last. */
+/* Returns the mask of the path that was used last. */
 u8 mdev_sch_last_path(const struct subchannel *sch)
 {
 	return sch->schib.pmcw.lpum;
@@ -122,14 +123,14 @@ void mdev_sch_schib(const struct subchannel *sch, void *to, size_t len)
 	memcpy(to, &sch->schib, min(len, sizeof(sch->schib)));
 }
 
-/* Whether the subchannel is to be left alone for the time being. */
+/* Returns whether the subchannel is not registered, or has an action pending. */
 bool mdev_sch_in_transition(struct subchannel *sch)
 {
 	return !device_is_registered(&sch->dev) ||
 	       work_pending(&sch->todo_work);
 }
 
-/* Which paths of the subchannel a channel-path event is about. */
+/* Returns the mask of the paths of the subchannel that an event concerns. */
 u8 mdev_chp_mask(struct subchannel *sch, struct chp_link *link)
 {
 	return chp_ssd_get_mask(&sch->ssd_info, link);
@@ -151,8 +152,9 @@ int mdev_csch(struct subchannel *sch)
 }
 
 /*
- * Concurrent sense is off: it would take the sense data from the device, where
- * a user that has not asked for it looks for them with SENSE.
+ * Resets all settings of the subchannel but the interruption subclass.
+ * Concurrent sense is off then: it would take the sense data from the device,
+ * and a user that has not asked for it would find none with SENSE.
  */
 void mdev_sch_configure(struct subchannel *sch, unsigned int isc)
 {
@@ -161,11 +163,11 @@ void mdev_sch_configure(struct subchannel *sch, unsigned int isc)
 }
 
 /*
- * An instruction for a subchannel, with an operand in storage. Its value is the
- * condition code, or -EIO for an operand exception.
+ * Issues an instruction for a subchannel, with an operand in storage.  The value
+ * is the condition code, or -EIO for an operand exception.
  *
- * The kernel's msch() is not exported, and its ssch() takes an operand
- * exception for the condition code that was there before.
+ * The kernel's msch() is not exported, and its ssch() returns the condition code
+ * that was there before when there is an operand exception.
  */
 #define sch_instruction(name, schid, operand)				\
 ({									\
@@ -187,8 +189,9 @@ void mdev_sch_configure(struct subchannel *sch, unsigned int isc)
 })
 
 /*
- * Returns the condition code, 3 also when there is no device any more. Where
- * cio_disable_subchannel() drops status that is pending, this leaves it alone.
+ * Disables the subchannel.  Returns the condition code, which is 3 also when
+ * there is no device any more.  Unlike cio_disable_subchannel() this does not
+ * drop pending status.
  */
 int mdev_sch_disable(struct subchannel *sch)
 {
@@ -207,8 +210,8 @@ int mdev_sch_disable(struct subchannel *sch)
 }
 
 /*
- * Stores the status as the I/O interrupt handler does, but for the caller.
- * Returns whether any was pending. The kernel's tsch() is not exported.
+ * Stores pending status as the I/O interrupt handler does, but for the caller.
+ * Returns whether any was pending.  The kernel's tsch() is not exported.
  */
 bool mdev_tsch(struct subchannel *sch, u8 (*irb)[MDEV_IRB_LEN])
 {
@@ -232,30 +235,31 @@ bool mdev_tsch(struct subchannel *sch, u8 (*irb)[MDEV_IRB_LEN])
 }
 
 /*
- * The controls of an ORB that came after the first edition of the Principles
- * of Operation of z/Architecture: streaming mode (bit 5) and modified indirect
- * data addressing (bit 25). A machine that lacks one takes its bit for a
- * reserved one, and nothing tells whether it does.
+ * Controls of an ORB, in its second word, that came after the first edition of
+ * the Principles of Operation of z/Architecture.  A machine that lacks one takes
+ * its bit for a reserved one, and nothing tells whether it does.
  */
-#define MDEV_ORB_LATER_CONTROLS 0x04000040
+#define ORB_CONTROLS		1		/* the index of the word */
+#define ORB_STREAMING_MODE	BIT(31 - 5)	/* streaming-mode control */
+#define ORB_MIDAW		BIT(31 - 25)	/* modified-CCW-indirect-data-addressing control */
 
 /*
  * Returns the condition code, or -EIO for an operand exception.
  *
  * Only an ORB with a control that the machine may lack can give one: the
- * translator refuses the bits that are reserved everywhere. All others take
- * the way that has a trace point.
+ * translator refuses the bits that are reserved everywhere.  All other ORBs are
+ * issued by the function that has a trace point.
  */
 int mdev_ssch(struct subchannel *sch, const void *orb)
 {
 	const u32 *words = orb;
 
-	if (words[1] & MDEV_ORB_LATER_CONTROLS)
+	if (words[ORB_CONTROLS] & (ORB_STREAMING_MODE | ORB_MIDAW))
 		return sch_instruction("ssch", sch->schid, *(const union orb *)orb);
 	return ssch(sch->schid, (union orb *)orb);
 }
 
-/* The status that the I/O interrupt handler has just stored on this CPU. */
+/* Copies the status that the I/O interrupt handler has just stored on this CPU. */
 void mdev_cio_irb(u8 (*irb)[MDEV_IRB_LEN])
 {
 	static_assert(MDEV_IRB_LEN <= sizeof(struct irb));
@@ -264,13 +268,13 @@ void mdev_cio_irb(u8 (*irb)[MDEV_IRB_LEN])
 	memcpy(irb, this_cpu_ptr(&cio_irb), MDEV_IRB_LEN);
 }
 
-/* What the I/O interrupt handler takes for the subchannel's address. */
+/* Returns the interruption parameter, from which the interrupt handler finds the subchannel. */
 u32 mdev_sch_intparm(struct subchannel *sch)
 {
 	return (u32)virt_to_phys(sch);
 }
 
-/* Replaces each pointer to a page by its address. */
+/* Replaces each pointer to a page by the page's absolute address. */
 void mdev_pages_to_phys(u64 *pages, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
@@ -293,9 +297,9 @@ void mdev_keep_page(u64 address)
 }
 
 /*
- * Allocates neighbouring pages below 2 GiB, where this architecture's zone for
- * DMA ends, and charges them to the caller. The DMA API would take them from a
- * CMA area if there is one, and these are charged to nobody.
+ * Allocates neighbouring pages below 2 GiB, where ZONE_DMA of this architecture
+ * ends, and charges them to the caller.  The DMA API would take them from a CMA
+ * area if there is one, whose pages are charged to nobody.
  */
 int mdev_alloc_low_pages(struct page **pages, unsigned int order)
 {
@@ -314,7 +318,7 @@ u64 mdev_page_address(const struct page *page)
 	return page_to_phys(page);
 }
 
-/* Maps pages one behind the other, for the kernel to read and write. */
+/* Maps pages one behind the other, readable and writable by the kernel. */
 void *mdev_vmap(struct page **pages, unsigned int count)
 {
 	return vmap(pages, count, VM_MAP, PAGE_KERNEL);
@@ -340,11 +344,11 @@ void mdev_vfio_put_device(struct vfio_device *vdev)
 	vfio_put_device(vdev);
 }
 
-/* Whether a container or an address space of iommufd has the device's memory. */
+/* Returns whether the device is in a container, or attached to an address space of iommufd. */
 bool mdev_vfio_is_attached(const struct vfio_device *vdev)
 {
 #if IS_ENABLED(CONFIG_IOMMUFD)
-	/* A user who attaches the device meanwhile can have either answer. */
+	/* If a user attaches the device meanwhile, either answer is right. */
 	return data_race(!vdev->iommufd_access || vdev->iommufd_attached);
 #else
 	return true;
@@ -366,34 +370,34 @@ void mdev_reinit_completion(struct completion *x)
 	reinit_completion(x);
 }
 
-/* A reference to a registered type, for mdev_type_put_last(). */
+/* Takes a reference to a registered type, for mdev_type_put_last(). */
 void mdev_type_get(struct mdev_type *type)
 {
 	kobject_get(&type->kobj);
 }
 
 /*
- * Drops a reference to a type whose parent is unregistered, when it is the last.
- * Neither the type nor the parent or the driver is used after this.
+ * Waits until the reference to a type whose parent is unregistered is the last,
+ * and drops it.  The type, the parent and the driver are not used after this.
  *
- * mdev_device_release() uses them, and may run late: whoever has a reference to
- * the struct device can be the last.  It drops the device's reference to the
- * type at its end.
+ * mdev_device_release() uses them, and may run late: it is called by whoever
+ * drops the last reference to the struct device.  At its end it drops the
+ * device's reference to the type.
  */
 void mdev_type_put_last(struct mdev_type *type)
 {
 	while (kref_read(&type->kobj.kref) > 1)
 		msleep(1);
-	/* What others have done before they dropped theirs is done. */
+	/* Pairs with the release of the other references: what came before is done. */
 	smp_acquire__after_ctrl_dep();
 	kobject_put(&type->kobj);
 #ifdef CONFIG_DEBUG_KOBJECT_RELEASE
-	/* A work item in it releases it. */
+	/* The type is released by a work item that is part of it. */
 	flush_delayed_work(&type->kobj.release);
 #endif
 }
 
-/* What is read from an attribute in sysfs. */
+/* Writes a number to the page of an attribute in sysfs. */
 ssize_t mdev_emit_number(char *page, unsigned long number)
 {
 	return sysfs_emit(page, "%lu\n", number);
@@ -404,7 +408,7 @@ void mdev_ratelimit_init(struct ratelimit_state *state, int interval)
 	ratelimit_state_init(state, interval, 1);
 }
 
-/* Entries are text, padded with zeros. */
+/* Formats an entry, which is text padded with zeros. */
 static int mdev_debug_format(debug_info_t *id, struct debug_view *view,
 			     char *out, size_t size, const char *entry)
 {

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! I/O instructions, and the program that the channel may have.
+//!
+//! Principles of Operation, "I/O Instructions".
+//!
+//! C headers: [`drivers/s390/cio/cio.h`](srctree/drivers/s390/cio/cio.h),
+//! [`drivers/s390/cio/ioasm.h`](srctree/drivers/s390/cio/ioasm.h)
+
+use super::{
+    Locked,
+    IRB_LEN, //
+};
+use crate::{
+    bindings,
+    css::Isc,
+    dma::Area, //
+};
+use ccwchain::{
+    host_orb::HostProgram,
+    irb::Irb, //
+};
+use kernel::{
+    error::to_result,
+    prelude::*, //
+};
+
+/// The condition code that an I/O instruction sets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConditionCode {
+    /// 0: the function is initiated.
+    Initiated,
+    /// 1: the subchannel is status-pending.
+    StatusPending,
+    /// 2: a function is in progress.
+    Busy,
+    /// 3: the subchannel is not operational.
+    NotOperational,
+}
+
+impl ConditionCode {
+    /// Returns the number of the condition code.
+    pub const fn code(self) -> c_int {
+        match self {
+            Self::Initiated => 0,
+            Self::StatusPending => 1,
+            Self::Busy => 2,
+            Self::NotOperational => 3,
+        }
+    }
+
+    /// Returns the condition code with this number, and `None` if there is none.
+    fn from_raw(cc: c_int) -> Option<Self> {
+        match cc {
+            0 => Some(Self::Initiated),
+            1 => Some(Self::StatusPending),
+            2 => Some(Self::Busy),
+            3 => Some(Self::NotOperational),
+            _ => None,
+        }
+    }
+}
+
+impl<S> Locked<'_, S> {
+    /// Enables the subchannel for interrupts of the subclass `isc`: MODIFY SUBCHANNEL.
+    ///
+    /// All other controls are reset, whatever another driver has set before; so concurrent sense is
+    /// off.
+    pub fn enable(&mut self, isc: &Isc) -> Result {
+        // SAFETY: By the type invariants, `self` is a valid subchannel whose lock is held.
+        to_result(unsafe {
+            bindings::mdev_sch_configure(self.as_raw(), isc.number());
+            bindings::cio_enable_subchannel(self.as_raw(), self.interruption_parameter())
+        })
+    }
+
+    /// Disables the subchannel: MODIFY SUBCHANNEL.
+    ///
+    /// Unlike `cio_disable_subchannel()` this drops no pending status: it returns code 1 then. Code
+    /// 2 means that a function is in progress.
+    pub fn disable(&mut self) -> ConditionCode {
+        // SAFETY: By the type invariants, `self` is a valid subchannel whose lock is held.
+        let cc = unsafe { bindings::mdev_sch_disable(self.as_raw()) };
+        // A subchannel that refuses the operand may still have the program.
+        let cc = ConditionCode::from_raw(cc).unwrap_or(ConditionCode::Busy);
+        if matches!(cc, ConditionCode::Initiated | ConditionCode::NotOperational) {
+            // SAFETY: A subchannel that could be disabled executes no function, and one that is not
+            // operational executes none any more.
+            unsafe { self.note_program_ended() };
+        }
+        cc
+    }
+
+    /// Issues TEST SUBCHANNEL. Returns the status that was pending, for which no interrupt comes
+    /// any more.
+    #[must_use = "the status is lost otherwise"]
+    pub fn test(&mut self) -> Option<[u8; IRB_LEN]> {
+        let mut irb = [0; IRB_LEN];
+
+        // SAFETY: By the type invariants, `self` is a valid subchannel whose lock is held. `irb` is
+        // valid for writing an interruption-response block.
+        let was_pending = unsafe { bindings::mdev_tsch(self.as_raw(), &mut irb) };
+        was_pending.then(|| {
+            // SAFETY: The call above has stored the status that was pending.
+            unsafe { self.note_status(&irb) };
+            irb
+        })
+    }
+
+    /// Issues START SUBCHANNEL for a translated program, on the paths `lpm`.
+    ///
+    /// If it is accepted, the channel has the program, whose memory stays here until
+    /// [`Locked::take_back`]. Otherwise the memory is returned at once.
+    ///
+    /// Returns `EOPNOTSUPP` when the program has MIDAWs or asks for streaming-mode control, and the
+    /// channel subsystem has no such facility. Returns `EBUSY` while the memory of another program
+    /// is here.
+    pub fn start(
+        &mut self,
+        program: HostProgram<Area>,
+        lpm: u8,
+    ) -> (Result<ConditionCode>, Option<Area>) {
+        let orb = program.orb().words(self.interruption_parameter(), lpm);
+        let area = program.into_arena();
+        // SAFETY: By the type invariants, the subchannel lock is held, under which alone the cell
+        // is accessed.
+        if self.may_run() || unsafe { (*self.sch.program.get()).is_some() } {
+            return (Err(EBUSY), Some(area));
+        }
+
+        // SAFETY: By the type invariants, `self` is a valid subchannel whose lock is held. `orb` is
+        // as long as an ORB. By the guarantees of `HostProgram`, the channel only gets addresses in
+        // `area`, which is neither written to nor freed while `may_run` is true, and in pinned
+        // pages.
+        let cc = unsafe { bindings::mdev_ssch(self.as_raw(), orb.as_ptr().cast()) };
+
+        match ConditionCode::from_raw(cc) {
+            Some(ConditionCode::Initiated) => {
+                // INVARIANT: The channel has the program from now on; `program` holds its memory
+                // and `may_run` is true.
+                // SAFETY: By the type invariants, the subchannel lock is held, under which alone
+                // the cells are accessed.
+                unsafe {
+                    *self.sch.program.get() = Some(area);
+                    *self.sch.may_run.get() = true;
+                }
+                (Ok(ConditionCode::Initiated), None)
+            }
+            cc => (cc.ok_or(EOPNOTSUPP), Some(area)),
+        }
+    }
+
+    /// Returns whether the channel may have a program: whether it may fetch from the program's
+    /// memory, and move data to and from its pages.
+    #[inline]
+    pub fn may_run(&self) -> bool {
+        // SAFETY: By the type invariants, the subchannel lock is held, under which alone the cell
+        // is accessed.
+        unsafe { *self.sch.may_run.get() }
+    }
+
+    /// Returns the memory of the program that was started last, unless the channel may still have
+    /// the program.
+    pub fn take_back(&mut self) -> Option<Area> {
+        if self.may_run() {
+            return None;
+        }
+        // SAFETY: By the type invariants, the subchannel lock is held, under which alone the cell
+        // is accessed.
+        unsafe { (*self.sch.program.get()).take() }
+    }
+
+    /// Notes that the channel has no program.
+    ///
+    /// # Safety
+    ///
+    /// The channel must not fetch from the memory of the program any more, nor move data to or from
+    /// its pages.
+    pub(super) unsafe fn note_program_ended(&mut self) {
+        // INVARIANT: By the safety requirements of this function, the channel has no program.
+        // SAFETY: By the type invariants, the subchannel lock is held, under which alone the cell is
+        // accessed.
+        unsafe { *self.sch.may_run.get() = false };
+    }
+
+    /// Notes whether the status `irb` ends the program.
+    ///
+    /// # Safety
+    ///
+    /// `irb` must be the status that the subchannel has presented last.
+    pub(in crate::css) unsafe fn note_status(&mut self, irb: &[u8; IRB_LEN]) {
+        let scsw = Irb::from_bytes(irb).scsw();
+
+        if scsw.is_solicited() && scsw.ends_start() {
+            // SAFETY: By the safety requirements of this function, the subchannel has presented this
+            // status, which is the last of a start function.
+            unsafe { self.note_program_ended() };
+        }
+    }
+
+    /// Issues CANCEL SUBCHANNEL, which ends a start function that the channel has not begun, or has
+    /// suspended, at once and without status.
+    ///
+    /// Returns `EBUSY` when status is pending, `EINVAL` when there is no such function, and
+    /// `ENODEV` when the subchannel is not operational.
+    pub fn cancel(&mut self) -> Result {
+        // SAFETY: By the type invariants, `self` is a valid subchannel whose lock is held.
+        to_result(unsafe { bindings::cio_cancel(self.as_raw()) })
+    }
+
+    /// Issues HALT SUBCHANNEL.
+    ///
+    /// Code 1 means that status is pending, code 2 that a halt or clear function is in progress.
+    pub fn halt(&mut self) -> ConditionCode {
+        // SAFETY: By the type invariants, `self` is a valid subchannel whose lock is held.
+        let cc = unsafe { bindings::mdev_hsch(self.as_raw()) };
+        ConditionCode::from_raw(cc).unwrap_or(ConditionCode::NotOperational)
+    }
+
+    /// Issues CLEAR SUBCHANNEL. Returns code 0 or 3.
+    pub fn clear(&mut self) -> ConditionCode {
+        // SAFETY: By the type invariants, `self` is a valid subchannel whose lock is held.
+        let cc = unsafe { bindings::mdev_csch(self.as_raw()) };
+        ConditionCode::from_raw(cc).unwrap_or(ConditionCode::NotOperational)
+    }
+
+    /// Makes the channel subsystem evaluate the subchannel later, and remove it if it is gone.
+    pub fn unregister_later(&mut self) {
+        // SAFETY: By the type invariants, `self` is a valid subchannel whose lock is held, as
+        // `css_sched_sch_todo()` requires.
+        unsafe {
+            bindings::css_sched_sch_todo(self.as_raw(), bindings::sch_todo_SCH_TODO_UNREG);
+        }
+    }
+}
