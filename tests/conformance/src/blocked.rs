@@ -58,33 +58,7 @@ use ccwchain::{
 };
 
 use crate::{
-    bench::{
-        check,
-        check_eq,
-        check_errno,
-        check_usable,
-        map,
-        open,
-        pinned,
-        program,
-        subchannel,
-        take_rest,
-        unbind,
-        within,
-        Case,
-        Devices,
-        Failure,
-        TestResult,
-        SILENCE,
-        TIMEOUT, //
-    },
-    extra_regions::{
-        halt,
-        Schib,
-        CLEAR,
-        COMMANDS,
-        HALT, //
-    },
+    fixtures::*,
     host_side::Host, //
 };
 
@@ -103,127 +77,129 @@ enum Missing {
 
 use Missing::*;
 
-pub(crate) const TESTS: &[Case] = &[
-    ("a program that comes late runs", |devices| {
-        served(devices, Program)
-    }),
-    ("a program whose data come late runs", |devices| {
-        served(devices, Data)
-    }),
-    ("a request that comes late is carried out", |devices| {
-        served(devices, Request)
-    }),
-    (
-        "a read to memory that comes late gives the status",
-        |devices| served(devices, Status),
-    ),
-    (
-        "another device is used while a program does not come",
-        |devices| other_device(devices, Program),
-    ),
-    ("another device is used while data do not come", |devices| {
-        other_device(devices, Data)
-    }),
-    (
-        "another device is used while a request does not come",
-        |devices| other_device(devices, Request),
-    ),
-    (
-        "another device is used while a read does not end",
-        |devices| other_device(devices, Status),
-    ),
-    (
-        "an attention is announced while a program does not come",
-        |devices| attention(devices, Program),
-    ),
-    (
-        "an attention is announced while data do not come",
-        |devices| attention(devices, Data),
-    ),
-    (
-        "an attention is announced while a request does not come",
-        |devices| attention(devices, Request),
-    ),
-    (
-        "an attention is announced while a read does not end",
-        |devices| attention(devices, Status),
-    ),
-    ("a reset returns while a program does not come", |devices| {
-        reset(devices, Program)
-    }),
-    ("a reset returns while data do not come", |devices| {
-        reset(devices, Data)
-    }),
-    ("a reset returns while a request does not come", |devices| {
-        reset(devices, Request)
-    }),
-    ("a reset returns while a read does not end", |devices| {
-        reset(devices, Status)
-    }),
-    (
-        "another device is taken away while a program does not come",
-        |devices| other_unbound(devices, Program),
-    ),
-    (
-        "another device is taken away while data do not come",
-        |devices| other_unbound(devices, Data),
-    ),
-    (
-        "another device is taken away while a request does not come",
-        |devices| other_unbound(devices, Request),
-    ),
-    (
-        "another device is taken away while a read does not end",
-        |devices| other_unbound(devices, Status),
-    ),
-    (
-        "the death of who waits for a program frees the device",
-        |devices| death(devices, Program),
-    ),
-    (
-        "the death of who waits for data frees the device",
-        |devices| death(devices, Data),
-    ),
-    (
-        "the death of who waits for a request frees the device",
-        |devices| death(devices, Request),
-    ),
-    (
-        "the death of who waits in a read frees the device",
-        |devices| death(devices, Status),
-    ),
-    (
-        "a second start is refused at once while a program does not come",
-        second_start,
-    ),
-    (
-        "a halt and a clear are answered while a program does not come",
-        halted,
-    ),
-    (
-        "the SCHIB is read while a program does not come",
-        |devices| schib(devices, Program),
-    ),
-    ("the SCHIB is read while a read does not end", |devices| {
-        schib(devices, Status)
-    }),
-    (
-        "status is read while a request does not come",
-        read_beside_request,
-    ),
-    (
-        "a start is made while a read does not end",
-        start_beside_read,
-    ),
-    (
-        "a start that comes late after a reset is not made",
-        late_after_reset,
-    ),
-    (
-        "the device is free when a write ends that was blocked at close",
-        closed_beside,
-    ),
-];
+pub(crate) fn cases() -> Vec<Case> {
+    vec![
+        Case::new("a program that comes late runs", |devices| {
+            served(devices, Program)
+        }),
+        Case::new("a program whose data come late runs", |devices| {
+            served(devices, Data)
+        }),
+        Case::new("a request that comes late is carried out", |devices| {
+            served(devices, Request)
+        }),
+        Case::new(
+            "a read to memory that comes late gives the status",
+            |devices| served(devices, Status),
+        ),
+        Case::new(
+            "another device is used while a program does not come",
+            |devices| other_device(devices, Program),
+        ),
+        Case::new("another device is used while data do not come", |devices| {
+            other_device(devices, Data)
+        }),
+        Case::new(
+            "another device is used while a request does not come",
+            |devices| other_device(devices, Request),
+        ),
+        Case::new(
+            "another device is used while a read does not end",
+            |devices| other_device(devices, Status),
+        ),
+        Case::new(
+            "an attention is announced while a program does not come",
+            |devices| attention(devices, Program),
+        ),
+        Case::new(
+            "an attention is announced while data do not come",
+            |devices| attention(devices, Data),
+        ),
+        Case::new(
+            "an attention is announced while a request does not come",
+            |devices| attention(devices, Request),
+        ),
+        Case::new(
+            "an attention is announced while a read does not end",
+            |devices| attention(devices, Status),
+        ),
+        Case::new("a reset returns while a program does not come", |devices| {
+            reset(devices, Program)
+        }),
+        Case::new("a reset returns while data do not come", |devices| {
+            reset(devices, Data)
+        }),
+        Case::new("a reset returns while a request does not come", |devices| {
+            reset(devices, Request)
+        }),
+        Case::new("a reset returns while a read does not end", |devices| {
+            reset(devices, Status)
+        }),
+        Case::new(
+            "another device is taken away while a program does not come",
+            |devices| other_unbound(devices, Program),
+        ),
+        Case::new(
+            "another device is taken away while data do not come",
+            |devices| other_unbound(devices, Data),
+        ),
+        Case::new(
+            "another device is taken away while a request does not come",
+            |devices| other_unbound(devices, Request),
+        ),
+        Case::new(
+            "another device is taken away while a read does not end",
+            |devices| other_unbound(devices, Status),
+        ),
+        Case::new(
+            "the death of who waits for a program frees the device",
+            |devices| death(devices, Program),
+        ),
+        Case::new(
+            "the death of who waits for data frees the device",
+            |devices| death(devices, Data),
+        ),
+        Case::new(
+            "the death of who waits for a request frees the device",
+            |devices| death(devices, Request),
+        ),
+        Case::new(
+            "the death of who waits in a read frees the device",
+            |devices| death(devices, Status),
+        ),
+        Case::new(
+            "a second start is refused at once while a program does not come",
+            second_start,
+        ),
+        Case::new(
+            "a halt and a clear are answered while a program does not come",
+            halted,
+        ),
+        Case::new(
+            "the SCHIB is read while a program does not come",
+            |devices| schib(devices, Program),
+        ),
+        Case::new("the SCHIB is read while a read does not end", |devices| {
+            schib(devices, Status)
+        }),
+        Case::new(
+            "status is read while a request does not come",
+            read_beside_request,
+        ),
+        Case::new(
+            "a start is made while a read does not end",
+            start_beside_read,
+        ),
+        Case::new(
+            "a start that comes late after a reset is not made",
+            late_after_reset,
+        ),
+        Case::new(
+            "the device is free when a write ends that was blocked at close",
+            closed_beside,
+        ),
+    ]
+}
 
 impl Missing {
     const ALL: [(&'static str, Self); 4] = [
@@ -499,7 +475,7 @@ fn death(devices: &Devices, missing: Missing) -> TestResult {
     for _ in 0..3 {
         let mut user = Command::new("/proc/self/exe")
             .args(["block", missing.word()])
-            .arg(crate::bench::backend_word(devices.backend()))
+            .arg(crate::fixtures::backend_word(devices.backend()))
             .arg(devices.first().uuid())
             .stdout(Stdio::piped())
             .spawn()?;

@@ -21,83 +21,62 @@ use ccw::{
     sys, //
 };
 
-use crate::{
-    bench::{
-        check,
-        check_eq,
-        check_errno,
-        check_usable,
-        pinned,
-        start_suspended,
-        subchannel,
-        Case,
-        Devices,
-        TestResult,
-        SILENCE,
-        TIMEOUT, //
-    },
-    extra_regions::{
-        retry_for,
-        take_crw,
-        Schib,
-        CRW,
-        CRW_IRQ,
-        CRW_SIZE, //
-    }, //
-};
+use crate::fixtures::*;
 
-pub(crate) const TESTS: &[Case] = &[
-    ("there is none at first", none),
-    ("a path that is gone is reported", gone),
-    ("a path that is back is reported", back),
-    ("reports are given in order, each once", in_order),
-    ("reports are announced as long as there are any", announced),
-    ("all reports can be read after one signal", one_signal),
-    ("a reader who was announced none gets none", each_once),
-    (
-        "a read without the first byte takes no report",
-        part_takes_none,
-    ),
-    ("a read to a bad pointer takes no report", fault_takes_none),
-    (
-        "a read of the first byte takes the report",
-        first_byte_takes,
-    ),
-    (
-        "a read without an announcement takes the report",
-        without_eventfd,
-    ),
-    (
-        "of more than 16 reports 16 are kept, with overflow",
-        overflow,
-    ),
-    ("reports after an overflow are as before", after_overflow),
-    ("nothing is reported of the paths of others", of_others),
-    (
-        "reports of one device are not those of another",
-        two_devices,
-    ),
-    ("nothing is kept for a device that is closed", while_closed),
-    ("what was not read is gone after close", unread_at_close),
-    ("a reset leaves reports to be read", over_reset),
-    ("a report leaves status and its interrupt alone", apart),
-    ("a solicited report is not passed on", solicited),
-    (
-        "a look at a subchannel that is there reports nothing",
-        evaluated,
-    ),
-    ("varying a path off and on reports nothing", varied),
-    ("the eventfd can be replaced", replaced),
-    ("the eventfd can be taken away", taken_away),
-    ("a path that is gone ends a suspended program", ends_program),
-    (
-        "a device is usable after its path was gone and is back",
-        usable,
-    ),
-    ("reads beyond the reports are EINVAL", beyond),
-    ("reports cannot be written", written),
-    ("many reports leave nothing behind", many),
-];
+pub(crate) fn cases() -> Vec<Case> {
+    vec![
+        Case::new("there is none at first", none),
+        Case::new("a path that is gone is reported", gone),
+        Case::new("a path that is back is reported", back),
+        Case::new("reports are given in order, each once", in_order),
+        Case::new("reports are announced as long as there are any", announced),
+        Case::new("all reports can be read after one signal", one_signal),
+        Case::new("a reader who was announced none gets none", each_once),
+        Case::new(
+            "a read without the first byte takes no report",
+            part_takes_none,
+        ),
+        Case::new("a read to a bad pointer takes no report", fault_takes_none),
+        Case::new(
+            "a read of the first byte takes the report",
+            first_byte_takes,
+        ),
+        Case::new(
+            "a read without an announcement takes the report",
+            without_eventfd,
+        ),
+        Case::new(
+            "of more than 16 reports 16 are kept, with overflow",
+            overflow,
+        ),
+        Case::new("reports after an overflow are as before", after_overflow),
+        Case::new("nothing is reported of the paths of others", of_others),
+        Case::new(
+            "reports of one device are not those of another",
+            two_devices,
+        ),
+        Case::new("nothing is kept for a device that is closed", while_closed),
+        Case::new("what was not read is gone after close", unread_at_close),
+        Case::new("a reset leaves reports to be read", over_reset),
+        Case::new("a report leaves status and its interrupt alone", apart),
+        Case::new("a solicited report is not passed on", solicited),
+        Case::new(
+            "a look at a subchannel that is there reports nothing",
+            evaluated,
+        ),
+        Case::new("varying a path off and on reports nothing", varied),
+        Case::new("the eventfd can be replaced", replaced),
+        Case::new("the eventfd can be taken away", taken_away),
+        Case::new("a path that is gone ends a suspended program", ends_program),
+        Case::new(
+            "a device is usable after its path was gone and is back",
+            usable,
+        ),
+        Case::new("reads beyond the reports are EINVAL", beyond),
+        Case::new("reports cannot be written", written),
+        Case::new("many reports leave nothing behind", many),
+    ]
+}
 
 /// How many reports are kept.
 const KEPT: usize = 16;

@@ -32,32 +32,21 @@ use ccw::{
 };
 
 use crate::{
-    bench::{
-        check,
-        check_eq,
-        check_usable,
-        map,
-        only_ours,
-        pinned,
-        program,
-        Case,
-        Devices,
-        Failure,
-        TestResult,
-        TIMEOUT, //
-    },
+    fixtures::*,
     machine, //
 };
 
-pub(crate) const TESTS: &[Case] = &[
-    ("one device pins it again", |devices| unmap(devices, 1)),
-    ("two devices pin it again", |devices| unmap(devices, 2)),
-    ("a device that has it pinned is closed meanwhile", close),
-    (
-        "a program can be started as soon as memory is mapped again",
-        start_soon,
-    ),
-];
+pub(crate) fn cases() -> Vec<Case> {
+    vec![
+        Case::new("one device pins it again", |devices| unmap(devices, 1)),
+        Case::new("two devices pin it again", |devices| unmap(devices, 2)),
+        Case::new("a device that has it pinned is closed meanwhile", close),
+        Case::new(
+            "a program can be started as soon as memory is mapped again",
+            start_soon,
+        ),
+    ]
+}
 
 /// Where the memory is, and how much.
 const DATA: u64 = 0x20_0000;

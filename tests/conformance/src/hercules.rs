@@ -10,18 +10,17 @@ use ccw::{
 };
 
 use crate::{
-    bench::{
-        check,
-        check_eq,
-        map,
-        pinned,
-        program,
-        Case,
-        TestResult,
-        SILENCE,
-        TIMEOUT, //
+    case::{
+        Backends::{
+            Both,
+            BothAlways,
+            One, //
+        },
+        Group,
+        ProgramGroup, //
     },
     contended,
+    fixtures::*,
     host,
     lifecycle,
     normal_form,
@@ -41,27 +40,27 @@ mod past_ends;
 pub(crate) use in_flight::start_storm;
 
 /// The cases that are functions, by how their names begin.
-pub(crate) const GROUPS: &[(&str, &[Case])] = &[
-    ("chaining", chaining::TESTS),
-    ("midaw", midaws::TESTS),
-    ("intermediate", intermediate::TESTS),
-    ("boot", boot::TESTS),
-    ("status modifier", past_ends::TESTS),
-    ("containment", containment::TESTS),
-    ("normal form", normal_form::HERCULES_TESTS),
-    ("contended", contended::TESTS),
-    ("lifecycle", lifecycle::TESTS),
-    ("host", host::TESTS),
-    ("in flight", in_flight::TESTS),
-    ("attention", attentions::TESTS),
-    ("sense", sense::TESTS),
-    ("shortage", shortage::HERCULES_TESTS),
+pub(crate) const GROUPS: &[Group] = &[
+    ("chaining", Both, chaining::cases),
+    ("midaw", Both, midaws::cases),
+    ("intermediate", One, intermediate::cases),
+    ("boot", One, boot::cases),
+    ("status modifier", One, past_ends::cases),
+    ("containment", BothAlways, containment::cases),
+    ("normal form", Both, normal_form::hercules_cases),
+    ("contended", BothAlways, contended::cases),
+    ("lifecycle", BothAlways, lifecycle::cases),
+    ("host", Both, host::cases),
+    ("in flight", BothAlways, in_flight::cases),
+    ("attention", One, attentions::cases),
+    ("sense", One, sense::cases),
+    ("shortage", Both, shortage::hercules_cases),
 ];
 
 /// Programs that are cases, on the first disk.
-pub(crate) const PROGRAMS: [(&str, &str); 2] = [
-    ("status modifier", include_str!("hercules/search.ccw")),
-    ("place", include_str!("hercules/places.ccw")),
+pub(crate) const PROGRAMS: &[ProgramGroup] = &[
+    ("status modifier", One, include_str!("hercules/search.ccw")),
+    ("place", One, include_str!("hercules/places.ccw")),
 ];
 
 /// A program that goes on until the guest lets it end: it looks for a record that is not there.

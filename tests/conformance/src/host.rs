@@ -17,36 +17,28 @@ use ccw::sysfs::{
 };
 
 use crate::{
-    bench::{
-        check,
-        check_eq,
-        check_usable,
-        start_suspended,
-        subchannel,
-        Case,
-        Devices,
-        TestResult,
-        TIMEOUT, //
-    },
+    fixtures::*,
     lifecycle::User,
     machine, //
 };
 
-pub(crate) const TESTS: &[Case] = &[
-    (
-        "unbinding waits for the user, whose death ends a suspended program",
-        unbind,
-    ),
-    (
-        "removing the mediated device waits for the user, too",
-        remove,
-    ),
-    (
-        "the module stays while a program is in flight",
-        unload_in_use,
-    ),
-    ("closing leaves no memory behind", memory),
-];
+pub(crate) fn cases() -> Vec<Case> {
+    vec![
+        Case::new(
+            "unbinding waits for the user, whose death ends a suspended program",
+            unbind,
+        ),
+        Case::new(
+            "removing the mediated device waits for the user, too",
+            remove,
+        ),
+        Case::new(
+            "the module stays while a program is in flight",
+            unload_in_use,
+        ),
+        Case::new("closing leaves no memory behind", memory).slow(240),
+    ]
+}
 
 /// How long it takes to see that something does not happen.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -107,7 +99,7 @@ pub(crate) fn rebind(bus_id: &str, uuid: &str) -> TestResult {
             Subchannel::find(&bus_id)?
         }
     };
-    crate::bench::unbind(&subchannel)?;
+    crate::fixtures::unbind(&subchannel)?;
     subchannel.bind(Some(uuid), &mut |_| {})?;
     Ok(())
 }

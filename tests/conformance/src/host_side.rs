@@ -36,10 +36,7 @@ use std::{
 use ccw::sys;
 
 use crate::{
-    bench::{
-        Failure,
-        TestResult, //
-    },
+    fixtures::*,
     machine, //
 };
 

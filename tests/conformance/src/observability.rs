@@ -30,42 +30,28 @@ use ccwchain::orb::{
     Orb, //
 };
 
-use crate::bench::{
-    check,
-    check_eq,
-    check_errno,
-    check_usable,
-    map,
-    open,
-    program,
-    run_text,
-    start_suspended,
-    subchannel,
-    Case,
-    Devices,
-    Failure,
-    TestResult,
-    TIMEOUT, //
-};
+use crate::fixtures::*;
 
-pub(crate) const TESTS: &[Case] = &[
-    (
-        "the trace points have the fields that scripts know",
-        trace_format,
-    ),
-    ("a start and its interrupt are traced", trace_start),
-    ("a halt is traced, with its answer", trace_halt),
-    ("a refused start is traced, with its reason", trace_refusal),
-    ("varying a path off and on is traced", trace_vary),
-    ("the logs tell of a start and its interrupt", log_start),
-    ("the logs tell of a halt", log_halt),
-    ("the logs tell why a start was refused", log_refusal),
-    ("statistics count what is done", statistics_count),
-    ("statistics show what is pinned and waits", statistics_now),
-    ("statistics count errors by name", statistics_errors),
-    ("statistics go with the device", statistics_go),
-    ("a user cannot flood the kernel's log", flood),
-];
+pub(crate) fn cases() -> Vec<Case> {
+    vec![
+        Case::new(
+            "the trace points have the fields that scripts know",
+            trace_format,
+        ),
+        Case::new("a start and its interrupt are traced", trace_start),
+        Case::new("a halt is traced, with its answer", trace_halt),
+        Case::new("a refused start is traced, with its reason", trace_refusal),
+        Case::new("varying a path off and on is traced", trace_vary),
+        Case::new("the logs tell of a start and its interrupt", log_start),
+        Case::new("the logs tell of a halt", log_halt),
+        Case::new("the logs tell why a start was refused", log_refusal),
+        Case::new("statistics count what is done", statistics_count),
+        Case::new("statistics show what is pinned and waits", statistics_now),
+        Case::new("statistics count errors by name", statistics_errors),
+        Case::new("statistics go with the device", statistics_go),
+        Case::new("a user cannot flood the kernel's log", flood),
+    ]
+}
 
 const DEBUGFS: &str = "/sys/kernel/debug";
 

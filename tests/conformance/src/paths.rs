@@ -27,82 +27,58 @@ use ccwchain::scsw::{
     FunctionControl, //
 };
 
-use crate::{
-    bench::{
-        check,
-        check_eq,
-        check_errno,
-        check_usable,
-        map,
-        open,
-        pinned,
-        program,
-        start_suspended,
-        subchannel,
-        take_rest,
-        unbind,
-        Case,
-        Devices,
-        TestResult,
-        SILENCE,
-        TIMEOUT, //
-    },
-    extra_regions::{
-        clear,
-        halt,
-        retry,
-        Schib, //
-    }, //
-};
+use crate::fixtures::*;
 
-pub(crate) const TESTS: &[Case] = &[
-    (
-        "varying a path off and on again leaves an idle device alone",
-        idle,
-    ),
-    ("a path that is off ends a suspended program", ends_program),
-    ("the pins of that program go with its status", pins_go),
-    (
-        "that program can be started again when the path is on",
-        started_again,
-    ),
-    (
-        "a path that is off ends no program of another device",
-        other_device,
-    ),
-    (
-        "another device can be used while the path is off",
-        other_usable,
-    ),
-    ("status that waits survives the path", status_waits),
-    ("a halt is possible without a path", halted),
-    ("a clear is possible without a path", cleared),
-    ("a reset without a path leaves the device open", reset),
-    ("the SCHIB can be read without a path", schib),
-    (
-        "a device that is closed without a path can be opened again",
-        closed,
-    ),
-    // What is started without a path leaves a condition code in QEMU's SCSW that stays, so these
-    // come last.
-    ("a start without a path is ENODEV", refused),
-    (
-        "a start is possible when the path is on again",
-        usable_again,
-    ),
-    (
-        "a path that was off before the device is opened is off",
-        off_before_open,
-    ),
-    (
-        "a path that was off before the driver is bound is off",
-        off_before_bind,
-    ),
-    (
-        "a path going off and on in the midst of starts loses no end",
-        storm,
-    ),
-];
+pub(crate) fn cases() -> Vec<Case> {
+    vec![
+        Case::new(
+            "varying a path off and on again leaves an idle device alone",
+            idle,
+        ),
+        Case::new("a path that is off ends a suspended program", ends_program),
+        Case::new("the pins of that program go with its status", pins_go),
+        Case::new(
+            "that program can be started again when the path is on",
+            started_again,
+        ),
+        Case::new(
+            "a path that is off ends no program of another device",
+            other_device,
+        ),
+        Case::new(
+            "another device can be used while the path is off",
+            other_usable,
+        ),
+        Case::new("status that waits survives the path", status_waits),
+        Case::new("a halt is possible without a path", halted),
+        Case::new("a clear is possible without a path", cleared),
+        Case::new("a reset without a path leaves the device open", reset),
+        Case::new("the SCHIB can be read without a path", schib),
+        Case::new(
+            "a device that is closed without a path can be opened again",
+            closed,
+        ),
+        // What is started without a path leaves a condition code in QEMU's SCSW that stays, so these
+        // come last.
+        Case::new("a start without a path is ENODEV", refused),
+        Case::new(
+            "a start is possible when the path is on again",
+            usable_again,
+        ),
+        Case::new(
+            "a path that was off before the device is opened is off",
+            off_before_open,
+        ),
+        Case::new(
+            "a path that was off before the driver is bound is off",
+            off_before_bind,
+        ),
+        Case::new(
+            "a path going off and on in the midst of starts loses no end",
+            storm,
+        ),
+    ]
+}
 
 /// The path of a device, which is on again when this goes.
 pub(crate) struct Path {
@@ -376,7 +352,7 @@ fn storm(devices: &Devices) -> TestResult {
         let varied = varying
             .join()
             .map_err(|_| "the other thread has panicked".to_owned())?;
-        Ok::<_, crate::bench::Failure>((ended?, varied?))
+        Ok::<_, crate::fixtures::Failure>((ended?, varied?))
     })?;
     check(
         ended > 10 && varied > 10,

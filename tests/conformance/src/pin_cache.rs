@@ -23,65 +23,54 @@ use ccw::{
 };
 
 use crate::{
-    bench::{
-        check,
-        check_eq,
-        check_errno,
-        map,
-        only_ours,
-        pinned,
-        program,
-        Case,
-        Devices,
-        TestResult,
-        TIMEOUT, //
-    },
-    extra_regions::retry,
+    fixtures::*,
     observability::Statistics, //
 };
 
-pub(crate) const TESTS: &[Case] = &[
-    ("pages stay pinned and are used again", stay),
-    ("only a device that was set to keeps pages", set),
-    (
-        "a page that its owner has discarded is not used again",
-        |devices| not_used_again(devices, Memory::discard),
-    ),
-    (
-        "a page that another has replaced is not used again",
-        |devices| not_used_again(devices, Memory::replace),
-    ),
-    ("a page that has moved away is not used again", |devices| {
-        not_used_again(devices, |memory, offset| {
-            memory.move_page(offset, offset + PAGE)
-        })
-    }),
-    ("a page that has moved here is used", |devices| {
-        not_used_again(devices, |memory, offset| {
-            memory.move_page(offset + PAGE, offset)
-        })
-    }),
-    (
-        "a page that its owner has discarded is not used by another device",
-        |devices| not_used_beside(devices, Behind::Read),
-    ),
-    (
-        "nor when the program that used it was not over",
-        |devices| not_used_beside(devices, Behind::NotRead),
-    ),
-    (
-        "two devices of an address space keep pages while others are discarded",
-        two_storm,
-    ),
-    (
-        "data comes to where it belongs while pages are discarded",
-        storm,
-    ),
-    ("no more pages stay pinned than were allowed", bounded),
-    ("pages that are unmapped do not stay pinned", unmapped),
-    ("no page stays pinned behind a reset", reset),
-    ("a number of pages that cannot be is refused", numbers),
-];
+pub(crate) fn cases() -> Vec<Case> {
+    vec![
+        Case::new("pages stay pinned and are used again", stay),
+        Case::new("only a device that was set to keeps pages", set),
+        Case::new(
+            "a page that its owner has discarded is not used again",
+            |devices| not_used_again(devices, Memory::discard),
+        ),
+        Case::new(
+            "a page that another has replaced is not used again",
+            |devices| not_used_again(devices, Memory::replace),
+        ),
+        Case::new("a page that has moved away is not used again", |devices| {
+            not_used_again(devices, |memory, offset| {
+                memory.move_page(offset, offset + PAGE)
+            })
+        }),
+        Case::new("a page that has moved here is used", |devices| {
+            not_used_again(devices, |memory, offset| {
+                memory.move_page(offset + PAGE, offset)
+            })
+        }),
+        Case::new(
+            "a page that its owner has discarded is not used by another device",
+            |devices| not_used_beside(devices, Behind::Read),
+        ),
+        Case::new(
+            "nor when the program that used it was not over",
+            |devices| not_used_beside(devices, Behind::NotRead),
+        ),
+        Case::new(
+            "two devices of an address space keep pages while others are discarded",
+            two_storm,
+        ),
+        Case::new(
+            "data comes to where it belongs while pages are discarded",
+            storm,
+        ),
+        Case::new("no more pages stay pinned than were allowed", bounded),
+        Case::new("pages that are unmapped do not stay pinned", unmapped),
+        Case::new("no page stays pinned behind a reset", reset),
+        Case::new("a number of pages that cannot be is refused", numbers),
+    ]
+}
 
 /// Where data are, and the size of a page.
 const DATA: u64 = 0x20_0000;

@@ -18,57 +18,38 @@ use ccwchain::scsw::{
     StatusControl, //
 };
 
-use crate::{
-    bench::{
-        check,
-        check_eq,
-        check_errno,
-        check_usable,
-        start_suspended,
-        subchannel,
-        Case,
-        Devices,
-        TestResult,
-        SILENCE,
-        TIMEOUT, //
-    },
-    extra_regions::{
-        clear,
-        halt,
-        Schib,
-        SCHIB,
-        SCHIB_SIZE, //
-    }, //
-};
+use crate::fixtures::*;
 
-pub(crate) const TESTS: &[Case] = &[
-    ("it has the number of the device", device_number),
-    ("the subchannel is valid and enabled", valid),
-    ("the masks of paths are those of sysfs", path_masks),
-    ("the paths are those of sysfs", paths),
-    ("an idle device shows no function", idle),
-    ("a suspended program is shown as suspended", suspended),
-    ("a halted program is not shown any more", |devices| {
-        ended(devices, halt)
-    }),
-    ("a cleared program is not shown any more", |devices| {
-        ended(devices, clear)
-    }),
-    ("a reset leaves it enabled and idle", reset),
-    ("a device opened again is enabled", reopened),
-    ("it has no interruption parameter of the host's", parameter),
-    ("it has no address of the measurement block", measurement),
-    (
-        "it has no address of a program, suspended or ended",
-        no_address,
-    ),
-    ("any part of it can be read", parts),
-    ("reading it takes no status", takes_no_status),
-    ("reading it gives no interrupt", no_interrupt),
-    ("reads beyond it are EINVAL", beyond),
-    ("it cannot be written", written),
-    ("a read of it to a bad pointer is EFAULT", bad_pointer),
-];
+pub(crate) fn cases() -> Vec<Case> {
+    vec![
+        Case::new("it has the number of the device", device_number),
+        Case::new("the subchannel is valid and enabled", valid),
+        Case::new("the masks of paths are those of sysfs", path_masks),
+        Case::new("the paths are those of sysfs", paths),
+        Case::new("an idle device shows no function", idle),
+        Case::new("a suspended program is shown as suspended", suspended),
+        Case::new("a halted program is not shown any more", |devices| {
+            ended(devices, halt)
+        }),
+        Case::new("a cleared program is not shown any more", |devices| {
+            ended(devices, clear)
+        }),
+        Case::new("a reset leaves it enabled and idle", reset),
+        Case::new("a device opened again is enabled", reopened),
+        Case::new("it has no interruption parameter of the host's", parameter),
+        Case::new("it has no address of the measurement block", measurement),
+        Case::new(
+            "it has no address of a program, suspended or ended",
+            no_address,
+        ),
+        Case::new("any part of it can be read", parts),
+        Case::new("reading it takes no status", takes_no_status),
+        Case::new("reading it gives no interrupt", no_interrupt),
+        Case::new("reads beyond it are EINVAL", beyond),
+        Case::new("it cannot be written", written),
+        Case::new("a read of it to a bad pointer is EFAULT", bad_pointer),
+    ]
+}
 
 /// An attribute of the subchannel, as numbers.
 fn attribute(subchannel: &Subchannel, name: &str) -> TestResult<Vec<u8>> {

@@ -11,30 +11,23 @@ use ccw::{
 use ccwchain::scsw::DeviceStatus;
 
 use crate::{
-    bench::{
-        check,
-        check_eq,
-        check_usable,
-        map,
-        program,
-        run_text,
-        Case,
-        Devices,
-        TestResult,
-        TIMEOUT, //
-    },
+    fixtures::*,
     machine, //
 };
 
-pub(crate) const TESTS: &[Case] = &[(
-    "a unit check comes without sense data, and SENSE reads them",
-    unit_check,
-)];
+pub(crate) fn cases() -> Vec<Case> {
+    vec![Case::new(
+        "a unit check comes without sense data, and SENSE reads them",
+        unit_check,
+    )]
+}
 
-pub(crate) const FAULT_TESTS: &[Case] = &[(
-    "a fault that the program does not get to is none",
-    fault_behind,
-)];
+pub(crate) fn fault_cases() -> Vec<Case> {
+    vec![Case::new(
+        "a fault that the program does not get to is none",
+        fault_behind,
+    )]
+}
 
 /// A program that ends with a unit check of the first device's, for a command that it rejects.
 fn rejected() -> &'static str {

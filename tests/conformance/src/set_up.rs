@@ -42,31 +42,21 @@ use ccwchain::{
     }, //
 };
 
-use crate::bench::{
-    check,
-    check_eq,
-    check_errno,
-    check_usable,
-    map,
-    pinned,
-    program,
-    sense_id,
-    Case,
-    Devices,
-    Failure,
-    TestResult,
-    TIMEOUT, //
-};
+use crate::fixtures::*;
 
-pub(crate) const TESTS: &[Case] = &[
-    (
-        "a start by a process that has not mapped the memory",
-        other_process,
-    ),
-    ("a start without an address space is ENOENT", detached),
-];
+pub(crate) fn cases() -> Vec<Case> {
+    vec![
+        Case::new(
+            "a start by a process that has not mapped the memory",
+            other_process,
+        ),
+        Case::new("a start without an address space is ENOENT", detached),
+    ]
+}
 
-pub(crate) const FAULT_TESTS: &[Case] = &[("memory that its process may not read", forbidden)];
+pub(crate) fn fault_cases() -> Vec<Case> {
+    vec![Case::new("memory that its process may not read", forbidden)]
+}
 
 /// Where the program stores, and the program.
 const DATA: u64 = 0x2_0000;

@@ -9,21 +9,7 @@ use ccw::{
 };
 
 use crate::{
-    bench::{
-        check,
-        check_eq,
-        check_errno,
-        check_usable,
-        map,
-        only_ours,
-        pinned,
-        program,
-        run_text,
-        Case,
-        Devices,
-        TestResult,
-        SILENCE, //
-    },
+    fixtures::*,
     observability::{
         check_logged,
         growth,
@@ -31,18 +17,22 @@ use crate::{
     }, //
 };
 
-pub(crate) const TESTS: &[Case] = &[
-    (
-        "a start whose pages cannot be pinned is EBUSY, and goes later",
-        small_limit,
-    ),
-    ("the log has the reason, and it is counted", told),
-];
+pub(crate) fn cases() -> Vec<Case> {
+    vec![
+        Case::new(
+            "a start whose pages cannot be pinned is EBUSY, and goes later",
+            small_limit,
+        ),
+        Case::new("the log has the reason, and it is counted", told),
+    ]
+}
 
-pub(crate) const HERCULES_TESTS: &[Case] = &[(
-    "a read that is EBUSY for a while does not skip a block of a tape",
-    tape,
-)];
+pub(crate) fn hercules_cases() -> Vec<Case> {
+    vec![Case::new(
+        "a read that is EBUSY for a while does not skip a block of a tape",
+        tape,
+    )]
+}
 
 /// How many bytes may be locked: fewer pages than a program of these tests needs.
 const LIMIT: u64 = 0x8000;

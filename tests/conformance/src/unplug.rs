@@ -36,70 +36,47 @@ use ccwchain::{
 };
 
 use crate::{
-    bench::{
-        check,
-        check_eq,
-        check_errno,
-        check_usable,
-        map,
-        open,
-        pinned,
-        program,
-        start_suspended,
-        subchannel,
-        take_rest,
-        within,
-        Case,
-        Devices,
-        Failure,
-        TestResult,
-        SILENCE,
-        TIMEOUT, //
-    },
-    extra_regions::{
-        clear,
-        halt,
-        take_crw,
-        Schib,
-        CRW_IRQ,
-        REQUEST_IRQ, //
-    },
+    fixtures::*,
     host_side::Host,
     lifecycle::User, //
 };
 
-pub(crate) const TESTS: &[Case] = &[
-    (
-        "a device that nobody has open is gone, and comes back",
-        closed,
-    ),
-    (
-        "the user is asked for a device that is gone, and told of no other",
-        told,
-    ),
-    (
-        "requests to a device that is gone fail, each in its way",
-        requests,
-    ),
-    (
-        "status that waits can be read when the device is gone",
-        status,
-    ),
-    (
-        "closing ends the program of a device that is gone, of no other",
-        suspended,
-    ),
-    (
-        "memory of a program can be unmapped when the device is gone",
-        unmapped,
-    ),
-    ("the death of the user frees a device that is gone", death),
-    ("a device that goes in the midst of starts ends them", storm),
-    (
-        "a device that comes back knows nothing of the one before",
-        new_device,
-    ),
-];
+pub(crate) fn cases() -> Vec<Case> {
+    let cases = [
+        Case::new(
+            "a device that nobody has open is gone, and comes back",
+            closed,
+        ),
+        Case::new(
+            "the user is asked for a device that is gone, and told of no other",
+            told,
+        ),
+        Case::new(
+            "requests to a device that is gone fail, each in its way",
+            requests,
+        ),
+        Case::new(
+            "status that waits can be read when the device is gone",
+            status,
+        ),
+        Case::new(
+            "closing ends the program of a device that is gone, of no other",
+            suspended,
+        ),
+        Case::new(
+            "memory of a program can be unmapped when the device is gone",
+            unmapped,
+        ),
+        Case::new("the death of the user frees a device that is gone", death),
+        Case::new("a device that goes in the midst of starts ends them", storm),
+        Case::new(
+            "a device that comes back knows nothing of the one before",
+            new_device,
+        ),
+    ];
+    // The kernel looks through all subchannels when one goes or comes.
+    cases.map(|case| case.slow(400)).into()
+}
 
 /// How long the kernel may take to look through all subchannels, as it does when one goes or comes.
 ///

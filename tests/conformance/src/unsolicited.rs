@@ -28,112 +28,89 @@ use ccwchain::{
 };
 
 use crate::{
-    bench::{
-        check,
-        check_eq,
-        check_errno,
-        check_usable,
-        map,
-        pinned,
-        program,
-        run_text,
-        start_suspended,
-        take_rest,
-        Case,
-        Devices,
-        Failure,
-        TestResult,
-        SILENCE,
-        TIMEOUT, //
-    },
-    extra_regions::{
-        clear,
-        command,
-        halt,
-        retry,
-        CLEAR,
-        HALT, //
-    },
+    fixtures::*,
     host_side::Host,
     machine, //
 };
 
-pub(crate) const TESTS: &[Case] = &[
-    ("an attention comes to an idle device", idle),
-    ("an attention is announced once and stays to be read", once),
-    ("attentions that are read one by one all come", one_by_one),
-    ("what was typed can be read after its attention", typed),
-    (
-        "a device end comes when the display goes, and when it comes",
-        display,
-    ),
-    (
-        "the status of an ended program is read before an attention",
-        behind_end,
-    ),
-    (
-        "an attention is not announced until status before it has had time to reach the guest",
-        time_to_reach_guest,
-    ),
-    (
-        "a guest that is slow to answer one attention has as much time for other status",
-        slow_guest,
-    ),
-    (
-        "an attention is read before the status of a program",
-        before_end,
-    ),
-    ("an attention does not end a suspended program", suspended),
-    (
-        "a suspended program is halted behind an attention",
-        |devices| end_behind(devices, HALT),
-    ),
-    (
-        "a suspended program is cleared behind an attention",
-        |devices| end_behind(devices, CLEAR),
-    ),
-    (
-        "a reset ends a suspended program behind an attention",
-        reset_behind,
-    ),
-    (
-        "a start right after an attention is taken is not busy",
-        start_after,
-    ),
-    ("an attention keeps no start from ending", start_with),
-    (
-        "an attention behind a halt is read behind its status",
-        behind_halt,
-    ),
-    ("an attention to a closed device is not kept", closed),
-    ("attentions during resets leave a usable device", resets),
-    (
-        "a reset drops no attention that comes behind it",
-        after_reset,
-    ),
-    (
-        "an attention to one device is not announced by the other",
-        other_device,
-    ),
-    (
-        "many attentions without a reader leave the last one to be read",
-        many,
-    ),
-    ("an attention comes after many were not read", after_many),
-    (
-        "status that does not fit is added to the last of its kind",
-        accumulated,
-    ),
-    (
-        "a program can be started and ends behind attentions",
-        start_behind,
-    ),
-    (
-        "a full queue lets a suspended program be halted",
-        halt_with_full_queue,
-    ),
-    ("starts in a storm of attentions have one end each", storm),
-];
+pub(crate) fn cases() -> Vec<Case> {
+    vec![
+        Case::new("an attention comes to an idle device", idle),
+        Case::new("an attention is announced once and stays to be read", once),
+        Case::new("attentions that are read one by one all come", one_by_one),
+        Case::new("what was typed can be read after its attention", typed),
+        Case::new(
+            "a device end comes when the display goes, and when it comes",
+            display,
+        ),
+        Case::new(
+            "the status of an ended program is read before an attention",
+            behind_end,
+        ),
+        Case::new(
+            "an attention is not announced until status before it has had time to reach the guest",
+            time_to_reach_guest,
+        ),
+        Case::new(
+            "a guest that is slow to answer one attention has as much time for other status",
+            slow_guest,
+        ),
+        Case::new(
+            "an attention is read before the status of a program",
+            before_end,
+        ),
+        Case::new("an attention does not end a suspended program", suspended),
+        Case::new(
+            "a suspended program is halted behind an attention",
+            |devices| end_behind(devices, HALT),
+        ),
+        Case::new(
+            "a suspended program is cleared behind an attention",
+            |devices| end_behind(devices, CLEAR),
+        ),
+        Case::new(
+            "a reset ends a suspended program behind an attention",
+            reset_behind,
+        ),
+        Case::new(
+            "a start right after an attention is taken is not busy",
+            start_after,
+        ),
+        Case::new("an attention keeps no start from ending", start_with).slow(120),
+        Case::new(
+            "an attention behind a halt is read behind its status",
+            behind_halt,
+        ),
+        Case::new("an attention to a closed device is not kept", closed),
+        Case::new("attentions during resets leave a usable device", resets),
+        Case::new(
+            "a reset drops no attention that comes behind it",
+            after_reset,
+        ),
+        Case::new(
+            "an attention to one device is not announced by the other",
+            other_device,
+        ),
+        Case::new(
+            "many attentions without a reader leave the last one to be read",
+            many,
+        ),
+        Case::new("an attention comes after many were not read", after_many),
+        Case::new(
+            "status that does not fit is added to the last of its kind",
+            accumulated,
+        ),
+        Case::new(
+            "a program can be started and ends behind attentions",
+            start_behind,
+        ),
+        Case::new(
+            "a full queue lets a suspended program be halted",
+            halt_with_full_queue,
+        ),
+        Case::new("starts in a storm of attentions have one end each", storm).slow(180),
+    ]
+}
 
 /// ENTER, in front of what was typed.
 const ENTER: u8 = 0x7d;

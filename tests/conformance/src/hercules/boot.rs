@@ -9,36 +9,20 @@ use ccwchain::{
     scsw::FunctionControl, //
 };
 
-use crate::{
-    bench::{
-        check,
-        check_eq,
-        check_errno,
-        check_usable,
-        map,
-        program,
-        run_text,
-        Case,
-        Devices,
-        TestResult,
-        TIMEOUT, //
-    },
-    extra_regions::{
-        clear,
-        Schib, //
-    },
-};
+use crate::fixtures::*;
 
-pub(crate) const TESTS: &[Case] = &[
-    (
-        "READ IPL reads over its own CCW, and what it has read is run",
-        read_ipl,
-    ),
-    (
-        "a path that is not there is EACCES, and the next is tried after a clear",
-        one_path_after_the_other,
-    ),
-];
+pub(crate) fn cases() -> Vec<Case> {
+    vec![
+        Case::new(
+            "READ IPL reads over its own CCW, and what it has read is run",
+            read_ipl,
+        ),
+        Case::new(
+            "a path that is not there is EACCES, and the next is tried after a clear",
+            one_path_after_the_other,
+        ),
+    ]
+}
 
 /// Track 0 of the second disk: a PSW and two CCWs of format 0, which read the next record to 0x1000
 /// and go on there; and that record, two CCWs.

@@ -30,20 +30,7 @@ use ccwchain::{
     scsw::SubchannelStatus, //
 };
 
-use crate::bench::{
-    check,
-    check_eq,
-    check_usable,
-    map,
-    only_ours,
-    program,
-    run_text,
-    Case,
-    Devices,
-    TestResult,
-    SILENCE,
-    TIMEOUT, //
-};
+use crate::fixtures::*;
 
 use super::{
     ENDLESS,
@@ -304,163 +291,165 @@ fn control(devices: &Devices, way: &Way) -> TestResult {
 /// A case and its control for each way.
 macro_rules! ways {
     ($($name:literal => $way:expr;)*) => {
-        &[
+        vec![
             $(
-                ($name, |devices| contained(devices, &$way)),
-                (concat!("control: ", $name), |devices| control(devices, &$way)),
+                Case::new($name, |devices| contained(devices, &$way)),
+                Case::new(concat!("control: ", $name), |devices| control(devices, &$way)),
             )*
         ]
     };
 }
 
-pub(crate) const TESTS: &[Case] = ways! {
-    "a data address" => stores(|page| format!(
-        "ccw senseid,{page:#x},sli,7"
-    ));
-    "data that cross into a page" => stores(|page| format!(
-        "area edge at {:#x} size 2\n\
-         ccw senseid,edge,sli,7", page - 2
-    ));
-    "the address of a data-chained CCW" => stores_from_tape(|page| format!(
-        "area part at 0x20000 size 2\n\
-         ccw read,part,cd\n\
-         ccw read,{page:#x},sli,7"
-    ));
-    "the address of a data-chained CCW of another command" => stores_from_tape(|page| format!(
-        "area part at 0x20000 size 2\n\
-         ccw read,part,cd\n\
-         ccw nop,{page:#x},sli,7"
-    ));
-    "the address of a data-chained CCW behind a TIC" => stores_from_tape(|page| format!(
-        "area part at 0x20000 size 2\n\
-         ccw read,part,cd\n\
-         ccw tic,next\n\
-         org 0x18000\n\
-         next: ccw write,{page:#x},sli,7"
-    ));
-    "an IDAW of a format-0 CCW" => stores(|page| format!(
-        "orb format=0\n\
-         area list at 0x20000 X'{page:016X}'\n\
-         ccw senseid,list,ida|sli,7"
-    ));
-    "an IDAW" => stores(|page| format!(
-        "area list at 0x20000 X'{page:016X}'\n\
-         ccw senseid,list,ida|sli,7"
-    ));
-    "a later IDAW" => stores(|page| format!(
-        "area list at 0x20000 X'0000000000030FFE {page:016X}'\n\
-         area part at 0x30ffe size 2\n\
-         ccw senseid,list,ida|sli,7"
-    ));
-    "a format-1 IDAW" => stores(|page| format!(
-        "orb idaw=1\n\
-         area list at 0x20000 X'{page:08X}'\n\
-         ccw senseid,list,ida|sli,7"
-    ));
-    "an IDAW of a data-chained CCW of another command" => stores_from_tape(|page| format!(
-        "area list at 0x20000 X'{page:016X}'\n\
-         area part at 0x21000 size 2\n\
-         ccw read,part,cd\n\
-         ccw nop,list,ida|sli,7"
-    ));
-    "an IDAW for 2 KiB" => stores(|page| format!(
-        "orb idaw=2/2K\n\
-         area list at 0x20000 X'00000000000307FE {page:016X}'\n\
-         area part at 0x307fe size 2\n\
-         ccw senseid,list,ida|sli,7"
-    ));
-    "a modified IDAW" => stores(|page| format!(
-        "orb control={MIDAWS}\n\
-         area list at 0x20000 X'0000000000800007 {page:016X}'\n\
-         ccw senseid,list,mida|sli,7"
-    ));
-    "a later modified IDAW" => stores(|page| format!(
-        "orb control={MIDAWS}\n\
-         area list at 0x20000 X'0000000000000002 0000000000030FFE 0000000000800005 {page:016X}'\n\
-         area part at 0x30ffe size 2\n\
-         ccw senseid,list,mida|sli,7"
-    ));
-    "a list of IDAWs" => stores(|page| format!(
-        "ccw senseid,{:#x},ida|sli,7", page + LIST
-    ));
-    "a TIC" => stores(|page| format!(
-        "ccw nop,,cc\n\
-         ccw tic,{page:#x}"
-    ));
-    "the CPA" => stores(|page| format!(
-        "orb cpa={page:#x}\n\
-         ccw nop"
-    ));
-    "command chaining over the end of a page" => stores(|page| format!(
-        "org {:#x}\n\
-         ccw nop,,cc", page - 8
-    ));
-    "data chaining over the end of a page" => stores_from_tape(|page| format!(
-        "area part at 0x20000 size 2\n\
-         org {:#x}\n\
-         ccw read,part,cd", page - 8
-    ));
-    "a status modifier over the end of a page" => stores(|page| format!(
-        "area where at 0x20000 X'0000 0000 0000'\n\
-         area home  at 0x20200 size 5\n\
-         area which at 0x20010 X'0000 0000 01'\n\
-         org {:#x}\n\
-         ccw seek,where,cc\n\
-         ccw 0x1a,home,cc\n\
-         again: ccw searchid,which,cc\n\
-         ccw tic,again", page - 32
-    ));
-    "reading backward over the start of a page" => stores_from_tape(|page| format!(
-        "area above at {:#x} size 2\n\
-         ccw readback,above+1,sli,8", page + PAGE_SIZE
-    ));
-    "a list of IDAWs, read backward" => stores_from_tape(|page| format!(
-        "area list at 0x20000 X'{:016X}'\n\
-         ccw readback,list,ida|sli,8", page + 64
-    ));
-    "a data address to write from" => shows(|page| format!(
-        "ccw write,{page:#x},,64"
-    ));
-    "data to write that cross into a page" => shows(|page| format!(
-        "area edge at {:#x} size 2\n\
-         ccw write,edge,,64", page - 2
-    ));
-    "the address of a data-chained CCW to write from" => shows(|page| format!(
-        "area part at 0x20000 size 30\n\
-         ccw write,part,cd\n\
-         ccw write,{page:#x},,64"
-    ));
-    "that of another command" => shows(|page| format!(
-        "area part at 0x20000 size 30\n\
-         ccw write,part,cd\n\
-         ccw nop,{page:#x},,64"
-    ));
-    "an IDAW to write from" => shows(|page| format!(
-        "area list at 0x20000 X'{page:016X}'\n\
-         ccw write,list,ida,64"
-    ));
-    "a CCW that is changed while the program runs" => changed(
-        |_| waiting("ccw senseid,id,sli,7"),
-        |page| (CHANGED_CCW + 4, page.to_be_bytes()[4..].to_vec()),
-    );
-    "a CCW that becomes a TIC while the program runs" => changed(
-        |_| waiting("ccw senseid,id,sli,7"),
-        |page| (CHANGED_CCW, [&[8, 0, 0, 0], &page.to_be_bytes()[4..]].concat()),
-    );
-    "a CCW that gets another command while the program runs" => changed(
-        |_| waiting("ccw readdata,id,cd,2\nccw nop,id+2,sli,6"),
-        |page| (CHANGED_CCW + 12, page.to_be_bytes()[4..].to_vec()),
-    );
-    "a modified IDAW that is changed while the program runs" => changed(
-        |_| waiting(&format!(
-            "area list at 0x22000 X'0000000000800007 0000000000030000'\n\
-             orb control={MIDAWS}\n\
+pub(crate) fn cases() -> Vec<Case> {
+    ways! {
+        "a data address" => stores(|page| format!(
+            "ccw senseid,{page:#x},sli,7"
+        ));
+        "data that cross into a page" => stores(|page| format!(
+            "area edge at {:#x} size 2\n\
+             ccw senseid,edge,sli,7", page - 2
+        ));
+        "the address of a data-chained CCW" => stores_from_tape(|page| format!(
+            "area part at 0x20000 size 2\n\
+             ccw read,part,cd\n\
+             ccw read,{page:#x},sli,7"
+        ));
+        "the address of a data-chained CCW of another command" => stores_from_tape(|page| format!(
+            "area part at 0x20000 size 2\n\
+             ccw read,part,cd\n\
+             ccw nop,{page:#x},sli,7"
+        ));
+        "the address of a data-chained CCW behind a TIC" => stores_from_tape(|page| format!(
+            "area part at 0x20000 size 2\n\
+             ccw read,part,cd\n\
+             ccw tic,next\n\
+             org 0x18000\n\
+             next: ccw write,{page:#x},sli,7"
+        ));
+        "an IDAW of a format-0 CCW" => stores(|page| format!(
+            "orb format=0\n\
+             area list at 0x20000 X'{page:016X}'\n\
+             ccw senseid,list,ida|sli,7"
+        ));
+        "an IDAW" => stores(|page| format!(
+            "area list at 0x20000 X'{page:016X}'\n\
+             ccw senseid,list,ida|sli,7"
+        ));
+        "a later IDAW" => stores(|page| format!(
+            "area list at 0x20000 X'0000000000030FFE {page:016X}'\n\
+             area part at 0x30ffe size 2\n\
+             ccw senseid,list,ida|sli,7"
+        ));
+        "a format-1 IDAW" => stores(|page| format!(
+            "orb idaw=1\n\
+             area list at 0x20000 X'{page:08X}'\n\
+             ccw senseid,list,ida|sli,7"
+        ));
+        "an IDAW of a data-chained CCW of another command" => stores_from_tape(|page| format!(
+            "area list at 0x20000 X'{page:016X}'\n\
+             area part at 0x21000 size 2\n\
+             ccw read,part,cd\n\
+             ccw nop,list,ida|sli,7"
+        ));
+        "an IDAW for 2 KiB" => stores(|page| format!(
+            "orb idaw=2/2K\n\
+             area list at 0x20000 X'00000000000307FE {page:016X}'\n\
+             area part at 0x307fe size 2\n\
+             ccw senseid,list,ida|sli,7"
+        ));
+        "a modified IDAW" => stores(|page| format!(
+            "orb control={MIDAWS}\n\
+             area list at 0x20000 X'0000000000800007 {page:016X}'\n\
              ccw senseid,list,mida|sli,7"
-        )),
-        |page| (0x2_2008, page.to_be_bytes().to_vec()),
-    );
-    "an IDAW that is changed while the program runs" => changed(
-        |_| waiting("area list at 0x22000 X'0000000000030000'\nccw senseid,list,ida|sli,7"),
-        |page| (0x2_2000, page.to_be_bytes().to_vec()),
-    );
-};
+        ));
+        "a later modified IDAW" => stores(|page| format!(
+            "orb control={MIDAWS}\n\
+             area list at 0x20000 X'0000000000000002 0000000000030FFE 0000000000800005 {page:016X}'\n\
+             area part at 0x30ffe size 2\n\
+             ccw senseid,list,mida|sli,7"
+        ));
+        "a list of IDAWs" => stores(|page| format!(
+            "ccw senseid,{:#x},ida|sli,7", page + LIST
+        ));
+        "a TIC" => stores(|page| format!(
+            "ccw nop,,cc\n\
+             ccw tic,{page:#x}"
+        ));
+        "the CPA" => stores(|page| format!(
+            "orb cpa={page:#x}\n\
+             ccw nop"
+        ));
+        "command chaining over the end of a page" => stores(|page| format!(
+            "org {:#x}\n\
+             ccw nop,,cc", page - 8
+        ));
+        "data chaining over the end of a page" => stores_from_tape(|page| format!(
+            "area part at 0x20000 size 2\n\
+             org {:#x}\n\
+             ccw read,part,cd", page - 8
+        ));
+        "a status modifier over the end of a page" => stores(|page| format!(
+            "area where at 0x20000 X'0000 0000 0000'\n\
+             area home  at 0x20200 size 5\n\
+             area which at 0x20010 X'0000 0000 01'\n\
+             org {:#x}\n\
+             ccw seek,where,cc\n\
+             ccw 0x1a,home,cc\n\
+             again: ccw searchid,which,cc\n\
+             ccw tic,again", page - 32
+        ));
+        "reading backward over the start of a page" => stores_from_tape(|page| format!(
+            "area above at {:#x} size 2\n\
+             ccw readback,above+1,sli,8", page + PAGE_SIZE
+        ));
+        "a list of IDAWs, read backward" => stores_from_tape(|page| format!(
+            "area list at 0x20000 X'{:016X}'\n\
+             ccw readback,list,ida|sli,8", page + 64
+        ));
+        "a data address to write from" => shows(|page| format!(
+            "ccw write,{page:#x},,64"
+        ));
+        "data to write that cross into a page" => shows(|page| format!(
+            "area edge at {:#x} size 2\n\
+             ccw write,edge,,64", page - 2
+        ));
+        "the address of a data-chained CCW to write from" => shows(|page| format!(
+            "area part at 0x20000 size 30\n\
+             ccw write,part,cd\n\
+             ccw write,{page:#x},,64"
+        ));
+        "that of another command" => shows(|page| format!(
+            "area part at 0x20000 size 30\n\
+             ccw write,part,cd\n\
+             ccw nop,{page:#x},,64"
+        ));
+        "an IDAW to write from" => shows(|page| format!(
+            "area list at 0x20000 X'{page:016X}'\n\
+             ccw write,list,ida,64"
+        ));
+        "a CCW that is changed while the program runs" => changed(
+            |_| waiting("ccw senseid,id,sli,7"),
+            |page| (CHANGED_CCW + 4, page.to_be_bytes()[4..].to_vec()),
+        );
+        "a CCW that becomes a TIC while the program runs" => changed(
+            |_| waiting("ccw senseid,id,sli,7"),
+            |page| (CHANGED_CCW, [&[8, 0, 0, 0], &page.to_be_bytes()[4..]].concat()),
+        );
+        "a CCW that gets another command while the program runs" => changed(
+            |_| waiting("ccw readdata,id,cd,2\nccw nop,id+2,sli,6"),
+            |page| (CHANGED_CCW + 12, page.to_be_bytes()[4..].to_vec()),
+        );
+        "a modified IDAW that is changed while the program runs" => changed(
+            |_| waiting(&format!(
+                "area list at 0x22000 X'0000000000800007 0000000000030000'\n\
+                 orb control={MIDAWS}\n\
+                 ccw senseid,list,mida|sli,7"
+            )),
+            |page| (0x2_2008, page.to_be_bytes().to_vec()),
+        );
+        "an IDAW that is changed while the program runs" => changed(
+            |_| waiting("area list at 0x22000 X'0000000000030000'\nccw senseid,list,ida|sli,7"),
+            |page| (0x2_2000, page.to_be_bytes().to_vec()),
+        );
+    }
+}

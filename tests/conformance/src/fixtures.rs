@@ -46,6 +46,14 @@ use ccwchain::{
 
 use crate::machine;
 
+mod regions;
+
+pub(crate) use crate::case::{
+    Backends,
+    Case, //
+};
+pub(crate) use regions::*;
+
 /// How long an interrupt may take.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -69,9 +77,6 @@ pub(crate) enum Failure {
 }
 
 pub(crate) type TestResult<T = ()> = Result<T, Failure>;
-
-/// A test, and the name that it has within its group.
-pub(crate) type Case = (&'static str, fn(&Devices) -> TestResult);
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -34,165 +34,141 @@ use ccwchain::{
 };
 
 use crate::{
-    bench::{
-        check,
-        check_eq,
-        check_errno,
-        check_usable,
-        map,
-        pinned,
-        program,
-        start_suspended,
-        take_rest,
-        Case,
-        Devices,
-        TestResult,
-        SILENCE,
-        TIMEOUT, //
-    },
-    extra_regions::{
-        clear,
-        command,
-        halt,
-        result,
-        retry,
-        CLEAR,
-        COMMANDS,
-        COMMANDS_SIZE,
-        HALT, //
-    },
+    fixtures::*,
     machine, //
 };
 
-pub(crate) const TESTS: &[Case] = &[
-    ("halting an idle device gives a device end", halt_idle),
-    (
-        "clearing an idle device gives status of the clear function alone",
-        clear_idle,
-    ),
-    ("a halt ends a suspended program", |devices| {
-        ends(devices, HALT)
-    }),
-    ("a clear ends a suspended program", |devices| {
-        ends(devices, CLEAR)
-    }),
-    (
-        "the pins of a halted program go with its status",
-        |devices| pins_go(devices, HALT),
-    ),
-    (
-        "the pins of a cleared program go with its status",
-        |devices| pins_go(devices, CLEAR),
-    ),
-    ("halting twice gives status twice", |devices| {
-        twice(devices, HALT)
-    }),
-    ("clearing twice gives status twice", |devices| {
-        twice(devices, CLEAR)
-    }),
-    (
-        "halts whose status nobody takes give all of it in order",
-        |devices| not_taken(devices, &[HALT, HALT, HALT]),
-    ),
-    (
-        "a halt and a clear whose status nobody takes give it in order",
-        |devices| not_taken(devices, &[HALT, CLEAR, HALT, CLEAR]),
-    ),
-    (
-        "a halt leaves the status of an ended program to be read first",
-        |devices| behind_status(devices, HALT),
-    ),
-    (
-        "a clear leaves the status of an ended program to be read first",
-        |devices| behind_status(devices, CLEAR),
-    ),
-    ("a halt before a start does it no harm", |devices| {
-        before_start(devices, HALT)
-    }),
-    ("a clear before a start does it no harm", |devices| {
-        before_start(devices, CLEAR)
-    }),
-    (
-        "a start right after the status of a halt is not busy",
-        |devices| start_after(devices, HALT),
-    ),
-    (
-        "a start right after the status of a clear is not busy",
-        |devices| start_after(devices, CLEAR),
-    ),
-    (
-        "the status of a halt does not end a program started behind it",
-        |devices| late(devices, HALT),
-    ),
-    (
-        "the status of a clear does not end a program started behind it",
-        |devices| late(devices, CLEAR),
-    ),
-    (
-        "a halt and a start at once give both statuses, and the data",
-        |devices| at_once(devices, HALT),
-    ),
-    (
-        "a clear and a start at once give both statuses, and the data",
-        |devices| at_once(devices, CLEAR),
-    ),
-    ("a second halt of a program ends what is left", halt_halted),
-    ("a halted program can be started again", |devices| {
-        again(devices, HALT)
-    }),
-    ("a cleared program can be started again", |devices| {
-        again(devices, CLEAR)
-    }),
-    (
-        "the status of a halted program has an address in the program",
-        halted_address,
-    ),
-    (
-        "the status of a halt behind a program has no address of the host's",
-        idle_address,
-    ),
-    ("a halt without an eventfd has its status read", no_eventfd),
-    ("a command that nobody knows is EINVAL", unknown),
-    (
-        "a command that nobody knows leaves a suspended program alone",
-        unknown_in_flight,
-    ),
-    ("commands beyond the region are EINVAL", beyond),
-    ("a command from a bad pointer is EFAULT", bad_pointer),
-    ("command and result can be read back", read_back),
-    ("the command word alone is a request", word_alone),
-    (
-        "a command leaves the result of the last start alone",
-        results_apart,
-    ),
-    ("a command and a reset leave a usable device", with_reset),
-    (
-        "status of a command on a closed device is gone when it is opened",
-        closed,
-    ),
-    (
-        "a halt of one device leaves the other's program alone",
-        |devices| other_device(devices, HALT),
-    ),
-    (
-        "a clear of one device leaves the other's program alone",
-        |devices| other_device(devices, CLEAR),
-    ),
-    (
-        "a halt is EBUSY while 15 statuses wait and no program runs",
-        |devices| full_queue(devices, HALT),
-    ),
-    (
-        "a clear is EBUSY while 15 statuses wait and no program runs",
-        |devices| full_queue(devices, CLEAR),
-    ),
-    ("halts in the midst of starts lose no end", |devices| {
-        storm(devices, HALT)
-    }),
-    ("clears in the midst of starts lose no end", |devices| {
-        storm(devices, CLEAR)
-    }),
-];
+pub(crate) fn cases() -> Vec<Case> {
+    vec![
+        Case::new("halting an idle device gives a device end", halt_idle),
+        Case::new(
+            "clearing an idle device gives status of the clear function alone",
+            clear_idle,
+        ),
+        Case::new("a halt ends a suspended program", |devices| {
+            ends(devices, HALT)
+        }),
+        Case::new("a clear ends a suspended program", |devices| {
+            ends(devices, CLEAR)
+        }),
+        Case::new(
+            "the pins of a halted program go with its status",
+            |devices| pins_go(devices, HALT),
+        ),
+        Case::new(
+            "the pins of a cleared program go with its status",
+            |devices| pins_go(devices, CLEAR),
+        ),
+        Case::new("halting twice gives status twice", |devices| {
+            twice(devices, HALT)
+        }),
+        Case::new("clearing twice gives status twice", |devices| {
+            twice(devices, CLEAR)
+        }),
+        Case::new(
+            "halts whose status nobody takes give all of it in order",
+            |devices| not_taken(devices, &[HALT, HALT, HALT]),
+        ),
+        Case::new(
+            "a halt and a clear whose status nobody takes give it in order",
+            |devices| not_taken(devices, &[HALT, CLEAR, HALT, CLEAR]),
+        ),
+        Case::new(
+            "a halt leaves the status of an ended program to be read first",
+            |devices| behind_status(devices, HALT),
+        ),
+        Case::new(
+            "a clear leaves the status of an ended program to be read first",
+            |devices| behind_status(devices, CLEAR),
+        ),
+        Case::new("a halt before a start does it no harm", |devices| {
+            before_start(devices, HALT)
+        }),
+        Case::new("a clear before a start does it no harm", |devices| {
+            before_start(devices, CLEAR)
+        }),
+        Case::new(
+            "a start right after the status of a halt is not busy",
+            |devices| start_after(devices, HALT),
+        ),
+        Case::new(
+            "a start right after the status of a clear is not busy",
+            |devices| start_after(devices, CLEAR),
+        ),
+        Case::new(
+            "the status of a halt does not end a program started behind it",
+            |devices| late(devices, HALT),
+        ),
+        Case::new(
+            "the status of a clear does not end a program started behind it",
+            |devices| late(devices, CLEAR),
+        ),
+        Case::new(
+            "a halt and a start at once give both statuses, and the data",
+            |devices| at_once(devices, HALT),
+        ),
+        Case::new(
+            "a clear and a start at once give both statuses, and the data",
+            |devices| at_once(devices, CLEAR),
+        ),
+        Case::new("a second halt of a program ends what is left", halt_halted),
+        Case::new("a halted program can be started again", |devices| {
+            again(devices, HALT)
+        }),
+        Case::new("a cleared program can be started again", |devices| {
+            again(devices, CLEAR)
+        }),
+        Case::new(
+            "the status of a halted program has an address in the program",
+            halted_address,
+        ),
+        Case::new(
+            "the status of a halt behind a program has no address of the host's",
+            idle_address,
+        ),
+        Case::new("a halt without an eventfd has its status read", no_eventfd),
+        Case::new("a command that nobody knows is EINVAL", unknown),
+        Case::new(
+            "a command that nobody knows leaves a suspended program alone",
+            unknown_in_flight,
+        ),
+        Case::new("commands beyond the region are EINVAL", beyond),
+        Case::new("a command from a bad pointer is EFAULT", bad_pointer),
+        Case::new("command and result can be read back", read_back),
+        Case::new("the command word alone is a request", word_alone),
+        Case::new(
+            "a command leaves the result of the last start alone",
+            results_apart,
+        ),
+        Case::new("a command and a reset leave a usable device", with_reset),
+        Case::new(
+            "status of a command on a closed device is gone when it is opened",
+            closed,
+        ),
+        Case::new(
+            "a halt of one device leaves the other's program alone",
+            |devices| other_device(devices, HALT),
+        ),
+        Case::new(
+            "a clear of one device leaves the other's program alone",
+            |devices| other_device(devices, CLEAR),
+        ),
+        Case::new(
+            "a halt is EBUSY while 15 statuses wait and no program runs",
+            |devices| full_queue(devices, HALT),
+        ),
+        Case::new(
+            "a clear is EBUSY while 15 statuses wait and no program runs",
+            |devices| full_queue(devices, CLEAR),
+        ),
+        Case::new("halts in the midst of starts lose no end", |devices| {
+            storm(devices, HALT)
+        }),
+        Case::new("clears in the midst of starts lose no end", |devices| {
+            storm(devices, CLEAR)
+        }),
+    ]
+}
 
 /// How often something is tried that goes wrong now and then.
 fn rounds() -> u32 {
@@ -395,7 +371,7 @@ fn late(devices: &Devices, what: u32) -> TestResult {
 
 /// A suspended program, started as soon as it can be.
 fn suspended_soon(channel: &mut Channel) -> TestResult<(Program, GuestMemory)> {
-    let program = program(crate::bench::SUSPENDED)?;
+    let program = program(crate::fixtures::SUSPENDED)?;
     let guest = map(channel, &program)?;
     start_soon(channel, &program)?;
     Ok((program, guest))
