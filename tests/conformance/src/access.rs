@@ -68,90 +68,38 @@ pub(crate) fn cases() -> Vec<Case> {
 
 /// The cases that are of the regions that can be written.
 pub(crate) fn writable_cases() -> Vec<Case> {
-    vec![
-        Case::new(
-            "region 0: a write from a null pointer is EFAULT",
-            write_null::<0>,
-        ),
-        Case::new(
-            "region 1: a write from a null pointer is EFAULT",
-            write_null::<1>,
-        ),
-        Case::new(
-            "region 0: a write of which the second half is bad is EFAULT",
-            write_half::<0>,
-        ),
-        Case::new(
-            "region 1: a write of which the second half is bad is EFAULT",
-            write_half::<1>,
-        ),
-        Case::new(
-            "region 0: a write that is EFAULT leaves all as it was",
-            write_half_changes_nothing::<0>,
-        ),
-        Case::new(
-            "region 1: a write that is EFAULT leaves all as it was",
-            write_half_changes_nothing::<1>,
-        ),
-        Case::new("region 2: a write is EINVAL", read_only::<2>),
-        Case::new("region 3: a write is EINVAL", read_only::<3>),
-        Case::new(
-            "region 2: a write of one byte is EINVAL",
-            read_only_byte::<2>,
-        ),
-        Case::new(
-            "region 3: a write of one byte is EINVAL",
-            read_only_byte::<3>,
-        ),
-        Case::new(
-            "region 2: a write of nothing is EINVAL",
-            read_only_nothing::<2>,
-        ),
-        Case::new(
-            "region 3: a write of nothing is EINVAL",
-            read_only_nothing::<3>,
-        ),
-        Case::new(
-            "region 2: a write from a null pointer is EINVAL",
-            read_only_null::<2>,
-        ),
-        Case::new(
-            "region 3: a write from a null pointer is EINVAL",
-            read_only_null::<3>,
-        ),
-    ]
+    cases! {
+        "region 0: a write from a null pointer is EFAULT" => write_null::<0>;
+        "region 1: a write from a null pointer is EFAULT" => write_null::<1>;
+        "region 0: a write of which the second half is bad is EFAULT" => write_half::<0>;
+        "region 1: a write of which the second half is bad is EFAULT" => write_half::<1>;
+        "region 0: a write that is EFAULT leaves all as it was" => write_half_changes_nothing::<0>;
+        "region 1: a write that is EFAULT leaves all as it was" => write_half_changes_nothing::<1>;
+        "region 2: a write is EINVAL" => read_only::<2>;
+        "region 3: a write is EINVAL" => read_only::<3>;
+        "region 2: a write of one byte is EINVAL" => read_only_byte::<2>;
+        "region 3: a write of one byte is EINVAL" => read_only_byte::<3>;
+        "region 2: a write of nothing is EINVAL" => read_only_nothing::<2>;
+        "region 3: a write of nothing is EINVAL" => read_only_nothing::<3>;
+        "region 2: a write from a null pointer is EINVAL" => read_only_null::<2>;
+        "region 3: a write from a null pointer is EINVAL" => read_only_null::<3>;
+    }
 }
 
 /// Offsets at which there is no region.
 pub(crate) fn far_cases() -> Vec<Case> {
-    vec![
-        Case::new("region 4 is EINVAL", |devices| far(devices, 4 << 10)),
-        Case::new("region 5 is EINVAL", |devices| far(devices, 5 << 10)),
-        Case::new("an offset of 2^20 is EINVAL", |devices| {
-            far(devices, 1 << 20)
-        }),
-        Case::new("an offset of 2^31 is EINVAL", |devices| {
-            far(devices, 1 << 31)
-        }),
-        Case::new("an offset of 2^32 is EINVAL", |devices| {
-            far(devices, 1 << 32)
-        }),
-        Case::new("the last offset before 2^42 is EINVAL", |devices| {
-            far(devices, (1 << 42) - 4)
-        }),
-        Case::new("an offset of 2^42 is EINVAL", |devices| {
-            far(devices, 1 << 42)
-        }),
-        Case::new("an offset of 2^42 and region 1 is EINVAL", |devices| {
-            far(devices, (1 << 42) + 1024)
-        }),
-        Case::new("an offset of 2^62 is EINVAL", |devices| {
-            far(devices, 1 << 62)
-        }),
-        Case::new("the last offset of all is EINVAL", |devices| {
-            far(devices, (1 << 63) - 5)
-        }),
-    ]
+    cases! {
+        "region 4 is EINVAL" => |devices| far(devices, 4 << 10);
+        "region 5 is EINVAL" => |devices| far(devices, 5 << 10);
+        "an offset of 2^20 is EINVAL" => |devices| far(devices, 1 << 20);
+        "an offset of 2^31 is EINVAL" => |devices| far(devices, 1 << 31);
+        "an offset of 2^32 is EINVAL" => |devices| far(devices, 1 << 32);
+        "the last offset before 2^42 is EINVAL" => |devices| far(devices, (1 << 42) - 4);
+        "an offset of 2^42 is EINVAL" => |devices| far(devices, 1 << 42);
+        "an offset of 2^42 and region 1 is EINVAL" => |devices| far(devices, (1 << 42) + 1024);
+        "an offset of 2^62 is EINVAL" => |devices| far(devices, 1 << 62);
+        "the last offset of all is EINVAL" => |devices| far(devices, (1 << 63) - 5);
+    }
 }
 
 const SIZES: [usize; 4] = [

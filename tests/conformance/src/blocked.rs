@@ -78,127 +78,42 @@ enum Missing {
 use Missing::*;
 
 pub(crate) fn cases() -> Vec<Case> {
-    vec![
-        Case::new("a program that comes late runs", |devices| {
-            served(devices, Program)
-        }),
-        Case::new("a program whose data come late runs", |devices| {
-            served(devices, Data)
-        }),
-        Case::new("a request that comes late is carried out", |devices| {
-            served(devices, Request)
-        }),
-        Case::new(
-            "a read to memory that comes late gives the status",
-            |devices| served(devices, Status),
-        ),
-        Case::new(
-            "another device is used while a program does not come",
-            |devices| other_device(devices, Program),
-        ),
-        Case::new("another device is used while data do not come", |devices| {
-            other_device(devices, Data)
-        }),
-        Case::new(
-            "another device is used while a request does not come",
-            |devices| other_device(devices, Request),
-        ),
-        Case::new(
-            "another device is used while a read does not end",
-            |devices| other_device(devices, Status),
-        ),
-        Case::new(
-            "an attention is announced while a program does not come",
-            |devices| attention(devices, Program),
-        ),
-        Case::new(
-            "an attention is announced while data do not come",
-            |devices| attention(devices, Data),
-        ),
-        Case::new(
-            "an attention is announced while a request does not come",
-            |devices| attention(devices, Request),
-        ),
-        Case::new(
-            "an attention is announced while a read does not end",
-            |devices| attention(devices, Status),
-        ),
-        Case::new("a reset returns while a program does not come", |devices| {
-            reset(devices, Program)
-        }),
-        Case::new("a reset returns while data do not come", |devices| {
-            reset(devices, Data)
-        }),
-        Case::new("a reset returns while a request does not come", |devices| {
-            reset(devices, Request)
-        }),
-        Case::new("a reset returns while a read does not end", |devices| {
-            reset(devices, Status)
-        }),
-        Case::new(
-            "another device is taken away while a program does not come",
-            |devices| other_unbound(devices, Program),
-        ),
-        Case::new(
-            "another device is taken away while data do not come",
-            |devices| other_unbound(devices, Data),
-        ),
-        Case::new(
-            "another device is taken away while a request does not come",
-            |devices| other_unbound(devices, Request),
-        ),
-        Case::new(
-            "another device is taken away while a read does not end",
-            |devices| other_unbound(devices, Status),
-        ),
-        Case::new(
-            "the death of who waits for a program frees the device",
-            |devices| death(devices, Program),
-        ),
-        Case::new(
-            "the death of who waits for data frees the device",
-            |devices| death(devices, Data),
-        ),
-        Case::new(
-            "the death of who waits for a request frees the device",
-            |devices| death(devices, Request),
-        ),
-        Case::new(
-            "the death of who waits in a read frees the device",
-            |devices| death(devices, Status),
-        ),
-        Case::new(
-            "a second start is refused at once while a program does not come",
-            second_start,
-        ),
-        Case::new(
-            "a halt and a clear are answered while a program does not come",
-            halted,
-        ),
-        Case::new(
-            "the SCHIB is read while a program does not come",
-            |devices| schib(devices, Program),
-        ),
-        Case::new("the SCHIB is read while a read does not end", |devices| {
-            schib(devices, Status)
-        }),
-        Case::new(
-            "status is read while a request does not come",
-            read_beside_request,
-        ),
-        Case::new(
-            "a start is made while a read does not end",
-            start_beside_read,
-        ),
-        Case::new(
-            "a start that comes late after a reset is not made",
-            late_after_reset,
-        ),
-        Case::new(
-            "the device is free when a write ends that was blocked at close",
-            closed_beside,
-        ),
-    ]
+    cases! {
+        "a program that comes late runs" => |devices| served(devices, Program);
+        "a program whose data come late runs" => |devices| served(devices, Data);
+        "a request that comes late is carried out" => |devices| served(devices, Request);
+        "a read to memory that comes late gives the status" => |devices| served(devices, Status);
+        for_each "another device is used while a program does not come" => other_device;
+        for_each "an attention is announced while a program does not come" => attention;
+        for_each "a reset returns while a program does not come" => reset;
+        for_each "another device is taken away while a program does not come" => other_unbound;
+        for_each "the death of who waits for a program frees the device" => death;
+        "a second start is refused at once while a program does not come" => second_start;
+        "a halt and a clear are answered while a program does not come" => halted;
+        "the SCHIB is read while a program does not come" => |devices| schib(devices, Program);
+        "the SCHIB is read while a read does not end" => |devices| schib(devices, Status);
+        "status is read while a request does not come" => read_beside_request;
+        "a start is made while a read does not end" => start_beside_read;
+        "a start that comes late after a reset is not made" => late_after_reset;
+        "the device is free when a write ends that was blocked at close" => closed_beside;
+    }
+}
+
+/// Makes a case for each that may be missing, of the name of that for a program.
+fn for_each(name: &str, run: fn(&Devices, Missing) -> TestResult) -> Vec<Case> {
+    let case = |(_, missing): (&str, Missing)| {
+        let [does_not_come, waits_for] = match missing {
+            Program => ["a program does not come", "waits for a program"],
+            Data => ["data do not come", "waits for data"],
+            Request => ["a request does not come", "waits for a request"],
+            Status => ["a read does not end", "waits in a read"],
+        };
+        let name = name
+            .replace("a program does not come", does_not_come)
+            .replace("waits for a program", waits_for);
+        Case::new(name, move |devices| run(devices, missing))
+    };
+    Missing::ALL.map(case).into()
 }
 
 impl Missing {
@@ -236,10 +151,10 @@ impl Blocked {
     fn on(channel: &mut Channel, missing: Missing) -> TestResult<Self> {
         if missing == Data && channel.device().backend() == Backend::Container {
             let why = "type1 does not wait for a page that it pins";
-            return Err(Failure::Skip(why.to_owned()));
+            return Err(skip(why));
         }
         let mut fault = Userfault::new()
-            .map_err(|error| Failure::Skip(format!("userfaultfd does not work: {error}")))?;
+            .map_err(|error| skip(format!("userfaultfd does not work: {error}")))?;
         let memory = Arc::new(Memory::anonymous(PAGE_SIZE as usize)?);
         fault.hold(&memory)?;
 
@@ -475,7 +390,7 @@ fn death(devices: &Devices, missing: Missing) -> TestResult {
     for _ in 0..3 {
         let mut user = Command::new("/proc/self/exe")
             .args(["block", missing.word()])
-            .arg(crate::fixtures::backend_word(devices.backend()))
+            .arg(backend_word(devices.backend()))
             .arg(devices.first().uuid())
             .stdout(Stdio::piped())
             .spawn()?;
@@ -485,7 +400,7 @@ fn death(devices: &Devices, missing: Missing) -> TestResult {
         match said?.trim() {
             "held" => {}
             said => match said.strip_prefix("skip ") {
-                Some(why) => return Err(Failure::Skip(why.to_owned())),
+                Some(why) => return Err(skip(why)),
                 None => return Err(format!("the user said {said:?}").into()),
             },
         }
@@ -523,7 +438,7 @@ fn halted(devices: &Devices) -> TestResult {
         // Whether they are refused or not.
         let result = [HALT, CLEAR].map(|command| {
             let bytes = command.to_ne_bytes();
-            channel.device().pwrite(&bytes, COMMANDS)
+            channel.device().pwrite(&bytes, CMD_REGION)
         });
         (result, channel)
     })?;

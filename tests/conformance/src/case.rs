@@ -70,6 +70,29 @@ impl Case {
     }
 }
 
+/// Makes a table of cases: the name of each, and the function that it runs.
+///
+/// Behind the function are settings, which are methods of [`Case`]. A function in front of the name
+/// makes several cases of the line; it takes the name and the function.
+macro_rules! cases {
+    (@line; $name:literal, $run:expr) => {
+        [$crate::case::Case::new($name, $run)]
+    };
+    (@line $several:ident; $name:literal, $run:expr) => {
+        $several($name, $run)
+    };
+    ($($($several:ident)? $name:literal => $run:expr $(, $setting:ident($value:expr))*;)*) => {{
+        let mut cases: Vec<$crate::case::Case> = Vec::new();
+        $(cases.extend(
+            cases!(@line $($several)?; $name, $run)
+                .into_iter()
+                .map(|case| case$(.$setting($value))*),
+        );)*
+        cases
+    }};
+}
+pub(crate) use cases;
+
 /// A group of cases: its name, the back ends of its cases, and the cases.
 pub(crate) type Group = (&'static str, Backends, fn() -> Vec<Case>);
 

@@ -24,58 +24,37 @@ use ccw::{
 use crate::fixtures::*;
 
 pub(crate) fn cases() -> Vec<Case> {
-    vec![
-        Case::new("there is none at first", none),
-        Case::new("a path that is gone is reported", gone),
-        Case::new("a path that is back is reported", back),
-        Case::new("reports are given in order, each once", in_order),
-        Case::new("reports are announced as long as there are any", announced),
-        Case::new("all reports can be read after one signal", one_signal),
-        Case::new("a reader who was announced none gets none", each_once),
-        Case::new(
-            "a read without the first byte takes no report",
-            part_takes_none,
-        ),
-        Case::new("a read to a bad pointer takes no report", fault_takes_none),
-        Case::new(
-            "a read of the first byte takes the report",
-            first_byte_takes,
-        ),
-        Case::new(
-            "a read without an announcement takes the report",
-            without_eventfd,
-        ),
-        Case::new(
-            "of more than 16 reports 16 are kept, with overflow",
-            overflow,
-        ),
-        Case::new("reports after an overflow are as before", after_overflow),
-        Case::new("nothing is reported of the paths of others", of_others),
-        Case::new(
-            "reports of one device are not those of another",
-            two_devices,
-        ),
-        Case::new("nothing is kept for a device that is closed", while_closed),
-        Case::new("what was not read is gone after close", unread_at_close),
-        Case::new("a reset leaves reports to be read", over_reset),
-        Case::new("a report leaves status and its interrupt alone", apart),
-        Case::new("a solicited report is not passed on", solicited),
-        Case::new(
-            "a look at a subchannel that is there reports nothing",
-            evaluated,
-        ),
-        Case::new("varying a path off and on reports nothing", varied),
-        Case::new("the eventfd can be replaced", replaced),
-        Case::new("the eventfd can be taken away", taken_away),
-        Case::new("a path that is gone ends a suspended program", ends_program),
-        Case::new(
-            "a device is usable after its path was gone and is back",
-            usable,
-        ),
-        Case::new("reads beyond the reports are EINVAL", beyond),
-        Case::new("reports cannot be written", written),
-        Case::new("many reports leave nothing behind", many),
-    ]
+    cases! {
+        "there is none at first" => none;
+        "a path that is gone is reported" => gone;
+        "a path that is back is reported" => back;
+        "reports are given in order, each once" => in_order;
+        "reports are announced as long as there are any" => announced;
+        "all reports can be read after one signal" => one_signal;
+        "a reader who was announced none gets none" => each_once;
+        "a read without the first byte takes no report" => part_takes_none;
+        "a read to a bad pointer takes no report" => fault_takes_none;
+        "a read of the first byte takes the report" => first_byte_takes;
+        "a read without an announcement takes the report" => without_eventfd;
+        "of more than 16 reports 16 are kept, with overflow" => overflow;
+        "reports after an overflow are as before" => after_overflow;
+        "nothing is reported of the paths of others" => of_others;
+        "reports of one device are not those of another" => two_devices;
+        "nothing is kept for a device that is closed" => while_closed;
+        "what was not read is gone after close" => unread_at_close;
+        "a reset leaves reports to be read" => over_reset;
+        "a report leaves status and its interrupt alone" => apart;
+        "a solicited report is not passed on" => solicited;
+        "a look at a subchannel that is there reports nothing" => evaluated;
+        "varying a path off and on reports nothing" => varied;
+        "the eventfd can be replaced" => replaced;
+        "the eventfd can be taken away" => taken_away;
+        "a path that is gone ends a suspended program" => ends_program;
+        "a device is usable after its path was gone and is back" => usable;
+        "reads beyond the reports are EINVAL" => beyond;
+        "reports cannot be written" => written;
+        "many reports leave nothing behind" => many;
+    }
 }
 
 /// How many reports are kept.
@@ -288,9 +267,7 @@ fn fault_takes_none(devices: &Devices) -> TestResult {
     let injection = Injection::new()?;
     injection.back(listener.path)?;
     injection.settle()?;
-    let offset = i64::try_from(CRW).unwrap_or(0);
-    let result = sys::pread_null(listener.channel.device().file(), CRW_SIZE, offset);
-    check_errno("read", result, libc::EFAULT)?;
+    check_read_null(&listener.channel, CRW, CRW_SIZE)?;
     listener.expect(back_word(listener.path))
 }
 
@@ -427,7 +404,7 @@ fn evaluated(devices: &Devices) -> TestResult {
 
 fn varied(devices: &Devices) -> TestResult {
     let mut listener = Listener::open(devices)?;
-    let path = crate::paths::Path::of(devices.named("terminal")?)?;
+    let path = ChannelPath::of(devices.named("terminal")?)?;
     path.vary_off()?;
     path.vary_on()?;
     listener.expect_none()?;
@@ -483,8 +460,7 @@ fn usable(devices: &Devices) -> TestResult {
 fn beyond(devices: &Devices) -> TestResult {
     let channel = devices.open()?;
     for (offset, len) in [(0, CRW_SIZE + 1), (4, 5), (8, 1), (0, 4096), (1000, 4)] {
-        let result = channel.device().pread(&mut vec![0; len], CRW + offset);
-        check_errno(&format!("{len} bytes at {offset}"), result, libc::EINVAL)?;
+        check_read_beyond(&channel, CRW, offset, len)?;
     }
     Ok(())
 }
@@ -492,8 +468,7 @@ fn beyond(devices: &Devices) -> TestResult {
 fn written(devices: &Devices) -> TestResult {
     let channel = devices.open()?;
     for len in [1, 4, CRW_SIZE] {
-        let result = channel.device().pwrite(&vec![0; len], CRW);
-        check_errno(&format!("{len} bytes"), result, libc::EINVAL)?;
+        check_write_beyond(&channel, CRW, 0, len)?;
     }
     Ok(())
 }

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! HALT and CLEAR SUBCHANNEL, which region 1 takes.
+//! The cmd region: HALT and CLEAR SUBCHANNEL.
 
 use std::{
-    sync::atomic::{
-        AtomicBool,
-        Ordering, //
-    },
+    fs::File,
+    os::unix::fs::FileExt,
     thread,
     time::{
         Duration,
@@ -39,135 +37,47 @@ use crate::{
 };
 
 pub(crate) fn cases() -> Vec<Case> {
-    vec![
-        Case::new("halting an idle device gives a device end", halt_idle),
-        Case::new(
-            "clearing an idle device gives status of the clear function alone",
-            clear_idle,
-        ),
-        Case::new("a halt ends a suspended program", |devices| {
-            ends(devices, HALT)
-        }),
-        Case::new("a clear ends a suspended program", |devices| {
-            ends(devices, CLEAR)
-        }),
-        Case::new(
-            "the pins of a halted program go with its status",
-            |devices| pins_go(devices, HALT),
-        ),
-        Case::new(
-            "the pins of a cleared program go with its status",
-            |devices| pins_go(devices, CLEAR),
-        ),
-        Case::new("halting twice gives status twice", |devices| {
-            twice(devices, HALT)
-        }),
-        Case::new("clearing twice gives status twice", |devices| {
-            twice(devices, CLEAR)
-        }),
-        Case::new(
-            "halts whose status nobody takes give all of it in order",
-            |devices| not_taken(devices, &[HALT, HALT, HALT]),
-        ),
-        Case::new(
-            "a halt and a clear whose status nobody takes give it in order",
-            |devices| not_taken(devices, &[HALT, CLEAR, HALT, CLEAR]),
-        ),
-        Case::new(
-            "a halt leaves the status of an ended program to be read first",
-            |devices| behind_status(devices, HALT),
-        ),
-        Case::new(
-            "a clear leaves the status of an ended program to be read first",
-            |devices| behind_status(devices, CLEAR),
-        ),
-        Case::new("a halt before a start does it no harm", |devices| {
-            before_start(devices, HALT)
-        }),
-        Case::new("a clear before a start does it no harm", |devices| {
-            before_start(devices, CLEAR)
-        }),
-        Case::new(
-            "a start right after the status of a halt is not busy",
-            |devices| start_after(devices, HALT),
-        ),
-        Case::new(
-            "a start right after the status of a clear is not busy",
-            |devices| start_after(devices, CLEAR),
-        ),
-        Case::new(
-            "the status of a halt does not end a program started behind it",
-            |devices| late(devices, HALT),
-        ),
-        Case::new(
-            "the status of a clear does not end a program started behind it",
-            |devices| late(devices, CLEAR),
-        ),
-        Case::new(
-            "a halt and a start at once give both statuses, and the data",
-            |devices| at_once(devices, HALT),
-        ),
-        Case::new(
-            "a clear and a start at once give both statuses, and the data",
-            |devices| at_once(devices, CLEAR),
-        ),
-        Case::new("a second halt of a program ends what is left", halt_halted),
-        Case::new("a halted program can be started again", |devices| {
-            again(devices, HALT)
-        }),
-        Case::new("a cleared program can be started again", |devices| {
-            again(devices, CLEAR)
-        }),
-        Case::new(
-            "the status of a halted program has an address in the program",
-            halted_address,
-        ),
-        Case::new(
-            "the status of a halt behind a program has no address of the host's",
-            idle_address,
-        ),
-        Case::new("a halt without an eventfd has its status read", no_eventfd),
-        Case::new("a command that nobody knows is EINVAL", unknown),
-        Case::new(
-            "a command that nobody knows leaves a suspended program alone",
-            unknown_in_flight,
-        ),
-        Case::new("commands beyond the region are EINVAL", beyond),
-        Case::new("a command from a bad pointer is EFAULT", bad_pointer),
-        Case::new("command and result can be read back", read_back),
-        Case::new("the command word alone is a request", word_alone),
-        Case::new(
-            "a command leaves the result of the last start alone",
-            results_apart,
-        ),
-        Case::new("a command and a reset leave a usable device", with_reset),
-        Case::new(
-            "status of a command on a closed device is gone when it is opened",
-            closed,
-        ),
-        Case::new(
-            "a halt of one device leaves the other's program alone",
-            |devices| other_device(devices, HALT),
-        ),
-        Case::new(
-            "a clear of one device leaves the other's program alone",
-            |devices| other_device(devices, CLEAR),
-        ),
-        Case::new(
-            "a halt is EBUSY while 15 statuses wait and no program runs",
-            |devices| full_queue(devices, HALT),
-        ),
-        Case::new(
-            "a clear is EBUSY while 15 statuses wait and no program runs",
-            |devices| full_queue(devices, CLEAR),
-        ),
-        Case::new("halts in the midst of starts lose no end", |devices| {
-            storm(devices, HALT)
-        }),
-        Case::new("clears in the midst of starts lose no end", |devices| {
-            storm(devices, CLEAR)
-        }),
-    ]
+    cases! {
+        "halting an idle device gives a device end" => halt_idle;
+        "clearing an idle device gives status of the clear function alone" => clear_idle;
+        both "a halt ends a suspended program" => ends;
+        both "the pins of a halted program go with its status" => pins_go;
+        both "halting twice gives status twice" => twice;
+        "halts whose status nobody takes give all of it in order" =>
+            |devices| not_taken(devices, &[HALT, HALT, HALT]);
+        "a halt and a clear whose status nobody takes give it in order" =>
+            |devices| not_taken(devices, &[HALT, CLEAR, HALT, CLEAR]);
+        both "a halt leaves the status of an ended program to be read first" => behind_status;
+        both "a halt before a start does it no harm" => before_start;
+        both "a start right after the status of a halt is not busy" => start_after;
+        both "the status of a halt does not end a program started behind it" => late;
+        both "a halt and a start at once give both statuses, and the data" => at_once;
+        "a second halt of a program ends what is left" => halt_halted;
+        both "a halted program can be started again" => again;
+        "the status of a halted program has an address in the program" => halted_address;
+        "the status of a halt behind a program has no address of the host's" => idle_address;
+        "a halt without an eventfd has its status read" => no_eventfd;
+        "a command that nobody knows is EINVAL" => unknown;
+        "a command that nobody knows leaves a suspended program alone" => unknown_in_flight;
+        "commands beyond the region are EINVAL" => beyond;
+        "a command from a bad pointer is EFAULT" => bad_pointer;
+        "command and result can be read back" => read_back;
+        "the command word alone is a request" => word_alone;
+        "a command leaves the result of the last start alone" => results_apart;
+        "a command and a reset leave a usable device" => with_reset;
+        "status of a command on a closed device is gone when it is opened" => closed;
+        both "a halt of one device leaves the other's program alone" => other_device;
+        both "a halt is EBUSY while 15 statuses wait and no program runs" => full_queue;
+        both "halts in the midst of starts lose no end" => storm;
+    }
+}
+
+/// Makes two cases, for HALT and for CLEAR, of the name of the first.
+fn both(name: &str, run: fn(&Devices, u32) -> TestResult) -> Vec<Case> {
+    let clear = name.replace("halt", "clear");
+    [(name, HALT), (&clear, CLEAR)]
+        .map(|(name, command)| Case::new(name, move |devices| run(devices, command)))
+        .into()
 }
 
 /// How often something is tried that goes wrong now and then.
@@ -201,13 +111,6 @@ fn expect(channel: &mut Channel, command: u32) -> TestResult<Irb> {
         format!("no status is pending: {}", irb.scsw()),
     )?;
     Ok(irb)
-}
-
-fn expect_silence(channel: &mut Channel) -> TestResult {
-    check(
-        channel.wait(SILENCE)?.is_none(),
-        "there was a status too many",
-    )
 }
 
 fn halt_idle(devices: &Devices) -> TestResult {
@@ -288,30 +191,6 @@ fn not_taken(devices: &Devices, commands: &[u32]) -> TestResult {
     check_usable(&mut channel)
 }
 
-/// A no-operation whose memory stays mapped until the device is closed.
-fn nop(channel: &mut Channel) -> TestResult<Program> {
-    let nop = program("ccw nop")?;
-    map(channel, &nop)?;
-    Ok(nop)
-}
-
-/// Starts a program; again while a status is in its way that the host has not taken yet.
-fn start_soon(channel: &Channel, program: &Program) -> TestResult {
-    Ok(retry(libc::EBUSY, || {
-        retry(libc::EAGAIN, || channel.start(program.orb))
-    })?)
-}
-
-/// Takes a status that ends a program.
-fn expect_end(channel: &mut Channel) -> TestResult {
-    let irb = channel.wait(TIMEOUT)?;
-    let irb = irb.ok_or_else(|| "the program does not end".to_owned())?;
-    check(
-        irb.scsw().ends_start(),
-        format!("not the end of the program: {}", irb.scsw()),
-    )
-}
-
 fn behind_status(devices: &Devices, what: u32) -> TestResult {
     let mut channel = devices.open()?;
     let nop = nop(&mut channel)?;
@@ -371,7 +250,7 @@ fn late(devices: &Devices, what: u32) -> TestResult {
 
 /// A suspended program, started as soon as it can be.
 fn suspended_soon(channel: &mut Channel) -> TestResult<(Program, GuestMemory)> {
-    let program = program(crate::fixtures::SUSPENDED)?;
+    let program = program(SUSPENDED)?;
     let guest = map(channel, &program)?;
     start_soon(channel, &program)?;
     Ok((program, guest))
@@ -473,30 +352,24 @@ fn unknown(devices: &Devices) -> TestResult {
 
 fn unknown_in_flight(devices: &Devices) -> TestResult {
     let mut channel = devices.open()?;
-    let (program, _guest) = start_suspended(&mut channel)?;
-    let during = pinned()?;
+    let in_flight = InFlight::start(&mut channel)?;
     check_errno("command", command(&channel, 3), libc::EINVAL)?;
     expect_silence(&mut channel)?;
-    check_eq("KiB pinned", pinned()?, during)?;
-    check_errno("second start", channel.start(program.orb), libc::EBUSY)
+    in_flight.check_stays(&channel)
 }
 
 fn beyond(devices: &Devices) -> TestResult {
     let mut channel = devices.open()?;
     for (offset, len) in [
-        (0, COMMANDS_SIZE + 1),
+        (0, CMD_REGION_SIZE + 1),
         (0, 4096),
         (4, 5),
         (7, 2),
         (8, 1),
         (1000, 4),
     ] {
-        let what = format!("{len} bytes at {offset}");
-        let bytes = &mut vec![1; len];
-        let result = channel.device().pwrite(bytes, COMMANDS + offset);
-        check_errno(&format!("write of {what}"), result, libc::EINVAL)?;
-        let result = channel.device().pread(bytes, COMMANDS + offset);
-        check_errno(&format!("read of {what}"), result, libc::EINVAL)?;
+        check_write_beyond(&channel, CMD_REGION, offset, len)?;
+        check_read_beyond(&channel, CMD_REGION, offset, len)?;
     }
     expect_silence(&mut channel)?;
     check_usable(&mut channel)
@@ -504,11 +377,10 @@ fn beyond(devices: &Devices) -> TestResult {
 
 fn bad_pointer(devices: &Devices) -> TestResult {
     let mut channel = devices.open()?;
-    let offset = i64::try_from(COMMANDS).unwrap_or(0);
-    let result = sys::pwrite_null(channel.device().file(), COMMANDS_SIZE, offset);
+    let offset = i64::try_from(CMD_REGION).unwrap_or(0);
+    let result = sys::pwrite_null(channel.device().file(), CMD_REGION_SIZE, offset);
     check_errno("write", result, libc::EFAULT)?;
-    let result = sys::pread_null(channel.device().file(), COMMANDS_SIZE, offset);
-    check_errno("read", result, libc::EFAULT)?;
+    check_read_null(&channel, CMD_REGION, CMD_REGION_SIZE)?;
     expect_silence(&mut channel)
 }
 
@@ -516,7 +388,7 @@ fn read_back(devices: &Devices) -> TestResult {
     let mut channel = devices.open()?;
     let word = |channel: &Channel| -> TestResult<u32> {
         let mut word = [0; 4];
-        channel.device().pread(&mut word, COMMANDS)?;
+        channel.device().pread(&mut word, CMD_REGION)?;
         Ok(u32::from_ne_bytes(word))
     };
     check_eq("result at first", result(&channel)?, 0)?;
@@ -539,7 +411,7 @@ fn read_back(devices: &Devices) -> TestResult {
 
 fn word_alone(devices: &Devices) -> TestResult {
     let mut channel = devices.open()?;
-    let written = channel.device().pwrite(&HALT.to_ne_bytes(), COMMANDS)?;
+    let written = channel.device().pwrite(&HALT.to_ne_bytes(), CMD_REGION)?;
     check_eq("bytes written", written, 4)?;
     expect(&mut channel, HALT)?;
     check_usable(&mut channel)
@@ -587,13 +459,11 @@ fn closed(devices: &Devices) -> TestResult {
 fn other_device(devices: &Devices, what: u32) -> TestResult {
     let mut channel = devices.open()?;
     let mut other = devices.open_named("terminal")?;
-    let (program, _guest) = start_suspended(&mut other)?;
-    let during = pinned()?;
+    let in_flight = InFlight::start(&mut other)?;
     start_suspended(&mut channel)?;
     command(&channel, what)?;
     expect(&mut channel, what)?;
-    check_eq("KiB pinned for the other", pinned()?, during)?;
-    check_errno("its second start", other.start(program.orb), libc::EBUSY)?;
+    in_flight.check_stays(&other)?;
     expect_silence(&mut other)
 }
 
@@ -625,22 +495,17 @@ fn storm(devices: &Devices, what: u32) -> TestResult {
     let nop = program("ccw nop")?;
     let guest = map(&mut channel, &nop)?;
     let before = pinned()?;
-    let device = channel.device().file().try_clone_to_owned()?;
-    let stop = AtomicBool::new(false);
-    let started = thread::scope(|scope| -> TestResult<usize> {
-        scope.spawn(|| {
-            let file = std::fs::File::from(device);
-            let mut region = [0; COMMANDS_SIZE];
-            region[..4].copy_from_slice(&what.to_ne_bytes());
-            while !stop.load(Ordering::Relaxed) {
-                // Refused while another request or status is in its way.
-                let _ = std::os::unix::fs::FileExt::write_at(&file, &region, COMMANDS);
-                thread::sleep(Duration::from_micros(500));
-            }
-        });
-        let result = starts(&mut channel, &nop, Instant::now() + LONG);
-        stop.store(true, Ordering::Relaxed);
-        result
+    let file = File::from(channel.device().file().try_clone_to_owned()?);
+    let mut region = [0; CMD_REGION_SIZE];
+    region[..4].copy_from_slice(&what.to_ne_bytes());
+    let give_command = || {
+        // It is refused while another request or status is in its way.
+        let _ = file.write_at(&region, CMD_REGION);
+        thread::sleep(Duration::from_micros(500));
+        Ok(())
+    };
+    let (started, _) = beside(give_command, || {
+        starts(&mut channel, &nop, Instant::now() + LONG)
     })?;
     check(
         started > 100,

@@ -37,15 +37,12 @@ use crate::{
 };
 
 pub(crate) fn cases() -> Vec<Case> {
-    vec![
-        Case::new("one device pins it again", |devices| unmap(devices, 1)),
-        Case::new("two devices pin it again", |devices| unmap(devices, 2)),
-        Case::new("a device that has it pinned is closed meanwhile", close),
-        Case::new(
-            "a program can be started as soon as memory is mapped again",
-            start_soon,
-        ),
-    ]
+    cases! {
+        "one device pins it again" => |devices| unmap(devices, 1);
+        "two devices pin it again" => |devices| unmap(devices, 2);
+        "a device that has it pinned is closed meanwhile" => close;
+        "a program can be started as soon as memory is mapped again" => start_soon;
+    }
 }
 
 /// Where the memory is, and how much.
@@ -155,7 +152,7 @@ fn close(devices: &Devices) -> TestResult {
     only_ours()?;
     if devices.backend() == Backend::Iommufd {
         let why = "closing waits a minute for iommufd's unmap";
-        return Err(Failure::Skip(why.to_owned()));
+        return Err(skip(why));
     }
     let before = pinned()?;
     let mut owner = devices.open()?;

@@ -55,71 +55,33 @@ use crate::{
 };
 
 pub(crate) fn cases() -> Vec<Case> {
-    vec![
-        Case::new(
-            "a device that is open cannot be opened by another",
-            second_user,
-        ),
-        Case::new("a device is free when its user has died", free_after_death),
-        Case::new("a duplicate keeps a program in flight", duplicate),
-        Case::new("requests go through a duplicate", through_duplicate),
-        Case::new("an heir keeps a program in flight, until death", heir),
-        Case::new("what is executed does not inherit the device", executed),
-        Case::new("a subchannel has one mediated device", one_instance),
-        Case::new("a UUID names one mediated device", one_uuid),
-        Case::new("a mediated device can be removed and made again", remade),
-        Case::new(
-            "a driver can be unbound without a mediated device",
-            unbound_without,
-        ),
-        Case::new(
-            "a device that is released is of use to its own driver",
-            released,
-        )
-        .slow(120),
-        Case::new(
-            "closing while another thread starts programs ends them",
-            close_beside_start,
-        ),
-        Case::new("resets beside starts leave a usable device", |devices| {
-            resets_beside_starts(devices, 1)
-        })
-        .backends(Backends::One),
-        Case::new(
-            "resets of two threads beside starts leave a usable device",
-            |devices| resets_beside_starts(devices, 2),
-        )
-        .backends(Backends::One),
-        Case::new(
-            "unmapping beside starts leaves a usable device",
-            unmap_beside_starts,
-        ),
-        Case::new(
-            "of two suspended programs one can be ended by a reset",
-            |devices| one_of_two(devices, |channel| Ok(channel.device().reset()?)),
-        ),
-        Case::new(
-            "of two suspended programs one can be ended by unmapping",
-            |devices| {
-                one_of_two(devices, |channel| {
-                    Ok(channel.device_mut().unmap(0x2_0000)?)
-                })
-            },
-        ),
-        Case::new(
-            "of two suspended programs one can be ended by closing",
-            close_one_of_two,
-        ),
-        Case::new("unmapping all memory ends a suspended program", unmap_all),
-        Case::new(
-            "unmapping the CCWs leaves a suspended program alone",
-            unmap_ccws,
-        ),
-        Case::new(
-            "reading and writing in many threads at once keeps its order",
-            many_threads,
-        ),
-    ]
+    cases! {
+        "a device that is open cannot be opened by another" => second_user;
+        "a device is free when its user has died" => free_after_death;
+        "a duplicate keeps a program in flight" => duplicate;
+        "requests go through a duplicate" => through_duplicate;
+        "an heir keeps a program in flight, until death" => heir;
+        "what is executed does not inherit the device" => executed;
+        "a subchannel has one mediated device" => one_instance;
+        "a UUID names one mediated device" => one_uuid;
+        "a mediated device can be removed and made again" => remade;
+        "a driver can be unbound without a mediated device" => unbound_without;
+        "a device that is released is of use to its own driver" => released, slow(120);
+        "closing while another thread starts programs ends them" => close_beside_start;
+        "resets beside starts leave a usable device" =>
+            |devices| resets_beside_starts(devices, 1), backends(Backends::One);
+        "resets of two threads beside starts leave a usable device" =>
+            |devices| resets_beside_starts(devices, 2), backends(Backends::One);
+        "unmapping beside starts leaves a usable device" => unmap_beside_starts;
+        "of two suspended programs one can be ended by a reset" =>
+            |devices| one_of_two(devices, |channel| Ok(channel.device().reset()?));
+        "of two suspended programs one can be ended by unmapping" =>
+            |devices| { one_of_two(devices, |channel| { Ok(channel.device_mut().unmap(0x2_0000)?) }) };
+        "of two suspended programs one can be ended by closing" => close_one_of_two;
+        "unmapping all memory ends a suspended program" => unmap_all;
+        "unmapping the CCWs leaves a suspended program alone" => unmap_ccws;
+        "reading and writing in many threads at once keeps its order" => many_threads;
+    }
 }
 
 fn second_user(devices: &Devices) -> TestResult {

@@ -28,35 +28,21 @@ use ccw::{
 use crate::fixtures::*;
 
 pub(crate) fn cases() -> Vec<Case> {
-    vec![
-        Case::new("the user is asked when the driver is unbound", |devices| {
-            asked(devices, UNBIND)
-        }),
-        Case::new(
-            "the user is asked when the mediated device is removed",
-            |devices| asked(devices, REMOVE),
-        ),
-        Case::new("the user is asked again after ten seconds", again).slow(120),
-        Case::new("an eventfd set later is asked, too", late).slow(120),
-        Case::new("nobody is asked without need", silence),
-        Case::new("without an eventfd the host waits", no_eventfd),
-        Case::new("a device that is not open is given back at once", not_open),
-        Case::new("who was asked can use the device until close", usable),
-        Case::new(
-            "a suspended program stays in flight while the user is asked",
-            suspended,
-        ),
-        Case::new(
-            "halt, SCHIB and reset work while the user is asked",
-            requests,
-        ),
-        Case::new(
-            "the other device is not asked, and can be used",
-            other_device,
-        ),
-        Case::new("no eventfd is left when a device was taken", eventfds),
-        Case::new("both devices can be asked for at once", both),
-    ]
+    cases! {
+        "the user is asked when the driver is unbound" => |devices| asked(devices, UNBIND);
+        "the user is asked when the mediated device is removed" => |devices| asked(devices, REMOVE);
+        "the user is asked again after ten seconds" => again, slow(120);
+        "an eventfd set later is asked, too" => late, slow(120);
+        "nobody is asked without need" => silence;
+        "without an eventfd the host waits" => no_eventfd;
+        "a device that is not open is given back at once" => not_open;
+        "who was asked can use the device until close" => usable;
+        "a suspended program stays in flight while the user is asked" => suspended;
+        "halt, SCHIB and reset work while the user is asked" => requests;
+        "the other device is not asked, and can be used" => other_device;
+        "no eventfd is left when a device was taken" => eventfds;
+        "both devices can be asked for at once" => both;
+    }
 }
 
 /// A way to take a device: by the names of subchannel and mediated device.
@@ -234,12 +220,9 @@ fn usable(devices: &Devices) -> TestResult {
 fn suspended(devices: &Devices) -> TestResult {
     let before = pinned()?;
     let mut user = Asked::open(devices)?;
-    let (program, _guest) = start_suspended(user.channel()?)?;
-    let during = pinned()?;
+    let in_flight = InFlight::start(user.channel()?)?;
     let taking = user.take(UNBIND)?;
-    check_eq("KiB pinned", pinned()?, during)?;
-    let second = user.channel()?.start(program.orb);
-    check_errno("second start", second, libc::EBUSY)?;
+    in_flight.check_stays(user.channel()?)?;
     user.close_for(&taking)?;
     check_eq("KiB pinned after close", pinned()?, before)
 }

@@ -23,21 +23,12 @@ use crate::{
 };
 
 pub(crate) fn cases() -> Vec<Case> {
-    vec![
-        Case::new(
-            "unbinding waits for the user, whose death ends a suspended program",
-            unbind,
-        ),
-        Case::new(
-            "removing the mediated device waits for the user, too",
-            remove,
-        ),
-        Case::new(
-            "the module stays while a program is in flight",
-            unload_in_use,
-        ),
-        Case::new("closing leaves no memory behind", memory).slow(240),
-    ]
+    cases! {
+        "unbinding waits for the user, whose death ends a suspended program" => unbind;
+        "removing the mediated device waits for the user, too" => remove;
+        "the module stays while a program is in flight" => unload_in_use;
+        "closing leaves no memory behind" => memory, slow(240);
+    }
 }
 
 /// How long it takes to see that something does not happen.

@@ -60,7 +60,7 @@ impl Host {
         match (machine::is_hercules(), Path::new(FOLDER).is_dir()) {
             (true, _) => Ok(Self::Console),
             (false, true) => Ok(Self::Folder),
-            (false, false) => Err(Failure::Skip("there is no host to be asked".to_owned())),
+            (false, false) => Err(skip("there is no host to be asked")),
         }
     }
 

@@ -65,16 +65,12 @@ pub(crate) fn cases() -> Vec<Case> {
 
 /// The cases that are no single interrupt's.
 pub(crate) fn index_cases() -> Vec<Case> {
-    vec![
-        Case::new("the index 3 is EINVAL", |devices| index_beyond(devices, 3)),
-        Case::new("the index 2^16 is EINVAL", |devices| {
-            index_beyond(devices, 1 << 16)
-        }),
-        Case::new("the largest index is EINVAL", |devices| {
-            index_beyond(devices, u32::MAX)
-        }),
-        Case::new("one eventfd can serve all interrupts", one_for_all),
-    ]
+    cases! {
+        "the index 3 is EINVAL" => |devices| index_beyond(devices, 3);
+        "the index 2^16 is EINVAL" => |devices| index_beyond(devices, 1 << 16);
+        "the largest index is EINVAL" => |devices| index_beyond(devices, u32::MAX);
+        "one eventfd can serve all interrupts" => one_for_all;
+    }
 }
 
 pub(crate) const TRIGGER: u32 = uapi::IRQ_ACTION_TRIGGER;

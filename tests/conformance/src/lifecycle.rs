@@ -34,69 +34,30 @@ use crate::{
 };
 
 pub(crate) fn cases() -> Vec<Case> {
-    vec![
-        Case::new("a device can be opened again", reopen),
-        Case::new("a reset of an idle device does no harm", reset_idle),
-        Case::new(
-            "a second start is EBUSY while a program is suspended",
-            second_start,
-        ),
-        Case::new("a suspended program gives no status by itself", no_status),
-        Case::new("a reset ends a suspended program", reset),
-        Case::new("closing ends a suspended program", close),
-        Case::new("the death of the user ends a suspended program", death),
-        Case::new(
-            "unmapping a page of a suspended program ends it",
-            unmap_pinned,
-        ),
-        Case::new(
-            "unmapping other memory leaves a suspended program alone",
-            unmap_other,
-        ),
-        Case::new(
-            "memory can be unmapped after a program has ended",
-            unmap_after,
-        ),
-        Case::new(
-            "unmapping the CCWs of a suspended program leaves it alone",
-            unmap_ccws,
-        ),
-        Case::new(
-            "memory can be mapped during a suspended program",
-            map_during,
-        ),
-        Case::new(
-            "memory that is unmapped and mapped again is used anew",
-            map_again,
-        ),
-        Case::new("a program is read anew at each start", read_anew),
-        Case::new("two resets in a row do no harm", reset_twice),
-        Case::new(
-            "a reset of a suspended program gives no status",
-            reset_silent,
-        ),
-        Case::new(
-            "status that was not taken is gone after a reset",
-            reset_status,
-        ),
-        Case::new(
-            "status that was not taken is gone after close",
-            close_status,
-        ),
-        Case::new(
-            "a signal for the last user does not come to the next",
-            close_signal,
-        ),
-        Case::new("a device without memory gives a program check", no_memory),
-        Case::new(
-            "status is taken after its memory is unmapped",
-            status_after_unmap,
-        ),
-        Case::new(
-            "a program in flight on one device leaves the other alone",
-            other_device,
-        ),
-    ]
+    cases! {
+        "a device can be opened again" => reopen;
+        "a reset of an idle device does no harm" => reset_idle;
+        "a second start is EBUSY while a program is suspended" => second_start;
+        "a suspended program gives no status by itself" => no_status;
+        "a reset ends a suspended program" => reset;
+        "closing ends a suspended program" => close;
+        "the death of the user ends a suspended program" => death;
+        "unmapping a page of a suspended program ends it" => unmap_pinned;
+        "unmapping other memory leaves a suspended program alone" => unmap_other;
+        "memory can be unmapped after a program has ended" => unmap_after;
+        "unmapping the CCWs of a suspended program leaves it alone" => unmap_ccws;
+        "memory can be mapped during a suspended program" => map_during;
+        "memory that is unmapped and mapped again is used anew" => map_again;
+        "a program is read anew at each start" => read_anew;
+        "two resets in a row do no harm" => reset_twice;
+        "a reset of a suspended program gives no status" => reset_silent;
+        "status that was not taken is gone after a reset" => reset_status;
+        "status that was not taken is gone after close" => close_status;
+        "a signal for the last user does not come to the next" => close_signal;
+        "a device without memory gives a program check" => no_memory;
+        "status is taken after its memory is unmapped" => status_after_unmap;
+        "a program in flight on one device leaves the other alone" => other_device;
+    }
 }
 
 fn reopen(devices: &Devices) -> TestResult {

@@ -5,25 +5,22 @@
 use crate::fixtures::*;
 
 pub(crate) fn cases() -> Vec<Case> {
-    vec![
-        Case::new("255 CCWs in a row", |devices| accepted(devices, 255)),
-        Case::new("256 CCWs in a row", |devices| accepted(devices, 256)),
-        Case::new("257 CCWs in a row", |devices| accepted(devices, 257)),
-        Case::new("4095 CCWs are a program", |devices| accepted(devices, 4095)),
-        Case::new("4096 CCWs are a program", |devices| accepted(devices, 4096)),
-        Case::new("4097 CCWs are EINVAL", |devices| refused(devices, 4097)),
-        Case::new("100000 CCWs are EINVAL", |devices| {
-            refused(devices, 100_000)
-        })
-        .slow(240),
-        Case::new("15 segments", |devices| segments(devices, 15)),
-        Case::new("16 segments", |devices| segments(devices, 16)),
-        Case::new("17 segments", |devices| segments(devices, 17)),
-        Case::new("200 segments", |devices| segments(devices, 200)),
-        Case::new("data in 1000 pages", pages),
-        Case::new("8192 IDAWs are a program", |devices| idaws(devices, 482)),
-        Case::new("68000 IDAWs are a program", |devices| idaws(devices, 4000)),
-    ]
+    cases! {
+        "255 CCWs in a row" => |devices| accepted(devices, 255);
+        "256 CCWs in a row" => |devices| accepted(devices, 256);
+        "257 CCWs in a row" => |devices| accepted(devices, 257);
+        "4095 CCWs are a program" => |devices| accepted(devices, 4095);
+        "4096 CCWs are a program" => |devices| accepted(devices, 4096);
+        "4097 CCWs are EINVAL" => |devices| refused(devices, 4097);
+        "100000 CCWs are EINVAL" => |devices| refused(devices, 100_000), slow(240);
+        "15 segments" => |devices| segments(devices, 15);
+        "16 segments" => |devices| segments(devices, 16);
+        "17 segments" => |devices| segments(devices, 17);
+        "200 segments" => |devices| segments(devices, 200);
+        "data in 1000 pages" => pages;
+        "8192 IDAWs are a program" => |devices| idaws(devices, 482);
+        "68000 IDAWs are a program" => |devices| idaws(devices, 4000);
+    }
 }
 
 /// A chain of so many commands. They have data, since QEMU takes only 255 CCWs without an address.

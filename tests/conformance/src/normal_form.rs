@@ -49,55 +49,42 @@ fn control(devices: &Devices) -> TestResult {
 }
 
 pub(crate) fn cases() -> Vec<Case> {
-    vec![
-        Case::new("CC beside CD, SENSE ID", |devices| {
-            kept(
+    cases! {
+        "CC beside CD, SENSE ID" => |devices| kept(
                 devices,
                 "terminal",
                 "ccw w,one,cd|cc,1\nccw senseid,page,sli,7",
-            )
-        }),
-        Case::new("CC beside CD, READ MODIFIED", |devices| {
-            kept(devices, "terminal", "ccw w,one,cd|cc,1\nccw rm,page,sli,64")
-        }),
-        Case::new("CC beside CD in format 0", |devices| {
-            kept(
+            );
+        "CC beside CD, READ MODIFIED" =>
+            |devices| kept(devices, "terminal", "ccw w,one,cd|cc,1\nccw rm,page,sli,64");
+        "CC beside CD in format 0" => |devices| kept(
                 devices,
                 "terminal",
                 "orb format=0\nccw w,one,cd|cc,1\nccw senseid,page,sli,7",
-            )
-        }),
-        Case::new("CC beside CD, a transfer between them", |devices| {
-            kept(
+            );
+        "CC beside CD, a transfer between them" => |devices| kept(
                 devices,
                 "terminal",
                 "ccw w,one,cd|cc,1\nccw tic,there\norg 0x11000\nthere: ccw senseid,page,sli,7",
-            )
-        }),
-        Case::new("CC beside CD of a no-operation", |devices| {
-            kept(
+            );
+        "CC beside CD of a no-operation" => |devices| kept(
                 devices,
                 "rng",
                 "ccw nop,one,cd|cc|sli,1\nccw senseid,page,sli,7",
-            )
-        }),
-        Case::new("CC beside CD of a command that stores", |devices| {
-            kept(
+            );
+        "CC beside CD of a command that stores" => |devices| kept(
                 devices,
                 "rng",
                 "ccw senseid,id,cd|cc|sli,7\nccw senseid,page,sli,7",
-            )
-        }),
-        Case::new("SKIP", |devices| {
-            kept(devices, "rng", "ccw senseid,page,skip|sli,7")
-        }),
-        Case::new("control: the page changes if it may", control),
-    ]
+            );
+        "SKIP" => |devices| kept(devices, "rng", "ccw senseid,page,skip|sli,7");
+        "control: the page changes if it may" => control;
+    }
 }
 
 pub(crate) fn hercules_cases() -> Vec<Case> {
-    vec![
-        Case::new("CC beside CD of a command that ends at once", |devices| {
+    cases! {
+        "CC beside CD of a command that ends at once" => |devices| {
             only_ours()?;
             let mut channel = devices.open_named("tape")?;
             run_text(
@@ -111,13 +98,11 @@ pub(crate) fn hercules_cases() -> Vec<Case> {
                 "tape",
                 "ccw rewind,one,cd|cc|sli,1\nccw read,page,sli,64",
             )
-        }),
-        Case::new("SKIP beside CD", |devices| {
-            kept(
+        };
+        "SKIP beside CD" => |devices| kept(
                 devices,
                 "tape",
                 "ccw rewind,one,cc|sli,1\nccw read,id,cd,7\nccw write,page,skip|sli,64",
-            )
-        }),
-    ]
+            );
+    }
 }

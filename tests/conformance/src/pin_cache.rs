@@ -6,12 +6,7 @@ use std::{
     fmt::Write,
     fs,
     io,
-    path::PathBuf,
-    sync::atomic::{
-        AtomicBool,
-        Ordering, //
-    },
-    thread, //
+    path::PathBuf, //
 };
 
 use ccw::{
@@ -22,54 +17,31 @@ use ccw::{
     sysfs::Mdev, //
 };
 
-use crate::{
-    fixtures::*,
-    observability::Statistics, //
-};
+use crate::fixtures::*;
 
 pub(crate) fn cases() -> Vec<Case> {
-    vec![
-        Case::new("pages stay pinned and are used again", stay),
-        Case::new("only a device that was set to keeps pages", set),
-        Case::new(
-            "a page that its owner has discarded is not used again",
-            |devices| not_used_again(devices, Memory::discard),
-        ),
-        Case::new(
-            "a page that another has replaced is not used again",
-            |devices| not_used_again(devices, Memory::replace),
-        ),
-        Case::new("a page that has moved away is not used again", |devices| {
-            not_used_again(devices, |memory, offset| {
-                memory.move_page(offset, offset + PAGE)
-            })
-        }),
-        Case::new("a page that has moved here is used", |devices| {
-            not_used_again(devices, |memory, offset| {
-                memory.move_page(offset + PAGE, offset)
-            })
-        }),
-        Case::new(
-            "a page that its owner has discarded is not used by another device",
-            |devices| not_used_beside(devices, Behind::Read),
-        ),
-        Case::new(
-            "nor when the program that used it was not over",
-            |devices| not_used_beside(devices, Behind::NotRead),
-        ),
-        Case::new(
-            "two devices of an address space keep pages while others are discarded",
-            two_storm,
-        ),
-        Case::new(
-            "data comes to where it belongs while pages are discarded",
-            storm,
-        ),
-        Case::new("no more pages stay pinned than were allowed", bounded),
-        Case::new("pages that are unmapped do not stay pinned", unmapped),
-        Case::new("no page stays pinned behind a reset", reset),
-        Case::new("a number of pages that cannot be is refused", numbers),
-    ]
+    cases! {
+        "pages stay pinned and are used again" => stay;
+        "only a device that was set to keeps pages" => set;
+        "a page that its owner has discarded is not used again" =>
+            |devices| not_used_again(devices, Memory::discard);
+        "a page that another has replaced is not used again" =>
+            |devices| not_used_again(devices, Memory::replace);
+        "a page that has moved away is not used again" =>
+            |devices| { not_used_again(devices, |memory, offset| { memory.move_page(offset, offset + PAGE) }) };
+        "a page that has moved here is used" =>
+            |devices| { not_used_again(devices, |memory, offset| { memory.move_page(offset + PAGE, offset) }) };
+        "a page that its owner has discarded is not used by another device" =>
+            |devices| not_used_beside(devices, Behind::Read);
+        "nor when the program that used it was not over" =>
+            |devices| not_used_beside(devices, Behind::NotRead);
+        "two devices of an address space keep pages while others are discarded" => two_storm;
+        "data comes to where it belongs while pages are discarded" => storm;
+        "no more pages stay pinned than were allowed" => bounded;
+        "pages that are unmapped do not stay pinned" => unmapped;
+        "no page stays pinned behind a reset" => reset;
+        "a number of pages that cannot be is refused" => numbers;
+    }
 }
 
 /// Where data are, and the size of a page.
@@ -264,28 +236,18 @@ fn storm(devices: &Devices) -> TestResult {
     let mut channel = devices.open()?;
     let program = stores(3)?;
     let guest = map(&mut channel, &program)?;
-    let stop = AtomicBool::new(false);
     let other = Memory::anonymous(PAGE)?;
-    thread::scope(|scope| {
-        // Another page of the same process goes all the time.
-        let storm = scope.spawn(|| -> io::Result<()> {
-            while !stop.load(Ordering::Relaxed) {
-                other.write(0, &[1]);
-                other.discard(0)?;
-            }
-            Ok(())
-        });
-        let result = (0..300).try_for_each(|round| {
+    // Another page of the same process goes all the time.
+    let discard = || {
+        other.write(0, &[1]);
+        Ok(other.discard(0)?)
+    };
+    beside(discard, || {
+        (0..300).try_for_each(|round| {
             let (memory, offset) = guest.memory(DATA + round % 3 * 2 * PAGE as u64);
             memory.discard(offset)?;
             run(&mut channel, &program, &guest, 3)
-        });
-        stop.store(true, Ordering::Relaxed);
-        let joined = storm
-            .join()
-            .map_err(|_| "the other thread has panicked".to_owned())?;
-        joined?;
-        result
+        })
     })?;
     Ok(())
 }

@@ -26,64 +26,35 @@ use ccwchain::{
 use crate::fixtures::*;
 
 pub(crate) fn cases() -> Vec<Case> {
-    vec![
-        Case::new("it is empty when the device is opened", empty),
-        Case::new("what is written can be read", reads_what_was_written),
-        Case::new(
-            "what is behind the status can be written and read",
-            behind_status,
-        ),
-        Case::new("what is written is gone after close", gone_after_close),
-        Case::new("a reset leaves what is written", stays_over_reset),
-        Case::new("a write of nothing is no error", write_nothing),
-        Case::new(
-            "a write of nothing from a null pointer is no error",
-            write_nothing_null,
-        ),
-        Case::new(
-            "a write of a part starts the program that is there",
-            part_starts,
-        ),
-        Case::new(
-            "a write of nothing starts the program that is there",
-            nothing_starts,
-        ),
-        Case::new(
-            "writing over the function ends what later writes start",
-            function_cleared,
-        ),
-        Case::new("a request without a function does nothing", no_function),
-        Case::new(
-            "a request without a function is a success whatever ret_code has",
-            no_function_result,
-        ),
-        Case::new("the halt function is EOPNOTSUPP here", |devices| {
-            refused(devices, FunctionControl::HALT)
-        }),
-        Case::new("the clear function is EOPNOTSUPP here", |devices| {
-            refused(devices, FunctionControl::CLEAR)
-        }),
-        Case::new(
-            "the halt and clear functions are EOPNOTSUPP here",
-            |devices| refused(devices, FunctionControl::HALT.union(FunctionControl::CLEAR)),
-        ),
-        Case::new("the start function goes before halt and clear", start_first),
-        Case::new("other bits of the SCSW do not count", other_bits),
-        Case::new("the result of a request for nothing is 0", result_at_first),
-        Case::new("the result of a failure can be read", result_of_failure),
-        Case::new("the result of a success can be read", result_of_success),
-        Case::new(
-            "the result that a user writes does not count",
-            result_written,
-        ),
-        Case::new("the result is gone after close", result_after_close),
-        Case::new("a write that is EINVAL leaves the result", result_stays),
-        Case::new(
-            "the status is that of the start function, in the program's format",
-            status_fields,
-        ),
-        Case::new("plain reads get the same bytes again", plain_reads),
-    ]
+    cases! {
+        "it is empty when the device is opened" => empty;
+        "what is written can be read" => reads_what_was_written;
+        "what is behind the status can be written and read" => behind_status;
+        "what is written is gone after close" => gone_after_close;
+        "a reset leaves what is written" => stays_over_reset;
+        "a write of nothing is no error" => write_nothing;
+        "a write of nothing from a null pointer is no error" => write_nothing_null;
+        "a write of a part starts the program that is there" => part_starts;
+        "a write of nothing starts the program that is there" => nothing_starts;
+        "writing over the function ends what later writes start" => function_cleared;
+        "a request without a function does nothing" => no_function;
+        "a request without a function is a success whatever ret_code has" => no_function_result;
+        "the halt function is EOPNOTSUPP here" => |devices| refused(devices, FunctionControl::HALT);
+        "the clear function is EOPNOTSUPP here" =>
+            |devices| refused(devices, FunctionControl::CLEAR);
+        "the halt and clear functions are EOPNOTSUPP here" =>
+            |devices| refused(devices, FunctionControl::HALT.union(FunctionControl::CLEAR));
+        "the start function goes before halt and clear" => start_first;
+        "other bits of the SCSW do not count" => other_bits;
+        "the result of a request for nothing is 0" => result_at_first;
+        "the result of a failure can be read" => result_of_failure;
+        "the result of a success can be read" => result_of_success;
+        "the result that a user writes does not count" => result_written;
+        "the result is gone after close" => result_after_close;
+        "a write that is EINVAL leaves the result" => result_stays;
+        "the status is that of the start function, in the program's format" => status_fields;
+        "plain reads get the same bytes again" => plain_reads;
+    }
 }
 
 /// An open device whose region is empty: a driver may have kept what was there before.

@@ -16,17 +16,15 @@ use crate::{
 };
 
 pub(crate) fn cases() -> Vec<Case> {
-    vec![Case::new(
-        "a unit check comes without sense data, and SENSE reads them",
-        unit_check,
-    )]
+    cases! {
+        "a unit check comes without sense data, and SENSE reads them" => unit_check;
+    }
 }
 
 pub(crate) fn fault_cases() -> Vec<Case> {
-    vec![Case::new(
-        "a fault that the program does not get to is none",
-        fault_behind,
-    )]
+    cases! {
+        "a fault that the program does not get to is none" => fault_behind;
+    }
 }
 
 /// A program that ends with a unit check of the first device's, for a command that it rejects.

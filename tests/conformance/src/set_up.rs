@@ -45,17 +45,16 @@ use ccwchain::{
 use crate::fixtures::*;
 
 pub(crate) fn cases() -> Vec<Case> {
-    vec![
-        Case::new(
-            "a start by a process that has not mapped the memory",
-            other_process,
-        ),
-        Case::new("a start without an address space is ENOENT", detached),
-    ]
+    cases! {
+        "a start by a process that has not mapped the memory" => other_process;
+        "a start without an address space is ENOENT" => detached;
+    }
 }
 
 pub(crate) fn fault_cases() -> Vec<Case> {
-    vec![Case::new("memory that its process may not read", forbidden)]
+    cases! {
+        "memory that its process may not read" => forbidden;
+    }
 }
 
 /// Where the program stores, and the program.
@@ -124,7 +123,7 @@ fn other_process(devices: &Devices) -> TestResult {
 fn detached(devices: &Devices) -> TestResult {
     if devices.backend() == Backend::Container {
         let why = "a device in a container has its address space";
-        return Err(Failure::Skip(why.to_owned()));
+        return Err(skip(why));
     }
     let mut channel = devices.open()?;
     let program = program(SENSE_ID)?;

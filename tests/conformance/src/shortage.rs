@@ -8,30 +8,19 @@ use ccw::{
     sys, //
 };
 
-use crate::{
-    fixtures::*,
-    observability::{
-        check_logged,
-        growth,
-        Statistics, //
-    }, //
-};
+use crate::fixtures::*;
 
 pub(crate) fn cases() -> Vec<Case> {
-    vec![
-        Case::new(
-            "a start whose pages cannot be pinned is EBUSY, and goes later",
-            small_limit,
-        ),
-        Case::new("the log has the reason, and it is counted", told),
-    ]
+    cases! {
+        "a start whose pages cannot be pinned is EBUSY, and goes later" => small_limit;
+        "the log has the reason, and it is counted" => told;
+    }
 }
 
 pub(crate) fn hercules_cases() -> Vec<Case> {
-    vec![Case::new(
-        "a read that is EBUSY for a while does not skip a block of a tape",
-        tape,
-    )]
+    cases! {
+        "a read that is EBUSY for a while does not skip a block of a tape" => tape;
+    }
 }
 
 /// How many bytes may be locked: fewer pages than a program of these tests needs.

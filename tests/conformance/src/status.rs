@@ -17,35 +17,18 @@ use ccwchain::orb::Orb;
 use crate::fixtures::*;
 
 pub(crate) fn cases() -> Vec<Case> {
-    vec![
-        Case::new("each start gives one interrupt and one IRB", one_each),
-        Case::new("status stays in the region until there is more", stays),
-        Case::new(
-            "reading other parts of the region takes no status",
-            others_take_none,
-        ),
-        Case::new(
-            "status of a second program does not replace that of the first",
-            not_replaced,
-        ),
-        Case::new(
-            "status is not announced until that before has had time to reach the guest",
-            time_to_reach_guest,
-        ),
-        Case::new(
-            "status is announced at once when the guest starts something",
-            guest_has_status,
-        ),
-        Case::new(
-            "a user who takes no status is refused, and loses none",
-            full_queue,
-        ),
-        Case::new("a start right after an interrupt is not busy", back_to_back),
-        Case::new(
-            "pins of a finished program are gone once its status is taken",
-            pins_go,
-        ),
-    ]
+    cases! {
+        "each start gives one interrupt and one IRB" => one_each;
+        "status stays in the region until there is more" => stays;
+        "reading other parts of the region takes no status" => others_take_none;
+        "status of a second program does not replace that of the first" => not_replaced;
+        "status is not announced until that before has had time to reach the guest" =>
+            time_to_reach_guest;
+        "status is announced at once when the guest starts something" => guest_has_status;
+        "a user who takes no status is refused, and loses none" => full_queue;
+        "a start right after an interrupt is not busy" => back_to_back;
+        "pins of a finished program are gone once its status is taken" => pins_go;
+    }
 }
 
 /// A no-operation at 0x10000, and others behind it, so that status tells which one ran.

@@ -42,40 +42,19 @@ use crate::{
 };
 
 pub(crate) fn cases() -> Vec<Case> {
-    let cases = [
-        Case::new(
-            "a device that nobody has open is gone, and comes back",
-            closed,
-        ),
-        Case::new(
-            "the user is asked for a device that is gone, and told of no other",
-            told,
-        ),
-        Case::new(
-            "requests to a device that is gone fail, each in its way",
-            requests,
-        ),
-        Case::new(
-            "status that waits can be read when the device is gone",
-            status,
-        ),
-        Case::new(
-            "closing ends the program of a device that is gone, of no other",
-            suspended,
-        ),
-        Case::new(
-            "memory of a program can be unmapped when the device is gone",
-            unmapped,
-        ),
-        Case::new("the death of the user frees a device that is gone", death),
-        Case::new("a device that goes in the midst of starts ends them", storm),
-        Case::new(
-            "a device that comes back knows nothing of the one before",
-            new_device,
-        ),
-    ];
+    let cases = cases! {
+        "a device that nobody has open is gone, and comes back" => closed;
+        "the user is asked for a device that is gone, and told of no other" => told;
+        "requests to a device that is gone fail, each in its way" => requests;
+        "status that waits can be read when the device is gone" => status;
+        "closing ends the program of a device that is gone, of no other" => suspended;
+        "memory of a program can be unmapped when the device is gone" => unmapped;
+        "the death of the user frees a device that is gone" => death;
+        "a device that goes in the midst of starts ends them" => storm;
+        "a device that comes back knows nothing of the one before" => new_device;
+    };
     // The kernel looks through all subchannels when one goes or comes.
-    cases.map(|case| case.slow(400)).into()
+    cases.into_iter().map(|case| case.slow(400)).collect()
 }
 
 /// How long the kernel may take to look through all subchannels, as it does when one goes or comes.
@@ -98,9 +77,7 @@ impl<'a> Spare<'a> {
         // Each of these cases takes long, and only memory is a matter of the back end.
         match devices.backend() {
             Backend::Iommufd => Self::of_any_back_end(devices),
-            Backend::Container => Err(Failure::Skip(
-                "the back end makes no difference: see iommufd".to_owned(),
-            )),
+            Backend::Container => Err(skip("the back end makes no difference: see iommufd")),
         }
     }
 
@@ -338,9 +315,7 @@ fn storm(devices: &Devices) -> TestResult {
             spare.pull()
         });
         let ended = starts(&mut channel, nop.orb);
-        unplugging
-            .join()
-            .map_err(|_| Failure::Fault("the other thread has panicked".to_owned()))??;
+        join(unplugging)??;
         ended
     })?;
     check(ended > 10, format!("only {ended} programs ended"))?;

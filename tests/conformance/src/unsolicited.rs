@@ -3,10 +3,6 @@
 //! Status of the device's own initiative: keys on the 3270, and its display going and coming.
 
 use std::{
-    sync::atomic::{
-        AtomicBool,
-        Ordering, //
-    },
     thread,
     time::{
         Duration,
@@ -16,7 +12,6 @@ use std::{
 
 use ccw::{
     channel::Channel,
-    guest::GuestMemory,
     program::Program, //
 };
 use ccwchain::{
@@ -34,82 +29,39 @@ use crate::{
 };
 
 pub(crate) fn cases() -> Vec<Case> {
-    vec![
-        Case::new("an attention comes to an idle device", idle),
-        Case::new("an attention is announced once and stays to be read", once),
-        Case::new("attentions that are read one by one all come", one_by_one),
-        Case::new("what was typed can be read after its attention", typed),
-        Case::new(
-            "a device end comes when the display goes, and when it comes",
-            display,
-        ),
-        Case::new(
-            "the status of an ended program is read before an attention",
-            behind_end,
-        ),
-        Case::new(
-            "an attention is not announced until status before it has had time to reach the guest",
-            time_to_reach_guest,
-        ),
-        Case::new(
-            "a guest that is slow to answer one attention has as much time for other status",
-            slow_guest,
-        ),
-        Case::new(
-            "an attention is read before the status of a program",
-            before_end,
-        ),
-        Case::new("an attention does not end a suspended program", suspended),
-        Case::new(
-            "a suspended program is halted behind an attention",
-            |devices| end_behind(devices, HALT),
-        ),
-        Case::new(
-            "a suspended program is cleared behind an attention",
-            |devices| end_behind(devices, CLEAR),
-        ),
-        Case::new(
-            "a reset ends a suspended program behind an attention",
-            reset_behind,
-        ),
-        Case::new(
-            "a start right after an attention is taken is not busy",
-            start_after,
-        ),
-        Case::new("an attention keeps no start from ending", start_with).slow(120),
-        Case::new(
-            "an attention behind a halt is read behind its status",
-            behind_halt,
-        ),
-        Case::new("an attention to a closed device is not kept", closed),
-        Case::new("attentions during resets leave a usable device", resets),
-        Case::new(
-            "a reset drops no attention that comes behind it",
-            after_reset,
-        ),
-        Case::new(
-            "an attention to one device is not announced by the other",
-            other_device,
-        ),
-        Case::new(
-            "many attentions without a reader leave the last one to be read",
-            many,
-        ),
-        Case::new("an attention comes after many were not read", after_many),
-        Case::new(
-            "status that does not fit is added to the last of its kind",
-            accumulated,
-        ),
-        Case::new(
-            "a program can be started and ends behind attentions",
-            start_behind,
-        ),
-        Case::new(
-            "a full queue lets a suspended program be halted",
-            halt_with_full_queue,
-        ),
-        Case::new("starts in a storm of attentions have one end each", storm).slow(180),
-    ]
+    cases! {
+        "an attention comes to an idle device" => idle;
+        "an attention is announced once and stays to be read" => once;
+        "attentions that are read one by one all come" => one_by_one;
+        "what was typed can be read after its attention" => typed;
+        "a device end comes when the display goes, and when it comes" => display;
+        "the status of an ended program is read before an attention" => behind_end;
+        "an attention is not announced until status before it has had time to reach the guest" =>
+            time_to_reach_guest;
+        "a guest that is slow to answer one attention has as much time for other status" =>
+            slow_guest;
+        "an attention is read before the status of a program" => before_end;
+        "an attention does not end a suspended program" => suspended;
+        "a suspended program is halted behind an attention" =>
+            |devices| end_behind(devices, |channel| command_taken(channel, HALT));
+        "a suspended program is cleared behind an attention" =>
+            |devices| end_behind(devices, |channel| command_taken(channel, CLEAR));
+        "a reset ends a suspended program behind an attention" =>
+            |devices| end_behind(devices, |channel| Ok(channel.device().reset()?));
+        "a start right after an attention is taken is not busy" => start_after;
+        "an attention keeps no start from ending" => start_with, slow(120);
+        "an attention behind a halt is read behind its status" => behind_halt;
+        "an attention to a closed device is not kept" => closed;
+        "attentions during resets leave a usable device" => resets;
+        "a reset drops no attention that comes behind it" => after_reset;
+        "an attention to one device is not announced by the other" => other_device;
+        "many attentions without a reader leave the last one to be read" => many;
+        "an attention comes after many were not read" => after_many;
+        "status that does not fit is added to the last of its kind" => accumulated;
+        "a program can be started and ends behind attentions" => start_behind;
+        "a full queue lets a suspended program be halted" => halt_with_full_queue;
+        "starts in a storm of attentions have one end each" => storm, slow(180);
+    }
 }
 
 /// ENTER, in front of what was typed.
@@ -151,12 +103,25 @@ impl Typist {
         self.expect(DeviceStatus::ATTENTION).map(|_| ())
     }
 
+    /// Waits for the end of a program, with nothing in front of it.
+    fn expect_end(&mut self) -> TestResult {
+        expect_end(&mut self.channel).map(drop)
+    }
+
+    /// Presses a key, and checks that its attention is announced and that nothing waits in front of it.
+    fn press_and_take(&mut self) -> TestResult {
+        self.press()?;
+        self.attention()
+    }
+
     fn silence(&mut self) -> TestResult {
-        let irb = self.channel.wait(SILENCE)?;
-        match irb {
-            None => Ok(()),
-            Some(irb) => Err(format!("a status too many: {}", irb.scsw()).into()),
-        }
+        expect_silence(&mut self.channel)
+    }
+
+    /// Checks that the status to be read is an attention.
+    fn check_attention(&self) -> TestResult {
+        let status = self.channel.irb()?.scsw().device_status();
+        check_eq("device status", status, DeviceStatus::ATTENTION)
     }
 
     /// Takes what is there, and lets the terminal forget what was typed.
@@ -180,24 +145,6 @@ pub(crate) fn read_all(channel: &mut Channel) -> TestResult {
     )
 }
 
-fn start_soon(channel: &Channel, program: &Program) -> TestResult {
-    Ok(retry(libc::EBUSY, || {
-        retry(libc::EAGAIN, || channel.start(program.orb))
-    })?)
-}
-
-fn wait_end(channel: &mut Channel) -> TestResult<Irb> {
-    let irb = channel.wait_end(TIMEOUT, &mut Vec::new())?;
-    Ok(irb.ok_or_else(|| "the program does not end".to_owned())?)
-}
-
-/// A no-operation whose memory stays mapped until the device is closed.
-fn nop(channel: &mut Channel) -> TestResult<Program> {
-    let nop = program("ccw nop")?;
-    map(channel, &nop)?;
-    Ok(nop)
-}
-
 fn idle(devices: &Devices) -> TestResult {
     let mut typist = Typist::new(devices)?;
     typist.press()?;
@@ -216,8 +163,7 @@ fn once(devices: &Devices) -> TestResult {
         "a second signal came",
     )?;
     for _ in 0..2 {
-        let status = typist.channel.irb()?.scsw().device_status();
-        check_eq("device status", status, DeviceStatus::ATTENTION)?;
+        typist.check_attention()?;
     }
     typist.done()
 }
@@ -225,8 +171,7 @@ fn once(devices: &Devices) -> TestResult {
 fn one_by_one(devices: &Devices) -> TestResult {
     let mut typist = Typist::new(devices)?;
     for _ in 0..20 {
-        typist.press()?;
-        typist.attention()?;
+        typist.press_and_take()?;
     }
     typist.silence()?;
     typist.done()
@@ -269,9 +214,7 @@ fn take_end(typist: &mut Typist) -> TestResult<Instant> {
     typist.press()?;
     thread::sleep(SILENCE);
     let before = Instant::now();
-    let irb = typist.channel.wait(TIMEOUT)?;
-    let ends = irb.is_some_and(|irb| irb.scsw().ends_start());
-    check(ends, "the end of the program is not the first status")?;
+    typist.expect_end()?;
     Ok(before)
 }
 
@@ -283,34 +226,29 @@ fn behind_end(devices: &Devices) -> TestResult {
     typist.done()
 }
 
-fn time_to_reach_guest(devices: &Devices) -> TestResult {
-    let mut typist = Typist::new(devices)?;
-    let before = take_end(&mut typist)?;
+/// Takes the status of a program behind which an attention waits, which must not be announced any
+/// sooner than after this pause.
+fn check_held_off(typist: &mut Typist, least: Duration) -> TestResult {
+    let before = take_end(typist)?;
     check(typist.channel.wait_signal(TIMEOUT)?, "no signal came")?;
     let pause = before.elapsed();
-    check(
-        pause >= Duration::from_millis(100),
-        format!("it came after {pause:?}"),
-    )?;
-    let status = typist.channel.irb()?.scsw().device_status();
-    check_eq("device status", status, DeviceStatus::ATTENTION)?;
+    check(pause >= least, format!("it came after {pause:?}"))?;
+    typist.check_attention()
+}
+
+fn time_to_reach_guest(devices: &Devices) -> TestResult {
+    let mut typist = Typist::new(devices)?;
+    check_held_off(&mut typist, Duration::from_millis(100))?;
     typist.done()
 }
 
-/// It answers after 300 ms. Then the status of a program waits for it four times as long, at the least.
+/// A guest that answers after 300 ms has four times as long for the status of a program, at the least.
 fn slow_guest(devices: &Devices) -> TestResult {
     const ANSWER: Duration = Duration::from_millis(300);
-
     let mut typist = Typist::new(devices)?;
-    typist.press()?;
-    typist.attention()?;
+    typist.press_and_take()?;
     thread::sleep(ANSWER);
-    let before = take_end(&mut typist)?;
-    check(typist.channel.wait_signal(TIMEOUT)?, "no signal came")?;
-    let pause = before.elapsed();
-    check(pause >= 4 * ANSWER, format!("it came after {pause:?}"))?;
-    let status = typist.channel.irb()?.scsw().device_status();
-    check_eq("device status", status, DeviceStatus::ATTENTION)?;
+    check_held_off(&mut typist, 4 * ANSWER)?;
     typist.done()
 }
 
@@ -322,53 +260,38 @@ fn before_end(devices: &Devices) -> TestResult {
     typist.channel.start(nop.orb)?;
     thread::sleep(SILENCE);
     typist.attention()?;
-    let irb = typist.channel.wait(TIMEOUT)?;
-    let ends = irb.is_some_and(|irb| irb.scsw().ends_start());
-    check(ends, "the end of the program is not the second status")?;
+    typist.expect_end()?;
     typist.silence()?;
     typist.done()
 }
 
 fn suspended(devices: &Devices) -> TestResult {
     let mut typist = Typist::new(devices)?;
-    let (program, _guest) = start_suspended(&mut typist.channel)?;
-    let during = pinned()?;
+    let in_flight = InFlight::start(&mut typist.channel)?;
     for _ in 0..3 {
         typist.press()?;
-        let irb = typist.channel.wait(TIMEOUT)?;
-        let status = irb.map(|irb| irb.scsw().device_status());
-        check_eq("device status", status, Some(DeviceStatus::ATTENTION))?;
-        check_eq("KiB pinned", pinned()?, during)?;
-        let second = typist.channel.start(program.orb);
-        check_errno("second start", second, libc::EBUSY)?;
+        let status = expect_status(&mut typist.channel)?.scsw().device_status();
+        check_eq("device status", status, DeviceStatus::ATTENTION)?;
+        in_flight.check_stays(&typist.channel)?;
     }
     typist.channel.device().reset()?;
     typist.done()
 }
 
-fn end_behind(devices: &Devices, what: u32) -> TestResult {
-    let mut typist = Typist::new(devices)?;
-    let before = pinned()?;
-    let (_, guest) = start_suspended(&mut typist.channel)?;
-    typist.press()?;
-    let irb = typist.channel.wait(TIMEOUT)?;
-    check(irb.is_some(), "no attention came")?;
-    retry(libc::EBUSY, || command(&typist.channel, what))?;
-    let irb = typist.channel.wait(TIMEOUT)?;
-    check(irb.is_some(), "no status of the command came")?;
-    check_eq("KiB pinned", pinned()?, before)?;
-    guest.unmap(typist.channel.device_mut())?;
-    check_usable(&mut typist.channel)?;
-    typist.done()
+/// Gives a command, and takes its status.
+fn command_taken(channel: &mut Channel, what: u32) -> TestResult {
+    retry(libc::EBUSY, || command(channel, what))?;
+    expect_status(channel).map(drop)
 }
 
-fn reset_behind(devices: &Devices) -> TestResult {
+/// Ends a suspended program after an attention.
+fn end_behind(devices: &Devices, end: fn(&mut Channel) -> TestResult) -> TestResult {
     let mut typist = Typist::new(devices)?;
     let before = pinned()?;
     let (_, guest) = start_suspended(&mut typist.channel)?;
     typist.press()?;
-    check(typist.channel.wait(TIMEOUT)?.is_some(), "no attention came")?;
-    typist.channel.device().reset()?;
+    expect_status(&mut typist.channel)?;
+    end(&mut typist.channel)?;
     check_eq("KiB pinned", pinned()?, before)?;
     guest.unmap(typist.channel.device_mut())?;
     check_usable(&mut typist.channel)?;
@@ -379,8 +302,7 @@ fn start_after(devices: &Devices) -> TestResult {
     let mut typist = Typist::new(devices)?;
     let nop = nop(&mut typist.channel)?;
     for round in 0..30 {
-        typist.press()?;
-        typist.attention()?;
+        typist.press_and_take()?;
         let started = typist.channel.start(nop.orb);
         started.map_err(|error| format!("start {round}: {error}"))?;
         wait_end(&mut typist.channel)?;
@@ -401,9 +323,7 @@ fn start_with(devices: &Devices) -> TestResult {
                 seen.0 += 1;
                 wait_all(&mut typist.channel, &mut seen, round)?;
             }
-            pressed
-                .join()
-                .map_err(|_| "the other thread has panicked".to_owned())?
+            join(pressed)?
         })?;
         // QEMU keeps no attention that comes while the subchannel has status.
         let late = take_rest(&mut typist.channel)?.len();
@@ -449,8 +369,7 @@ fn closed(devices: &Devices) -> TestResult {
     thread::sleep(SILENCE);
     let mut typist = Typist::new(devices)?;
     typist.silence()?;
-    typist.press()?;
-    typist.attention()?;
+    typist.press_and_take()?;
     typist.done()
 }
 
@@ -464,14 +383,11 @@ fn resets(devices: &Devices) -> TestResult {
         while !pressed.is_finished() {
             typist.channel.device().reset()?;
         }
-        pressed
-            .join()
-            .map_err(|_| "the other thread has panicked".to_owned())?
+        join(pressed)?
     })?;
     // The host has typed all of it, but QEMU may not have read it yet on a machine that has much else to do.
     while typist.channel.wait(Duration::from_secs(2))?.is_some() {}
-    typist.press()?;
-    typist.attention()?;
+    typist.press_and_take()?;
     check_usable(&mut typist.channel)?;
     typist.done()
 }
@@ -480,8 +396,7 @@ fn after_reset(devices: &Devices) -> TestResult {
     let mut typist = Typist::new(devices)?;
     for _ in 0..10 {
         typist.channel.device().reset()?;
-        typist.press()?;
-        typist.attention()?;
+        typist.press_and_take()?;
     }
     typist.done()
 }
@@ -489,8 +404,7 @@ fn after_reset(devices: &Devices) -> TestResult {
 fn other_device(devices: &Devices) -> TestResult {
     let mut typist = Typist::new(devices)?;
     let mut other = devices.open()?;
-    typist.press()?;
-    typist.attention()?;
+    typist.press_and_take()?;
     check(!other.wait_signal(SILENCE)?, "the other one is signalled")?;
     typist.done()
 }
@@ -521,8 +435,7 @@ fn after_many(devices: &Devices) -> TestResult {
     for _ in 0..2 {
         press_often(&typist, QUEUED + 5)?;
         take_rest(&mut typist.channel)?;
-        typist.press()?;
-        typist.attention()?;
+        typist.press_and_take()?;
         typist.silence()?;
     }
     typist.done()
@@ -583,24 +496,18 @@ fn halt_with_full_queue(devices: &Devices) -> TestResult {
 fn storm(devices: &Devices) -> TestResult {
     let Typist { host, mut channel } = Typist::new(devices)?;
     let nop = program("ccw nop")?;
-    let guest: GuestMemory = map(&mut channel, &nop)?;
-    let stop = AtomicBool::new(false);
-    let (attentions, pressed) = thread::scope(|scope| {
-        let typing = scope.spawn(|| -> TestResult<usize> {
-            let mut pressed = 0;
-            // What the terminal holds is read when all is over.
-            while !stop.load(Ordering::Relaxed) && pressed < 900 {
-                host.type_in(&[ENTER])?;
-                pressed += 1;
-            }
-            Ok(pressed)
-        });
-        let attentions = starts(&mut channel, &nop, machine::rounds(10_000));
-        stop.store(true, Ordering::Relaxed);
-        let pressed = typing
-            .join()
-            .map_err(|_| "the other thread has panicked".to_owned())?;
-        Ok::<_, Failure>((attentions?, pressed?))
+    let guest = map(&mut channel, &nop)?;
+    let mut pressed = 0;
+    let press = || {
+        // What the terminal holds is read when all is over.
+        if pressed < 900 {
+            host.type_in(&[ENTER])?;
+            pressed += 1;
+        }
+        Ok(())
+    };
+    let (attentions, _) = beside(press, || {
+        starts(&mut channel, &nop, machine::rounds(10_000))
     })?;
     let late = take_rest(&mut channel)?.len();
     // QEMU keeps no attention that comes while the subchannel has status.

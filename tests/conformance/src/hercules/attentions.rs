@@ -23,19 +23,16 @@ use crate::{
 use super::Endless;
 
 pub(crate) fn cases() -> Vec<Case> {
-    vec![
-        Case::new("it comes to an idle device", idle),
-        Case::new("it is read behind the status of a program", behind_end),
-        Case::new(
-            "it comes to a device whose program has just ended",
-            as_it_ends,
-        ),
-        Case::new("it does not come to another disk", other),
-        Case::new("it does not end a suspended program", suspended),
-        Case::new("it comes behind a clear", behind_clear),
-        Case::new("it comes behind a reset", behind_reset),
-        Case::new("a thousand of them all come, and end no program", thousand).slow(300),
-    ]
+    cases! {
+        "it comes to an idle device" => idle;
+        "it is read behind the status of a program" => behind_end;
+        "it comes to a device whose program has just ended" => as_it_ends;
+        "it does not come to another disk" => other;
+        "it does not end a suspended program" => suspended;
+        "it comes behind a clear" => behind_clear;
+        "it comes behind a reset" => behind_reset;
+        "a thousand of them all come, and end no program" => thousand, slow(300);
+    }
 }
 
 /// The device numbers of the disks, as Hercules has them.

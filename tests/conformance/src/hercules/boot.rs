@@ -12,16 +12,11 @@ use ccwchain::{
 use crate::fixtures::*;
 
 pub(crate) fn cases() -> Vec<Case> {
-    vec![
-        Case::new(
-            "READ IPL reads over its own CCW, and what it has read is run",
-            read_ipl,
-        ),
-        Case::new(
-            "a path that is not there is EACCES, and the next is tried after a clear",
-            one_path_after_the_other,
-        ),
-    ]
+    cases! {
+        "READ IPL reads over its own CCW, and what it has read is run" => read_ipl;
+        "a path that is not there is EACCES, and the next is tried after a clear" =>
+            one_path_after_the_other;
+    }
 }
 
 /// Track 0 of the second disk: a PSW and two CCWs of format 0, which read the next record to 0x1000

@@ -7,51 +7,26 @@ use std::fmt::Write;
 use crate::fixtures::*;
 
 pub(crate) fn cases() -> Vec<Case> {
-    vec![
-        Case::new("a block is written from many pieces", |devices| {
-            written(devices, Style::default())
-        }),
-        Case::new("a block is read into many pieces", |devices| {
-            read(devices, Style::default())
-        }),
-        Case::new("a block is read backward into many pieces", read_backward),
-        Case::new("pieces with lists of addresses are written", |devices| {
-            written(devices, LISTS)
-        }),
-        Case::new("pieces with lists of addresses are read", |devices| {
-            read(devices, LISTS)
-        }),
-        Case::new("pieces behind TICs are written", |devices| {
-            written(devices, TICS)
-        }),
-        Case::new("pieces behind TICs are read", |devices| read(devices, TICS)),
-        Case::new(
-            "the command codes of all pieces but the first do not count for writing",
-            |devices| written(devices, CODES),
-        ),
-        Case::new(
-            "the command codes of all pieces but the first do not count for reading",
-            |devices| read(devices, CODES),
-        ),
-        Case::new("pieces of format 0 are written", |devices| {
-            written(devices, FORMAT_0)
-        }),
-        Case::new("pieces of format 0 are read", |devices| {
-            read(devices, FORMAT_0)
-        }),
-        Case::new("pieces that are skipped are not stored", |devices| {
-            read(devices, SKIP)
-        }),
-        Case::new("all of it at once is written", |devices| {
-            written(devices, ALL)
-        }),
-        Case::new("all of it at once is read", |devices| read(devices, ALL)),
-        Case::new(
-            "a record's count, key and data come from and go into pieces",
-            record,
-        ),
-        Case::new("a block shorter than its pieces ends in one of them", short),
-    ]
+    cases! {
+        "a block is written from many pieces" => |devices| written(devices, Style::default());
+        "a block is read into many pieces" => |devices| read(devices, Style::default());
+        "a block is read backward into many pieces" => read_backward;
+        "pieces with lists of addresses are written" => |devices| written(devices, LISTS);
+        "pieces with lists of addresses are read" => |devices| read(devices, LISTS);
+        "pieces behind TICs are written" => |devices| written(devices, TICS);
+        "pieces behind TICs are read" => |devices| read(devices, TICS);
+        "the command codes of all pieces but the first do not count for writing" =>
+            |devices| written(devices, CODES);
+        "the command codes of all pieces but the first do not count for reading" =>
+            |devices| read(devices, CODES);
+        "pieces of format 0 are written" => |devices| written(devices, FORMAT_0);
+        "pieces of format 0 are read" => |devices| read(devices, FORMAT_0);
+        "pieces that are skipped are not stored" => |devices| read(devices, SKIP);
+        "all of it at once is written" => |devices| written(devices, ALL);
+        "all of it at once is read" => |devices| read(devices, ALL);
+        "a record's count, key and data come from and go into pieces" => record;
+        "a block shorter than its pieces ends in one of them" => short;
+    }
 }
 
 /// How many ways to cut a block up each case takes.

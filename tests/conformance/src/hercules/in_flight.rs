@@ -34,54 +34,38 @@ use super::{
 };
 
 pub(crate) fn cases() -> Vec<Case> {
-    vec![
-        Case::new("it ends when the guest lets it", ends),
-        Case::new("a second start is EBUSY, and the program goes on", second),
-        Case::new("a halt ends it", halted),
-        Case::new("a device can be used again behind a halt", behind_halt),
-        Case::new("a clear ends it", cleared),
-        Case::new("a clear ends it behind a halt", halted_and_cleared),
-        Case::new("a reset ends it, and gives no status", reset),
-        Case::new("closing ends it", closed),
-        Case::new("the death of the user ends it", death),
-        Case::new("unmapping a page of its data ends it", unmapped),
-        Case::new("unmapping other memory leaves it alone", unmapped_other),
-        Case::new("nothing is stored behind a clear", |devices| {
+    cases! {
+        "it ends when the guest lets it" => ends;
+        "a second start is EBUSY, and the program goes on" => second;
+        "a halt ends it" => halted;
+        "a device can be used again behind a halt" => behind_halt;
+        "a clear ends it" => cleared;
+        "a clear ends it behind a halt" => halted_and_cleared;
+        "a reset ends it, and gives no status" => reset;
+        "closing ends it" => closed;
+        "the death of the user ends it" => death;
+        "unmapping a page of its data ends it" => unmapped;
+        "unmapping other memory leaves it alone" => unmapped_other;
+        "nothing is stored behind a clear" => |devices| {
             stores_until(devices, STORING, |channel| {
                 clear(channel)?;
                 check(channel.wait(TIMEOUT)?.is_some(), "no status came")
             })
-        }),
-        Case::new("nothing is stored behind a reset", |devices| {
-            stores_until(devices, STORING, |channel| Ok(channel.device().reset()?))
-        }),
-        Case::new("nothing is stored where memory was unmapped", |devices| {
-            stores_until(devices, STORING, |channel| {
-                Ok(channel.device_mut().unmap(STORED)?)
-            })
-        }),
-        Case::new("nothing is stored behind a close", |devices| {
-            stores_until_close(devices, STORING)
-        }),
-        Case::new("unbinding waits for the user, whose death ends it", unbind),
-        Case::new(
-            "removing the mediated device waits for the user, too",
-            remove,
-        ),
-        Case::new("the module stays while it is in flight", unload),
-        Case::new(
-            "another device is not held up by a device that is",
-            other_goes_on,
-        ),
-        Case::new("two devices have one each", two),
-        Case::new("it is started and stopped many times", many),
-        Case::new("a storm of interruptions ends like any other", storms).slow(1800),
-        Case::new(
-            "unbinding waits for the user of a storm, whose death ends it",
-            unbind_storm,
-        )
-        .slow(1800),
-    ]
+        };
+        "nothing is stored behind a reset" =>
+            |devices| stores_until(devices, STORING, |channel| Ok(channel.device().reset()?));
+        "nothing is stored where memory was unmapped" =>
+            |devices| { stores_until(devices, STORING, |channel| { Ok(channel.device_mut().unmap(STORED)?) }) };
+        "nothing is stored behind a close" => |devices| stores_until_close(devices, STORING);
+        "unbinding waits for the user, whose death ends it" => unbind;
+        "removing the mediated device waits for the user, too" => remove;
+        "the module stays while it is in flight" => unload;
+        "another device is not held up by a device that is" => other_goes_on;
+        "two devices have one each" => two;
+        "it is started and stopped many times" => many;
+        "a storm of interruptions ends like any other" => storms, slow(1800);
+        "unbinding waits for the user of a storm, whose death ends it" => unbind_storm, slow(1800);
+    }
 }
 
 fn ends(devices: &Devices) -> TestResult {

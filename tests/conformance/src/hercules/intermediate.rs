@@ -29,29 +29,16 @@ use super::{
 };
 
 pub(crate) fn cases() -> Vec<Case> {
-    vec![
-        Case::new(
-            "each program-controlled interruption of a long program comes once and in order",
-            in_order,
-        ),
-        Case::new(
-            "those that nobody takes are kept, or become one, and the end comes behind them",
-            not_taken,
-        ),
-        Case::new(
-            "the end has one once more that was read, as a guest may not have tested it",
-            told_again,
-        ),
-        Case::new("a program is not over by one", goes_on),
-        Case::new(
-            "initial status comes once, and does not end the program",
-            initial,
-        ),
-        Case::new(
-            "a suspension is told once, and does not end the program",
-            suspension,
-        ),
-    ]
+    cases! {
+        "each program-controlled interruption of a long program comes once and in order" =>
+            in_order;
+        "those that nobody takes are kept, or become one, and the end comes behind them" =>
+            not_taken;
+        "the end has one once more that was read, as a guest may not have tested it" => told_again;
+        "a program is not over by one" => goes_on;
+        "initial status comes once, and does not end the program" => initial;
+        "a suspension is told once, and does not end the program" => suspension;
+    }
 }
 
 /// How many stages a program has.

@@ -7,17 +7,12 @@
 use crate::fixtures::*;
 
 pub(crate) fn cases() -> Vec<Case> {
-    vec![
-        Case::new("data go into pieces", |devices| run(devices, PIECES)),
-        Case::new("a piece that is skipped is not stored", |devices| {
-            run(devices, SKIPPED)
-        }),
-        Case::new("data come from pieces", |devices| run(devices, WRITTEN)),
-        Case::new(
-            "a piece where the guest has no memory is a program check",
-            |devices| run(devices, GONE),
-        ),
-    ]
+    cases! {
+        "data go into pieces" => |devices| run(devices, PIECES);
+        "a piece that is skipped is not stored" => |devices| run(devices, SKIPPED);
+        "data come from pieces" => |devices| run(devices, WRITTEN);
+        "a piece where the guest has no memory is a program check" => |devices| run(devices, GONE);
+    }
 }
 
 // The ORB is as usual, and allows them.

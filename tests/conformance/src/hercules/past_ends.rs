@@ -10,58 +10,32 @@
 use crate::fixtures::*;
 
 pub(crate) fn cases() -> Vec<Case> {
-    vec![
-        Case::new(
-            "past an end: what is there is run if the record is found",
-            |devices| both_formats(devices, FOUND, PROGRAM, READ),
-        ),
-        Case::new(
-            "past an end: the program is over if it is not found",
-            |devices| both_formats(devices, ANOTHER, PROGRAM, OVER),
-        ),
-        Case::new(
-            "past an end: over the end of a page if the record is found",
-            |devices| both_formats(devices, FOUND, OVER_A_PAGE, READ),
-        ),
-        Case::new(
-            "past an end: over the end of a page if it is not found",
-            |devices| both_formats(devices, ANOTHER, OVER_A_PAGE, OVER),
-        ),
-        Case::new(
-            "past an end: where nothing is mapped if the record is found",
-            |devices| both_formats(devices, FOUND, END_OF_MAPPING, CHECK),
-        ),
-        Case::new(
-            "past an end: where nothing is mapped if it is not found",
-            |devices| both_formats(devices, ANOTHER, END_OF_MAPPING, OVER),
-        ),
-        Case::new(
-            "past an end: to what is no CCW if the record is found",
-            |devices| both_formats(devices, FOUND, NO_CCW, CHECK),
-        ),
-        Case::new(
-            "past an end: to what is no CCW if it is not found",
-            |devices| both_formats(devices, ANOTHER, NO_CCW, OVER),
-        ),
-        Case::new(
-            "past an end: more than a program may have is no reason to refuse it",
-            |devices| both_formats(devices, ANOTHER, TOO_LONG, OVER),
-        ),
-        Case::new(
-            "past an end: behind a search whose argument is in pieces",
-            |devices| both_formats(devices, FOUND, PIECES, READ),
-        ),
-        Case::new(
-            "past an end: behind such a search that does not find",
-            |devices| both_formats(devices, ANOTHER, PIECES, OVER),
-        ),
-        Case::new("past an end: to a TIC", |devices| {
-            both_formats(devices, FOUND, TO_A_TIC, READ)
-        }),
-        Case::new("past an end: two of them in a row", |devices| {
-            both_formats(devices, FOUND, TWICE, COUNT)
-        }),
-    ]
+    cases! {
+        "past an end: what is there is run if the record is found" =>
+            |devices| both_formats(devices, FOUND, PROGRAM, READ);
+        "past an end: the program is over if it is not found" =>
+            |devices| both_formats(devices, ANOTHER, PROGRAM, OVER);
+        "past an end: over the end of a page if the record is found" =>
+            |devices| both_formats(devices, FOUND, OVER_A_PAGE, READ);
+        "past an end: over the end of a page if it is not found" =>
+            |devices| both_formats(devices, ANOTHER, OVER_A_PAGE, OVER);
+        "past an end: where nothing is mapped if the record is found" =>
+            |devices| both_formats(devices, FOUND, END_OF_MAPPING, CHECK);
+        "past an end: where nothing is mapped if it is not found" =>
+            |devices| both_formats(devices, ANOTHER, END_OF_MAPPING, OVER);
+        "past an end: to what is no CCW if the record is found" =>
+            |devices| both_formats(devices, FOUND, NO_CCW, CHECK);
+        "past an end: to what is no CCW if it is not found" =>
+            |devices| both_formats(devices, ANOTHER, NO_CCW, OVER);
+        "past an end: more than a program may have is no reason to refuse it" =>
+            |devices| both_formats(devices, ANOTHER, TOO_LONG, OVER);
+        "past an end: behind a search whose argument is in pieces" =>
+            |devices| both_formats(devices, FOUND, PIECES, READ);
+        "past an end: behind such a search that does not find" =>
+            |devices| both_formats(devices, ANOTHER, PIECES, OVER);
+        "past an end: to a TIC" => |devices| both_formats(devices, FOUND, TO_A_TIC, READ);
+        "past an end: two of them in a row" => |devices| both_formats(devices, FOUND, TWICE, COUNT);
+    }
 }
 
 /// The identifier of record 0, and one that no record has, at `which`.
