@@ -18,8 +18,7 @@ use ccw::{
         IO_IRQ, //
     },
     guest::GuestMemory,
-    program::Program,
-    sys, //
+    program::Program, //
 };
 use ccwchain::{
     irb::Irb,
@@ -35,6 +34,8 @@ use crate::{
     fixtures::*,
     machine, //
 };
+
+mod region;
 
 pub(crate) fn cases() -> Vec<Case> {
     cases! {
@@ -57,13 +58,13 @@ pub(crate) fn cases() -> Vec<Case> {
         "the status of a halted program has an address in the program" => halted_address;
         "the status of a halt behind a program has no address of the host's" => idle_address;
         "a halt without an eventfd has its status read" => no_eventfd;
-        "a command that nobody knows is EINVAL" => unknown;
-        "a command that nobody knows leaves a suspended program alone" => unknown_in_flight;
-        "commands beyond the region are EINVAL" => beyond;
-        "a command from a bad pointer is EFAULT" => bad_pointer;
-        "command and result can be read back" => read_back;
-        "the command word alone is a request" => word_alone;
-        "a command leaves the result of the last start alone" => results_apart;
+        "a command that nobody knows is EINVAL" => region::unknown;
+        "a command that nobody knows leaves a suspended program alone" => region::unknown_in_flight;
+        "commands beyond the region are EINVAL" => region::beyond;
+        "a command from a bad pointer is EFAULT" => region::bad_pointer;
+        "command and result can be read back" => region::read_back;
+        "the command word alone is a request" => region::word_alone;
+        "a command leaves the result of the last start alone" => region::results_apart;
         "a command and a reset leave a usable device" => with_reset;
         "status of a command on a closed device is gone when it is opened" => closed;
         both "a halt of one device leaves the other's program alone" => other_device;
@@ -335,98 +336,6 @@ fn no_eventfd(devices: &Devices) -> TestResult {
         thread::sleep(Duration::from_millis(1));
     }
     Ok(())
-}
-
-fn unknown(devices: &Devices) -> TestResult {
-    let mut channel = devices.open()?;
-    for what in [0, 3, 4, 1 << 16, HALT.swap_bytes(), u32::MAX] {
-        check_errno(
-            &format!("command {what:#x}"),
-            command(&channel, what),
-            libc::EINVAL,
-        )?;
-    }
-    expect_silence(&mut channel)?;
-    check_usable(&mut channel)
-}
-
-fn unknown_in_flight(devices: &Devices) -> TestResult {
-    let mut channel = devices.open()?;
-    let in_flight = InFlight::start(&mut channel)?;
-    check_errno("command", command(&channel, 3), libc::EINVAL)?;
-    expect_silence(&mut channel)?;
-    in_flight.check_stays(&channel)
-}
-
-fn beyond(devices: &Devices) -> TestResult {
-    let mut channel = devices.open()?;
-    for (offset, len) in [
-        (0, CMD_REGION_SIZE + 1),
-        (0, 4096),
-        (4, 5),
-        (7, 2),
-        (8, 1),
-        (1000, 4),
-    ] {
-        check_write_beyond(&channel, CMD_REGION, offset, len)?;
-        check_read_beyond(&channel, CMD_REGION, offset, len)?;
-    }
-    expect_silence(&mut channel)?;
-    check_usable(&mut channel)
-}
-
-fn bad_pointer(devices: &Devices) -> TestResult {
-    let mut channel = devices.open()?;
-    let offset = i64::try_from(CMD_REGION).unwrap_or(0);
-    let result = sys::pwrite_null(channel.device().file(), CMD_REGION_SIZE, offset);
-    check_errno("write", result, libc::EFAULT)?;
-    check_read_null(&channel, CMD_REGION, CMD_REGION_SIZE)?;
-    expect_silence(&mut channel)
-}
-
-fn read_back(devices: &Devices) -> TestResult {
-    let mut channel = devices.open()?;
-    let word = |channel: &Channel| -> TestResult<u32> {
-        let mut word = [0; 4];
-        channel.device().pread(&mut word, CMD_REGION)?;
-        Ok(u32::from_ne_bytes(word))
-    };
-    check_eq("result at first", result(&channel)?, 0)?;
-    for (what, code) in [
-        (7, -libc::EINVAL),
-        (HALT, 0),
-        (9, -libc::EINVAL),
-        (CLEAR, 0),
-    ] {
-        let given = command_soon(&channel, what);
-        check_eq("success", given.is_ok(), code == 0)?;
-        check_eq("command", word(&channel)?, what)?;
-        check_eq("result", result(&channel)?, code)?;
-        if code == 0 {
-            expect(&mut channel, what)?;
-        }
-    }
-    Ok(())
-}
-
-fn word_alone(devices: &Devices) -> TestResult {
-    let mut channel = devices.open()?;
-    let written = channel.device().pwrite(&HALT.to_ne_bytes(), CMD_REGION)?;
-    check_eq("bytes written", written, 4)?;
-    expect(&mut channel, HALT)?;
-    check_usable(&mut channel)
-}
-
-fn results_apart(devices: &Devices) -> TestResult {
-    let mut channel = devices.open()?;
-    check_usable(&mut channel)?;
-    check_errno("command", command(&channel, 3), libc::EINVAL)?;
-    let mut code = [0; 4];
-    channel
-        .device()
-        .pread(&mut code, ccw::channel::RET_CODE_OFFSET)?;
-    check_eq("result of the start", i32::from_ne_bytes(code), 0)?;
-    check_eq("result of the command", result(&channel)?, -libc::EINVAL)
 }
 
 fn with_reset(devices: &Devices) -> TestResult {

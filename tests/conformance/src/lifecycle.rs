@@ -119,10 +119,7 @@ fn close(devices: &Devices) -> TestResult {
 /// What the process of a test does: it opens a device and starts a program, suspended, endless or a storm of
 /// interruptions, unless the device is to be idle; it says so, and waits to be killed.
 pub(crate) fn hold(what: &str, backend: &str, uuid: &str) -> TestResult {
-    let backend = match backend {
-        "iommufd" => Backend::Iommufd,
-        _ => Backend::Container,
-    };
+    let backend = backend_of(backend).ok_or_else(|| "no such back end".to_owned())?;
     let mut channel = open(&Mdev::find(uuid)?, backend)?;
     match what {
         "endless" => hercules::start_endless(&mut channel)?,

@@ -33,6 +33,7 @@ use case::{
     Test, //
 };
 use fixtures::{
+    backend_of,
     Devices,
     Failure,
     Machine,
@@ -239,14 +240,6 @@ impl Arguments {
             Err(error) => return Err(error),
         };
         Ok(Devices::new(device(first)?, device(second)?, last, backend))
-    }
-}
-
-fn backend_of(name: &str) -> Option<Backend> {
-    match name {
-        "container" => Some(Backend::Container),
-        "iommufd" => Some(Backend::Iommufd),
-        _ => None,
     }
 }
 

@@ -28,6 +28,15 @@ use crate::{
     machine, //
 };
 
+mod full_queue;
+mod typist;
+
+pub(crate) use typist::read_all;
+use typist::{
+    Typist,
+    ENTER, //
+};
+
 pub(crate) fn cases() -> Vec<Case> {
     cases! {
         "an attention comes to an idle device" => idle;
@@ -55,94 +64,13 @@ pub(crate) fn cases() -> Vec<Case> {
         "attentions during resets leave a usable device" => resets;
         "a reset drops no attention that comes behind it" => after_reset;
         "an attention to one device is not announced by the other" => other_device;
-        "many attentions without a reader leave the last one to be read" => many;
-        "an attention comes after many were not read" => after_many;
-        "status that does not fit is added to the last of its kind" => accumulated;
-        "a program can be started and ends behind attentions" => start_behind;
-        "a full queue lets a suspended program be halted" => halt_with_full_queue;
+        "many attentions without a reader leave the last one to be read" => full_queue::many;
+        "an attention comes after many were not read" => full_queue::after_many;
+        "status that does not fit is added to the last of its kind" => full_queue::accumulated;
+        "a program can be started and ends behind attentions" => full_queue::start_behind;
+        "a full queue lets a suspended program be halted" => full_queue::halt_with_full_queue;
         "starts in a storm of attentions have one end each" => storm, slow(180);
     }
-}
-
-/// ENTER, in front of what was typed.
-const ENTER: u8 = 0x7d;
-
-/// How much status waits for the user at most.
-const QUEUED: usize = 15;
-
-/// The 3270, and who types on it. What was typed is read at the end, so that the terminal has room.
-struct Typist {
-    host: Host,
-    channel: Channel,
-}
-
-impl Typist {
-    fn new(devices: &Devices) -> TestResult<Self> {
-        let host = Host::new()?;
-        let channel = devices.open_named("terminal")?;
-        Ok(Self { host, channel })
-    }
-
-    fn press(&self) -> TestResult {
-        self.host.type_in(&[ENTER])
-    }
-
-    /// Waits for a status of the device's own initiative, with nothing in front of it.
-    fn expect(&mut self, status: DeviceStatus) -> TestResult<Irb> {
-        let irb = self.channel.wait(TIMEOUT)?;
-        let irb = irb.ok_or_else(|| format!("no {status} came"))?;
-        check(
-            !irb.scsw().is_solicited(),
-            format!("it is solicited: {}", irb.scsw()),
-        )?;
-        check_eq("device status", irb.scsw().device_status(), status)?;
-        Ok(irb)
-    }
-
-    fn attention(&mut self) -> TestResult {
-        self.expect(DeviceStatus::ATTENTION).map(|_| ())
-    }
-
-    /// Waits for the end of a program, with nothing in front of it.
-    fn expect_end(&mut self) -> TestResult {
-        expect_end(&mut self.channel).map(drop)
-    }
-
-    /// Presses a key, and checks that its attention is announced and that nothing waits in front of it.
-    fn press_and_take(&mut self) -> TestResult {
-        self.press()?;
-        self.attention()
-    }
-
-    fn silence(&mut self) -> TestResult {
-        expect_silence(&mut self.channel)
-    }
-
-    /// Checks that the status to be read is an attention.
-    fn check_attention(&self) -> TestResult {
-        let status = self.channel.irb()?.scsw().device_status();
-        check_eq("device status", status, DeviceStatus::ATTENTION)
-    }
-
-    /// Takes what is there, and lets the terminal forget what was typed.
-    fn done(mut self) -> TestResult {
-        take_rest(&mut self.channel)?;
-        read_all(&mut self.channel)
-    }
-}
-
-/// Reads what was typed on the terminal.
-pub(crate) fn read_all(channel: &mut Channel) -> TestResult {
-    let read = program("area keys at 0x210000 size 1000\norg 0x11000\nccw rm,keys,sli")?;
-    let guest = map(channel, &read)?;
-    start_soon(channel, &read)?;
-    let irb = wait_end(channel)?;
-    guest.unmap(channel.device_mut())?;
-    check_eq(
-        "device status of the read",
-        irb.scsw().device_status(),
-        DeviceStatus::CHANNEL_END.union(DeviceStatus::DEVICE_END),
-    )
 }
 
 fn idle(devices: &Devices) -> TestResult {
@@ -406,89 +334,6 @@ fn other_device(devices: &Devices) -> TestResult {
     let mut other = devices.open()?;
     typist.press_and_take()?;
     check(!other.wait_signal(SILENCE)?, "the other one is signalled")?;
-    typist.done()
-}
-
-fn press_often(typist: &Typist, times: usize) -> TestResult {
-    (0..times).try_for_each(|_| {
-        typist.press()?;
-        // The next one is a status of its own only if the host has taken this one.
-        thread::sleep(Duration::from_millis(5));
-        Ok(())
-    })
-}
-
-fn many(devices: &Devices) -> TestResult {
-    let mut typist = Typist::new(devices)?;
-    press_often(&typist, QUEUED + 20)?;
-    let taken = take_rest(&mut typist.channel)?;
-    check_eq("statuses", taken.len(), QUEUED)?;
-    for irb in taken {
-        let status = irb.scsw().device_status();
-        check_eq("device status", status, DeviceStatus::ATTENTION)?;
-    }
-    typist.done()
-}
-
-fn after_many(devices: &Devices) -> TestResult {
-    let mut typist = Typist::new(devices)?;
-    for _ in 0..2 {
-        press_often(&typist, QUEUED + 5)?;
-        take_rest(&mut typist.channel)?;
-        typist.press_and_take()?;
-        typist.silence()?;
-    }
-    typist.done()
-}
-
-fn accumulated(devices: &Devices) -> TestResult {
-    let mut typist = Typist::new(devices)?;
-    press_often(&typist, QUEUED)?;
-    let host = Host::new()?;
-    let hung_up = host.hang_up()?;
-    thread::sleep(SILENCE);
-    hung_up.connect()?;
-    thread::sleep(SILENCE);
-    let taken = take_rest(&mut typist.channel)?;
-    check_eq("statuses", taken.len(), QUEUED)?;
-    let last = taken.last().map(|irb| irb.scsw().device_status());
-    check_eq(
-        "device status of the last one",
-        last,
-        Some(DeviceStatus::ATTENTION.union(DeviceStatus::DEVICE_END)),
-    )?;
-    check_usable(&mut typist.channel)
-}
-
-fn start_behind(devices: &Devices) -> TestResult {
-    let mut typist = Typist::new(devices)?;
-    let nop = nop(&mut typist.channel)?;
-    press_often(&typist, QUEUED - 1)?;
-    typist.channel.start(nop.orb)?;
-    thread::sleep(SILENCE);
-    let taken = take_rest(&mut typist.channel)?;
-    check_eq("statuses", taken.len(), QUEUED)?;
-    let last_ends = taken.last().is_some_and(|irb| irb.scsw().ends_start());
-    check(last_ends, "the end of the program is not the last status")?;
-    typist.done()
-}
-
-fn halt_with_full_queue(devices: &Devices) -> TestResult {
-    let mut typist = Typist::new(devices)?;
-    let before = pinned()?;
-    start_suspended(&mut typist.channel)?;
-    press_often(&typist, QUEUED + 5)?;
-    retry(libc::EBUSY, || halt(&typist.channel))?;
-    thread::sleep(SILENCE);
-    let taken = take_rest(&mut typist.channel)?;
-    let last = taken.last().map(|irb| irb.scsw().fctl());
-    check_eq(
-        "functions of the last status",
-        last,
-        Some(FunctionControl::HALT),
-    )?;
-    check_eq("KiB pinned", pinned()?, before)?;
-    clear(&typist.channel)?;
     typist.done()
 }
 
