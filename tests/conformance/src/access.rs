@@ -109,7 +109,7 @@ const SIZES: [usize; 4] = [
     CRW_REGION_SIZE,
 ];
 
-/// Where a byte of a region is in the device's file.
+/// Returns the offset of a byte of a region in the device's file.
 fn at<const REGION: usize>(offset: usize) -> u64 {
     (REGION as u64) << 10 | offset as u64
 }
@@ -306,7 +306,7 @@ fn write_null<const REGION: usize>(devices: &Devices) -> TestResult {
 
 /// Writes bytes, of which all but the first half are where there is no memory.
 fn torn_write<const REGION: usize>(channel: &Channel) -> TestResult {
-    // As a request these ask for nothing that exists.
+    // As requests, these bytes have no function or command that exists.
     let edge = Edge::new(&vec![0x80; SIZES[REGION] / 2])?;
     let file = channel.device().file();
     let result = sys::pwrite_edge(file, &edge, SIZES[REGION], position::<REGION>(0));

@@ -8,12 +8,9 @@
 use std::{
     io::{
         self,
-        BufRead,
-        BufReader,
         Write, //
     },
     process::{
-        Child,
         Command,
         Stdio, //
     },
@@ -107,7 +104,7 @@ fn served(devices: &Devices, missing: Missing) -> TestResult {
     } else {
         check_eq("bytes written", result?, IO_REGION_SIZE)?;
         let status = match missing {
-            // Its data are not mapped.
+            // The data of this program are not mapped.
             Program => DeviceStatus::empty(),
             _ => DeviceStatus::CHANNEL_END.union(DeviceStatus::DEVICE_END),
         };
@@ -225,14 +222,6 @@ fn death(devices: &Devices, missing: Missing) -> TestResult {
     Ok(())
 }
 
-fn first_line(user: &mut Child) -> io::Result<String> {
-    let mut line = String::new();
-    if let Some(out) = user.stdout.take() {
-        BufReader::new(out).read_line(&mut line)?;
-    }
-    Ok(line)
-}
-
 fn second_start(devices: &Devices) -> TestResult {
     let mut channel = devices.open()?;
     let blocked = Blocked::on(&mut channel, Program)?;
@@ -246,7 +235,7 @@ fn second_start(devices: &Devices) -> TestResult {
 fn halted(devices: &Devices) -> TestResult {
     let mut channel = devices.open()?;
     let blocked = Blocked::on(&mut channel, Program)?;
-    // Whether they are refused or not.
+    // They may be refused or not.
     let (results, mut channel) = within_on("a halt and a clear", channel, |channel| {
         [HALT, CLEAR].map(|command| {
             let bytes = command.to_ne_bytes();
@@ -315,7 +304,7 @@ fn closed_beside(devices: &Devices) -> TestResult {
         let blocked = Blocked::on(&mut channel, missing)?;
         within("close", move || drop(channel))?;
         blocked.check_blocked()?;
-        // Whatever comes of it.
+        // The write may fail or not.
         let _ = blocked.serve()?;
         check_usable(&mut devices.open()?)?;
     }

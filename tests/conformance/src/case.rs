@@ -20,7 +20,7 @@ use crate::{
     machine, //
 };
 
-/// How long a case may take on a busy machine; [`machine::patience`] gives it more where it needs more.
+/// The time limit of a case, for a busy machine; [`machine::patience`] multiplies it.
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// The back ends (`container`, `iommufd`) through which a case is run.

@@ -56,7 +56,7 @@ pub(crate) fn cases() -> Vec<Case> {
     }
 }
 
-/// How many reports are kept.
+/// The number of reports that are kept.
 const KEPT: usize = 16;
 
 fn none(devices: &Devices) -> TestResult {

@@ -81,7 +81,7 @@ fn both(name: &str, run: fn(&Devices, u32) -> TestResult) -> Vec<Case> {
         .into()
 }
 
-/// How often something is tried that goes wrong now and then.
+/// Returns how often a case tries what goes wrong now and then.
 fn rounds() -> u32 {
     machine::rounds(100)
 }
@@ -408,7 +408,7 @@ fn storm(devices: &Devices, what: u32) -> TestResult {
     let mut region = [0; CMD_REGION_SIZE];
     region[..4].copy_from_slice(&what.to_ne_bytes());
     let give_command = || {
-        // It is refused while another request or status is in its way.
+        // The driver refuses it while another request or status is in its way.
         let _ = file.write_at(&region, CMD_REGION);
         thread::sleep(Duration::from_micros(500));
         Ok(())

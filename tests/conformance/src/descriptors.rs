@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Who has the device open: duplicates, heirs, second users, and threads that get in each other's
-//! way.
+//! Descriptors of an open device: duplicates, inherited ones, second users, and threads that get in
+//! each other's way.
 
 use std::{
     fs::{
@@ -217,8 +217,8 @@ fn released(devices: &Devices) -> TestResult {
     let (taken, uuid) = (subchannel(devices.first())?, devices.first().uuid());
     let device = taken.device_number().unwrap_or_default();
     taken.release(&mut |_| {})?;
-    // The kernel looks through all subchannels first. Its driver must have come to an end with the
-    // device before that is taken from it again.
+    // The kernel looks through all subchannels first. The device's own driver must have finished
+    // with it before the device is taken away again.
     let end = Instant::now() + TIMEOUT * 6;
     let is_online = loop {
         let online = fs::read_to_string(format!("/sys/bus/ccw/devices/{device}/online"));

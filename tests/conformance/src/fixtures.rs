@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What cases are made of: open devices, programs, and checks.
+//! The parts that cases are made of: open devices, programs, and checks.
 //!
-//! All cases take all of it, as a prelude.
+//! It is the prelude of all cases.
 
 use std::time::Duration;
 
@@ -25,8 +25,8 @@ pub(crate) use programs::*;
 pub(crate) use regions::*;
 pub(crate) use threads::*;
 
-/// How long an interrupt may take.
+/// The time that an interrupt may take.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long is waited for an interrupt that must not come.
+/// The time to wait for an interrupt that must not come.
 pub(crate) const SILENCE: Duration = Duration::from_millis(50);

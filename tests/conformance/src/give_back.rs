@@ -137,7 +137,7 @@ impl Drop for Asked<'_> {
     fn drop(&mut self) {
         self.channel = None;
         let uuid = self.devices.first().uuid();
-        // What was not taken has nothing to be done; what cannot be bound the next case sees.
+        // Nothing is to be done if it was not taken; if it cannot be bound, the next case sees it.
         for _ in 0..50 {
             thread::sleep(Duration::from_millis(20));
             if self.subchannel.bind(Some(uuid), &mut |_| {}).is_ok() {
@@ -154,7 +154,7 @@ fn asked(devices: &Devices, way: Way) -> TestResult {
     check_usable(&mut devices.open()?)
 }
 
-/// How often the kernel asks, and some more.
+/// The period after which the kernel asks again, and some more.
 const PERIOD: Duration = Duration::from_secs(12);
 
 fn again(devices: &Devices) -> TestResult {
@@ -259,7 +259,7 @@ fn other_device(devices: &Devices) -> TestResult {
 fn eventfds(devices: &Devices) -> TestResult {
     let mut user = Asked::open(devices)?;
     let taking = user.take(REMOVE)?;
-    // What is left is for the runner to see.
+    // The runner sees what is left.
     user.close_as_it_is(&taking)
 }
 

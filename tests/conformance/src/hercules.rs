@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the devices of QEMU cannot show: on disks and a tape of Hercules channel programs chain data,
-//! modify their way, stay in flight and are interrupted on it.
+//! Cases that need disks and a tape, which QEMU does not have and Hercules has: data chaining,
+//! status modifier, programs in flight, intermediate status.
 
 use ccw::{
     channel::Channel,
@@ -73,7 +73,7 @@ loop: ccw  seek,where,cc
       ccw  nop";
 /// The page of what it looks for.
 const WHICH: u64 = 0x2_1000;
-/// The identifier of record 0, to which a search comes first behind a SEEK.
+/// The identifier of record 0, which is the first that a search reads after a SEEK.
 const THERE: [u8; 5] = [0; 5];
 
 /// A program in flight.
@@ -90,14 +90,7 @@ impl Endless {
 
     /// Starts a program of the test's own that is made like [`ENDLESS`].
     fn start_text(channel: &mut Channel, text: &str) -> TestResult<Self> {
-        let program = program(text)?;
-        let guest = map(channel, &program)?;
-        let before = pinned()?;
-        channel.start(program.orb)?;
-        check(
-            pinned()? > before,
-            "no page is pinned while a program is in flight",
-        )?;
+        let (program, guest) = start_in_flight(channel, text)?;
         Ok(Self { program, guest })
     }
 

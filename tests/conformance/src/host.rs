@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the host wants back: devices, the module, memory.
+//! Devices, the module and memory that the host takes back.
 
 use std::{
     fs,
@@ -31,7 +31,7 @@ pub(crate) fn cases() -> Vec<Case> {
     }
 }
 
-/// How long it takes to see that something does not happen.
+/// The time to wait for something that must not happen.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 fn unbind(devices: &Devices) -> TestResult {
@@ -129,7 +129,7 @@ fn memory(devices: &Devices) -> TestResult {
     )
 }
 
-/// How much memory the system could give, in KiB.
+/// Returns the available memory of the system, in KiB.
 fn available_kib() -> TestResult<u64> {
     let text = fs::read_to_string("/proc/meminfo")?;
     let line = text.lines().find_map(|line| line.strip_prefix("MemFree:"));

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the device says of itself and of its interrupts: GET_INFO and GET_IRQ_INFO; requests that it
-//! does not know.
+//! GET_INFO, GET_IRQ_INFO, and requests that the device does not know.
 
 use std::{
     fs::File,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How the interrupts are set up and fired: SET_IRQS. Most cases are once for each interrupt.
+//! SET_IRQS, which sets up interrupts and fires them. Most cases exist once for each interrupt.
 
 use std::{
     fs::File,
@@ -116,7 +116,7 @@ impl Listener {
         Ok(Self(eventfd))
     }
 
-    /// How often it was signalled since the last look, waiting for the first time.
+    /// Waits for a signal; returns how many there were since the last call.
     fn count(&self, timeout: Duration) -> TestResult<u64> {
         if !sys::wait_readable(self.0.as_fd(), timeout)? {
             return Ok(0);

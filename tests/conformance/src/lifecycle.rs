@@ -5,8 +5,6 @@
 use std::{
     io::{
         self,
-        BufRead,
-        BufReader,
         Write, //
     },
     process::{
@@ -116,8 +114,8 @@ fn close(devices: &Devices) -> TestResult {
     check_usable(&mut devices.open()?)
 }
 
-/// What the process of a test does: it opens a device and starts a program, suspended, endless or a storm of
-/// interruptions, unless the device is to be idle; it says so, and waits to be killed.
+/// Runs in the process of a test: opens a device, starts a program (suspended, endless, a storm of
+/// interruptions, or none), says so, and waits to be killed.
 pub(crate) fn hold(what: &str, backend: &str, uuid: &str) -> TestResult {
     let backend = backend_of(backend).ok_or_else(|| "no such back end".to_owned())?;
     let mut channel = open(&Mdev::find(uuid)?, backend)?;
@@ -142,17 +140,18 @@ impl User {
         Self::hold_device(devices.first(), devices.backend())
     }
 
-    /// The same with another device.
+    /// Starts a process that holds another device.
     pub(crate) fn hold_device(mdev: &Mdev, backend: Backend) -> TestResult<Self> {
         Self::start("suspended", mdev, backend)
     }
 
-    /// The same with a program that does not end.
+    /// Starts a process that holds the first device with a program that does not end.
     pub(crate) fn hold_endless(devices: &Devices) -> TestResult<Self> {
         Self::start("endless", devices.first(), devices.backend())
     }
 
-    /// The same with one that does not end and interrupts all the time.
+    /// Starts a process that holds the first device with a program that does not end, and
+    /// interrupts all the time.
     pub(crate) fn hold_storm(devices: &Devices) -> TestResult<Self> {
         Self::start("storm", devices.first(), devices.backend())
     }
@@ -162,10 +161,7 @@ impl User {
             .args(["hold", what, backend_word(backend), mdev.uuid()])
             .stdout(Stdio::piped())
             .spawn()?;
-        let mut line = String::new();
-        if let Some(out) = user.stdout.take() {
-            BufReader::new(out).read_line(&mut line)?;
-        }
+        let line = first_line(&mut user)?;
         let user = Self(user);
         if line.trim() != "held" {
             user.kill()?;

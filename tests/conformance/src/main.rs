@@ -235,7 +235,7 @@ impl Arguments {
         let [first, second, third] = machine().devices();
         let last = match device(third) {
             Ok(third) => Some(third),
-            // Nobody needs a device to be unplugged, and it may be just that.
+            // The spare device is optional, and may just be unplugged.
             Err(_) if third.0 == "spare" && !self.devices.contains_key(third.0) => None,
             Err(error) => return Err(error),
         };
@@ -247,10 +247,10 @@ impl Arguments {
 /// whether the devices answer, `probe BACKEND` does only that, `rebind SUBCHANNEL UUID` takes a
 /// device from the driver and gives it back.
 ///
-/// `hold WHAT BACKEND UUID` and `block WHAT BACKEND UUID` are for the tests of dying users, `request BYTES`
-/// for one of a user with two processes.
+/// `hold WHAT BACKEND UUID` and `block WHAT BACKEND UUID` are for the tests of dying users,
+/// `request BYTES` for one of a user with two processes.
 fn part(words: &[&str], arguments: &Arguments) -> Option<TestResult> {
-    // What is printed here is what the runner tells.
+    // The runner shows the output of these processes.
     std::panic::set_hook(Box::new(|info| println!("{info}")));
     let devices = |backend| -> TestResult<Devices> {
         let backend = backend_of(backend).ok_or_else(|| format!("no back end {backend}"))?;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What an administrator can see: trace points, debug logs, statistics, the kernel's log.
+//! Trace points, debug logs, statistics, and the kernel's log.
 
 use std::{
     fs::{
@@ -84,7 +84,7 @@ const EVENTS: [(&str, &[&str], &str); 4] = [
     ),
 ];
 
-/// Where the kernel's tracing is.
+/// Returns the folder of the kernel's tracing.
 fn tracing() -> TestResult<&'static Path> {
     let path = Path::new("/sys/kernel/tracing");
     if !path.join("events").exists() {
@@ -372,7 +372,7 @@ fn statistics_go(devices: &Devices) -> TestResult {
     check_usable(&mut open(&Mdev::find(&uuid)?, devices.backend())?)
 }
 
-/// How many lines of the kernel's log are about the driver.
+/// Returns the number of lines about the driver in the kernel's log.
 fn lines_in_log() -> TestResult<usize> {
     let output = Command::new("dmesg").output()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -390,7 +390,7 @@ fn flood(devices: &Devices) -> TestResult {
     for _ in 0..100 {
         let _ = channel.start(transport());
         let _ = channel.device().pwrite(&[0xff; 8], CMD_REGION);
-        // It is refused when the status of the last one is there to be taken.
+        // A start is refused while the status of the last one waits.
         let _ = channel.start(nop.orb);
         let _ = channel.irb();
         let _ = devices.open();

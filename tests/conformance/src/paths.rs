@@ -39,8 +39,7 @@ pub(crate) fn cases() -> Vec<Case> {
         "a reset without a path leaves the device open" => reset;
         "the SCHIB can be read without a path" => schib;
         "a device that is closed without a path can be opened again" => closed;
-        // What is started without a path leaves a condition code in QEMU's SCSW that stays, so these
-        // come last.
+        // These come last: a start without a path leaves a condition code in QEMU's SCSW.
         "a start without a path is ENODEV" => refused;
         "a start is possible when the path is on again" => usable_again;
         "a path that was off before the device is opened is off" => off_before_open;
@@ -49,7 +48,8 @@ pub(crate) fn cases() -> Vec<Case> {
     }
 }
 
-/// Opens the 3270, whose path no other device has. The path is on again when it goes, before the device.
+/// Opens the 3270, whose path no other device has. The path is on again when it goes, before the
+/// device.
 fn terminal(devices: &Devices) -> TestResult<(Channel, ChannelPath)> {
     let channel = devices.open_named("terminal")?;
     Ok((channel, ChannelPath::of(devices.named("terminal")?)?))
@@ -91,7 +91,7 @@ fn usable_again(devices: &Devices) -> TestResult {
     let nop = nop(&mut channel)?;
     for _ in 0..5 {
         path.vary_off()?;
-        // Whatever comes of it now.
+        // The start may fail or not.
         let started = channel.start(nop.orb);
         if started.is_ok() {
             channel.wait(TIMEOUT)?;

@@ -44,7 +44,7 @@ pub(crate) fn cases() -> Vec<Case> {
     }
 }
 
-/// Where data are, and the size of a page.
+/// The address of data, and the size of a page.
 const DATA: u64 = 0x20_0000;
 const PAGE: usize = 0x1000;
 
@@ -173,17 +173,17 @@ fn not_used_again(devices: &Devices, change: fn(&Memory, usize) -> io::Result<()
     run(&mut channel, &program, &guest, 3)
 }
 
-/// What has become of the first device's program when its owner discards a page of it.
+/// The state of the first device's program when its owner discards a page of it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Behind {
-    /// Its status is read.
+    /// The status of the program is read.
     Read,
-    /// Its status waits. The owner cannot know that it is over.
+    /// The status of the program waits, so that the owner cannot know that it is over.
     NotRead,
 }
 
-/// Has the first device keep a page, discards it, and sees where the program of another device, which
-/// keeps none, stores.
+/// Has the first device keep a page, discards it, and sees where the program of another device,
+/// which keeps none, stores.
 fn not_used_beside(devices: &Devices, behind: Behind) -> TestResult {
     let _setting = Setting::new(devices, 16)?;
     let mut first = devices.open()?;

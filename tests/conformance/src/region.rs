@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What is in region 0, and what a write asks for.
+//! The contents of region 0, and the functions that a write asks for.
 
 use std::{
     fs::File,

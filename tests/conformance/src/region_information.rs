@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the device says of its regions: GET_REGION_INFO.
+//! GET_REGION_INFO.
 
 use ccw::{
     channel::IO_REGION_SIZE,
@@ -98,7 +98,7 @@ pub(crate) fn cases() -> Vec<Case> {
     }
 }
 
-/// What is in the place for the capability before a request.
+/// The byte that fills the room for the capability before a request.
 const UNTOUCHED: RegionCapability = RegionCapability {
     id: 0xeeee,
     version: 0xeeee,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Sense data. They stay in the device until the user reads them with SENSE, as nobody has asked for
-//! concurrent sense: boot loaders and stand-alone programs look for them there.
+//! Sense data. They stay in the device until the user reads them with SENSE, as nobody has asked
+//! for concurrent sense: boot loaders and stand-alone programs look for them there.
 
 use ccw::{
     channel::Channel,
@@ -35,8 +35,8 @@ fn rejected() -> &'static str {
     }
 }
 
-/// Runs a program that ends with a unit check, whose status must have no sense data. Returns the address in
-/// the status.
+/// Runs a program that ends with a unit check, whose status must have no sense data. Returns the
+/// address in the status.
 fn check_unit_check(channel: &mut Channel, text: &str) -> TestResult<u32> {
     let program = program(text)?;
     let guest = map(channel, &program)?;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What is no fault of the guest's: a program whose memory is there, but is not to be had by the process that
-//! starts it, or for the device at all. And what is one that looks like it.
+//! Memory of a program that exists, but that the process that starts it, or the device, cannot
+//! access, which is no fault of the guest; and a fault of the guest that looks like it.
 
 use std::{
     fs::File,
@@ -57,12 +57,12 @@ pub(crate) fn fault_cases() -> Vec<Case> {
     }
 }
 
-/// Where the program stores, and the program.
+/// The address that the program stores to, and the program.
 const DATA: u64 = 0x2_0000;
 const SENSE_ID: &str = "area id at 0x20000 size 256\nccw senseid,id,sli";
 
-/// What another process does: it writes the request that it is told to the device that is its standard
-/// input, and prints the error number, or zero.
+/// Runs in another process: writes the given request to the device, which is its standard input,
+/// and prints the error number, or zero.
 pub(crate) fn request(bytes: &str) -> TestResult {
     let digits: Vec<char> = bytes.chars().collect();
     let byte = |digits: &[char]| u8::from_str_radix(&String::from_iter(digits), 16);

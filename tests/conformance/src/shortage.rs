@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The host is short of pins for a while: nothing is lost, and nothing looks like the end of a file.
+//! The host is short of pins for a while: nothing is lost, and nothing looks like the end of a
+//! file.
 
 use ccw::{
     channel::Channel,
@@ -23,14 +24,14 @@ pub(crate) fn hercules_cases() -> Vec<Case> {
     }
 }
 
-/// How many bytes may be locked: fewer pages than a program of these tests needs.
+/// The limit of locked bytes: fewer pages than a program of these tests needs.
 const LIMIT: u64 = 0x8000;
 
 /// Memory for the device that counts against the limit, for as long as the value lives.
 struct Limited;
 
 impl Limited {
-    /// What is mapped after this obeys the limit, which is low.
+    /// Sets a low limit, which memory that is mapped later obeys.
     fn begin() -> TestResult<Self> {
         sys::obey_lock_limit()?;
         sys::set_lock_limit(Some(LIMIT))?;

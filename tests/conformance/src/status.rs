@@ -31,7 +31,7 @@ pub(crate) fn cases() -> Vec<Case> {
     }
 }
 
-/// A no-operation at 0x10000, and others behind it, so that status tells which one ran.
+/// Several no-operations from 0x10000 on, so that status tells which one ran.
 fn nops(channel: &mut Channel) -> TestResult<Orb> {
     let program = program(&"ccw nop\n".repeat(64))?;
     // The memory stays mapped until the device is closed.

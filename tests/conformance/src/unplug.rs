@@ -57,9 +57,10 @@ pub(crate) fn cases() -> Vec<Case> {
     cases.into_iter().map(|case| case.slow(400)).collect()
 }
 
-/// How long the kernel may take to look through all subchannels, as it does when one goes or comes.
+/// The time that the kernel may take to look through all subchannels, as it does when one goes or
+/// comes.
 ///
-/// With lockdep and under TCG that is ten seconds.
+/// With lockdep and under TCG it takes ten seconds.
 const SLOW_PATH: Duration = Duration::from_secs(120);
 
 /// The device that is unplugged; it is plugged and bound again when this goes.
@@ -67,7 +68,7 @@ struct Spare<'a> {
     host: Host,
     devices: &'a Devices,
     uuid: String,
-    /// Where the subchannel is until it is gone altogether.
+    /// The sysfs folder of the subchannel, until it is gone altogether.
     place: PathBuf,
     is_plugged: bool,
 }
@@ -122,7 +123,7 @@ impl<'a> Spare<'a> {
         wait_for("the driver does not see that the device is gone", is_known)
     }
 
-    /// The same with a device that has a program in flight.
+    /// Unplugs a device that has a program in flight.
     fn unplug_running(&mut self, channel: &Channel, program: &Program) -> TestResult {
         self.pull()?;
         let is_known = || fails(channel.start(program.orb), libc::EIO);
@@ -147,7 +148,7 @@ impl<'a> Spare<'a> {
         Ok(())
     }
 
-    /// Checks that the device is gone with its last user, and of use when it is back.
+    /// Checks that the device is gone with its last user, and usable when it is back.
     fn check_comes_back(&mut self) -> TestResult {
         self.wait_gone()?;
         self.plug()?;
@@ -182,7 +183,7 @@ impl NoAutoprobe {
 
 impl Drop for NoAutoprobe {
     fn drop(&mut self) {
-        // It was written before, so it can be.
+        // It could be written before, so it can be written now.
         let _ = fs::write(Self::FILE, "1");
     }
 }
@@ -225,7 +226,8 @@ fn told(devices: &Devices) -> TestResult {
     spare.unplug(&channel)?;
     let is_asked = sys::wait_readable(request.as_fd(), SLOW_PATH)?;
     check(is_asked, "the user is not asked")?;
-    // A report would have the number of the subchannel here, which a guest takes for another device.
+    // A report would have the number of the subchannel here, which a guest takes for another
+    // device.
     let is_told = sys::wait_readable(report.as_fd(), SILENCE)?;
     check(!is_told, "something is reported")?;
     check_eq("report", take_crw(&channel)?, 0)

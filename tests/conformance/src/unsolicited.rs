@@ -134,7 +134,7 @@ fn display(devices: &Devices) -> TestResult {
     check_usable(&mut typist.channel)
 }
 
-/// Takes the status of a program behind which an attention waits. Returns what it was before that.
+/// Takes the status of a program while an attention waits. Returns the time before that.
 fn take_end(typist: &mut Typist) -> TestResult<Instant> {
     let nop = nop(&mut typist.channel)?;
     typist.channel.start(nop.orb)?;
@@ -154,8 +154,8 @@ fn behind_end(devices: &Devices) -> TestResult {
     typist.done()
 }
 
-/// Takes the status of a program behind which an attention waits, which must not be announced any
-/// sooner than after this pause.
+/// Takes the status of a program while an attention waits, which must not be announced before this
+/// time has passed.
 fn check_held_off(typist: &mut Typist, least: Duration) -> TestResult {
     let before = take_end(typist)?;
     check(typist.channel.wait_signal(TIMEOUT)?, "no signal came")?;
@@ -170,7 +170,8 @@ fn time_to_reach_guest(devices: &Devices) -> TestResult {
     typist.done()
 }
 
-/// A guest that answers after 300 ms has four times as long for the status of a program, at the least.
+/// A guest that answers after 300 ms has four times as long for the status of a program, at the
+/// least.
 fn slow_guest(devices: &Devices) -> TestResult {
     const ANSWER: Duration = Duration::from_millis(300);
     let mut typist = Typist::new(devices)?;
@@ -313,7 +314,8 @@ fn resets(devices: &Devices) -> TestResult {
         }
         join(pressed)?
     })?;
-    // The host has typed all of it, but QEMU may not have read it yet on a machine that has much else to do.
+    // The host has typed all of it, but QEMU may not have read it yet on a machine that has much
+    // else to do.
     while typist.channel.wait(Duration::from_secs(2))?.is_some() {}
     typist.press_and_take()?;
     check_usable(&mut typist.channel)?;
@@ -344,7 +346,7 @@ fn storm(devices: &Devices) -> TestResult {
     let guest = map(&mut channel, &nop)?;
     let mut pressed = 0;
     let press = || {
-        // What the terminal holds is read when all is over.
+        // The terminal holds what was typed until all is over.
         if pressed < 900 {
             host.type_in(&[ENTER])?;
             pressed += 1;
@@ -364,7 +366,7 @@ fn storm(devices: &Devices) -> TestResult {
     Typist { host, channel }.done()
 }
 
-/// How many attentions came in the meantime.
+/// Starts programs; returns how many attentions came in the meantime.
 fn starts(channel: &mut Channel, program: &Program, count: u32) -> TestResult<usize> {
     let mut attentions = 0;
     for i in 0..count {

@@ -76,9 +76,9 @@ impl Missing {
     }
 }
 
-/// Where the program of the thread is.
+/// The address of the thread's program.
 const CCWS: u64 = 0x1_0000;
-/// Where its data are.
+/// The address of its data.
 const DATA: u64 = 0x2_0000;
 
 /// A thread that waits for a page.
@@ -90,7 +90,7 @@ pub(super) struct Blocked {
     /// The program that it starts, if it starts one.
     pub(super) program: Program,
     guest: GuestMemory,
-    /// How much was pinned before, in KiB.
+    /// The KiB that were pinned before.
     pinned: u64,
 }
 
@@ -136,7 +136,8 @@ impl Blocked {
                     userfault::pread_to(file.as_fd(), &page, irb::SIZE, offset)
                 }
             };
-            // The file must be closed before the result is sent, even if nobody waits for it any more.
+            // The file must be closed before the result is sent, even if nobody waits for it any
+            // more.
             drop(file);
             let _ = done.send(result);
         });

@@ -38,14 +38,14 @@ impl Injection {
 
     /// Reports to this kernel the fields of a CRW, which are hexadecimal.
     pub(super) fn report(&self, fields: &str) -> TestResult {
-        // The last one may not have been taken yet: for each the kernel looks through all subchannels,
-        // which takes it long on a machine that has much else to do.
+        // The last one may not have been taken yet: for each the kernel looks through all
+        // subchannels, which takes it long on a machine that has much else to do.
         Ok(retry_for(TIMEOUT * 6, libc::EBUSY, || {
             fs::write("/sys/kernel/debug/s390/cio/crw_inject", fields)
         })?)
     }
 
-    /// Waits until all that was reported has come to the driver.
+    /// Waits until the driver has all reports.
     pub(super) fn settle(&self) -> TestResult {
         // When the second of these is taken in, what was before the first one has been dealt with.
         // They are solicited, which means that nobody deals with them.
@@ -132,7 +132,7 @@ impl Listener {
         self.injection.back(self.path)
     }
 
-    /// Waits until all that was reported has come to the driver.
+    /// Waits until the driver has all reports.
     pub(super) fn settle(&self) -> TestResult {
         self.injection.settle()
     }

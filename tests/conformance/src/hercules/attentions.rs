@@ -39,7 +39,7 @@ pub(crate) fn cases() -> Vec<Case> {
 const DISK: &str = "0120";
 const OTHER: &str = "0121";
 
-/// Whether this is the attention that the operator has asked for.
+/// Returns whether this is the attention that the operator has asked for.
 fn is_attention(irb: &Irb) -> bool {
     let scsw = irb.scsw();
     !scsw.is_solicited() && scsw.device_status() == DeviceStatus::ATTENTION
@@ -107,7 +107,7 @@ fn suspended(devices: &Devices) -> TestResult {
     let (host, mut channel) = (Host::new()?, devices.open()?);
     let (program, guest) = start_suspended(&mut channel)?;
     let during = pinned()?;
-    // Nobody says that a suspended device gives it at once.
+    // A suspended device need not give it at once.
     let attention = host.attentions(DISK, 1)?;
     while let Some(irb) = channel.wait(SILENCE * 4)? {
         check(
@@ -163,8 +163,8 @@ fn start(channel: &mut Channel, orb: Orb, others: &mut Vec<Irb>) -> TestResult {
     }
 }
 
-/// Hercules has an attention become one with another that is not taken yet, so one is asked for at a
-/// time.
+/// Hercules has an attention become one with another that is not taken yet, so one is asked for at
+/// a time.
 fn thousand(devices: &Devices) -> TestResult {
     let count = if machine::is_in_a_hurry() { 25 } else { 1000 };
 
@@ -188,8 +188,8 @@ fn thousand(devices: &Devices) -> TestResult {
                 irb.scsw().device_status(),
                 DeviceStatus::CHANNEL_END.union(DeviceStatus::DEVICE_END),
             )?;
-            // A busy device gives none: time in which no program is in flight, and the more of it the
-            // longer the operator on a busy machine takes to find it.
+            // A busy device gives none: time in which no program is in flight, and the more of it
+            // the longer the operator on a busy machine takes to find it.
             others.extend(channel.wait(idle)?);
             idle = (idle * 2).min(SILENCE);
         }

@@ -59,8 +59,8 @@ fn read_ipl(devices: &Devices) -> TestResult {
         &[0, 0x0a, 0, 0, 0, 0, 0, 0],
     )?;
 
-    // The CCW at 8 reads those at 0x1000 only when it is run, so the loader runs it by itself, behind
-    // SEEK and SEARCH ID for its record.
+    // The CCW at 8 reads those at 0x1000 only when it is run, so the loader runs it by itself,
+    // after SEEK and SEARCH ID for its record.
     let mut ccw = guest.read(8, 8);
     ccw[4] = 0x20;
     guest.write(8, &[0x07, 0, 1, 0, 0x40, 0, 0, 6]);

@@ -3,9 +3,9 @@
 //! No program of the guest's leads the channel out of what is mapped for the device.
 //!
 //! A page of this process is marked, and programs have its real address in all places that the
-//! architecture has for an address. As long as the page is not mapped for the device, it stays as it
-//! is, and nothing of it is seen. A control for each of them maps the page where the program looks,
-//! and sees it change, or be seen.
+//! architecture has for an address. As long as the page is not mapped for the device, it stays as
+//! it is, and nothing of it is seen. A control for each of them maps the page where the program
+//! looks, and sees it change, or be seen.
 //!
 //! These are promises of our driver, and not asked of the C driver.
 
@@ -38,15 +38,15 @@ use super::{
     WHICH, //
 };
 
-/// Where the marked page has an IDAW; it begins with a CCW. Both store into the page.
+/// The offset of an IDAW in the marked page, which begins with a CCW. Both store into the page.
 const LIST: u64 = 8;
-/// What fills the page behind them.
+/// The byte that fills the rest of the page.
 const MARK: [u8; 16] = *b"Not for channels";
 
 /// Word 1 of an ORB as usual that allows modified IDAWs.
 const MIDAWS: &str = "0x00c2ff40";
 
-/// What the channel would do with the marked page.
+/// The access of the channel to the marked page.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Effect {
     /// Change it.
@@ -55,8 +55,8 @@ enum Effect {
     Shows,
 }
 
-/// What is written to the guest's memory while a program runs, and where, by the real address of the
-/// page.
+/// The bytes that are written to the guest's memory while a program runs, and their address, by the
+/// real address of the page.
 type Change = fn(u64) -> (u64, Vec<u8>);
 
 /// A way that could lead out of what is mapped.
@@ -78,7 +78,7 @@ const fn stores(text: fn(u64) -> String) -> Way {
     }
 }
 
-/// A program on the tape that stores; the tape stands behind its first block.
+/// Makes a way of a program that stores from the tape, which is positioned after its first block.
 const fn stores_from_tape(text: fn(u64) -> String) -> Way {
     Way {
         device: "tape",
@@ -104,7 +104,7 @@ const fn changed(text: fn(u64) -> String, change: Change) -> Way {
     }
 }
 
-/// Where the first of the CCWs is that a changed program ends with.
+/// The address of the first of the CCWs that end a changed program.
 const CHANGED_CCW: u64 = 0x1_0018;
 
 /// A program that waits, and then has these CCWs; it stores at 0x30000.
@@ -116,7 +116,7 @@ fn waiting(ccws: &str) -> String {
 /// A page that is not mapped for any device.
 struct Marked {
     memory: Arc<Memory>,
-    /// Its real address.
+    /// The real address of the page.
     page: u64,
     contents: Vec<u8>,
 }
@@ -138,7 +138,8 @@ fn real_address(memory: &Memory) -> TestResult<u64> {
 impl Marked {
     fn new() -> TestResult<Self> {
         let size = usize::try_from(PAGE_SIZE).map_err(|error| error.to_string())?;
-        // Where programs have nothing of their own: below are 256 pages, which it may be given first.
+        // Programs have nothing of their own at this address; below are 256 pages, which it may be
+        // given first.
         const USABLE: Range<u64> = 0x10_0000..1 << 31;
         const TRIES: usize = 300;
 
@@ -159,7 +160,7 @@ impl Marked {
             )?;
         };
 
-        // SENSE ID behind the list.
+        // SENSE ID after the list.
         let target = page + 256;
         memory.write(0, &[0xe4, 0x20, 0, 7]);
         memory.write(4, &target.to_be_bytes()[4..]);
@@ -210,7 +211,7 @@ fn run(channel: &mut Channel, program: &Program) -> TestResult<Irb> {
     end(channel)
 }
 
-/// What came of a way.
+/// The result of a way.
 struct Outcome {
     /// The page was changed, or seen.
     got_at: bool,

@@ -234,9 +234,9 @@ find: ccw  searchid,which,cc
       ccw  tic,find
       ccw  readdata,label,cc
       ccw  tic,loop";
-/// Where it stores.
+/// The address that it stores to.
 const STORED: u64 = 0x3_0000;
-/// What is not in the record.
+/// A byte that the record does not have.
 const MARK: [u8; 80] = [0xee; 80];
 
 /// Starts a program that stores, and waits until it has done so several times.
@@ -356,7 +356,8 @@ fn unload(devices: &Devices) -> TestResult {
     check_usable(&mut channel)
 }
 
-/// How long one SENSE ID may take while another device is busy: by itself it takes a millisecond.
+/// The time that one SENSE ID may take while another device is busy: by itself it takes a
+/// millisecond.
 const AT_ONCE: Duration = Duration::from_secs(1);
 
 fn other_goes_on(devices: &Devices) -> TestResult {

@@ -28,7 +28,7 @@ expect data one X'FF39'
 expect data two X'EE90EE'
 expect data three+4 X'EE'";
 
-// What comes behind it is wrong in Hercules, which takes what was skipped for that.
+// Data after the skipped piece are wrong in Hercules, which takes the skipped data for them.
 const SKIPPED: &str = "\
 orb  control=0x00c2ff40
 area list  at 0x20000 X'0000000000000001 0000000000030FFE' X'0000000000400001 0000000000041001'

@@ -2,10 +2,10 @@
 
 //! Status modifier past a CCW that ends the program: "SEARCH; end if it is not found; READ".
 //!
-//! Track 0 has records 0 to 3, of which 0 comes first behind a SEEK.
+//! Track 0 has records 0 to 3, of which 0 comes first after a SEEK.
 //!
-//! These are promises of our driver, and not asked of the C driver, whose copy of the program ends where
-//! the channel goes on.
+//! The cases test guarantees of our driver. They skip the C driver, whose copy of the program ends
+//! where the channel goes on.
 
 use crate::fixtures::*;
 
@@ -42,7 +42,7 @@ pub(crate) fn cases() -> Vec<Case> {
 const FOUND: &str = "area which at 0x20010 X'0000 0000 00'";
 const ANOTHER: &str = "area which at 0x20010 X'0000 0000 07'";
 
-/// What all programs have.
+/// The areas of all programs.
 const AREAS: &str = "\
 area where at 0x20000 X'0000 0000 0000'
 area one   at 0x20018 X'0000 0000 01'
@@ -57,7 +57,7 @@ expect data data X'0000000000000000 EEEE'";
 const OVER: &str = "\
 expect at=end
 expect data data X'EEEE'";
-/// What comes behind it has.
+/// The CCW after it has ended the program.
 const CHECK: &str = "\
 expect device=0 subchannel=prog cpa=0x11008
 expect data data X'EEEE'";

@@ -18,7 +18,7 @@ use crate::{
     host_side::Host, //
 };
 
-/// How much status waits for the user at most.
+/// The number of statuses that wait for the user at most.
 const QUEUED: usize = 15;
 
 fn press_often(typist: &Typist, times: usize) -> TestResult {

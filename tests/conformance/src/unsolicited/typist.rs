@@ -54,7 +54,8 @@ impl Typist {
         expect_end(&mut self.channel).map(drop)
     }
 
-    /// Presses a key, and checks that its attention is announced and that nothing waits in front of it.
+    /// Presses a key, and checks that its attention is announced and that nothing waits in front of
+    /// it.
     pub(super) fn press_and_take(&mut self) -> TestResult {
         self.press()?;
         self.attention()
