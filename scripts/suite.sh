@@ -109,21 +109,21 @@ c_record=$top/tests/conformance/c-driver.json
 
 table() { in_root python3 -B "$top/tests/conformance/table.py" --results "$share" --machine $emulator "$@"; }
 
-# The table of both drivers in this machine, left in $table, and the cases that no row of the document
-# explains, in $unexplained; fails if there are any, or if ours fails.  A row is stale only if all cases
-# were run.
+# The comparison of both drivers in this machine: the table is left in $table, its summary as JSON in
+# $summary.  Fails if no difference explains a case, or if ours fails.  A difference is stale only if all
+# cases were run.
 compare() {
-    local partial=${FILTER:-}${SHORT:-}
-    table=$log/table-$emulator.out unexplained=$log/unexplained-$emulator
-    table --differences "$top/docs/differences.md" --changed-since "$c_record" --unexplained "$unexplained" \
-        ${partial:+--partial} >"$table" 2>&1
+    local in_part=${FILTER:-}${SHORT:-}
+    table=$log/table-$emulator.out summary=$log/table-$emulator.json
+    table --changed-since "$c_record" --json "$summary" ${in_part:+--ignore-stale} >"$table" 2>&1
 }
 
-# What the C driver does by chance is no difference: run the few cases that no row
+# What the C driver does by chance is no difference: run the few cases that nothing
 # explains on it once more, each in a boot of its own.
 run_again() {
     local cases case number=0
-    mapfile -t cases <"$unexplained"
+    mapfile -t cases < <(python3 -c 'import json, sys
+for case in json.load(open(sys.argv[1]))["unexplained"]: print(case)' "$summary")
     ((${#cases[@]} > 0 && ${#cases[@]} <= 5)) || return
     mkdir "$share/first" "$share/again"
     mv "$share"/c-*.ktap "$share/first/"

@@ -13,14 +13,29 @@ from unittest import mock
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "conformance"))
 
+import records
 import table
 
-ROWS = """\
-| name | what | C driver | this driver | why | test |
-|---|---|---|---|---|---|
-| `queue` | a \\| b | c | d | e | `status: *`, `ccwchain/tests/x.rs` |
-| `files` | a | b | c | d | `ccwchain/tests/{a,b}.rs` |
+QUEUE = """\
+[[difference]]
+name = "queue"
+group = "Status"
+what = "a"
+c = "b"
+ours = "c"
+cases = ["status: *"]
 """
+FILES = """\
+[[difference]]
+name = "files"
+group = "Status"
+what = "a"
+c = "b"
+ours = "c"
+tests = "`ccwchain/tests/{a,b}.rs`"
+"""
+DIFFERENCES = QUEUE + FILES
+OTHER_MACHINE = QUEUE.replace("queue", "other").replace("status: *", "other: *")
 
 
 def ktap(*results):
@@ -45,14 +60,14 @@ CASES = "status: one\nregion: two\nother: machine\n"
 
 class Parsing(unittest.TestCase):
     def test_results_have_their_first_reason(self):
-        results = table.parse(ktap(("a: b", None), ("c: d", "one\ntwo"), ("e: f", "SKIP why")))
+        results = records.parse(ktap(("a: b", None), ("c: d", "one\ntwo"), ("e: f", "SKIP why")))
         self.assertEqual(results["a: b"], ("ok", ""))
         self.assertEqual(results["c: d"], ("fails", "one"))
         self.assertEqual(results["e: f"], ("skipped", "why"))
 
     def test_a_reason_belongs_to_its_own_case(self):
         text = ktap(("a: b", "why"), ("c: d", None)) + "# stopped: boot again\n"
-        self.assertEqual(table.parse(text)["c: d"], ("ok", ""))
+        self.assertEqual(records.parse(text)["c: d"], ("ok", ""))
 
     def test_what_is_missing_is_seen(self):
         for text, what in (
@@ -61,24 +76,12 @@ class Parsing(unittest.TestCase):
             (GOOD.replace("ok 1 status: one\n", ""), "number 1"),
             (GOOD + "# running: more: x\n", "no result of 'more: x'"),
         ):
-            with self.subTest(what), self.assertRaisesRegex(table.Missing, what):
-                table.parse(text)
+            with self.subTest(what), self.assertRaisesRegex(records.Missing, what):
+                records.parse(text)
 
     def test_a_case_may_have_any_characters(self):
         name = "fault: 0x1 (2) # 3 `4`"
-        self.assertEqual(table.parse(ktap((name, None)))[name].status, "ok")
-
-
-class Rows(unittest.TestCase):
-    def test_rows_with_cases_are_found(self):
-        self.assertEqual(table.read_rows(ROWS), [("queue", ["status: *"])])
-
-    def test_a_star_is_the_only_wildcard(self):
-        self.assertTrue(table.matches("a: *c", "a: b.c"))
-        self.assertTrue(table.matches("a: b", "a: b"))
-        self.assertFalse(table.matches("a: b", "a: bc"))
-        self.assertFalse(table.matches("a: ?", "a: b"))
-        self.assertFalse(table.matches("a: .", "a: b"))
+        self.assertEqual(records.parse(ktap((name, None)))[name].status, "ok")
 
 
 class InFolder(unittest.TestCase):
@@ -110,19 +113,16 @@ class InFolder(unittest.TestCase):
             self.assertRaises(SystemExit) as end,
         ):
             table.main()
-        code = end.exception.code
-        if isinstance(code, str):
-            return 1, out.getvalue(), code
-        return code, out.getvalue(), errors.getvalue()
+        return end.exception.code, out.getvalue(), errors.getvalue()
 
-    def compare(self, *options, rows=ROWS, cases=CASES):
-        (self.path / "rows.md").write_text(rows)
+    def compare(self, *options, differences=DIFFERENCES, cases=CASES):
+        (self.path / "differences.toml").write_text(differences)
         (self.path / "cases").write_text(cases)
-        return self.run_main("--differences", self.path / "rows.md", *options)
+        return self.run_main("--differences", self.path / "differences.toml", *options)
 
 
 class Verdicts(InFolder):
-    def run_table(self, rust=GOOD, c=C, rows=ROWS, leave_out=None, c_iommufd=None, rust_iommufd=None, again=None, options=()):
+    def run_table(self, rust=GOOD, c=C, differences=DIFFERENCES, leave_out=None, c_iommufd=None, rust_iommufd=None, again=None, options=()):
         self.write_run("rust", rust, rust_iommufd)
         self.write_run("c", c, c_iommufd)
         if leave_out:
@@ -130,11 +130,14 @@ class Verdicts(InFolder):
         shutil.rmtree(self.path / "again", ignore_errors=True)
         if again is not None:
             self.write_again(1, again)
-        return self.compare(*options, rows=rows)
+        return self.compare(*options, differences=differences)
 
-    def assert_fails(self, what, **run):
-        code, _, errors = self.run_table(**run)
-        self.assertEqual(code, 1)
+    def assert_missing(self, what, **run):
+        self.assert_fails(what, code=table.NO_RESULTS, **run)
+
+    def assert_fails(self, what, code=1, **run):
+        is_code, _, errors = self.run_table(**run)
+        self.assertEqual(is_code, code)
         self.assertIn(what, errors)
 
     def test_what_the_c_driver_does_by_chance_is_no_difference(self):
@@ -168,8 +171,8 @@ class Verdicts(InFolder):
         code, out, _ = self.run_table(c_iommufd=two, rust_iommufd=two)
         self.assertEqual(code, 0)
         self.assertRegex(out, r"status: one +fails no signal +ok +queue\n")
-        self.assert_fails("different cases", c_iommufd=two)
-        self.assert_fails("different cases", rust=two, c=two, c_iommufd=one, rust_iommufd=one)
+        self.assert_missing("different cases", c_iommufd=two)
+        self.assert_missing("different cases", rust=two, c=two, c_iommufd=one, rust_iommufd=one)
 
     def test_long_reasons_are_cut(self):
         _, out, _ = self.run_table(c=C.replace("no signal", "no signal " * 20))
@@ -187,39 +190,39 @@ class Verdicts(InFolder):
     def test_a_case_that_one_driver_skips_differs(self):
         self.assert_fails("explains: region: two", rust=GOOD.replace("two\nok 2 region: two", "two\nok 2 region: two # SKIP x"))
 
-    def test_a_stale_row_fails(self):
+    def test_a_stale_difference_fails(self):
         self.assert_fails("'queue' is stale", c=GOOD)
 
-    def test_a_row_of_another_machine_is_not_stale(self):
-        self.assertEqual(self.run_table(rows=ROWS + "| `other` | a | b | c | d | `other: *` |\n")[0], 0)
+    def test_a_difference_of_another_machine_is_not_stale(self):
+        self.assertEqual(self.run_table(differences=DIFFERENCES + OTHER_MACHINE)[0], 0)
 
-    def test_a_row_without_a_case_fails(self):
-        self.assert_fails("matches no case", rows=ROWS.replace("`status: *`", "`status: *`, `nothing: x`"))
+    def test_a_difference_may_be_of_one_machine(self):
+        other = DIFFERENCES.replace('cases =', 'machine = "hercules"\ncases =')
+        qemu, hercules = ({"options": ["--machine", machine]} for machine in ("qemu", "hercules"))
+        self.assert_fails("explains: status: one", differences=other, **qemu)
+        self.assertEqual(self.run_table(differences=other, c=GOOD, **qemu)[0], 0)
+        self.assertEqual(self.run_table(differences=other, **hercules)[0], 0)
+        # It is stale although another case that it names was not run there.
+        other = other.replace('"status: *"', '"status: *", "other: *"')
+        self.assert_fails("'queue' is stale", differences=other, c=GOOD, **hercules)
+
+    def test_a_pattern_without_a_case_fails(self):
+        self.assert_fails("matches no case", differences=DIFFERENCES.replace('"status: *"', '"status: *", "nothing: x"'))
 
     def test_missing_results_fail(self):
-        self.assert_fails("c-iommufd.ktap", leave_out="c-iommufd")
-        self.assert_fails("rust-container.ktap: there is no plan", rust="")
-        self.assert_fails("different cases", c=ktap(("status: one", "x")))
+        self.assert_missing("c-iommufd.ktap", leave_out="c-iommufd")
+        self.assert_missing("rust-container.ktap: there is no plan", rust="")
+        self.assert_missing("different cases", c=ktap(("status: one", "x")))
 
-    def test_with_a_part_of_the_cases_no_row_is_stale(self):
-        partial = {"options": ["--partial"]}
-        self.assertEqual(self.run_table(c=GOOD, **partial)[0], 0)
-        self.assert_fails("explains: region: two", c=C.replace("ok 2", "not ok 2"), **partial)
-        self.assert_fails("ours fails: region: two", rust=GOOD.replace("ok 2", "not ok 2"), **partial)
+    def test_stale_differences_can_be_ignored(self):
+        ignored = {"options": ["--ignore-stale"]}
+        self.assertEqual(self.run_table(c=GOOD, **ignored)[0], 0)
+        self.assert_fails("explains: region: two", c=C.replace("ok 2", "not ok 2"), **ignored)
+        self.assert_fails("ours fails: region: two", rust=GOOD.replace("ok 2", "not ok 2"), **ignored)
 
-    def test_a_row_without_a_case_fails_with_a_part_of_the_cases(self):
-        rows = ROWS.replace("`status: *`", "`status: *`, `nothing: x`")
-        self.assert_fails("'nothing: x', which matches no case", rows=rows, options=["--partial"])
-
-    def test_what_is_unexplained_is_written(self):
-        file = self.path / "unexplained"
-        other = C.replace("ok 2", "not ok 2")
-        self.run_table(c=other, options=["--unexplained", file])
-        self.assertEqual(file.read_text(), "region: two\n")
-        self.run_table(c=other, rows="", options=["--unexplained", file])
-        self.assertEqual(file.read_text(), "status: one\nregion: two\n")
-        self.run_table(c="", options=["--unexplained", file])
-        self.assertEqual(file.read_text(), "")
+    def test_a_pattern_without_a_case_fails_with_a_part_of_the_cases(self):
+        more = DIFFERENCES.replace('"status: *"', '"status: *", "nothing: x"')
+        self.assert_fails("'nothing: x', which matches no case", differences=more, options=["--ignore-stale"])
 
     def test_the_summary_is_written_as_data(self):
         file = self.path / "summary.json"
@@ -227,7 +230,8 @@ class Verdicts(InFolder):
         def data(**run):
             code, _, errors = self.run_table(options=["--json", file], **run)
             summary = json.loads(file.read_text())
-            self.assertEqual(code, 1 if summary["errors"] else 0)
+            status = 0 if not summary["errors"] else 1 if summary["cases"] else table.NO_RESULTS
+            self.assertEqual(code, status)
             self.assertEqual(errors, "".join(f"error: {error}\n" for error in summary.pop("errors")))
             return summary
 
@@ -235,7 +239,7 @@ class Verdicts(InFolder):
         self.assertEqual(data(), good)
         other = {"same": 0, "unexplained": ["region: two"]}
         self.assertEqual(data(c=C.replace("ok 2", "not ok 2")), good | other)
-        both = {"rows": ROWS.replace("`status: *`", "`status: *`, `region: *`")}
+        both = {"differences": DIFFERENCES.replace('"status: *"', '"status: *", "region: *"')}
         self.assertEqual(data(c=C.replace("ok 2", "not ok 2"), **both), good | {"same": 0, "different": 2})
         other = {"same": 0, "failed": ["region: two"]}
         self.assertEqual(data(rust=GOOD.replace("ok 2", "not ok 2")), good | other)
@@ -263,18 +267,18 @@ class Records(InFolder):
     def judge(self, *options, machine="qemu", **files):
         return self.compare("--recorded", self.record, "--machine", machine, *options, **files)
 
-    def assert_judged_bad(self, what, **files):
-        code, _, errors = self.judge(**files)
-        self.assertEqual(code, 1)
+    def assert_judged_bad(self, what, code=1, **files):
+        is_code, _, errors = self.judge(**files)
+        self.assertEqual(is_code, code)
         self.assertIn(what, errors)
 
     def test_what_is_recorded_can_be_read(self):
         c = ktap(("status: one", "no: signal"), ("region: \"two\"", "SKIP why"), ("x: \u00fc", None), ("y: z", ""))
         self.write_run("c", c, TWO)
-        known = table.read_c(self.path)
+        known = records.read_c(self.path)
         self.assertEqual(self.record_run(c, TWO), (0, "", ""))
-        self.assertEqual(table.read_records(self.record), {"qemu": ("7.3.4", "2026-11-26", known)})
-        self.assertEqual(list(known["container"]), list(table.read_records(self.record)["qemu"].results["container"]))
+        self.assertEqual(records.read_records(self.record), {"qemu": ("7.3.4", "2026-11-26", known)})
+        self.assertEqual(list(known["container"]), list(records.read_records(self.record)["qemu"].results["container"]))
 
     def test_each_case_has_a_line(self):
         self.record_run(c_iommufd=TWO)
@@ -284,25 +288,25 @@ class Records(InFolder):
 
     def test_the_other_machine_stays(self):
         self.record_run(ONE, machine="hercules", kernel="7.2")
-        before = table.read_records(self.record)["hercules"]
+        before = records.read_records(self.record)["hercules"]
         self.record_run()
         self.record_run(C.replace("ok 2", "not ok 2"), kernel="7.4")
-        records = table.read_records(self.record)
-        self.assertEqual(list(records), ["qemu", "hercules"])
-        self.assertEqual(records["hercules"], before)
-        self.assertEqual(records["qemu"].kernel, "7.4")
+        written = records.read_records(self.record)
+        self.assertEqual(list(written), ["qemu", "hercules"])
+        self.assertEqual(written["hercules"], before)
+        self.assertEqual(written["qemu"].kernel, "7.4")
 
     def test_an_incomplete_run_is_not_recorded(self):
         self.record_run()
         before = self.record.read_text()
         code, _, errors = self.record_run(C.replace("1..2", "1..3"))
-        self.assertEqual(code, 1)
+        self.assertEqual(code, table.NO_RESULTS)
         self.assertIn("c-container.ktap: 1 of 3 results are missing", errors)
         self.assertEqual(self.record.read_text(), before)
 
     def test_a_record_is_replaced_or_added_to(self):
         def statuses():
-            results = table.read_records(self.record)["qemu"].results["container"]
+            results = records.read_records(self.record)["qemu"].results["container"]
             return {case: [result.status for result in known] for case, known in results.items()}
 
         self.record_run(ktap(("status: one", "why"), ("gone: x", None)))
@@ -316,12 +320,12 @@ class Records(InFolder):
     def test_results_of_different_kernels_are_not_mixed(self):
         self.record_run()
         code, _, errors = self.record_run(add=True, kernel="7.4")
-        self.assertEqual(code, 1)
+        self.assertEqual(code, table.NO_RESULTS)
         self.assertIn("is of kernel 7.3.4", errors)
 
     def test_what_came_once_more_is_recorded_too(self):
         self.record_run(again=[ktap(("status: one", None))])
-        known = table.read_records(self.record)["qemu"].results["container"]["status: one"]
+        known = records.read_records(self.record)["qemu"].results["container"]["status: one"]
         self.assertEqual(known, [("fails", "no signal"), ("ok", "")])
 
     def test_ours_is_judged_by_the_record(self):
@@ -330,11 +334,11 @@ class Records(InFolder):
         self.assertEqual((code, errors), (0, ""))
         self.assertRegex(out, r"status: one +fails no signal +ok +queue\n")
         self.assertRegex(out, r"region: two +ok +ok +same\n")
-        self.assert_judged_bad("explains: status: one", rows="")
+        self.assert_judged_bad("explains: status: one", differences="")
         self.write_run("rust", GOOD.replace("ok 2", "not ok 2"))
         self.assert_judged_bad("ours fails: region: two")
         self.write_run("rust", GOOD.replace("1..2", "1..3"))
-        self.assert_judged_bad("rust-container.ktap: 1 of 3 results are missing")
+        self.assert_judged_bad("rust-container.ktap: 1 of 3 results are missing", table.NO_RESULTS)
 
     def test_each_machine_has_its_own_results(self):
         self.record_run()
@@ -345,7 +349,7 @@ class Records(InFolder):
     def test_only_what_ours_has_run_is_judged(self):
         self.record_run(ktap(("status: one", None), ("region: two", "why")))
         self.write_run("rust", ONE)
-        code, out, errors = self.judge("--partial")
+        code, out, errors = self.judge("--ignore-stale")
         self.assertEqual((code, errors), (0, ""))
         self.assertNotIn("region: two", out)
         self.assertIn("1 cases: 1 same", out)
@@ -366,16 +370,16 @@ class Records(InFolder):
     def test_a_case_that_is_not_recorded_is_an_error(self):
         self.record_run(ktap(("status: one", "why")))
         self.assert_judged_bad("no result of the C driver is recorded: region: two: run `RECORD=1 make conformance`")
-        self.assertEqual(self.judge("--partial")[0], 1)
+        self.assertEqual(self.judge("--ignore-stale")[0], 1)
 
     def test_without_a_record_it_is_said_how_to_make_one(self):
-        self.assert_judged_bad("no results of the C driver in qemu: run `RECORD=1 make conformance`")
+        self.assert_judged_bad("no results of the C driver in qemu: run `RECORD=1 make conformance`", table.NO_RESULTS)
         self.record_run()
-        self.assert_judged_bad("run `RECORD=1 make conformance EMULATOR=hercules`", machine="hercules")
+        self.assert_judged_bad("run `RECORD=1 make conformance EMULATOR=hercules`", table.NO_RESULTS, machine="hercules")
         for text in ("{", "[]", '{"qemu": {}}', '{"qemu": {"kernel": "", "date": "", "cases": []}}'):
             self.record.write_text(text)
             with self.subTest(text):
-                self.assert_judged_bad("c-driver.json: ")
+                self.assert_judged_bad("c-driver.json: ", table.NO_RESULTS)
 
     def test_one_of_several_known_results_is_enough(self):
         self.record_run(ktap(("status: one", "why"), ("region: two", "by chance")))
@@ -385,7 +389,7 @@ class Records(InFolder):
         self.assertEqual(code, 0)
         self.assertRegex(out, r"region: two +fails by chance or ok +ok +same\n")
 
-    def test_a_row_explains_what_differs_by_chance(self):
+    def test_a_difference_explains_what_differs_by_chance(self):
         self.record_run(ktap(("status: one", "why"), ("region: two", None)))
         self.record_run(GOOD, add=True)
         self.assertRegex(self.judge()[1], r"status: one +fails why or ok +ok +queue\n")
@@ -409,18 +413,18 @@ class Records(InFolder):
         self.assertEqual(self.changes(), [])  # without a record there are none
         self.record_run()
         self.assertEqual(self.changes(c=C.replace("no signal", "another reason")), [])
-        changes = self.changes("--partial", c=C.replace("two\nok 2 region: two", "two\nok 2 region: two # SKIP x"), c_iommufd=C)
+        changes = self.changes("--ignore-stale", c=C.replace("two\nok 2 region: two", "two\nok 2 region: two # SKIP x"), c_iommufd=C)
         self.assertEqual(changes, ["region: two [container]: was ok, is skipped x"])
         more = ktap(("status: one", "no signal"), ("other: machine", None))
-        new = [f"other: machine [{backend}]: was not known, is ok" for backend in table.BACKENDS]
-        gone = [f"region: two [{backend}]: is no more" for backend in table.BACKENDS]
+        new = [f"other: machine [{backend}]: was not known, is ok" for backend in records.BACKENDS]
+        gone = [f"region: two [{backend}]: is no more" for backend in records.BACKENDS]
         self.assertEqual(sorted(self.changes(c=more)), new + gone)
-        self.assertEqual(self.changes("--partial", c=more), new)
+        self.assertEqual(self.changes("--ignore-stale", c=more), new)
 
     def test_options_that_do_not_go_together(self):
-        rows = ["--differences", "x"]
+        judge = ["--differences", "x"]
         record = ["--record", self.record, "--machine", "qemu", "--kernel", "7.3.4", "--date", "2026-11-26"]
-        for options in ([], record[:2], record[:6], [*record, "--partial"], [*rows, "--recorded", self.record]):
+        for options in (record[:2], record[:6], [*record, "--ignore-stale"], [*judge, "--recorded", self.record]):
             with self.subTest(options):
                 self.assertEqual(self.run_main(*options)[0], 2)
         self.assertFalse(self.record.exists())

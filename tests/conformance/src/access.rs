@@ -20,142 +20,87 @@ use ccw::{
     }, //
 };
 
-use crate::bench::{
-    check,
-    check_eq,
-    check_errno,
-    check_usable,
-    Case,
-    Devices,
-    TestResult,
-    SILENCE, //
-};
+use crate::fixtures::*;
 
 /// The cases, once for each region.
 macro_rules! for_each_region {
     ($($name:literal => $case:ident;)*) => {
-        &[
-            $((concat!("region 0: ", $name), $case::<0>),)*
-            $((concat!("region 1: ", $name), $case::<1>),)*
-            $((concat!("region 2: ", $name), $case::<2>),)*
-            $((concat!("region 3: ", $name), $case::<3>),)*
+        vec![
+            $(Case::new(concat!("region 0: ", $name), $case::<0>),)*
+            $(Case::new(concat!("region 1: ", $name), $case::<1>),)*
+            $(Case::new(concat!("region 2: ", $name), $case::<2>),)*
+            $(Case::new(concat!("region 3: ", $name), $case::<3>),)*
         ]
     };
 }
 
-pub(crate) const TESTS: &[Case] = for_each_region! {
-    "all of it can be read" => read_all;
-    "the first byte can be read" => read_first;
-    "the last byte can be read" => read_last;
-    "bytes across words can be read" => read_unaligned;
-    "parts that are read are those of the whole" => read_parts;
-    "a byte more than it has is EINVAL" => read_longer;
-    "as many bytes from the second one on are EINVAL" => read_shifted;
-    "a byte behind it is EINVAL" => read_behind;
-    "the last byte and one behind are EINVAL" => read_over_end;
-    "the last byte of its place in the file is EINVAL" => read_place_end;
-    "a read that ends in the next region is EINVAL" => read_into_next;
-    "a page is EINVAL" => read_page;
-    "the largest count is EINVAL" => read_largest;
-    "reading nothing at its start is no error" => read_nothing;
-    "reading nothing at its end is no error" => read_nothing_at_end;
-    "reading nothing behind its end is EINVAL" => read_nothing_behind;
-    "reading nothing to a null pointer is no error" => read_nothing_null;
-    "a read to a null pointer is EFAULT" => read_null;
-    "a read to a pointer of which the second half is bad is EFAULT" => read_half;
-    "a read to the end of memory succeeds" => read_edge;
-    "a read does not change it" => read_twice;
-    "a write of a byte more than it has is EINVAL" => write_longer;
-    "a write of a byte behind it is EINVAL" => write_behind;
-    "a write over its end is EINVAL" => write_over_end;
-    "a write at the end of its place in the file is EINVAL" => write_place_end;
-    "a write of a page is EINVAL" => write_page;
-    "a write of nothing behind its end is EINVAL" => write_nothing_behind;
-};
+pub(crate) fn cases() -> Vec<Case> {
+    for_each_region! {
+        "all of it can be read" => read_all;
+        "the first byte can be read" => read_first;
+        "the last byte can be read" => read_last;
+        "bytes across words can be read" => read_unaligned;
+        "parts that are read are those of the whole" => read_parts;
+        "a byte more than it has is EINVAL" => read_longer;
+        "as many bytes from the second one on are EINVAL" => read_shifted;
+        "a byte behind it is EINVAL" => read_behind;
+        "the last byte and one behind are EINVAL" => read_over_end;
+        "the last byte of its place in the file is EINVAL" => read_place_end;
+        "a read that ends in the next region is EINVAL" => read_into_next;
+        "a page is EINVAL" => read_page;
+        "the largest count is EINVAL" => read_largest;
+        "reading nothing at its start is no error" => read_nothing;
+        "reading nothing at its end is no error" => read_nothing_at_end;
+        "reading nothing behind its end is EINVAL" => read_nothing_behind;
+        "reading nothing to a null pointer is no error" => read_nothing_null;
+        "a read to a null pointer is EFAULT" => read_null;
+        "a read to a pointer of which the second half is bad is EFAULT" => read_half;
+        "a read to the end of memory succeeds" => read_edge;
+        "a read does not change it" => read_twice;
+        "a write of a byte more than it has is EINVAL" => write_longer;
+        "a write of a byte behind it is EINVAL" => write_behind;
+        "a write over its end is EINVAL" => write_over_end;
+        "a write at the end of its place in the file is EINVAL" => write_place_end;
+        "a write of a page is EINVAL" => write_page;
+        "a write of nothing behind its end is EINVAL" => write_nothing_behind;
+    }
+}
 
 /// The cases that are of the regions that can be written.
-pub(crate) const WRITABLE_TESTS: &[Case] = &[
-    (
-        "region 0: a write from a null pointer is EFAULT",
-        write_null::<0>,
-    ),
-    (
-        "region 1: a write from a null pointer is EFAULT",
-        write_null::<1>,
-    ),
-    (
-        "region 0: a write of which the second half is bad is EFAULT",
-        write_half::<0>,
-    ),
-    (
-        "region 1: a write of which the second half is bad is EFAULT",
-        write_half::<1>,
-    ),
-    (
-        "region 0: a write that is EFAULT leaves all as it was",
-        write_half_changes_nothing::<0>,
-    ),
-    (
-        "region 1: a write that is EFAULT leaves all as it was",
-        write_half_changes_nothing::<1>,
-    ),
-    ("region 2: a write is EINVAL", read_only::<2>),
-    ("region 3: a write is EINVAL", read_only::<3>),
-    (
-        "region 2: a write of one byte is EINVAL",
-        read_only_byte::<2>,
-    ),
-    (
-        "region 3: a write of one byte is EINVAL",
-        read_only_byte::<3>,
-    ),
-    (
-        "region 2: a write of nothing is EINVAL",
-        read_only_nothing::<2>,
-    ),
-    (
-        "region 3: a write of nothing is EINVAL",
-        read_only_nothing::<3>,
-    ),
-    (
-        "region 2: a write from a null pointer is EINVAL",
-        read_only_null::<2>,
-    ),
-    (
-        "region 3: a write from a null pointer is EINVAL",
-        read_only_null::<3>,
-    ),
-];
+pub(crate) fn writable_cases() -> Vec<Case> {
+    cases! {
+        "region 0: a write from a null pointer is EFAULT" => write_null::<0>;
+        "region 1: a write from a null pointer is EFAULT" => write_null::<1>;
+        "region 0: a write of which the second half is bad is EFAULT" => write_half::<0>;
+        "region 1: a write of which the second half is bad is EFAULT" => write_half::<1>;
+        "region 0: a write that is EFAULT leaves all as it was" => write_half_changes_nothing::<0>;
+        "region 1: a write that is EFAULT leaves all as it was" => write_half_changes_nothing::<1>;
+        "region 2: a write is EINVAL" => read_only::<2>;
+        "region 3: a write is EINVAL" => read_only::<3>;
+        "region 2: a write of one byte is EINVAL" => read_only_byte::<2>;
+        "region 3: a write of one byte is EINVAL" => read_only_byte::<3>;
+        "region 2: a write of nothing is EINVAL" => read_only_nothing::<2>;
+        "region 3: a write of nothing is EINVAL" => read_only_nothing::<3>;
+        "region 2: a write from a null pointer is EINVAL" => read_only_null::<2>;
+        "region 3: a write from a null pointer is EINVAL" => read_only_null::<3>;
+    }
+}
 
 /// Offsets at which there is no region.
-pub(crate) const FAR_TESTS: &[Case] = &[
-    ("region 4 is EINVAL", |devices| far(devices, 4 << 10)),
-    ("region 5 is EINVAL", |devices| far(devices, 5 << 10)),
-    ("an offset of 2^20 is EINVAL", |devices| {
-        far(devices, 1 << 20)
-    }),
-    ("an offset of 2^31 is EINVAL", |devices| {
-        far(devices, 1 << 31)
-    }),
-    ("an offset of 2^32 is EINVAL", |devices| {
-        far(devices, 1 << 32)
-    }),
-    ("the last offset before 2^42 is EINVAL", |devices| {
-        far(devices, (1 << 42) - 4)
-    }),
-    ("an offset of 2^42 is EINVAL", |devices| {
-        far(devices, 1 << 42)
-    }),
-    ("an offset of 2^42 and region 1 is EINVAL", |devices| {
-        far(devices, (1 << 42) + 1024)
-    }),
-    ("an offset of 2^62 is EINVAL", |devices| {
-        far(devices, 1 << 62)
-    }),
-    ("the last offset of all is EINVAL", |devices| {
-        far(devices, (1 << 63) - 5)
-    }),
-];
+pub(crate) fn far_cases() -> Vec<Case> {
+    cases! {
+        "region 4 is EINVAL" => |devices| far(devices, 4 << 10);
+        "region 5 is EINVAL" => |devices| far(devices, 5 << 10);
+        "an offset of 2^20 is EINVAL" => |devices| far(devices, 1 << 20);
+        "an offset of 2^31 is EINVAL" => |devices| far(devices, 1 << 31);
+        "an offset of 2^32 is EINVAL" => |devices| far(devices, 1 << 32);
+        "the last offset before 2^42 is EINVAL" => |devices| far(devices, (1 << 42) - 4);
+        "an offset of 2^42 is EINVAL" => |devices| far(devices, 1 << 42);
+        "an offset of 2^42 and region 1 is EINVAL" => |devices| far(devices, (1 << 42) + 1024);
+        "an offset of 2^62 is EINVAL" => |devices| far(devices, 1 << 62);
+        "the last offset of all is EINVAL" => |devices| far(devices, (1 << 63) - 5);
+    }
+}
 
 const SIZES: [usize; 4] = [
     IO_REGION_SIZE,
@@ -164,7 +109,7 @@ const SIZES: [usize; 4] = [
     CRW_REGION_SIZE,
 ];
 
-/// Where a byte of a region is in the device's file.
+/// Returns the offset of a byte of a region in the device's file.
 fn at<const REGION: usize>(offset: usize) -> u64 {
     (REGION as u64) << 10 | offset as u64
 }
@@ -361,7 +306,7 @@ fn write_null<const REGION: usize>(devices: &Devices) -> TestResult {
 
 /// Writes bytes, of which all but the first half are where there is no memory.
 fn torn_write<const REGION: usize>(channel: &Channel) -> TestResult {
-    // As a request these ask for nothing that exists.
+    // As requests, these bytes have no function or command that exists.
     let edge = Edge::new(&vec![0x80; SIZES[REGION] / 2])?;
     let file = channel.device().file();
     let result = sys::pwrite_edge(file, &edge, SIZES[REGION], position::<REGION>(0));

@@ -2,55 +2,30 @@
 
 //! A user whose memory does not come: nobody else may have to wait for it.
 //!
-//! The memory is that of a program, of its data, of a request, or what status is read to. Who
+//! The memory is that of a program, of its data, of a request, or what status is read to. Whoever
 //! touches it waits until it is served, or for ever.
 
 use std::{
-    fs::File,
     io::{
         self,
-        BufRead,
-        BufReader,
         Write, //
     },
-    os::fd::AsFd,
     process::{
-        Child,
         Command,
         Stdio, //
-    },
-    sync::{
-        mpsc,
-        Arc, //
     },
     thread, //
 };
 
 use ccw::{
-    channel::{
-        request,
-        Channel,
-        IO_REGION_SIZE,
-        IRB_OFFSET, //
-    },
-    guest::GuestMemory,
-    program::Program,
-    sys::{
-        userfault::{
-            self,
-            Userfault, //
-        },
-        Memory,
-        PAGE_SIZE, //
-    },
-    sysfs::Mdev,
-    vfio::{
-        Access,
-        Backend, //
-    }, //
+    channel::IO_REGION_SIZE,
+    sysfs::Mdev, //
 };
 use ccwchain::{
-    irb,
+    irb::{
+        self,
+        Irb, //
+    },
     scsw::{
         DeviceStatus,
         FunctionControl, //
@@ -58,315 +33,61 @@ use ccwchain::{
 };
 
 use crate::{
-    bench::{
-        check,
-        check_eq,
-        check_errno,
-        check_usable,
-        map,
-        open,
-        pinned,
-        program,
-        subchannel,
-        take_rest,
-        unbind,
-        within,
-        Case,
-        Devices,
-        Failure,
-        TestResult,
-        SILENCE,
-        TIMEOUT, //
-    },
-    extra_regions::{
-        halt,
-        Schib,
-        CLEAR,
-        COMMANDS,
-        HALT, //
-    },
+    fixtures::*,
     host_side::Host, //
 };
 
-/// What does not come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Missing {
-    /// The page of the CCWs.
-    Program,
-    /// The page of the data.
-    Data,
-    /// The page that region 0 is written from.
-    Request,
-    /// The page that the status is read to.
-    Status,
-}
+mod page;
 
-use Missing::*;
+use page::{
+    Blocked,
+    Missing::{
+        self,
+        *, //
+    }, //
+};
 
-pub(crate) const TESTS: &[Case] = &[
-    ("a program that comes late runs", |devices| {
-        served(devices, Program)
-    }),
-    ("a program whose data come late runs", |devices| {
-        served(devices, Data)
-    }),
-    ("a request that comes late is carried out", |devices| {
-        served(devices, Request)
-    }),
-    (
-        "a read to memory that comes late gives the status",
-        |devices| served(devices, Status),
-    ),
-    (
-        "another device is used while a program does not come",
-        |devices| other_device(devices, Program),
-    ),
-    ("another device is used while data do not come", |devices| {
-        other_device(devices, Data)
-    }),
-    (
-        "another device is used while a request does not come",
-        |devices| other_device(devices, Request),
-    ),
-    (
-        "another device is used while a read does not end",
-        |devices| other_device(devices, Status),
-    ),
-    (
-        "an attention is announced while a program does not come",
-        |devices| attention(devices, Program),
-    ),
-    (
-        "an attention is announced while data do not come",
-        |devices| attention(devices, Data),
-    ),
-    (
-        "an attention is announced while a request does not come",
-        |devices| attention(devices, Request),
-    ),
-    (
-        "an attention is announced while a read does not end",
-        |devices| attention(devices, Status),
-    ),
-    ("a reset returns while a program does not come", |devices| {
-        reset(devices, Program)
-    }),
-    ("a reset returns while data do not come", |devices| {
-        reset(devices, Data)
-    }),
-    ("a reset returns while a request does not come", |devices| {
-        reset(devices, Request)
-    }),
-    ("a reset returns while a read does not end", |devices| {
-        reset(devices, Status)
-    }),
-    (
-        "another device is taken away while a program does not come",
-        |devices| other_unbound(devices, Program),
-    ),
-    (
-        "another device is taken away while data do not come",
-        |devices| other_unbound(devices, Data),
-    ),
-    (
-        "another device is taken away while a request does not come",
-        |devices| other_unbound(devices, Request),
-    ),
-    (
-        "another device is taken away while a read does not end",
-        |devices| other_unbound(devices, Status),
-    ),
-    (
-        "the death of who waits for a program frees the device",
-        |devices| death(devices, Program),
-    ),
-    (
-        "the death of who waits for data frees the device",
-        |devices| death(devices, Data),
-    ),
-    (
-        "the death of who waits for a request frees the device",
-        |devices| death(devices, Request),
-    ),
-    (
-        "the death of who waits in a read frees the device",
-        |devices| death(devices, Status),
-    ),
-    (
-        "a second start is refused at once while a program does not come",
-        second_start,
-    ),
-    (
-        "a halt and a clear are answered while a program does not come",
-        halted,
-    ),
-    (
-        "the SCHIB is read while a program does not come",
-        |devices| schib(devices, Program),
-    ),
-    ("the SCHIB is read while a read does not end", |devices| {
-        schib(devices, Status)
-    }),
-    (
-        "status is read while a request does not come",
-        read_beside_request,
-    ),
-    (
-        "a start is made while a read does not end",
-        start_beside_read,
-    ),
-    (
-        "a start that comes late after a reset is not made",
-        late_after_reset,
-    ),
-    (
-        "the device is free when a write ends that was blocked at close",
-        closed_beside,
-    ),
-];
-
-impl Missing {
-    const ALL: [(&'static str, Self); 4] = [
-        ("program", Program),
-        ("data", Data),
-        ("request", Request),
-        ("status", Status),
-    ];
-
-    fn word(self) -> &'static str {
-        let mut all = Self::ALL.iter();
-        all.find(|(_, missing)| *missing == self)
-            .map_or("", |(word, _)| word)
+pub(crate) fn cases() -> Vec<Case> {
+    cases! {
+        "a program that comes late runs" => |devices| served(devices, Program);
+        "a program whose data come late runs" => |devices| served(devices, Data);
+        "a request that comes late is carried out" => |devices| served(devices, Request);
+        "a read to memory that comes late gives the status" => |devices| served(devices, Status);
+        for_each "another device is used while a program does not come" => other_device;
+        for_each "an attention is announced while a program does not come" => attention;
+        for_each "a reset returns while a program does not come" => reset;
+        for_each "another device is taken away while a program does not come" => other_unbound;
+        for_each "the death of who waits for a program frees the device" => death;
+        "a second start is refused at once while a program does not come" => second_start;
+        "a halt and a clear are answered while a program does not come" => halted;
+        "the SCHIB is read while a program does not come" => |devices| schib(devices, Program);
+        "the SCHIB is read while a read does not end" => |devices| schib(devices, Status);
+        "status is read while a request does not come" => read_beside_request;
+        "a start is made while a read does not end" => start_beside_read;
+        "a start that comes late after a reset is not made" => late_after_reset;
+        "the device is free when a write ends that was blocked at close" => closed_beside;
     }
 }
 
-/// Where the program of the blocked one is.
-const CCWS: u64 = 0x1_0000;
-/// Where its data are.
-const DATA: u64 = 0x2_0000;
-
-/// A thread that waits for a page.
-struct Blocked {
-    missing: Missing,
-    fault: Userfault,
-    memory: Arc<Memory>,
-    result: mpsc::Receiver<io::Result<usize>>,
-    program: Program,
-    guest: GuestMemory,
-}
-
-impl Blocked {
-    /// Lets a thread wait for a page.
-    fn on(channel: &mut Channel, missing: Missing) -> TestResult<Self> {
-        if missing == Data && channel.device().backend() == Backend::Container {
-            let why = "type1 does not wait for a page that it pins";
-            return Err(Failure::Skip(why.to_owned()));
-        }
-        let mut fault = Userfault::new()
-            .map_err(|error| Failure::Skip(format!("userfaultfd does not work: {error}")))?;
-        let memory = Arc::new(Memory::anonymous(PAGE_SIZE as usize)?);
-        fault.hold(&memory)?;
-
-        let text = match missing {
-            Data => "area id at 0x20000 size 256 unmapped\nccw senseid,id,sli",
-            _ => "area id at 0x20000 size 256\nccw senseid,id,sli",
+/// Makes a case for each that may be missing, of the name of that for a program.
+fn for_each(name: &str, run: fn(&Devices, Missing) -> TestResult) -> Vec<Case> {
+    let case = |(_, missing): (&str, Missing)| {
+        let [does_not_come, waits_for] = match missing {
+            Program => ["a program does not come", "waits for a program"],
+            Data => ["data do not come", "waits for data"],
+            Request => ["a request does not come", "waits for a request"],
+            Status => ["a read does not end", "waits in a read"],
         };
-        let program = program(text)?;
-        let guest = match missing {
-            // The thread's CCWs are at another place than those that other programs use.
-            Program => GuestMemory::default(),
-            _ => map(channel, &program)?,
-        };
-        let device = channel.device_mut();
-        match missing {
-            Program => device.map(CCWS, &memory, Access::ReadWrite)?,
-            Data => device.map(DATA, &memory, Access::ReadWrite)?,
-            Request | Status => {}
-        }
-
-        let file = File::from(device.file().try_clone_to_owned()?);
-        let (done, result) = mpsc::channel();
-        let region = request(program.orb, FunctionControl::START);
-        let place = Arc::clone(&memory);
-        thread::spawn(move || {
-            use std::os::unix::fs::FileExt;
-            let result = match missing {
-                Program | Data => file.write_at(&region, 0),
-                Request => userfault::pwrite_from(file.as_fd(), &place, IO_REGION_SIZE, 0),
-                Status => {
-                    let offset = i64::try_from(IRB_OFFSET).unwrap_or(0);
-                    userfault::pread_to(file.as_fd(), &place, irb::SIZE, offset)
-                }
-            };
-            // Nobody may wait for it any more; the file must be closed before it is told of.
-            drop(file);
-            let _ = done.send(result);
-        });
-
-        if !fault.wait(TIMEOUT)? {
-            let word = missing.word();
-            return Err(format!("nobody asks for the {word}: {:?}", result.try_recv()).into());
-        }
-        Ok(Self {
-            missing,
-            fault,
-            memory,
-            result,
-            program,
-            guest,
-        })
-    }
-
-    fn is_blocked(&self) -> bool {
-        matches!(self.result.try_recv(), Err(mpsc::TryRecvError::Empty))
-    }
-
-    fn check_blocked(&self) -> TestResult {
-        check(self.is_blocked(), "the thread has not waited")
-    }
-
-    /// Serves the page; what the thread has got then.
-    fn serve(&self) -> TestResult<io::Result<usize>> {
-        let request = request(self.program.orb, FunctionControl::START);
-        let sense_id = [0xe4, 0x20, 1, 0, 0, 2, 0, 0];
-        let bytes: &[u8] = match self.missing {
-            Program => &sense_id,
-            Request => &request,
-            Data | Status => &[],
-        };
-        self.fault.serve(&self.memory, bytes)?;
-        let result = self.result.recv_timeout(TIMEOUT);
-        Ok(result.map_err(|_| "the thread does not return when its page is there".to_owned())?)
-    }
-
-    /// Takes from the device what the thread has had.
-    fn unmap(self, channel: &mut Channel) -> TestResult {
-        let device = channel.device_mut();
-        match self.missing {
-            Program => device.unmap(CCWS)?,
-            Data => device.unmap(DATA)?,
-            Request | Status => {}
-        }
-        Ok(self.guest.unmap(device)?)
-    }
-
-    /// Serves the page, and sees that all is as before.
-    fn end(self, channel: &mut Channel, before: u64) -> TestResult {
-        let result = self.serve()?;
-        if self.missing != Status && result.is_ok() {
-            let end = channel.wait_end(TIMEOUT, &mut Vec::new())?;
-            check(end.is_some(), "the program does not end")?;
-        }
-        take_rest(channel)?;
-        check_eq("KiB pinned", pinned()?, before)?;
-        self.unmap(channel)?;
-        check_usable(channel)
-    }
+        let name = name
+            .replace("a program does not come", does_not_come)
+            .replace("waits for a program", waits_for);
+        Case::new(name, move |devices| run(devices, missing))
+    };
+    Missing::ALL.map(case).into()
 }
 
 fn served(devices: &Devices, missing: Missing) -> TestResult {
     let mut channel = devices.open()?;
-    let before = pinned()?;
     if missing == Status {
         halt(&channel)?;
         check(channel.wait_signal(TIMEOUT)?, "no signal came")?;
@@ -375,53 +96,44 @@ fn served(devices: &Devices, missing: Missing) -> TestResult {
     thread::sleep(SILENCE);
     blocked.check_blocked()?;
     let result = blocked.serve()?;
-    let mut bytes = [0; 64];
-    blocked.memory.read(0, &mut bytes);
+    let bytes = blocked.read();
     if missing == Status {
         check_eq("bytes read", result?, irb::SIZE)?;
-        let functions = irb::Irb::from_bytes(&bytes).scsw().fctl();
+        let functions = Irb::from_bytes(&bytes).scsw().fctl();
         check_eq("functions in the status", functions, FunctionControl::HALT)?;
     } else {
         check_eq("bytes written", result?, IO_REGION_SIZE)?;
-        let irb = channel.wait_end(TIMEOUT, &mut Vec::new())?;
-        let scsw = irb
-            .ok_or_else(|| "the program does not end".to_owned())?
-            .scsw();
-        let status = if missing == Program {
-            // Its data are not mapped.
-            DeviceStatus::empty()
-        } else {
-            DeviceStatus::CHANNEL_END.union(DeviceStatus::DEVICE_END)
+        let status = match missing {
+            // The data of this program are not mapped.
+            Program => DeviceStatus::empty(),
+            _ => DeviceStatus::CHANNEL_END.union(DeviceStatus::DEVICE_END),
         };
-        check_eq("device status", scsw.device_status(), status)?;
+        let irb = wait_end(&mut channel)?;
+        check_eq("device status", irb.scsw().device_status(), status)?;
     }
     if missing == Data {
         check_eq("data", &bytes[..3], &[0xff, 0x38, 0x32])?;
     }
-    check_eq("KiB pinned", pinned()?, before)?;
-    blocked.unmap(&mut channel)?;
+    blocked.clean_up(&mut channel)?;
     check_usable(&mut channel)
 }
 
 fn other_device(devices: &Devices, missing: Missing) -> TestResult {
     let mut channel = devices.open()?;
-    let before = pinned()?;
     let blocked = Blocked::on(&mut channel, missing)?;
-    let mut other = devices.open_named("terminal")?;
-    let other = within("another device's I/O", move || {
-        let result = (0..20).try_for_each(|_| check_usable(&mut other));
-        (result, other)
+    let other = devices.open_named("terminal")?;
+    let (result, other) = within_on("another device's I/O", other, |other| {
+        (0..20).try_for_each(|_| check_usable(other))
     })?;
-    other.0?;
+    result?;
     blocked.check_blocked()?;
-    drop(other.1);
-    blocked.end(&mut channel, before)
+    drop(other);
+    blocked.end(&mut channel)
 }
 
 fn attention(devices: &Devices, missing: Missing) -> TestResult {
     let host = Host::new()?;
     let mut channel = devices.open_named("terminal")?;
-    let before = pinned()?;
     let blocked = Blocked::on(&mut channel, missing)?;
     host.type_in(&[0x7d])?;
     check(channel.wait_signal(TIMEOUT)?, "it is not announced")?;
@@ -434,31 +146,26 @@ fn attention(devices: &Devices, missing: Missing) -> TestResult {
     let status = channel.irb()?.scsw().device_status();
     check_eq("device status", status, DeviceStatus::ATTENTION)?;
     if let Some(Ok(_)) = result {
-        let end = channel.wait_end(TIMEOUT, &mut Vec::new())?;
-        check(end.is_some(), "the program does not end")?;
+        wait_end(&mut channel)?;
     }
     take_rest(&mut channel)?;
-    check_eq("KiB pinned", pinned()?, before)?;
-    blocked.unmap(&mut channel)?;
+    blocked.clean_up(&mut channel)?;
     crate::unsolicited::read_all(&mut channel)
 }
 
 fn reset(devices: &Devices, missing: Missing) -> TestResult {
     let mut channel = devices.open()?;
-    let before = pinned()?;
     let blocked = Blocked::on(&mut channel, missing)?;
-    let channel = within("the reset", move || {
-        let result = (0..3).try_for_each(|_| channel.device().reset());
-        (result, channel)
+    let (result, mut channel) = within_on("the reset", channel, |channel| {
+        (0..3).try_for_each(|_| channel.device().reset())
     })?;
-    channel.0?;
+    result?;
     blocked.check_blocked()?;
-    blocked.end(&mut { channel.1 }, before)
+    blocked.end(&mut channel)
 }
 
 fn other_unbound(devices: &Devices, missing: Missing) -> TestResult {
     let mut channel = devices.open()?;
-    let before = pinned()?;
     let uuid = devices.named("terminal")?.uuid().to_owned();
     let other = subchannel(devices.named("terminal")?)?;
     let blocked = Blocked::on(&mut channel, missing)?;
@@ -469,15 +176,12 @@ fn other_unbound(devices: &Devices, missing: Missing) -> TestResult {
     })??;
     blocked.check_blocked()?;
     check_usable(&mut devices.open_named("terminal")?)?;
-    blocked.end(&mut channel, before)
+    blocked.end(&mut channel)
 }
 
-/// What the process of the next test does: it waits for a page, says so, and is killed.
+/// Waits for a page, and says so: what the process of [`death`] does, until it is killed.
 pub(crate) fn hold(missing: &str, backend: &str, uuid: &str) -> TestResult {
-    let backend = match backend {
-        "iommufd" => Backend::Iommufd,
-        _ => Backend::Container,
-    };
+    let backend = backend_of(backend).ok_or_else(|| "no such back end".to_owned())?;
     let mut all = Missing::ALL.iter();
     let missing = all.find(|(word, _)| *word == missing);
     let (_, missing) = missing.ok_or_else(|| "nothing is missing".to_owned())?;
@@ -499,7 +203,7 @@ fn death(devices: &Devices, missing: Missing) -> TestResult {
     for _ in 0..3 {
         let mut user = Command::new("/proc/self/exe")
             .args(["block", missing.word()])
-            .arg(crate::bench::backend_word(devices.backend()))
+            .arg(backend_word(devices.backend()))
             .arg(devices.first().uuid())
             .stdout(Stdio::piped())
             .spawn()?;
@@ -509,7 +213,7 @@ fn death(devices: &Devices, missing: Missing) -> TestResult {
         match said?.trim() {
             "held" => {}
             said => match said.strip_prefix("skip ") {
-                Some(why) => return Err(Failure::Skip(why.to_owned())),
+                Some(why) => return Err(skip(why)),
                 None => return Err(format!("the user said {said:?}").into()),
             },
         }
@@ -518,102 +222,77 @@ fn death(devices: &Devices, missing: Missing) -> TestResult {
     Ok(())
 }
 
-fn first_line(user: &mut Child) -> io::Result<String> {
-    let mut line = String::new();
-    if let Some(out) = user.stdout.take() {
-        BufReader::new(out).read_line(&mut line)?;
-    }
-    Ok(line)
-}
-
 fn second_start(devices: &Devices) -> TestResult {
     let mut channel = devices.open()?;
-    let before = pinned()?;
     let blocked = Blocked::on(&mut channel, Program)?;
     let orb = blocked.program.orb;
-    let (result, mut channel) = within("a second start", move || {
-        let result = channel.start(orb);
-        (result, channel)
-    })?;
+    let (result, mut channel) =
+        within_on("a second start", channel, move |channel| channel.start(orb))?;
     check_errno("second start", result, libc::EAGAIN)?;
-    blocked.end(&mut channel, before)
+    blocked.end(&mut channel)
 }
 
 fn halted(devices: &Devices) -> TestResult {
     let mut channel = devices.open()?;
-    let before = pinned()?;
     let blocked = Blocked::on(&mut channel, Program)?;
-    let (result, mut channel) = within("a halt and a clear", move || {
-        // Whether they are refused or not.
-        let result = [HALT, CLEAR].map(|command| {
+    // They may be refused or not.
+    let (results, mut channel) = within_on("a halt and a clear", channel, |channel| {
+        [HALT, CLEAR].map(|command| {
             let bytes = command.to_ne_bytes();
-            channel.device().pwrite(&bytes, COMMANDS)
-        });
-        (result, channel)
+            channel.device().pwrite(&bytes, CMD_REGION)
+        })
     })?;
-    for result in result {
+    for result in results {
         let errno = result.err().map(|error| error.raw_os_error());
         let is_known = matches!(errno, None | Some(Some(libc::EAGAIN | libc::EBUSY)));
         check(is_known, format!("they fail with {errno:?}"))?;
     }
-    blocked.end(&mut channel, before)
+    blocked.end(&mut channel)
 }
 
 fn schib(devices: &Devices, missing: Missing) -> TestResult {
     let mut channel = devices.open()?;
-    let before = pinned()?;
     let blocked = Blocked::on(&mut channel, missing)?;
-    let (schib, mut channel) = within("reading the SCHIB", move || {
-        (Schib::read(&channel), channel)
-    })?;
+    let (schib, mut channel) =
+        within_on("reading the SCHIB", channel, |channel| Schib::read(channel))?;
     check(schib?.is_enabled(), "the device is not enabled")?;
-    blocked.end(&mut channel, before)
+    blocked.end(&mut channel)
 }
 
 fn read_beside_request(devices: &Devices) -> TestResult {
     let mut channel = devices.open()?;
-    let before = pinned()?;
     halt(&channel)?;
     check(channel.wait_signal(TIMEOUT)?, "no signal came")?;
     let blocked = Blocked::on(&mut channel, Request)?;
-    let (irb, mut channel) = within("reading status", move || (channel.irb(), channel))?;
+    let (irb, mut channel) = within_on("reading status", channel, |channel| channel.irb())?;
     check_eq("functions", irb?.scsw().fctl(), FunctionControl::HALT)?;
-    blocked.end(&mut channel, before)
+    blocked.end(&mut channel)
 }
 
 fn start_beside_read(devices: &Devices) -> TestResult {
     let mut channel = devices.open()?;
-    let before = pinned()?;
     let blocked = Blocked::on(&mut channel, Status)?;
     let orb = blocked.program.orb;
-    let (result, mut channel) = within("a start", move || {
-        let result = channel.start(orb);
-        (result, channel)
-    })?;
+    let (result, mut channel) = within_on("a start", channel, move |channel| channel.start(orb))?;
     result?;
     blocked.check_blocked()?;
-    let end = channel.wait_end(TIMEOUT, &mut Vec::new())?;
-    check(end.is_some(), "the program does not end")?;
-    blocked.end(&mut channel, before)
+    wait_end(&mut channel)?;
+    blocked.end(&mut channel)
 }
 
 fn late_after_reset(devices: &Devices) -> TestResult {
     for missing in [Program, Data] {
         let mut channel = devices.open()?;
-        let before = pinned()?;
         let blocked = match Blocked::on(&mut channel, missing) {
             Err(Failure::Skip(_)) => continue,
             blocked => blocked?,
         };
-        let (result, mut channel) = within("the reset", move || {
-            let result = channel.device().reset();
-            (result, channel)
-        })?;
+        let (result, mut channel) =
+            within_on("the reset", channel, |channel| channel.device().reset())?;
         result?;
         check_errno("the late start", blocked.serve()?, libc::EAGAIN)?;
-        check(channel.wait(SILENCE)?.is_none(), "status came")?;
-        check_eq("KiB pinned", pinned()?, before)?;
-        blocked.unmap(&mut channel)?;
+        expect_silence(&mut channel)?;
+        blocked.clean_up(&mut channel)?;
         check_usable(&mut channel)?;
     }
     Ok(())
@@ -625,7 +304,7 @@ fn closed_beside(devices: &Devices) -> TestResult {
         let blocked = Blocked::on(&mut channel, missing)?;
         within("close", move || drop(channel))?;
         blocked.check_blocked()?;
-        // Whatever comes of it.
+        // The write may fail or not.
         let _ = blocked.serve()?;
         check_usable(&mut devices.open()?)?;
     }

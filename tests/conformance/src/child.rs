@@ -34,19 +34,19 @@ use ccw::sys;
 
 use crate::machine;
 
-/// What a process of the suite exits with when all was as it should be.
+/// The exit status of a case that passes.
 pub(crate) const PASSED: u8 = 0;
-/// What it exits with when something was not; it has printed what.
+/// The exit status of a case that fails; it has printed the reason.
 pub(crate) const FAILED: u8 = 1;
-/// What it exits with when the machine cannot show what was to be seen; it has printed why.
+/// The exit status of a case that this machine cannot show; it has printed the reason.
 pub(crate) const SKIPPED: u8 = 4;
 
-/// How long a killed process may take to be gone.
+/// The time that a killed process may take to be gone.
 const DEATH: Duration = Duration::from_secs(5);
-/// How long what it has printed may take to come.
+/// The time that its output may take to come.
 const OUTPUT: Duration = Duration::from_secs(1);
 
-/// What came of a process.
+/// The result of a process.
 #[derive(Debug)]
 pub(crate) enum Ending {
     /// All was as it should be.
@@ -55,7 +55,7 @@ pub(crate) enum Ending {
     Failed(String),
     /// The machine cannot show it.
     Skipped(String),
-    /// It did not end, and cannot be killed.
+    /// The process did not end, and cannot be killed.
     Stuck(String),
 }
 
@@ -80,7 +80,7 @@ pub(crate) fn run(arguments: &[&str], limit: Duration) -> io::Result<Ending> {
             });
         }
     };
-    // What the process has started and left behind must not disturb what comes next.
+    // Processes that it has started and left must not disturb the next case.
     match sys::kill_group(child.id()) {
         Err(error) if error.raw_os_error() != Some(libc::ESRCH) => return Err(error),
         _ => {}
@@ -108,7 +108,7 @@ fn wait(child: &mut Child, limit: Duration) -> io::Result<Option<ExitStatus>> {
     }
 }
 
-/// What a process prints, as it comes: another one that it leaves behind may keep the pipe open.
+/// The output of a process, as it comes. The pipe may stay open, if the process leaves another one.
 struct Output {
     bytes: Arc<Mutex<Vec<u8>>>,
     closed: mpsc::Receiver<()>,
@@ -126,16 +126,16 @@ impl Output {
                     let mut bytes = bytes.lock().unwrap_or_else(PoisonError::into_inner);
                     bytes.extend_from_slice(&part[..len]);
                 }
-                // Nobody may wait for it any more.
+                // The receiver may be gone.
                 let _ = close.send(());
             });
         }
         Self { bytes, closed }
     }
 
-    /// What has come.
+    /// Returns the output until now.
     fn text(&self) -> String {
-        // What is missing after that time is left out.
+        // Output that comes later is left out.
         let _ = self.closed.recv_timeout(OUTPUT);
         let bytes = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
         String::from_utf8_lossy(&bytes).trim_end().to_owned()

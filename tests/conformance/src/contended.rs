@@ -2,8 +2,8 @@
 
 //! Memory that is unmapped while devices of the same address space pin it again and again.
 //!
-//! type1 asks the drivers of all devices for it ten times, and then it is a BUG; so it is not asked of the
-//! C driver.
+//! type1 asks the drivers of all devices for it ten times, and then it is a BUG; so it is not asked
+//! of the C driver.
 
 use std::{
     sync::{
@@ -32,43 +32,30 @@ use ccw::{
 };
 
 use crate::{
-    bench::{
-        check,
-        check_eq,
-        check_usable,
-        map,
-        only_ours,
-        pinned,
-        program,
-        Case,
-        Devices,
-        Failure,
-        TestResult,
-        TIMEOUT, //
-    },
+    fixtures::*,
     machine, //
 };
 
-pub(crate) const TESTS: &[Case] = &[
-    ("one device pins it again", |devices| unmap(devices, 1)),
-    ("two devices pin it again", |devices| unmap(devices, 2)),
-    ("a device that has it pinned is closed meanwhile", close),
-    (
-        "a program can be started as soon as memory is mapped again",
-        start_soon,
-    ),
-];
+pub(crate) fn cases() -> Vec<Case> {
+    cases! {
+        "one device pins it again" => |devices| unmap(devices, 1);
+        "two devices pin it again" => |devices| unmap(devices, 2);
+        "a device that has it pinned is closed meanwhile" => close;
+        "a program can be started as soon as memory is mapped again" => start_soon;
+    }
+}
 
-/// Where the memory is, and how much.
+/// The address and the size of the memory.
 const DATA: u64 = 0x20_0000;
 const SIZE: usize = 0x1000;
 
-/// How often it is unmapped.
+/// Returns how often the memory is unmapped.
 fn rounds() -> u32 {
     machine::rounds(300)
 }
 
-/// How many programs are to be started meanwhile, and how long these may take on a slow machine.
+/// The number of programs to be started in the meantime, and the time that they may take on a slow
+/// machine.
 const PROGRAMS: u32 = 20;
 const PATIENCE: Duration = Duration::from_secs(40);
 
@@ -77,8 +64,8 @@ fn stores() -> TestResult<Program> {
     program("area data at 0x200000 size 256 unmapped\nccw senseid,data,sli,7")
 }
 
-/// Starts one program after the other until then, whatever becomes of them, and counts those that were
-/// accepted.
+/// Starts one program after the other until then, whatever becomes of them, and counts those that
+/// were accepted.
 fn start_all_the_time(
     channel: &mut Channel,
     program: &Program,
@@ -160,13 +147,13 @@ fn unmap(devices: &Devices, others: usize) -> TestResult {
 /// Closes a device with a program in flight while memory of the program is unmapped.
 ///
 /// In Linux 7.3 iommufd wakes those that sleep interruptibly when it is done with the unmap
-/// (`iommufd_put_object`), but closing waits for that uninterruptibly (`iommufd_object_dec_wait`): it is over
-/// after a minute only.
+/// (`iommufd_put_object`), but closing waits for that uninterruptibly (`iommufd_object_dec_wait`):
+/// it is over after a minute only.
 fn close(devices: &Devices) -> TestResult {
     only_ours()?;
     if devices.backend() == Backend::Iommufd {
         let why = "closing waits a minute for iommufd's unmap";
-        return Err(Failure::Skip(why.to_owned()));
+        return Err(skip(why));
     }
     let before = pinned()?;
     let mut owner = devices.open()?;
@@ -205,7 +192,7 @@ fn start_soon(devices: &Devices) -> TestResult {
         owner.start(program.orb)?;
         let end = owner.wait_end(TIMEOUT, &mut Vec::new())?;
         check(end.is_some(), "the program does not end")?;
-        // Its status was taken; a page of it is pinned again.
+        // The status of the program was taken; a page of it is pinned again.
         owner.start(program.orb)?;
         owner.device_mut().unmap(DATA)?;
         owner.device().reset()?;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Who has the device open: duplicates, heirs, second users, and threads that get in each other's
-//! way.
+//! Descriptors of an open device: duplicates, inherited ones, second users, and threads that get in
+//! each other's way.
 
 use std::{
     fs::{
@@ -50,89 +50,39 @@ use ccwchain::{
 };
 
 use crate::{
-    bench::{
-        check,
-        check_eq,
-        check_errno,
-        check_usable,
-        map,
-        pinned,
-        program,
-        start_suspended,
-        subchannel,
-        take_rest,
-        within,
-        Case,
-        Devices,
-        TestResult,
-        SILENCE,
-        TIMEOUT, //
-    },
+    fixtures::*,
     lifecycle::User, //
 };
 
-pub(crate) const TESTS: &[Case] = &[
-    (
-        "a device that is open cannot be opened by another",
-        second_user,
-    ),
-    ("a device is free when its user has died", free_after_death),
-    ("a duplicate keeps a program in flight", duplicate),
-    ("requests go through a duplicate", through_duplicate),
-    ("an heir keeps a program in flight, until death", heir),
-    ("what is executed does not inherit the device", executed),
-    ("a subchannel has one mediated device", one_instance),
-    ("a UUID names one mediated device", one_uuid),
-    ("a mediated device can be removed and made again", remade),
-    (
-        "a driver can be unbound without a mediated device",
-        unbound_without,
-    ),
-    (
-        "a device that is released is of use to its own driver",
-        released,
-    ),
-    (
-        "closing while another thread starts programs ends them",
-        close_beside_start,
-    ),
-    ("resets beside starts leave a usable device", |devices| {
-        resets_beside_starts(devices, 1)
-    }),
-    (
-        "resets of two threads beside starts leave a usable device",
-        |devices| resets_beside_starts(devices, 2),
-    ),
-    (
-        "unmapping beside starts leaves a usable device",
-        unmap_beside_starts,
-    ),
-    (
-        "of two suspended programs one can be ended by a reset",
-        |devices| one_of_two(devices, |channel| Ok(channel.device().reset()?)),
-    ),
-    (
-        "of two suspended programs one can be ended by unmapping",
-        |devices| {
-            one_of_two(devices, |channel| {
-                Ok(channel.device_mut().unmap(0x2_0000)?)
-            })
-        },
-    ),
-    (
-        "of two suspended programs one can be ended by closing",
-        close_one_of_two,
-    ),
-    ("unmapping all memory ends a suspended program", unmap_all),
-    (
-        "unmapping the CCWs leaves a suspended program alone",
-        unmap_ccws,
-    ),
-    (
-        "reading and writing in many threads at once keeps its order",
-        many_threads,
-    ),
-];
+pub(crate) fn cases() -> Vec<Case> {
+    cases! {
+        "a device that is open cannot be opened by another" => second_user;
+        "a device is free when its user has died" => free_after_death;
+        "a duplicate keeps a program in flight" => duplicate;
+        "requests go through a duplicate" => through_duplicate;
+        "an heir keeps a program in flight, until death" => heir;
+        "what is executed does not inherit the device" => executed;
+        "a subchannel has one mediated device" => one_instance;
+        "a UUID names one mediated device" => one_uuid;
+        "a mediated device can be removed and made again" => remade;
+        "a driver can be unbound without a mediated device" => unbound_without;
+        "a device that is released is of use to its own driver" => released, slow(120);
+        "closing while another thread starts programs ends them" => close_beside_start;
+        "resets beside starts leave a usable device" =>
+            |devices| resets_beside_starts(devices, 1), backends(Backends::One);
+        "resets of two threads beside starts leave a usable device" =>
+            |devices| resets_beside_starts(devices, 2), backends(Backends::One);
+        "unmapping beside starts leaves a usable device" => unmap_beside_starts;
+        "of two suspended programs one can be ended by a reset" =>
+            |devices| one_of_two(devices, |channel| Ok(channel.device().reset()?));
+        "of two suspended programs one can be ended by unmapping" =>
+            |devices| { one_of_two(devices, |channel| { Ok(channel.device_mut().unmap(0x2_0000)?) }) };
+        "of two suspended programs one can be ended by closing" => close_one_of_two;
+        "unmapping all memory ends a suspended program" => unmap_all;
+        "unmapping the CCWs leaves a suspended program alone" => unmap_ccws;
+        "reading and writing in many threads at once keeps its order" => many_threads;
+    }
+}
 
 fn second_user(devices: &Devices) -> TestResult {
     let mut channel = devices.open()?;
@@ -267,8 +217,8 @@ fn released(devices: &Devices) -> TestResult {
     let (taken, uuid) = (subchannel(devices.first())?, devices.first().uuid());
     let device = taken.device_number().unwrap_or_default();
     taken.release(&mut |_| {})?;
-    // The kernel looks through all subchannels first. Its driver must have come to an end with the
-    // device before that is taken from it again.
+    // The kernel looks through all subchannels first. The device's own driver must have finished
+    // with it before the device is taken away again.
     let end = Instant::now() + TIMEOUT * 6;
     let is_online = loop {
         let online = fs::read_to_string(format!("/sys/bus/ccw/devices/{device}/online"));
@@ -488,7 +438,7 @@ fn many_threads(devices: &Devices) -> TestResult {
             });
         }
         let result = (0..200).try_for_each(|i| {
-            crate::extra_regions::retry(libc::EAGAIN, || channel.start(nop.orb))
+            crate::fixtures::retry(libc::EAGAIN, || channel.start(nop.orb))
                 .map_err(|error| format!("start {i}: {error}"))?;
             let irb = channel.wait(TIMEOUT)?;
             let ends = irb.is_some_and(|irb| irb.scsw().ends_start());

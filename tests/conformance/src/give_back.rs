@@ -25,57 +25,25 @@ use ccw::{
     sys, //
 };
 
-use crate::{
-    bench::{
-        check,
-        check_eq,
-        check_errno,
-        check_usable,
-        pinned,
-        start_suspended,
-        subchannel,
-        Case,
-        Devices,
-        TestResult,
-        SILENCE,
-        TIMEOUT, //
-    },
-    extra_regions::{
-        halt,
-        Schib,
-        REQUEST_IRQ, //
-    }, //
-};
+use crate::fixtures::*;
 
-pub(crate) const TESTS: &[Case] = &[
-    ("the user is asked when the driver is unbound", |devices| {
-        asked(devices, UNBIND)
-    }),
-    (
-        "the user is asked when the mediated device is removed",
-        |devices| asked(devices, REMOVE),
-    ),
-    ("the user is asked again after ten seconds", again),
-    ("an eventfd set later is asked, too", late),
-    ("nobody is asked without need", silence),
-    ("without an eventfd the host waits", no_eventfd),
-    ("a device that is not open is given back at once", not_open),
-    ("who was asked can use the device until close", usable),
-    (
-        "a suspended program stays in flight while the user is asked",
-        suspended,
-    ),
-    (
-        "halt, SCHIB and reset work while the user is asked",
-        requests,
-    ),
-    (
-        "the other device is not asked, and can be used",
-        other_device,
-    ),
-    ("no eventfd is left when a device was taken", eventfds),
-    ("both devices can be asked for at once", both),
-];
+pub(crate) fn cases() -> Vec<Case> {
+    cases! {
+        "the user is asked when the driver is unbound" => |devices| asked(devices, UNBIND);
+        "the user is asked when the mediated device is removed" => |devices| asked(devices, REMOVE);
+        "the user is asked again after ten seconds" => again, slow(120);
+        "an eventfd set later is asked, too" => late, slow(120);
+        "nobody is asked without need" => silence;
+        "without an eventfd the host waits" => no_eventfd;
+        "a device that is not open is given back at once" => not_open;
+        "who was asked can use the device until close" => usable;
+        "a suspended program stays in flight while the user is asked" => suspended;
+        "halt, SCHIB and reset work while the user is asked" => requests;
+        "the other device is not asked, and can be used" => other_device;
+        "no eventfd is left when a device was taken" => eventfds;
+        "both devices can be asked for at once" => both;
+    }
+}
 
 /// A way to take a device: by the names of subchannel and mediated device.
 type Way = fn(&str, &str) -> io::Result<()>;
@@ -169,7 +137,7 @@ impl Drop for Asked<'_> {
     fn drop(&mut self) {
         self.channel = None;
         let uuid = self.devices.first().uuid();
-        // What was not taken has nothing to be done; what cannot be bound the next case sees.
+        // Nothing is to be done if it was not taken; if it cannot be bound, the next case sees it.
         for _ in 0..50 {
             thread::sleep(Duration::from_millis(20));
             if self.subchannel.bind(Some(uuid), &mut |_| {}).is_ok() {
@@ -186,7 +154,7 @@ fn asked(devices: &Devices, way: Way) -> TestResult {
     check_usable(&mut devices.open()?)
 }
 
-/// How often the kernel asks, and some more.
+/// The period after which the kernel asks again, and some more.
 const PERIOD: Duration = Duration::from_secs(12);
 
 fn again(devices: &Devices) -> TestResult {
@@ -252,12 +220,9 @@ fn usable(devices: &Devices) -> TestResult {
 fn suspended(devices: &Devices) -> TestResult {
     let before = pinned()?;
     let mut user = Asked::open(devices)?;
-    let (program, _guest) = start_suspended(user.channel()?)?;
-    let during = pinned()?;
+    let in_flight = InFlight::start(user.channel()?)?;
     let taking = user.take(UNBIND)?;
-    check_eq("KiB pinned", pinned()?, during)?;
-    let second = user.channel()?.start(program.orb);
-    check_errno("second start", second, libc::EBUSY)?;
+    in_flight.check_stays(user.channel()?)?;
     user.close_for(&taking)?;
     check_eq("KiB pinned after close", pinned()?, before)
 }
@@ -294,7 +259,7 @@ fn other_device(devices: &Devices) -> TestResult {
 fn eventfds(devices: &Devices) -> TestResult {
     let mut user = Asked::open(devices)?;
     let taking = user.take(REMOVE)?;
-    // What is left is for the runner to see.
+    // The runner sees what is left.
     user.close_as_it_is(&taking)
 }
 

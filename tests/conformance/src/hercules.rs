@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the devices of QEMU cannot show: on disks and a tape of Hercules channel programs chain data,
-//! modify their way, stay in flight and are interrupted on it.
+//! Cases that need disks and a tape, which QEMU does not have and Hercules has: data chaining,
+//! status modifier, programs in flight, intermediate status.
 
 use ccw::{
     channel::Channel,
@@ -10,18 +10,17 @@ use ccw::{
 };
 
 use crate::{
-    bench::{
-        check,
-        check_eq,
-        map,
-        pinned,
-        program,
-        Case,
-        TestResult,
-        SILENCE,
-        TIMEOUT, //
+    case::{
+        Backends::{
+            Both,
+            BothAlways,
+            One, //
+        },
+        Group,
+        ProgramGroup, //
     },
     contended,
+    fixtures::*,
     host,
     lifecycle,
     normal_form,
@@ -41,27 +40,27 @@ mod past_ends;
 pub(crate) use in_flight::start_storm;
 
 /// The cases that are functions, by how their names begin.
-pub(crate) const GROUPS: &[(&str, &[Case])] = &[
-    ("chaining", chaining::TESTS),
-    ("midaw", midaws::TESTS),
-    ("intermediate", intermediate::TESTS),
-    ("boot", boot::TESTS),
-    ("status modifier", past_ends::TESTS),
-    ("containment", containment::TESTS),
-    ("normal form", normal_form::HERCULES_TESTS),
-    ("contended", contended::TESTS),
-    ("lifecycle", lifecycle::TESTS),
-    ("host", host::TESTS),
-    ("in flight", in_flight::TESTS),
-    ("attention", attentions::TESTS),
-    ("sense", sense::TESTS),
-    ("shortage", shortage::HERCULES_TESTS),
+pub(crate) const GROUPS: &[Group] = &[
+    ("chaining", Both, chaining::cases),
+    ("midaw", Both, midaws::cases),
+    ("intermediate", One, intermediate::cases),
+    ("boot", One, boot::cases),
+    ("status modifier", One, past_ends::cases),
+    ("containment", BothAlways, containment::cases),
+    ("normal form", Both, normal_form::hercules_cases),
+    ("contended", BothAlways, contended::cases),
+    ("lifecycle", BothAlways, lifecycle::cases),
+    ("host", Both, host::cases),
+    ("in flight", BothAlways, in_flight::cases),
+    ("attention", One, attentions::cases),
+    ("sense", One, sense::cases),
+    ("shortage", Both, shortage::hercules_cases),
 ];
 
 /// Programs that are cases, on the first disk.
-pub(crate) const PROGRAMS: [(&str, &str); 2] = [
-    ("status modifier", include_str!("hercules/search.ccw")),
-    ("place", include_str!("hercules/places.ccw")),
+pub(crate) const PROGRAMS: &[ProgramGroup] = &[
+    ("status modifier", One, include_str!("hercules/search.ccw")),
+    ("place", One, include_str!("hercules/places.ccw")),
 ];
 
 /// A program that goes on until the guest lets it end: it looks for a record that is not there.
@@ -74,7 +73,7 @@ loop: ccw  seek,where,cc
       ccw  nop";
 /// The page of what it looks for.
 const WHICH: u64 = 0x2_1000;
-/// The identifier of record 0, to which a search comes first behind a SEEK.
+/// The identifier of record 0, which is the first that a search reads after a SEEK.
 const THERE: [u8; 5] = [0; 5];
 
 /// A program in flight.
@@ -91,14 +90,7 @@ impl Endless {
 
     /// Starts a program of the test's own that is made like [`ENDLESS`].
     fn start_text(channel: &mut Channel, text: &str) -> TestResult<Self> {
-        let program = program(text)?;
-        let guest = map(channel, &program)?;
-        let before = pinned()?;
-        channel.start(program.orb)?;
-        check(
-            pinned()? > before,
-            "no page is pinned while a program is in flight",
-        )?;
+        let (program, guest) = start_in_flight(channel, text)?;
         Ok(Self { program, guest })
     }
 

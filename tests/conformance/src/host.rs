@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the host wants back: devices, the module, memory.
+//! Devices, the module and memory that the host takes back.
 
 use std::{
     fs,
@@ -17,38 +17,21 @@ use ccw::sysfs::{
 };
 
 use crate::{
-    bench::{
-        check,
-        check_eq,
-        check_usable,
-        start_suspended,
-        subchannel,
-        Case,
-        Devices,
-        TestResult,
-        TIMEOUT, //
-    },
+    fixtures::*,
     lifecycle::User,
     machine, //
 };
 
-pub(crate) const TESTS: &[Case] = &[
-    (
-        "unbinding waits for the user, whose death ends a suspended program",
-        unbind,
-    ),
-    (
-        "removing the mediated device waits for the user, too",
-        remove,
-    ),
-    (
-        "the module stays while a program is in flight",
-        unload_in_use,
-    ),
-    ("closing leaves no memory behind", memory),
-];
+pub(crate) fn cases() -> Vec<Case> {
+    cases! {
+        "unbinding waits for the user, whose death ends a suspended program" => unbind;
+        "removing the mediated device waits for the user, too" => remove;
+        "the module stays while a program is in flight" => unload_in_use;
+        "closing leaves no memory behind" => memory, slow(240);
+    }
+}
 
-/// How long it takes to see that something does not happen.
+/// The time to wait for something that must not happen.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 fn unbind(devices: &Devices) -> TestResult {
@@ -107,7 +90,7 @@ pub(crate) fn rebind(bus_id: &str, uuid: &str) -> TestResult {
             Subchannel::find(&bus_id)?
         }
     };
-    crate::bench::unbind(&subchannel)?;
+    crate::fixtures::unbind(&subchannel)?;
     subchannel.bind(Some(uuid), &mut |_| {})?;
     Ok(())
 }
@@ -146,7 +129,7 @@ fn memory(devices: &Devices) -> TestResult {
     )
 }
 
-/// How much memory the system could give, in KiB.
+/// Returns the available memory of the system, in KiB.
 fn available_kib() -> TestResult<u64> {
     let text = fs::read_to_string("/proc/meminfo")?;
     let line = text.lines().find_map(|line| line.strip_prefix("MemFree:"));

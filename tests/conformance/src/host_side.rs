@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What only the host of L1 can do: plugging devices, typing on the 3270, having a disk give an
+//! Requests to the host of L1: plugging devices, typing on the 3270, having a disk give an
 //! attention.
 //!
-//! The host answers requests, one at a time (`tests/harness/host.py`): from QEMU they are left in the
-//! shared folder, from Hercules they go over the console.
+//! The host answers them one at a time (`tests/harness/host.py`). In QEMU they are left in the
+//! shared folder, in Hercules they go over the console.
 
 use std::{
     fs::{
@@ -36,17 +36,14 @@ use std::{
 use ccw::sys;
 
 use crate::{
-    bench::{
-        Failure,
-        TestResult, //
-    },
+    fixtures::*,
     machine, //
 };
 
 const FOLDER: &str = "/share/host";
 const CONSOLE: &str = "/dev/console";
 
-/// How long the host may take for anything.
+/// The time that the host may take for a request.
 const PATIENCE: Duration = Duration::from_secs(40);
 
 /// The far side.
@@ -63,7 +60,7 @@ impl Host {
         match (machine::is_hercules(), Path::new(FOLDER).is_dir()) {
             (true, _) => Ok(Self::Console),
             (false, true) => Ok(Self::Folder),
-            (false, false) => Err(Failure::Skip("there is no host to be asked".to_owned())),
+            (false, false) => Err(skip("there is no host to be asked")),
         }
     }
 

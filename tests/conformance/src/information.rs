@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the device says of itself and of its interrupts: GET_INFO and GET_IRQ_INFO; requests that it
-//! does not know.
+//! GET_INFO, GET_IRQ_INFO, and requests that the device does not know.
 
 use std::{
     fs::File,
@@ -22,174 +21,103 @@ use ccw::{
     vfio::Backend, //
 };
 
-use crate::bench::{
-    check,
-    check_eq,
-    check_errno,
-    check_usable,
-    open,
-    run_text,
-    words,
-    Case,
-    Devices,
-    Failure,
-    TestResult, //
-};
+use crate::fixtures::*;
 
-pub(crate) const TESTS: &[Case] = &[
-    ("a channel device with reset is shown", |devices| {
-        let flags = uapi::DEVICE_CCW | uapi::DEVICE_RESET_SUPPORTED;
-        check_eq("flags", devices.open()?.device().info()?.flags, flags)
-    }),
-    ("there are four regions", |devices| {
-        check_eq("regions", devices.open()?.device().info()?.num_regions, 4)
-    }),
-    ("there are three interrupts", |devices| {
-        check_eq("interrupts", devices.open()?.device().info()?.num_irqs, 3)
-    }),
-    ("a 3270 has the same as a virtio-rng", |devices| {
-        let rng = devices.open()?.device().info()?;
-        check_eq(
-            "information",
-            devices.open_named("terminal")?.device().info()?,
-            rng,
-        )
-    }),
-    ("both devices can be open at once", two_devices),
-    ("three devices can be open at once", three_devices),
-    ("GET_INFO with argsz 0 is EINVAL", |devices| {
-        info_argsz(devices, 0, Some(libc::EINVAL))
-    }),
-    ("GET_INFO with argsz 15 is EINVAL", |devices| {
-        info_argsz(devices, 15, Some(libc::EINVAL))
-    }),
-    ("GET_INFO with argsz 16 succeeds", |devices| {
-        info_argsz(devices, 16, None)
-    }),
-    ("GET_INFO with argsz 17 succeeds", |devices| {
-        info_argsz(devices, 17, None)
-    }),
-    ("GET_INFO with argsz 24 succeeds", |devices| {
-        info_argsz(devices, 24, None)
-    }),
-    ("GET_INFO with the largest argsz succeeds", |devices| {
-        info_argsz(devices, u32::MAX, None)
-    }),
-    ("GET_INFO changes nothing behind 16 bytes", info_behind),
-    ("GET_INFO ignores the flags it is given", info_flags),
-    ("GET_INFO at a null pointer is EFAULT", |devices| {
-        let channel = devices.open()?;
-        let result = sys::ioctl_null(channel.device().file(), uapi::DEVICE_GET_INFO);
-        check_errno("null", result, libc::EFAULT)
-    }),
-    (
-        "GET_INFO at the last 16 bytes of memory succeeds",
-        |devices| info_edge(devices, 16, None),
-    ),
-    (
-        "GET_INFO at the last 15 bytes of memory is EFAULT",
-        |devices| info_edge(devices, 15, Some(libc::EFAULT)),
-    ),
-    (
-        "GET_INFO at the last 4 bytes of memory is EFAULT",
-        |devices| info_edge(devices, 4, Some(libc::EFAULT)),
-    ),
-    ("the I/O interrupt is one eventfd", |devices| {
-        irq(devices, 0)
-    }),
-    ("the CRW interrupt is one eventfd", |devices| {
-        irq(devices, 1)
-    }),
-    ("the REQ interrupt is one eventfd", |devices| {
-        irq(devices, 2)
-    }),
-    ("GET_IRQ_INFO with index 3 is EINVAL", |devices| {
-        irq_beyond(devices, 3)
-    }),
-    ("GET_IRQ_INFO with index 4 is EINVAL", |devices| {
-        irq_beyond(devices, 4)
-    }),
-    ("GET_IRQ_INFO with index 2^31 is EINVAL", |devices| {
-        irq_beyond(devices, 1 << 31)
-    }),
-    ("GET_IRQ_INFO with the largest index is EINVAL", |devices| {
-        irq_beyond(devices, u32::MAX)
-    }),
-    ("GET_IRQ_INFO with argsz 0 is EINVAL", |devices| {
-        irq_argsz(devices, 0, Some(libc::EINVAL))
-    }),
-    ("GET_IRQ_INFO with argsz 15 is EINVAL", |devices| {
-        irq_argsz(devices, 15, Some(libc::EINVAL))
-    }),
-    ("GET_IRQ_INFO with argsz 16 succeeds", |devices| {
-        irq_argsz(devices, 16, None)
-    }),
-    ("GET_IRQ_INFO with argsz 17 succeeds", |devices| {
-        irq_argsz(devices, 17, None)
-    }),
-    ("GET_IRQ_INFO with the largest argsz succeeds", |devices| {
-        irq_argsz(devices, u32::MAX, None)
-    }),
-    (
-        "GET_IRQ_INFO ignores the flags and count it is given",
-        irq_flags,
-    ),
-    ("GET_IRQ_INFO at a null pointer is EFAULT", |devices| {
-        let channel = devices.open()?;
-        let result = sys::ioctl_null(channel.device().file(), uapi::DEVICE_GET_IRQ_INFO);
-        check_errno("null", result, libc::EFAULT)
-    }),
-    (
-        "GET_IRQ_INFO at the last 16 bytes of memory succeeds",
-        |devices| irq_edge(devices, 16, None),
-    ),
-    (
-        "GET_IRQ_INFO at the last 15 bytes of memory is EFAULT",
-        |devices| irq_edge(devices, 15, Some(libc::EFAULT)),
-    ),
-    ("a request that nobody knows is ENOTTY", |devices| {
-        let channel = devices.open()?;
-        let result = sys::ioctl_number(channel.device().file(), uapi::DEVICE_NOTHING, 0);
-        check_errno("request", result, libc::ENOTTY)
-    }),
-    ("a request of containers is ENOTTY", |devices| {
-        let channel = devices.open()?;
-        let result = sys::ioctl_number(channel.device().file(), uapi::GET_API_VERSION, 0);
-        check_errno("request", result, libc::ENOTTY)
-    }),
-    ("there is no migration", |devices| {
-        feature(devices, 8, 1 | uapi::FEATURE_GET, libc::ENOTTY)
-    }),
-    ("there is no feature of the device's own", |devices| {
-        feature(devices, 8, 0xffff | uapi::FEATURE_PROBE, libc::ENOTTY)
-    }),
-    ("FEATURE with argsz 7 is EINVAL", |devices| {
-        feature(devices, 7, 1 | uapi::FEATURE_PROBE, libc::EINVAL)
-    }),
-    ("FEATURE with an unknown flag is EINVAL", |devices| {
-        feature(devices, 8, 1 | uapi::FEATURE_PROBE | 1 << 19, libc::EINVAL)
-    }),
-    ("FEATURE that gets and sets is EINVAL", |devices| {
-        let both = uapi::FEATURE_GET | uapi::FEATURE_SET;
-        feature(devices, 8, 1 | both, libc::EINVAL)
-    }),
-    ("FEATURE at a null pointer is EFAULT", |devices| {
-        let channel = devices.open()?;
-        let result = sys::ioctl_null(channel.device().file(), uapi::DEVICE_FEATURE);
-        check_errno("null", result, libc::EFAULT)
-    }),
-    ("the device's file cannot be mapped", |devices| {
-        map(devices, 0)
-    }),
-    ("no page of the device's file can be mapped", |devices| {
-        map(devices, 4096)
-    }),
-    ("a device that is open cannot be opened again", open_twice),
-    (
-        "a device that is not bound to an iommufd tells nothing",
-        unbound,
-    ),
-];
+pub(crate) fn cases() -> Vec<Case> {
+    cases! {
+        "a channel device with reset is shown" => |devices| {
+            let flags = uapi::DEVICE_CCW | uapi::DEVICE_RESET_SUPPORTED;
+            check_eq("flags", devices.open()?.device().info()?.flags, flags)
+        };
+        "there are four regions" =>
+            |devices| check_eq("regions", devices.open()?.device().info()?.num_regions, 4);
+        "there are three interrupts" =>
+            |devices| check_eq("interrupts", devices.open()?.device().info()?.num_irqs, 3);
+        "a 3270 has the same as a virtio-rng" => |devices| {
+            let rng = devices.open()?.device().info()?;
+            check_eq(
+                "information",
+                devices.open_named("terminal")?.device().info()?,
+                rng,
+            )
+        };
+        "both devices can be open at once" => two_devices;
+        "three devices can be open at once" => three_devices;
+        "GET_INFO with argsz 0 is EINVAL" => |devices| info_argsz(devices, 0, Some(libc::EINVAL));
+        "GET_INFO with argsz 15 is EINVAL" => |devices| info_argsz(devices, 15, Some(libc::EINVAL));
+        "GET_INFO with argsz 16 succeeds" => |devices| info_argsz(devices, 16, None);
+        "GET_INFO with argsz 17 succeeds" => |devices| info_argsz(devices, 17, None);
+        "GET_INFO with argsz 24 succeeds" => |devices| info_argsz(devices, 24, None);
+        "GET_INFO with the largest argsz succeeds" => |devices| info_argsz(devices, u32::MAX, None);
+        "GET_INFO changes nothing behind 16 bytes" => info_behind;
+        "GET_INFO ignores the flags it is given" => info_flags;
+        "GET_INFO at a null pointer is EFAULT" => |devices| {
+            let channel = devices.open()?;
+            let result = sys::ioctl_null(channel.device().file(), uapi::DEVICE_GET_INFO);
+            check_errno("null", result, libc::EFAULT)
+        };
+        "GET_INFO at the last 16 bytes of memory succeeds" =>
+            |devices| info_edge(devices, 16, None);
+        "GET_INFO at the last 15 bytes of memory is EFAULT" =>
+            |devices| info_edge(devices, 15, Some(libc::EFAULT));
+        "GET_INFO at the last 4 bytes of memory is EFAULT" =>
+            |devices| info_edge(devices, 4, Some(libc::EFAULT));
+        "the I/O interrupt is one eventfd" => |devices| irq(devices, 0);
+        "the CRW interrupt is one eventfd" => |devices| irq(devices, 1);
+        "the REQ interrupt is one eventfd" => |devices| irq(devices, 2);
+        "GET_IRQ_INFO with index 3 is EINVAL" => |devices| irq_beyond(devices, 3);
+        "GET_IRQ_INFO with index 4 is EINVAL" => |devices| irq_beyond(devices, 4);
+        "GET_IRQ_INFO with index 2^31 is EINVAL" => |devices| irq_beyond(devices, 1 << 31);
+        "GET_IRQ_INFO with the largest index is EINVAL" => |devices| irq_beyond(devices, u32::MAX);
+        "GET_IRQ_INFO with argsz 0 is EINVAL" =>
+            |devices| irq_argsz(devices, 0, Some(libc::EINVAL));
+        "GET_IRQ_INFO with argsz 15 is EINVAL" =>
+            |devices| irq_argsz(devices, 15, Some(libc::EINVAL));
+        "GET_IRQ_INFO with argsz 16 succeeds" => |devices| irq_argsz(devices, 16, None);
+        "GET_IRQ_INFO with argsz 17 succeeds" => |devices| irq_argsz(devices, 17, None);
+        "GET_IRQ_INFO with the largest argsz succeeds" =>
+            |devices| irq_argsz(devices, u32::MAX, None);
+        "GET_IRQ_INFO ignores the flags and count it is given" => irq_flags;
+        "GET_IRQ_INFO at a null pointer is EFAULT" => |devices| {
+            let channel = devices.open()?;
+            let result = sys::ioctl_null(channel.device().file(), uapi::DEVICE_GET_IRQ_INFO);
+            check_errno("null", result, libc::EFAULT)
+        };
+        "GET_IRQ_INFO at the last 16 bytes of memory succeeds" =>
+            |devices| irq_edge(devices, 16, None);
+        "GET_IRQ_INFO at the last 15 bytes of memory is EFAULT" =>
+            |devices| irq_edge(devices, 15, Some(libc::EFAULT));
+        "a request that nobody knows is ENOTTY" => |devices| {
+            let channel = devices.open()?;
+            let result = sys::ioctl_number(channel.device().file(), uapi::DEVICE_NOTHING, 0);
+            check_errno("request", result, libc::ENOTTY)
+        };
+        "a request of containers is ENOTTY" => |devices| {
+            let channel = devices.open()?;
+            let result = sys::ioctl_number(channel.device().file(), uapi::GET_API_VERSION, 0);
+            check_errno("request", result, libc::ENOTTY)
+        };
+        "there is no migration" =>
+            |devices| feature(devices, 8, 1 | uapi::FEATURE_GET, libc::ENOTTY);
+        "there is no feature of the device's own" =>
+            |devices| feature(devices, 8, 0xffff | uapi::FEATURE_PROBE, libc::ENOTTY);
+        "FEATURE with argsz 7 is EINVAL" =>
+            |devices| feature(devices, 7, 1 | uapi::FEATURE_PROBE, libc::EINVAL);
+        "FEATURE with an unknown flag is EINVAL" =>
+            |devices| feature(devices, 8, 1 | uapi::FEATURE_PROBE | 1 << 19, libc::EINVAL);
+        "FEATURE that gets and sets is EINVAL" =>
+            |devices| { let both = uapi::FEATURE_GET | uapi::FEATURE_SET; feature(devices, 8, 1 | both, libc::EINVAL) };
+        "FEATURE at a null pointer is EFAULT" => |devices| {
+            let channel = devices.open()?;
+            let result = sys::ioctl_null(channel.device().file(), uapi::DEVICE_FEATURE);
+            check_errno("null", result, libc::EFAULT)
+        };
+        "the device's file cannot be mapped" => |devices| map(devices, 0);
+        "no page of the device's file can be mapped" => |devices| map(devices, 4096);
+        "a device that is open cannot be opened again" => open_twice;
+        "a device that is not bound to an iommufd tells nothing" => unbound;
+    }
+}
 
 fn two_devices(devices: &Devices) -> TestResult {
     let mut rng = devices.open()?;
@@ -340,7 +268,7 @@ fn open_twice(devices: &Devices) -> TestResult {
 fn unbound(devices: &Devices) -> TestResult {
     if devices.backend() == Backend::Container {
         let why = "a container gives only devices that it has";
-        return Err(Failure::Skip(why.to_owned()));
+        return Err(skip(why));
     }
     let path = format!("/dev/vfio/devices/{}", devices.first().vfio_name()?);
     let file = File::options().read(true).write(true).open(path)?;

@@ -17,14 +17,7 @@ use ccw::sys::{
 };
 
 use crate::{
-    bench::{
-        check_eq,
-        check_errno,
-        words,
-        Case,
-        Devices,
-        TestResult, //
-    },
+    fixtures::*,
     interrupts::{
         check_fails,
         check_fires,
@@ -39,45 +32,47 @@ use crate::{
     }, //
 };
 
-pub(crate) const TESTS: &[Case] = for_each_irq! {
-    "an argsz of 0 is EINVAL" => argsz_0;
-    "an argsz of 19 is EINVAL" => argsz_19;
-    "an argsz without room for the descriptor is EINVAL" => argsz_20;
-    "an argsz with room for a part of the descriptor is EINVAL" => argsz_23;
-    "an argsz without room for the truth value is EINVAL" => argsz_bool;
-    "an argsz with more room than needed is accepted" => argsz_large;
-    "a start beyond the one interrupt is EINVAL" => start_1;
-    "a start beyond it is EINVAL without a count, too" => start_1_count_0;
-    "a count of two is EINVAL" => count_2;
-    "the largest count is EINVAL" => count_max;
-    "start and count that overflow are EINVAL" => overflow;
-    "a count of zero without data fires" => count_0_none;
-    "a count of zero takes no eventfd away" => count_0_keeps;
-    "an eventfd with a count of zero is set" => count_0_eventfd;
-    "an unknown flag is EINVAL" => unknown_flag;
-    "the highest flag is EINVAL" => highest_flag;
-    "no kind of data is EINVAL" => no_kind;
-    "two kinds of data are EINVAL" => two_kinds;
-    "three kinds of data are EINVAL" => three_kinds;
-    "no action is EINVAL" => no_action;
-    "masking is EINVAL" => mask;
-    "unmasking is EINVAL" => unmask;
-    "masking and firing at once fires" => mask_and_fire;
-    "a null pointer is EFAULT" => null;
-    "a header that ends with memory after 19 bytes is EFAULT" => edge_19;
-    "a request that ends with memory needs no more than it has" => edge_20;
-    "a truth value for which there is no memory is EFAULT" => edge_bool;
-    "a truth value at the end of memory is accepted" => edge_bool_fits;
-    "a descriptor for which there is no memory is EFAULT" => edge_eventfd;
-    "a descriptor of which the second half has no memory is EFAULT" => edge_half;
-    "a descriptor at the end of memory is accepted" => edge_eventfd_fits;
-    "a descriptor that is not open is EBADF" => closed_descriptor;
-    "the largest descriptor is EBADF" => largest_descriptor;
-    "the descriptor -2 is EINVAL" => descriptor_below;
-    "the smallest descriptor is EINVAL" => smallest_descriptor;
-    "a descriptor that is no eventfd is EINVAL" => wrong_descriptor;
-    "the device's own file as a descriptor is EINVAL" => own_file;
-};
+pub(crate) fn cases() -> Vec<Case> {
+    for_each_irq! {
+        "an argsz of 0 is EINVAL" => argsz_0;
+        "an argsz of 19 is EINVAL" => argsz_19;
+        "an argsz without room for the descriptor is EINVAL" => argsz_20;
+        "an argsz with room for a part of the descriptor is EINVAL" => argsz_23;
+        "an argsz without room for the truth value is EINVAL" => argsz_bool;
+        "an argsz with more room than needed is accepted" => argsz_large;
+        "a start beyond the one interrupt is EINVAL" => start_1;
+        "a start beyond it is EINVAL without a count, too" => start_1_count_0;
+        "a count of two is EINVAL" => count_2;
+        "the largest count is EINVAL" => count_max;
+        "start and count that overflow are EINVAL" => overflow;
+        "a count of zero without data fires" => count_0_none;
+        "a count of zero takes no eventfd away" => count_0_keeps;
+        "an eventfd with a count of zero is set" => count_0_eventfd;
+        "an unknown flag is EINVAL" => unknown_flag;
+        "the highest flag is EINVAL" => highest_flag;
+        "no kind of data is EINVAL" => no_kind;
+        "two kinds of data are EINVAL" => two_kinds;
+        "three kinds of data are EINVAL" => three_kinds;
+        "no action is EINVAL" => no_action;
+        "masking is EINVAL" => mask;
+        "unmasking is EINVAL" => unmask;
+        "masking and firing at once fires" => mask_and_fire;
+        "a null pointer is EFAULT" => null;
+        "a header that ends with memory after 19 bytes is EFAULT" => edge_19;
+        "a request that ends with memory needs no more than it has" => edge_20;
+        "a truth value for which there is no memory is EFAULT" => edge_bool;
+        "a truth value at the end of memory is accepted" => edge_bool_fits;
+        "a descriptor for which there is no memory is EFAULT" => edge_eventfd;
+        "a descriptor of which the second half has no memory is EFAULT" => edge_half;
+        "a descriptor at the end of memory is accepted" => edge_eventfd_fits;
+        "a descriptor that is not open is EBADF" => closed_descriptor;
+        "the largest descriptor is EBADF" => largest_descriptor;
+        "the descriptor -2 is EINVAL" => descriptor_below;
+        "the smallest descriptor is EINVAL" => smallest_descriptor;
+        "a descriptor that is no eventfd is EINVAL" => wrong_descriptor;
+        "the device's own file as a descriptor is EINVAL" => own_file;
+    }
+}
 
 fn argsz_0<const IRQ: u32>(devices: &Devices) -> TestResult {
     let request = IrqSet {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How the interrupts are set up and fired: SET_IRQS. Most cases are once for each interrupt.
+//! SET_IRQS, which sets up interrupts and fires them. Most cases exist once for each interrupt.
 
 use std::{
     fs::File,
@@ -26,62 +26,52 @@ use ccw::{
 };
 
 use crate::{
-    bench::{
-        check,
-        check_eq,
-        check_errno,
-        check_usable,
-        Case,
-        Devices,
-        TestResult,
-        SILENCE,
-        TIMEOUT, //
-    },
+    fixtures::*,
     machine, //
 };
 
 /// The cases, once for each interrupt.
 macro_rules! for_each_irq {
     ($($name:literal => $case:ident;)*) => {
-        &[
-            $((concat!("I/O: ", $name), $case::<{ ccw::channel::IO_IRQ }>),)*
-            $((concat!("CRW: ", $name), $case::<{ ccw::channel::CRW_IRQ }>),)*
-            $((concat!("REQ: ", $name), $case::<{ ccw::channel::REQ_IRQ }>),)*
+        vec![
+            $(Case::new(concat!("I/O: ", $name), $case::<{ ccw::channel::IO_IRQ }>),)*
+            $(Case::new(concat!("CRW: ", $name), $case::<{ ccw::channel::CRW_IRQ }>),)*
+            $(Case::new(concat!("REQ: ", $name), $case::<{ ccw::channel::REQ_IRQ }>),)*
         ]
     };
 }
 pub(crate) use for_each_irq;
 
-pub(crate) const TESTS: &[Case] = for_each_irq! {
-    "firing without data signals" => fire_none;
-    "firing by a true value signals" => fire_true;
-    "any value but zero is a true one" => fire_any;
-    "firing by a false value does not signal" => fire_false;
-    "firing twice counts two" => fire_twice;
-    "firing without an eventfd does nothing" => fire_nothing;
-    "firing signals no other interrupt" => fire_one;
-    "the eventfd can be replaced" => replace;
-    "the eventfd can be taken away" => take_away;
-    "an eventfd can be set after one was taken away" => set_again;
-    "an eventfd that is set twice signals once" => set_twice;
-    "the eventfd is dropped when it is replaced" => dropped_by_replacing;
-    "the eventfd is dropped when it is taken away" => dropped_by_taking;
-    "the eventfd is dropped when the device is closed" => dropped_by_close;
-    "a reset keeps the eventfd" => reset_keeps;
-    "a failed request leaves the eventfd in place" => failure_keeps;
-};
+pub(crate) fn cases() -> Vec<Case> {
+    for_each_irq! {
+        "firing without data signals" => fire_none;
+        "firing by a true value signals" => fire_true;
+        "any value but zero is a true one" => fire_any;
+        "firing by a false value does not signal" => fire_false;
+        "firing twice counts two" => fire_twice;
+        "firing without an eventfd does nothing" => fire_nothing;
+        "firing signals no other interrupt" => fire_one;
+        "the eventfd can be replaced" => replace;
+        "the eventfd can be taken away" => take_away;
+        "an eventfd can be set after one was taken away" => set_again;
+        "an eventfd that is set twice signals once" => set_twice;
+        "the eventfd is dropped when it is replaced" => dropped_by_replacing;
+        "the eventfd is dropped when it is taken away" => dropped_by_taking;
+        "the eventfd is dropped when the device is closed" => dropped_by_close;
+        "a reset keeps the eventfd" => reset_keeps;
+        "a failed request leaves the eventfd in place" => failure_keeps;
+    }
+}
 
 /// The cases that are no single interrupt's.
-pub(crate) const INDEX_TESTS: &[Case] = &[
-    ("the index 3 is EINVAL", |devices| index_beyond(devices, 3)),
-    ("the index 2^16 is EINVAL", |devices| {
-        index_beyond(devices, 1 << 16)
-    }),
-    ("the largest index is EINVAL", |devices| {
-        index_beyond(devices, u32::MAX)
-    }),
-    ("one eventfd can serve all interrupts", one_for_all),
-];
+pub(crate) fn index_cases() -> Vec<Case> {
+    cases! {
+        "the index 3 is EINVAL" => |devices| index_beyond(devices, 3);
+        "the index 2^16 is EINVAL" => |devices| index_beyond(devices, 1 << 16);
+        "the largest index is EINVAL" => |devices| index_beyond(devices, u32::MAX);
+        "one eventfd can serve all interrupts" => one_for_all;
+    }
+}
 
 pub(crate) const TRIGGER: u32 = uapi::IRQ_ACTION_TRIGGER;
 
@@ -126,7 +116,7 @@ impl Listener {
         Ok(Self(eventfd))
     }
 
-    /// How often it was signalled since the last look, waiting for the first time.
+    /// Waits for a signal; returns how many there were since the last call.
     fn count(&self, timeout: Duration) -> TestResult<u64> {
         if !sys::wait_readable(self.0.as_fd(), timeout)? {
             return Ok(0);

@@ -5,8 +5,6 @@
 use std::{
     io::{
         self,
-        BufRead,
-        BufReader,
         Write, //
     },
     process::{
@@ -29,90 +27,36 @@ use ccwchain::{
 };
 
 use crate::{
-    bench::{
-        backend_word,
-        check,
-        check_eq,
-        check_errno,
-        check_usable,
-        map,
-        open,
-        pinned,
-        program,
-        sense_id,
-        start_suspended,
-        Case,
-        Devices,
-        TestResult,
-        SILENCE,
-        TIMEOUT, //
-    },
+    fixtures::*,
     hercules, //
 };
 
-pub(crate) const TESTS: &[Case] = &[
-    ("a device can be opened again", reopen),
-    ("a reset of an idle device does no harm", reset_idle),
-    (
-        "a second start is EBUSY while a program is suspended",
-        second_start,
-    ),
-    ("a suspended program gives no status by itself", no_status),
-    ("a reset ends a suspended program", reset),
-    ("closing ends a suspended program", close),
-    ("the death of the user ends a suspended program", death),
-    (
-        "unmapping a page of a suspended program ends it",
-        unmap_pinned,
-    ),
-    (
-        "unmapping other memory leaves a suspended program alone",
-        unmap_other,
-    ),
-    (
-        "memory can be unmapped after a program has ended",
-        unmap_after,
-    ),
-    (
-        "unmapping the CCWs of a suspended program leaves it alone",
-        unmap_ccws,
-    ),
-    (
-        "memory can be mapped during a suspended program",
-        map_during,
-    ),
-    (
-        "memory that is unmapped and mapped again is used anew",
-        map_again,
-    ),
-    ("a program is read anew at each start", read_anew),
-    ("two resets in a row do no harm", reset_twice),
-    (
-        "a reset of a suspended program gives no status",
-        reset_silent,
-    ),
-    (
-        "status that was not taken is gone after a reset",
-        reset_status,
-    ),
-    (
-        "status that was not taken is gone after close",
-        close_status,
-    ),
-    (
-        "a signal for the last user does not come to the next",
-        close_signal,
-    ),
-    ("a device without memory gives a program check", no_memory),
-    (
-        "status is taken after its memory is unmapped",
-        status_after_unmap,
-    ),
-    (
-        "a program in flight on one device leaves the other alone",
-        other_device,
-    ),
-];
+pub(crate) fn cases() -> Vec<Case> {
+    cases! {
+        "a device can be opened again" => reopen;
+        "a reset of an idle device does no harm" => reset_idle;
+        "a second start is EBUSY while a program is suspended" => second_start;
+        "a suspended program gives no status by itself" => no_status;
+        "a reset ends a suspended program" => reset;
+        "closing ends a suspended program" => close;
+        "the death of the user ends a suspended program" => death;
+        "unmapping a page of a suspended program ends it" => unmap_pinned;
+        "unmapping other memory leaves a suspended program alone" => unmap_other;
+        "memory can be unmapped after a program has ended" => unmap_after;
+        "unmapping the CCWs of a suspended program leaves it alone" => unmap_ccws;
+        "memory can be mapped during a suspended program" => map_during;
+        "memory that is unmapped and mapped again is used anew" => map_again;
+        "a program is read anew at each start" => read_anew;
+        "two resets in a row do no harm" => reset_twice;
+        "a reset of a suspended program gives no status" => reset_silent;
+        "status that was not taken is gone after a reset" => reset_status;
+        "status that was not taken is gone after close" => close_status;
+        "a signal for the last user does not come to the next" => close_signal;
+        "a device without memory gives a program check" => no_memory;
+        "status is taken after its memory is unmapped" => status_after_unmap;
+        "a program in flight on one device leaves the other alone" => other_device;
+    }
+}
 
 fn reopen(devices: &Devices) -> TestResult {
     for _ in 0..5 {
@@ -170,13 +114,10 @@ fn close(devices: &Devices) -> TestResult {
     check_usable(&mut devices.open()?)
 }
 
-/// What the process of a test does: it opens a device and starts a program, suspended, endless or a storm of
-/// interruptions, unless the device is to be idle; it says so, and waits to be killed.
+/// Runs in the process of a test: opens a device, starts a program (suspended, endless, a storm of
+/// interruptions, or none), says so, and waits to be killed.
 pub(crate) fn hold(what: &str, backend: &str, uuid: &str) -> TestResult {
-    let backend = match backend {
-        "iommufd" => Backend::Iommufd,
-        _ => Backend::Container,
-    };
+    let backend = backend_of(backend).ok_or_else(|| "no such back end".to_owned())?;
     let mut channel = open(&Mdev::find(uuid)?, backend)?;
     match what {
         "endless" => hercules::start_endless(&mut channel)?,
@@ -199,17 +140,18 @@ impl User {
         Self::hold_device(devices.first(), devices.backend())
     }
 
-    /// The same with another device.
+    /// Starts a process that holds another device.
     pub(crate) fn hold_device(mdev: &Mdev, backend: Backend) -> TestResult<Self> {
         Self::start("suspended", mdev, backend)
     }
 
-    /// The same with a program that does not end.
+    /// Starts a process that holds the first device with a program that does not end.
     pub(crate) fn hold_endless(devices: &Devices) -> TestResult<Self> {
         Self::start("endless", devices.first(), devices.backend())
     }
 
-    /// The same with one that does not end and interrupts all the time.
+    /// Starts a process that holds the first device with a program that does not end, and
+    /// interrupts all the time.
     pub(crate) fn hold_storm(devices: &Devices) -> TestResult<Self> {
         Self::start("storm", devices.first(), devices.backend())
     }
@@ -219,10 +161,7 @@ impl User {
             .args(["hold", what, backend_word(backend), mdev.uuid()])
             .stdout(Stdio::piped())
             .spawn()?;
-        let mut line = String::new();
-        if let Some(out) = user.stdout.take() {
-            BufReader::new(out).read_line(&mut line)?;
-        }
+        let line = first_line(&mut user)?;
         let user = Self(user);
         if line.trim() != "held" {
             user.kill()?;

@@ -2,35 +2,26 @@
 
 //! The bounds of programs, from both sides.
 
-use crate::bench::{
-    check_errno,
-    check_usable,
-    map,
-    program,
-    run_text,
-    Case,
-    Devices,
-    TestResult, //
-};
+use crate::fixtures::*;
 
-pub(crate) const TESTS: &[Case] = &[
-    ("255 CCWs in a row", |devices| accepted(devices, 255)),
-    ("256 CCWs in a row", |devices| accepted(devices, 256)),
-    ("257 CCWs in a row", |devices| accepted(devices, 257)),
-    ("4095 CCWs are a program", |devices| accepted(devices, 4095)),
-    ("4096 CCWs are a program", |devices| accepted(devices, 4096)),
-    ("4097 CCWs are EINVAL", |devices| refused(devices, 4097)),
-    ("100000 CCWs are EINVAL", |devices| {
-        refused(devices, 100_000)
-    }),
-    ("15 segments", |devices| segments(devices, 15)),
-    ("16 segments", |devices| segments(devices, 16)),
-    ("17 segments", |devices| segments(devices, 17)),
-    ("200 segments", |devices| segments(devices, 200)),
-    ("data in 1000 pages", pages),
-    ("8192 IDAWs are a program", |devices| idaws(devices, 482)),
-    ("68000 IDAWs are a program", |devices| idaws(devices, 4000)),
-];
+pub(crate) fn cases() -> Vec<Case> {
+    cases! {
+        "255 CCWs in a row" => |devices| accepted(devices, 255);
+        "256 CCWs in a row" => |devices| accepted(devices, 256);
+        "257 CCWs in a row" => |devices| accepted(devices, 257);
+        "4095 CCWs are a program" => |devices| accepted(devices, 4095);
+        "4096 CCWs are a program" => |devices| accepted(devices, 4096);
+        "4097 CCWs are EINVAL" => |devices| refused(devices, 4097);
+        "100000 CCWs are EINVAL" => |devices| refused(devices, 100_000), slow(240);
+        "15 segments" => |devices| segments(devices, 15);
+        "16 segments" => |devices| segments(devices, 16);
+        "17 segments" => |devices| segments(devices, 17);
+        "200 segments" => |devices| segments(devices, 200);
+        "data in 1000 pages" => pages;
+        "8192 IDAWs are a program" => |devices| idaws(devices, 482);
+        "68000 IDAWs are a program" => |devices| idaws(devices, 4000);
+    }
+}
 
 /// A chain of so many commands. They have data, since QEMU takes only 255 CCWs without an address.
 fn chain(count: usize) -> String {
@@ -45,7 +36,7 @@ fn accepted(devices: &Devices, count: usize) -> TestResult {
     run_text(&mut devices.open()?, &text)
 }
 
-/// The same chain, larger than it is quick to write as text.
+/// Checks that such a chain is refused. It is written as bytes, which is faster than text.
 fn refused(devices: &Devices, count: usize) -> TestResult {
     const SENSE_ID_CHAINED: [u8; 8] = [0xe4, 0x60, 0, 8, 0, 0, 0, 8];
     let mut channel = devices.open()?;
@@ -81,7 +72,7 @@ fn segments(devices: &Devices, count: u32) -> TestResult {
 /// A few bytes in each of many pages, in no order.
 fn pages(devices: &Devices) -> TestResult {
     const PAGES: u32 = 1000;
-    // It has no factor in common with the number of pages, so that each comes up once.
+    // The step has no factor in common with the number of pages, so that each page comes up once.
     const STEP: u32 = 387;
     let mut text = format!("area data at 0x1000000 size {}\n", PAGES * 4096);
     for i in 0..PAGES {
@@ -95,7 +86,7 @@ fn pages(devices: &Devices) -> TestResult {
     run_text(&mut devices.open()?, &text)
 }
 
-/// So many CCWs of 17 IDAWs each, in segments of 250.
+/// Runs so many CCWs of 17 IDAWs each, in segments of 250.
 fn idaws(devices: &Devices, ccws: u32) -> TestResult {
     let mut text = "area data at 0x800fff size 65535\norg 0x100000\n".to_owned();
     for i in 1..ccws {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The state of the machine around a case: what one must not leave behind.
+//! The state of the machine before and after a case, which must leave nothing.
 
 use std::{
     fs::{
@@ -27,11 +27,11 @@ use std::{
 
 use ccw::sys;
 
-/// How long the kernel may take to let go of what a process had.
+/// The time that the kernel may take to release the resources of a process.
 const SETTLING: Duration = Duration::from_secs(1);
 
-/// What the kernel's log says when something is wrong in the kernel, or when the driver has given up
-/// a device.
+/// Words in the kernel's log that tell of a fault in the kernel, or of a device that the driver has
+/// given up.
 const TROUBLE: [&str; 18] = [
     "WARNING:",
     "BUG",
@@ -53,7 +53,7 @@ const TROUBLE: [&str; 18] = [
     "could not end I/O",
 ];
 
-/// What is counted before and after a case.
+/// Counters that are compared before and after a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Counts {
     references: u32,
@@ -68,7 +68,7 @@ impl Counts {
         })
     }
 
-    /// What has become more since `before`, and stays so.
+    /// Returns the counters that are higher than `before`, and stay so.
     pub(crate) fn leaks_since(before: Self) -> io::Result<Vec<String>> {
         let end = Instant::now() + SETTLING;
         let now = loop {
@@ -94,7 +94,7 @@ impl Counts {
     }
 }
 
-/// How many times as long as in QEMU, with the plain kernel, things may take.
+/// Returns the factor for time limits on this machine; it is 1 in QEMU with the plain kernel.
 pub(crate) fn patience() -> u32 {
     let has_kernel_for_debugging = Path::new("/sys/kernel/debug/kmemleak").exists();
     match (is_hercules(), has_kernel_for_debugging) {
@@ -105,18 +105,18 @@ pub(crate) fn patience() -> u32 {
     }
 }
 
-/// Whether this is L1 in Hercules, where the shared folder is a copy (`scripts/l1/init`).
+/// Returns whether this is L1 in Hercules, where the shared folder is a copy (`scripts/l1/init`).
 pub(crate) fn is_hercules() -> bool {
     Path::new("/job").exists()
 }
 
-/// Whether the driver is ours: the kernel marks what does not come from its own tree.
+/// Returns whether the driver is ours: the kernel marks a module that is not from its own tree.
 pub(crate) fn is_our_driver() -> io::Result<bool> {
     Ok(fs::read_to_string("/sys/module/vfio_ccw/taint")?.contains('O'))
 }
 
-/// Returns how often a case repeats something: `all` times, or a tenth of it if the variable `SHORT` is
-/// set.
+/// Returns how often a case repeats something: `all` times, or a tenth of it if the variable
+/// `SHORT` is set.
 pub(crate) fn rounds(all: u32) -> u32 {
     match is_in_a_hurry() {
         true => all.div_ceil(10),
@@ -124,19 +124,19 @@ pub(crate) fn rounds(all: u32) -> u32 {
     }
 }
 
-/// Whether cases that go on for long are to be shorter, by the variable `SHORT`.
+/// Returns whether long cases are to be shortened: the variable `SHORT` is set.
 pub(crate) fn is_in_a_hurry() -> bool {
     std::env::var_os("SHORT").is_some()
 }
 
-/// How many storms a case has for each way to end one: as many as the variable `STORM_ROUNDS` says.
+/// Returns how many storms a case has for each way to end one: the variable `STORM_ROUNDS`.
 pub(crate) fn storm_rounds() -> u32 {
     let said = std::env::var("STORM_ROUNDS").ok();
     let said = said.and_then(|rounds| rounds.parse().ok());
     said.unwrap_or_else(|| rounds(50))
 }
 
-/// How many references to the module there are.
+/// Returns the number of references to the module.
 pub(crate) fn references() -> io::Result<u32> {
     number(&fs::read_to_string("/sys/module/vfio_ccw/refcnt")?)
 }

@@ -9,17 +9,11 @@
 
 use std::{
     collections::BTreeMap,
-    io,
     path::PathBuf,
-    process::ExitCode,
-    time::Duration, //
+    process::ExitCode, //
 };
 
 use ccw::{
-    program::{
-        self,
-        Program, //
-    },
     sysfs::{
         BusId,
         Mdev,
@@ -28,10 +22,18 @@ use ccw::{
     vfio::Backend, //
 };
 
-use bench::{
-    check,
-    pinned,
-    Case,
+use case::{
+    Backends::{
+        Both,
+        BothAlways,
+        One, //
+    },
+    Group,
+    ProgramGroup,
+    Test, //
+};
+use fixtures::{
+    backend_of,
     Devices,
     Failure,
     Machine,
@@ -40,14 +42,14 @@ use bench::{
 use runner::Turn;
 
 mod access;
-mod asynchronous;
-mod bench;
 mod blocked;
+mod case;
 mod channel_reports;
 mod child;
+mod cmd;
 mod contended;
 mod descriptors;
-mod extra_regions;
+mod fixtures;
 mod give_back;
 mod hercules;
 mod host;
@@ -84,7 +86,7 @@ options:
   --list             print the names of the cases, run none
   --only-backend     leave out the cases in which the back end has no part
   --output FILE      write the results to FILE, too, each line at once
-  --after NAME       run only the cases behind NAME, and add to FILE: for a
+  --after NAME       run only the cases after NAME, and add to FILE: for a
                      machine that NAME has brought down
   --rng DEVICE, --terminal DEVICE, --spare DEVICE
                      in QEMU the virtio-rng, the 3270, a virtio-rng that can be
@@ -101,189 +103,62 @@ use any more, 2 if none could be run.
 ";
 
 /// The cases that are functions and run in QEMU, by how their names begin.
-const GROUPS: &[(&str, &[Case])] = &[
-    ("information", information::TESTS),
-    ("regions", region_information::TESTS),
-    ("interrupt", interrupts::TESTS),
-    ("interrupt", interrupts::INDEX_TESTS),
-    ("interrupt", interrupt_arguments::TESTS),
-    ("access", access::TESTS),
-    ("access", access::WRITABLE_TESTS),
-    ("access", access::FAR_TESTS),
-    ("region", region::TESTS),
-    ("status", status::TESTS),
-    ("limit", limits::TESTS),
-    ("lifecycle", lifecycle::TESTS),
-    ("asynchronous", asynchronous::TESTS),
-    ("schib", schib::TESTS),
-    ("channel report", channel_reports::TESTS),
-    ("unsolicited", unsolicited::TESTS),
-    ("blocked", blocked::TESTS),
-    ("pin cache", pin_cache::TESTS),
-    ("contended", contended::TESTS),
-    ("normal form", normal_form::TESTS),
-    ("host", host::TESTS),
-    ("observability", observability::TESTS),
-    ("give back", give_back::TESTS),
-    ("descriptor", descriptors::TESTS),
-    ("unplug", unplug::TESTS),
-    ("path", paths::TESTS),
-    ("sense", sense::TESTS),
-    ("fault", sense::FAULT_TESTS),
-    ("fault", set_up::FAULT_TESTS),
-    ("set-up", set_up::TESTS),
-    ("shortage", shortage::TESTS),
-];
-
-/// The cases in which the back end has no part, by how their names begin.
-const WITHOUT_BACKEND: [&str; 13] = [
-    "access: ",
-    "attention: ",
-    "boot: ",
-    "channel report: ",
-    "descriptor: resets ",
-    "intermediate: ",
-    "interrupt: ",
-    "path: ",
-    "place: ",
-    "regions: ",
-    "schib: ",
-    "sense: ",
-    "status modifier: ",
-];
-
-/// The cases in which it has most: what is mapped, pinned, unmapped.
-const MOST_OF_BACKEND: [&str; 7] = [
-    "containment: ",
-    "contended: ",
-    "fault: ",
-    "in flight: ",
-    "pin cache: ",
-    "lifecycle: ",
-    "unplug: ",
+const GROUPS: &[Group] = &[
+    ("information", Both, information::cases),
+    ("regions", One, region_information::cases),
+    ("interrupt", One, interrupts::cases),
+    ("interrupt", One, interrupts::index_cases),
+    ("interrupt", One, interrupt_arguments::cases),
+    ("access", One, access::cases),
+    ("access", One, access::writable_cases),
+    ("access", One, access::far_cases),
+    ("region", Both, region::cases),
+    ("status", Both, status::cases),
+    ("limit", Both, limits::cases),
+    ("lifecycle", BothAlways, lifecycle::cases),
+    ("asynchronous", Both, cmd::cases),
+    ("schib", One, schib::cases),
+    ("channel report", One, channel_reports::cases),
+    ("unsolicited", Both, unsolicited::cases),
+    ("blocked", Both, blocked::cases),
+    ("pin cache", BothAlways, pin_cache::cases),
+    ("contended", BothAlways, contended::cases),
+    ("normal form", Both, normal_form::cases),
+    ("host", Both, host::cases),
+    ("observability", Both, observability::cases),
+    ("give back", Both, give_back::cases),
+    ("descriptor", Both, descriptors::cases),
+    ("unplug", BothAlways, unplug::cases),
+    ("path", One, paths::cases),
+    ("sense", One, sense::cases),
+    ("fault", BothAlways, sense::fault_cases),
+    ("fault", BothAlways, set_up::fault_cases),
+    ("set-up", Both, set_up::cases),
+    ("shortage", Both, shortage::cases),
 ];
 
 /// Programs that are cases: what they have in common, and their text.
-const PROGRAMS: [(&str, &str); 3] = [
-    ("good", include_str!("programs/good.ccw")),
-    ("fault", include_str!("programs/faults.ccw")),
-    ("refused", include_str!("programs/refused.ccw")),
+const PROGRAMS: &[ProgramGroup] = &[
+    ("good", Both, include_str!("programs/good.ccw")),
+    ("fault", BothAlways, include_str!("programs/faults.ccw")),
+    ("refused", Both, include_str!("programs/refused.ccw")),
 ];
 
-/// How long a case may take on a machine that has much else to do, and some more where
-/// [`machine::patience`] says so.
-const LIMIT: Duration = Duration::from_secs(60);
-/// The cases that may take longer, by how their names begin.
-const SLOW: &[(&str, Duration)] = &[
-    (
-        "host: closing leaves no memory behind",
-        Duration::from_secs(240),
-    ),
-    ("limit: 100000 CCWs are EINVAL", Duration::from_secs(240)),
-    (
-        "unsolicited: starts in a storm of attentions have one end each",
-        Duration::from_secs(180),
-    ),
-    (
-        "unsolicited: an attention keeps no start",
-        Duration::from_secs(120),
-    ),
-    (
-        "in flight: a storm of interruptions",
-        Duration::from_secs(1800),
-    ),
-    (
-        "in flight: unbinding waits for the user of a storm",
-        Duration::from_secs(1800),
-    ),
-    ("attention: a thousand of them", Duration::from_secs(300)),
-    // The kernel looks through all subchannels when one goes or comes.
-    ("unplug: ", Duration::from_secs(400)),
-    (
-        "descriptor: a device that is released",
-        Duration::from_secs(120),
-    ),
-    ("give back: an eventfd set later", Duration::from_secs(120)),
-    (
-        "give back: the user is asked again",
-        Duration::from_secs(120),
-    ),
-];
-
-enum Body {
-    Function(fn(&Devices) -> TestResult),
-    Program(Program),
-}
-
-struct Test {
-    name: String,
-    machine: Machine,
-    body: Body,
-}
-
-impl Test {
-    fn limit(&self) -> Duration {
-        let mut slow = SLOW.iter();
-        let limit = slow
-            .find(|(name, _)| self.name.starts_with(name))
-            .map_or(LIMIT, |&(_, limit)| limit);
-        limit * machine::patience()
-    }
-
-    fn needs_backend(&self) -> bool {
-        let is_of = |groups: &[&str]| groups.iter().any(|group| self.name.starts_with(group));
-        match machine::is_in_a_hurry() {
-            true => is_of(&MOST_OF_BACKEND),
-            false => !is_of(&WITHOUT_BACKEND),
-        }
-    }
-
-    fn run(&self, devices: &Devices) -> TestResult {
-        let before = pinned()?;
-        match &self.body {
-            Body::Function(function) => function(devices)?,
-            Body::Program(program) => devices.run_program(program)?,
-        }
-        let after = pinned()?;
-        let what = format!("{before} KiB were pinned before the test, {after} KiB after it");
-        check(after == before, what)
-    }
-}
-
-/// The cases of the groups that are wanted.
-fn tests(is_wanted: impl Fn(&str) -> bool) -> Vec<Test> {
-    let of_qemu = GROUPS.iter().map(|group| (Machine::Qemu, group));
-    let of_hercules = hercules::GROUPS
-        .iter()
-        .map(|group| (Machine::Hercules, group));
-    let mut tests: Vec<Test> = of_qemu
-        .chain(of_hercules)
-        .filter(|(_, (group, _))| is_wanted(group))
-        .flat_map(|(machine, (group, tests))| {
-            tests.iter().map(move |(name, function)| Test {
-                name: format!("{group}: {name}"),
-                machine,
-                body: Body::Function(*function),
-            })
-        })
-        .collect();
-    let of_qemu = PROGRAMS.iter().map(|group| (Machine::Qemu, group));
-    let of_hercules = hercules::PROGRAMS
-        .iter()
-        .map(|group| (Machine::Hercules, group));
-    let programs = of_qemu.chain(of_hercules);
-    for (machine, (group, text)) in programs.filter(|(_, (group, _))| is_wanted(group)) {
-        let no_files = |_: &str| Err(io::ErrorKind::NotFound.into());
-        match program::read(group, text, &no_files) {
-            Ok(programs) => tests.extend(programs.into_iter().map(|program| Test {
-                name: format!("{group}: {}", program.title),
-                machine,
-                body: Body::Program(program),
-            })),
-            Err(error) => panic!("{error}"),
-        }
-    }
-    tests
+/// Returns the cases of the groups that are wanted.
+fn tests(is_wanted: impl Fn(&str) -> bool + Copy) -> Vec<Test> {
+    case::of_groups(Machine::Qemu, GROUPS, is_wanted)
+        .chain(case::of_groups(
+            Machine::Hercules,
+            hercules::GROUPS,
+            is_wanted,
+        ))
+        .chain(case::of_programs(Machine::Qemu, PROGRAMS, is_wanted))
+        .chain(case::of_programs(
+            Machine::Hercules,
+            hercules::PROGRAMS,
+            is_wanted,
+        ))
+        .collect()
 }
 
 /// The subchannel of a device number.
@@ -360,7 +235,7 @@ impl Arguments {
         let [first, second, third] = machine().devices();
         let last = match device(third) {
             Ok(third) => Some(third),
-            // Nobody needs a device to be unplugged, and it may be just that.
+            // The spare device is optional, and may just be unplugged.
             Err(_) if third.0 == "spare" && !self.devices.contains_key(third.0) => None,
             Err(error) => return Err(error),
         };
@@ -368,22 +243,14 @@ impl Arguments {
     }
 }
 
-fn backend_of(name: &str) -> Option<Backend> {
-    match name {
-        "container" => Some(Backend::Container),
-        "iommufd" => Some(Backend::Iommufd),
-        _ => None,
-    }
-}
-
 /// What the processes do that the runner starts: `case BACKEND NAME` runs a case and then sees
 /// whether the devices answer, `probe BACKEND` does only that, `rebind SUBCHANNEL UUID` takes a
 /// device from the driver and gives it back.
 ///
-/// `hold WHAT BACKEND UUID` and `block WHAT BACKEND UUID` are for the tests of dying users, `request BYTES`
-/// for one of a user with two processes.
+/// `hold WHAT BACKEND UUID` and `block WHAT BACKEND UUID` are for the tests of dying users,
+/// `request BYTES` for one of a user with two processes.
 fn part(words: &[&str], arguments: &Arguments) -> Option<TestResult> {
-    // What is printed here is what the runner tells.
+    // The runner shows the output of these processes.
     std::panic::set_hook(Box::new(|info| println!("{info}")));
     let devices = |backend| -> TestResult<Devices> {
         let backend = backend_of(backend).ok_or_else(|| format!("no back end {backend}"))?;
@@ -500,4 +367,20 @@ fn main() -> ExitCode {
         eprintln!("conformance: {what}");
         ExitCode::from(2)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn no_two_cases_of_a_machine_have_one_name() {
+        let mut names = BTreeSet::new();
+        for test in tests(|_| true) {
+            let key = (test.machine == Machine::Qemu, test.name);
+            assert!(names.insert(key.clone()), "{key:?}");
+        }
+    }
 }

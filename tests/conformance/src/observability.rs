@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What an administrator can see: trace points, debug logs, statistics, the kernel's log.
+//! Trace points, debug logs, statistics, and the kernel's log.
 
 use std::{
     fs::{
@@ -18,62 +18,36 @@ use std::{
     process::Command, //
 };
 
-use ccw::{
-    channel::Channel,
-    sysfs::{
-        Mdev,
-        Subchannel, //
-    }, //
+use ccw::sysfs::{
+    Mdev,
+    Subchannel, //
 };
 use ccwchain::orb::{
     self,
     Orb, //
 };
 
-use crate::bench::{
-    check,
-    check_eq,
-    check_errno,
-    check_usable,
-    map,
-    open,
-    program,
-    run_text,
-    start_suspended,
-    subchannel,
-    Case,
-    Devices,
-    Failure,
-    TestResult,
-    TIMEOUT, //
-};
+use crate::fixtures::*;
 
-pub(crate) const TESTS: &[Case] = &[
-    (
-        "the trace points have the fields that scripts know",
-        trace_format,
-    ),
-    ("a start and its interrupt are traced", trace_start),
-    ("a halt is traced, with its answer", trace_halt),
-    ("a refused start is traced, with its reason", trace_refusal),
-    ("varying a path off and on is traced", trace_vary),
-    ("the logs tell of a start and its interrupt", log_start),
-    ("the logs tell of a halt", log_halt),
-    ("the logs tell why a start was refused", log_refusal),
-    ("statistics count what is done", statistics_count),
-    ("statistics show what is pinned and waits", statistics_now),
-    ("statistics count errors by name", statistics_errors),
-    ("statistics go with the device", statistics_go),
-    ("a user cannot flood the kernel's log", flood),
-];
+pub(crate) fn cases() -> Vec<Case> {
+    cases! {
+        "the trace points have the fields that scripts know" => trace_format;
+        "a start and its interrupt are traced" => trace_start;
+        "a halt is traced, with its answer" => trace_halt;
+        "a refused start is traced, with its reason" => trace_refusal;
+        "varying a path off and on is traced" => trace_vary;
+        "the logs tell of a start and its interrupt" => log_start;
+        "the logs tell of a halt" => log_halt;
+        "the logs tell why a start was refused" => log_refusal;
+        "statistics count what is done" => statistics_count;
+        "statistics show what is pinned and waits" => statistics_now;
+        "statistics count errors by name" => statistics_errors;
+        "statistics go with the device" => statistics_go;
+        "a user cannot flood the kernel's log" => flood;
+    }
+}
 
-const DEBUGFS: &str = "/sys/kernel/debug";
-
-/// Region 1: a halt.
-const COMMANDS: u64 = 1 << 10;
-const HALT: [u8; 4] = 1u32.to_ne_bytes();
-
-/// What the C driver's events are, and the beginning of their text.
+/// The events of the C driver, their fields, and the beginning of their text.
 const EVENTS: [(&str, &[&str], &str); 4] = [
     (
         "vfio_ccw_chp_event",
@@ -110,11 +84,7 @@ const EVENTS: [(&str, &[&str], &str); 4] = [
     ),
 ];
 
-fn skip(why: &str) -> Failure {
-    Failure::Skip(why.to_owned())
-}
-
-/// Where the kernel's tracing is.
+/// Returns the folder of the kernel's tracing.
 fn tracing() -> TestResult<&'static Path> {
     let path = Path::new("/sys/kernel/tracing");
     if !path.join("events").exists() {
@@ -177,19 +147,6 @@ impl Drop for Trace {
     }
 }
 
-fn id(mdev: &Mdev) -> TestResult<String> {
-    Ok(subchannel(mdev)?.bus_id().to_string())
-}
-
-fn halt(channel: &Channel) -> TestResult {
-    let info = channel.device().info()?;
-    if info.num_regions < 2 {
-        return Err(skip("the driver has no region 1"));
-    }
-    channel.device().pwrite(&HALT, COMMANDS)?;
-    Ok(())
-}
-
 /// An ORB in transport mode, which is refused.
 fn transport() -> Orb {
     Orb::default().with_flags(orb::Flags::TRANSPORT)
@@ -218,7 +175,7 @@ fn trace_start(devices: &Devices) -> TestResult {
     let mut channel = devices.open()?;
     let trace = Trace::begin()?;
     run_text(&mut channel, "ccw nop")?;
-    let id = id(devices.first())?;
+    let id = bus_id(devices.first())?;
     // State 2 is idle; event 1 is a request, 2 an interrupt.
     trace.check(&id, &["fsm_event state=2 event=1"])?;
     let events = trace.events(&id)?;
@@ -236,7 +193,7 @@ fn trace_halt(devices: &Devices) -> TestResult {
     halt(&channel)?;
     check(channel.wait(TIMEOUT)?.is_some(), "no status came")?;
     trace.check(
-        &id(devices.first())?,
+        &bus_id(devices.first())?,
         &[
             "fsm_event state=2 event=3",
             "fsm_async_request command=0x1 errno=0",
@@ -249,81 +206,21 @@ fn trace_refusal(devices: &Devices) -> TestResult {
     let trace = Trace::begin()?;
     check_errno("start", channel.start(transport()), libc::EOPNOTSUPP)?;
     trace.check(
-        &id(devices.first())?,
+        &bus_id(devices.first())?,
         &["fsm_io_request fctl=0x4 errno=-95 info=transport mode"],
     )
 }
 
-/// Varies the path of the 3270, which no other device has.
-fn vary(id: &str, state: &str) -> TestResult {
-    let chpids = fs::read_to_string(format!("/sys/bus/css/devices/{id}/chpids"))?;
-    let chpid = chpids.split_whitespace().next().unwrap_or("");
-    fs::write(format!("/sys/devices/css0/chp0.{chpid}/status"), state)?;
-    Ok(())
-}
-
 fn trace_vary(devices: &Devices) -> TestResult {
     let _channel = devices.open_named("terminal")?;
-    let id = id(devices.named("terminal")?)?;
+    let mdev = devices.named("terminal")?;
+    let (id, path) = (bus_id(mdev)?, ChannelPath::of(mdev)?);
     let trace = Trace::begin()?;
-    vary(&id, "off")?;
+    path.vary_off()?;
     let off = trace.check(&id, &["chp_event mask=0x80 event=3"]);
-    vary(&id, "on")?;
+    path.vary_on()?;
     off?;
     trace.check(&id, &["chp_event mask=0x80 event=2"])
-}
-
-/// A debug log, with all its levels on.
-struct Log {
-    path: PathBuf,
-    view: &'static str,
-    level: String,
-}
-
-impl Log {
-    fn open(name: &str, view: &'static str) -> TestResult<Self> {
-        if !Path::new(DEBUGFS).join("s390dbf").exists() {
-            return Err(skip("debugfs is not mounted"));
-        }
-        let path = Path::new(DEBUGFS).join("s390dbf").join(name);
-        let level = fs::read_to_string(path.join("level"))?.trim().to_owned();
-        // Entries that others have left are not to be taken for ours.
-        fs::write(path.join("flush"), "-")?;
-        fs::write(path.join("level"), "6")?;
-        Ok(Self { path, view, level })
-    }
-
-    fn msg() -> TestResult<Self> {
-        Self::open("vfio_ccw_msg", "sprintf")
-    }
-
-    fn trace() -> TestResult<Self> {
-        Self::open("vfio_ccw_trace", "hex_ascii")
-    }
-
-    fn text(&self) -> TestResult<String> {
-        Ok(fs::read_to_string(self.path.join(self.view))?)
-    }
-
-    /// Checks that entries with these words follow each other.
-    fn check(&self, words: &[&str]) -> TestResult {
-        let text = self.text()?;
-        let lines: Vec<&str> = text.lines().collect();
-        check(
-            lines.windows(words.len()).any(|run| {
-                run.iter()
-                    .zip(words)
-                    .all(|(line, word)| line.contains(word))
-            }),
-            format!("no entries {words:?} in:\n{text}"),
-        )
-    }
-}
-
-impl Drop for Log {
-    fn drop(&mut self) {
-        let _ = fs::write(self.path.join("level"), &self.level);
-    }
 }
 
 /// An entry of a condition code of zero.
@@ -334,7 +231,7 @@ fn log_start(devices: &Devices) -> TestResult {
     let log = Log::trace()?;
     check_eq("level of the log", log.level.as_str(), "2")?;
     run_text(&mut channel, "ccw nop")?;
-    let id = id(devices.first())?;
+    let id = bus_id(devices.first())?;
     log.check(&["stIO", &id, CC_0])?;
     log.check(&["IRQ", &id])
 }
@@ -344,7 +241,7 @@ fn log_halt(devices: &Devices) -> TestResult {
     let log = Log::trace()?;
     halt(&channel)?;
     check(channel.wait(TIMEOUT)?.is_some(), "no status came")?;
-    log.check(&["haltIO", &id(devices.first())?, CC_0])
+    log.check(&["haltIO", &bus_id(devices.first())?, CC_0])
 }
 
 fn log_refusal(devices: &Devices) -> TestResult {
@@ -352,65 +249,8 @@ fn log_refusal(devices: &Devices) -> TestResult {
     let log = Log::msg()?;
     check_eq("level of the log", log.level.as_str(), "2")?;
     check_errno("start", channel.start(transport()), libc::EOPNOTSUPP)?;
-    let entry = format!("{}: transport mode", id(devices.first())?);
+    let entry = format!("{}: transport mode", bus_id(devices.first())?);
     log.check(&[&entry])
-}
-
-/// Checks that what `f` does is in the log of events, with these words.
-pub(crate) fn check_logged(mdev: &Mdev, words: &str, f: impl FnOnce() -> TestResult) -> TestResult {
-    let log = Log::msg()?;
-    f()?;
-    log.check(&[&format!("{}: {words}", id(mdev)?)])
-}
-
-/// The statistics of a device.
-pub(crate) struct Statistics(PathBuf);
-
-impl Statistics {
-    pub(crate) fn of(mdev: &Mdev) -> TestResult<Self> {
-        let root = Path::new(DEBUGFS).join("vfio_ccw");
-        if !root.exists() {
-            return Err(skip("the driver has no statistics"));
-        }
-        Ok(Self(root.join(id(mdev)?).join("statistics")))
-    }
-
-    fn text(&self, name: &str) -> TestResult<String> {
-        let text = fs::read_to_string(&self.0)?;
-        let value = text
-            .lines()
-            .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-        Ok(value
-            .ok_or_else(|| format!("no line {name} in:\n{text}"))?
-            .to_owned())
-    }
-
-    pub(crate) fn get(&self, name: &str) -> TestResult<u64> {
-        let text = self.text(name)?;
-        Ok(text
-            .parse()
-            .map_err(|_| format!("{name} {text} is no number"))?)
-    }
-
-    fn get_all(&self, names: &[&str]) -> TestResult<Vec<u64>> {
-        names.iter().map(|name| self.get(name)).collect()
-    }
-}
-
-/// By how much numbers go up while `f` runs.
-pub(crate) fn growth(
-    statistics: &Statistics,
-    names: &[&str],
-    f: impl FnOnce() -> TestResult,
-) -> TestResult<Vec<u64>> {
-    let before = statistics.get_all(names)?;
-    f()?;
-    let after = statistics.get_all(names)?;
-    Ok(after
-        .iter()
-        .zip(&before)
-        .map(|(after, before)| after.wrapping_sub(*before))
-        .collect())
 }
 
 fn statistics_count(devices: &Devices) -> TestResult {
@@ -450,14 +290,11 @@ fn statistics_count(devices: &Devices) -> TestResult {
     })?;
     check_eq("pages pinned for 256 bytes in one page", pages, vec![1])?;
 
-    if channel.device().info()?.num_regions > 1 {
-        let halts = growth(&statistics, &["halts", "irbs", "starts"], || {
-            halt(&channel)?;
-            check(channel.wait(TIMEOUT)?.is_some(), "no status came")
-        })?;
-        check_eq("halts, IRBs, starts", halts, vec![1, 1, 0])?;
-    }
-    Ok(())
+    let halts = growth(&statistics, &["halts", "irbs", "starts"], || {
+        halt(&channel)?;
+        expect_status(&mut channel).map(drop)
+    })?;
+    check_eq("halts, IRBs, starts", halts, vec![1, 1, 0])
 }
 
 fn statistics_now(devices: &Devices) -> TestResult {
@@ -512,12 +349,12 @@ fn statistics_errors(devices: &Devices) -> TestResult {
 
 fn statistics_go(devices: &Devices) -> TestResult {
     let statistics = Statistics::of(devices.first())?;
-    let directory = statistics.0.with_file_name("");
+    let directory = statistics.path().with_file_name("");
     let uuid = devices.first().uuid().to_owned();
     let subchannel: Subchannel = subchannel(devices.first())?;
     check_usable(&mut devices.open()?)?;
 
-    let mut reader = File::open(&statistics.0)?;
+    let mut reader = File::open(statistics.path())?;
     fs::write(format!("/sys/bus/mdev/devices/{uuid}/remove"), "1")?;
     check(
         !directory.exists(),
@@ -535,7 +372,7 @@ fn statistics_go(devices: &Devices) -> TestResult {
     check_usable(&mut open(&Mdev::find(&uuid)?, devices.backend())?)
 }
 
-/// How many lines of the kernel's log are about the driver.
+/// Returns the number of lines about the driver in the kernel's log.
 fn lines_in_log() -> TestResult<usize> {
     let output = Command::new("dmesg").output()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -552,8 +389,8 @@ fn flood(devices: &Devices) -> TestResult {
     let before = lines_in_log()?;
     for _ in 0..100 {
         let _ = channel.start(transport());
-        let _ = channel.device().pwrite(&[0xff; 8], COMMANDS);
-        // It is refused when the status of the last one is there to be taken.
+        let _ = channel.device().pwrite(&[0xff; 8], CMD_REGION);
+        // A start is refused while the status of the last one waits.
         let _ = channel.start(nop.orb);
         let _ = channel.irb();
         let _ = devices.open();

@@ -5,11 +5,6 @@
 //! The terminal has a path of its own, so that nobody else misses it.
 
 use std::{
-    fs,
-    sync::atomic::{
-        AtomicBool,
-        Ordering, //
-    },
     thread,
     time::{
         Duration,
@@ -19,123 +14,48 @@ use std::{
 
 use ccw::{
     channel::Channel,
-    program::Program,
-    sysfs::Mdev, //
+    program::Program, //
 };
 use ccwchain::scsw::{
     DeviceStatus,
     FunctionControl, //
 };
 
-use crate::{
-    bench::{
-        check,
-        check_eq,
-        check_errno,
-        check_usable,
-        map,
-        open,
-        pinned,
-        program,
-        start_suspended,
-        subchannel,
-        take_rest,
-        unbind,
-        Case,
-        Devices,
-        TestResult,
-        SILENCE,
-        TIMEOUT, //
-    },
-    extra_regions::{
-        clear,
-        halt,
-        retry,
-        Schib, //
-    }, //
-};
+use crate::fixtures::*;
 
-pub(crate) const TESTS: &[Case] = &[
-    (
-        "varying a path off and on again leaves an idle device alone",
-        idle,
-    ),
-    ("a path that is off ends a suspended program", ends_program),
-    ("the pins of that program go with its status", pins_go),
-    (
-        "that program can be started again when the path is on",
-        started_again,
-    ),
-    (
-        "a path that is off ends no program of another device",
-        other_device,
-    ),
-    (
-        "another device can be used while the path is off",
-        other_usable,
-    ),
-    ("status that waits survives the path", status_waits),
-    ("a halt is possible without a path", halted),
-    ("a clear is possible without a path", cleared),
-    ("a reset without a path leaves the device open", reset),
-    ("the SCHIB can be read without a path", schib),
-    (
-        "a device that is closed without a path can be opened again",
-        closed,
-    ),
-    // What is started without a path leaves a condition code in QEMU's SCSW that stays, so these
-    // come last.
-    ("a start without a path is ENODEV", refused),
-    (
-        "a start is possible when the path is on again",
-        usable_again,
-    ),
-    (
-        "a path that was off before the device is opened is off",
-        off_before_open,
-    ),
-    (
-        "a path that was off before the driver is bound is off",
-        off_before_bind,
-    ),
-    (
-        "a path going off and on in the midst of starts loses no end",
-        storm,
-    ),
-];
-
-/// The path of a device, which is on again when this goes.
-pub(crate) struct Path {
-    status: String,
-}
-
-impl Path {
-    pub(crate) fn of(mdev: &Mdev) -> TestResult<Self> {
-        let bus_id = subchannel(mdev)?.bus_id().to_string();
-        let paths = fs::read_to_string(format!("/sys/bus/css/devices/{bus_id}/chpids"))?;
-        let path = paths.split_whitespace().next().unwrap_or("").to_owned();
-        Ok(Self {
-            status: format!("/sys/devices/css0/chp0.{path}/status"),
-        })
-    }
-
-    pub(crate) fn vary_off(&self) -> TestResult {
-        Ok(fs::write(&self.status, "off")?)
-    }
-
-    pub(crate) fn vary_on(&self) -> TestResult {
-        Ok(fs::write(&self.status, "on")?)
+pub(crate) fn cases() -> Vec<Case> {
+    cases! {
+        "varying a path off and on again leaves an idle device alone" => idle;
+        "a path that is off ends a suspended program" => ends_program;
+        "the pins of that program go with its status" => pins_go;
+        "that program can be started again when the path is on" => started_again;
+        "a path that is off ends no program of another device" => other_device;
+        "another device can be used while the path is off" => other_usable;
+        "status that waits survives the path" => status_waits;
+        "a halt is possible without a path" =>
+            |devices| command_without_path(devices, HALT, FunctionControl::HALT);
+        "a clear is possible without a path" =>
+            |devices| command_without_path(devices, CLEAR, FunctionControl::CLEAR);
+        "a reset without a path leaves the device open" => reset;
+        "the SCHIB can be read without a path" => schib;
+        "a device that is closed without a path can be opened again" => closed;
+        // These come last: a start without a path leaves a condition code in QEMU's SCSW.
+        "a start without a path is ENODEV" => refused;
+        "a start is possible when the path is on again" => usable_again;
+        "a path that was off before the device is opened is off" => off_before_open;
+        "a path that was off before the driver is bound is off" => off_before_bind;
+        "a path going off and on in the midst of starts loses no end" => storm;
     }
 }
 
-impl Drop for Path {
-    fn drop(&mut self) {
-        // What is on stays on; the next case sees what is not.
-        let _ = fs::write(&self.status, "on");
-    }
+/// Opens the 3270, whose path no other device has. The path is on again when it goes, before the
+/// device.
+fn terminal(devices: &Devices) -> TestResult<(Channel, ChannelPath)> {
+    let channel = devices.open_named("terminal")?;
+    Ok((channel, ChannelPath::of(devices.named("terminal")?)?))
 }
 
-/// A no-operation that leaves the choice of the path to the driver; its memory stays mapped.
+/// Maps a no-operation that leaves the choice of the path to the driver; its memory stays mapped.
 fn nop(channel: &mut Channel) -> TestResult<Program> {
     let nop = program("orb lpm=0\nccw nop")?;
     map(channel, &nop)?;
@@ -144,12 +64,9 @@ fn nop(channel: &mut Channel) -> TestResult<Program> {
 
 fn check_runs(channel: &mut Channel, program: &Program) -> TestResult {
     channel.start(program.orb)?;
-    let irb = channel.wait(TIMEOUT)?;
-    let irb = irb.ok_or_else(|| "the program does not end".to_owned())?;
-    check(irb.scsw().ends_start(), "it is not the end of the program")?;
     check_eq(
         "device status",
-        irb.scsw().device_status(),
+        expect_end(channel)?.scsw().device_status(),
         DeviceStatus::CHANNEL_END.union(DeviceStatus::DEVICE_END),
     )
 }
@@ -160,9 +77,8 @@ fn check_refused(channel: &mut Channel, program: &Program) -> TestResult {
 }
 
 fn refused(devices: &Devices) -> TestResult {
-    let mut channel = devices.open_named("terminal")?;
+    let (mut channel, path) = terminal(devices)?;
     let nop = nop(&mut channel)?;
-    let path = Path::of(devices.named("terminal")?)?;
     path.vary_off()?;
     for _ in 0..3 {
         check_refused(&mut channel, &nop)?;
@@ -171,12 +87,11 @@ fn refused(devices: &Devices) -> TestResult {
 }
 
 fn usable_again(devices: &Devices) -> TestResult {
-    let mut channel = devices.open_named("terminal")?;
+    let (mut channel, path) = terminal(devices)?;
     let nop = nop(&mut channel)?;
-    let path = Path::of(devices.named("terminal")?)?;
     for _ in 0..5 {
         path.vary_off()?;
-        // Whatever comes of it now.
+        // The start may fail or not.
         let started = channel.start(nop.orb);
         if started.is_ok() {
             channel.wait(TIMEOUT)?;
@@ -188,9 +103,8 @@ fn usable_again(devices: &Devices) -> TestResult {
 }
 
 fn idle(devices: &Devices) -> TestResult {
-    let mut channel = devices.open_named("terminal")?;
+    let (mut channel, path) = terminal(devices)?;
     let nop = nop(&mut channel)?;
-    let path = Path::of(devices.named("terminal")?)?;
     for _ in 0..10 {
         path.vary_off()?;
         path.vary_on()?;
@@ -199,24 +113,19 @@ fn idle(devices: &Devices) -> TestResult {
     check_runs(&mut channel, &nop)
 }
 
-/// The status by which a program ends that has lost its path.
-fn expect_end(channel: &mut Channel) -> TestResult {
-    let irb = channel.wait(TIMEOUT)?;
-    let irb = irb.ok_or_else(|| "no status came".to_owned())?;
-    let ended = irb.scsw().ends_start()
-        || irb
-            .scsw()
-            .fctl()
-            .intersects(FunctionControl::HALT.union(FunctionControl::CLEAR));
-    check(ended, format!("not the end of it: {}", irb.scsw()))
+/// Takes the status by which a program ends that has lost its path.
+fn expect_lost(channel: &mut Channel) -> TestResult {
+    let scsw = expect_status(channel)?.scsw();
+    let commands = FunctionControl::HALT.union(FunctionControl::CLEAR);
+    let ended = scsw.ends_start() || scsw.fctl().intersects(commands);
+    check(ended, format!("not the end of it: {scsw}"))
 }
 
 fn ends_program(devices: &Devices) -> TestResult {
-    let mut channel = devices.open_named("terminal")?;
+    let (mut channel, path) = terminal(devices)?;
     let (_, guest) = start_suspended(&mut channel)?;
-    let path = Path::of(devices.named("terminal")?)?;
     path.vary_off()?;
-    expect_end(&mut channel)?;
+    expect_lost(&mut channel)?;
     check(!channel.wait_signal(SILENCE)?, "a second status came")?;
     path.vary_on()?;
     guest.unmap(channel.device_mut())?;
@@ -224,22 +133,20 @@ fn ends_program(devices: &Devices) -> TestResult {
 }
 
 fn pins_go(devices: &Devices) -> TestResult {
-    let mut channel = devices.open_named("terminal")?;
+    let (mut channel, path) = terminal(devices)?;
     let before = pinned()?;
     start_suspended(&mut channel)?;
-    let path = Path::of(devices.named("terminal")?)?;
     path.vary_off()?;
-    expect_end(&mut channel)?;
+    expect_lost(&mut channel)?;
     check_eq("KiB pinned", pinned()?, before)
 }
 
 fn started_again(devices: &Devices) -> TestResult {
-    let mut channel = devices.open_named("terminal")?;
+    let (mut channel, path) = terminal(devices)?;
     let (program, _guest) = start_suspended(&mut channel)?;
-    let path = Path::of(devices.named("terminal")?)?;
     for _ in 0..5 {
         path.vary_off()?;
-        expect_end(&mut channel)?;
+        expect_lost(&mut channel)?;
         path.vary_on()?;
         channel.start(program.orb)?;
     }
@@ -248,18 +155,16 @@ fn started_again(devices: &Devices) -> TestResult {
 
 fn other_device(devices: &Devices) -> TestResult {
     let mut channel = devices.open()?;
-    let (program, _guest) = start_suspended(&mut channel)?;
-    let during = pinned()?;
-    let path = Path::of(devices.named("terminal")?)?;
+    let in_flight = InFlight::start(&mut channel)?;
+    let path = ChannelPath::of(devices.named("terminal")?)?;
     path.vary_off()?;
     check(!channel.wait_signal(SILENCE)?, "a signal came")?;
-    check_eq("KiB pinned", pinned()?, during)?;
-    check_errno("second start", channel.start(program.orb), libc::EBUSY)
+    in_flight.check_stays(&channel)
 }
 
 fn other_usable(devices: &Devices) -> TestResult {
     let mut channel = devices.open()?;
-    let path = Path::of(devices.named("terminal")?)?;
+    let path = ChannelPath::of(devices.named("terminal")?)?;
     path.vary_off()?;
     check_usable(&mut channel)
 }
@@ -269,39 +174,23 @@ fn status_waits(devices: &Devices) -> TestResult {
     let nop = nop(&mut channel)?;
     channel.start(nop.orb)?;
     thread::sleep(SILENCE);
-    let path = Path::of(devices.named("terminal")?)?;
+    let path = ChannelPath::of(devices.named("terminal")?)?;
     path.vary_off()?;
     path.vary_on()?;
-    let irb = channel.wait(TIMEOUT)?;
-    let irb = irb.ok_or_else(|| "no status came".to_owned())?;
-    check_eq("address in the status", irb.scsw().cpa(), nop.orb.cpa() + 8)
+    let cpa = expect_status(&mut channel)?.scsw().cpa();
+    check_eq("address in the status", cpa, nop.orb.cpa() + 8)
 }
 
-fn command_without_path(
-    devices: &Devices,
-    command: fn(&Channel) -> std::io::Result<()>,
-    function: FunctionControl,
-) -> TestResult {
-    let mut channel = devices.open_named("terminal")?;
-    let path = Path::of(devices.named("terminal")?)?;
+fn command_without_path(devices: &Devices, what: u32, function: FunctionControl) -> TestResult {
+    let (mut channel, path) = terminal(devices)?;
     path.vary_off()?;
-    retry(libc::EBUSY, || command(&channel))?;
-    let irb = channel.wait(TIMEOUT)?;
-    let irb = irb.ok_or_else(|| "no status came".to_owned())?;
-    check_eq("functions in the status", irb.scsw().fctl(), function)
-}
-
-fn halted(devices: &Devices) -> TestResult {
-    command_without_path(devices, halt, FunctionControl::HALT)
-}
-
-fn cleared(devices: &Devices) -> TestResult {
-    command_without_path(devices, clear, FunctionControl::CLEAR)
+    retry(libc::EBUSY, || command(&channel, what))?;
+    let functions = expect_status(&mut channel)?.scsw().fctl();
+    check_eq("functions in the status", functions, function)
 }
 
 fn reset(devices: &Devices) -> TestResult {
-    let mut channel = devices.open_named("terminal")?;
-    let path = Path::of(devices.named("terminal")?)?;
+    let (mut channel, path) = terminal(devices)?;
     path.vary_off()?;
     channel.device().reset()?;
     path.vary_on()?;
@@ -309,8 +198,7 @@ fn reset(devices: &Devices) -> TestResult {
 }
 
 fn schib(devices: &Devices) -> TestResult {
-    let channel = devices.open_named("terminal")?;
-    let path = Path::of(devices.named("terminal")?)?;
+    let (channel, path) = terminal(devices)?;
     path.vary_off()?;
     let schib = Schib::read(&channel)?;
     check(
@@ -320,7 +208,7 @@ fn schib(devices: &Devices) -> TestResult {
 }
 
 fn off_before_open(devices: &Devices) -> TestResult {
-    let path = Path::of(devices.named("terminal")?)?;
+    let path = ChannelPath::of(devices.named("terminal")?)?;
     path.vary_off()?;
     let mut channel = devices.open_named("terminal")?;
     let nop = nop(&mut channel)?;
@@ -332,7 +220,7 @@ fn off_before_open(devices: &Devices) -> TestResult {
 fn off_before_bind(devices: &Devices) -> TestResult {
     let terminal = subchannel(devices.named("terminal")?)?;
     let uuid = devices.named("terminal")?.uuid();
-    let path = Path::of(devices.named("terminal")?)?;
+    let path = ChannelPath::of(devices.named("terminal")?)?;
     unbind(&terminal)?;
     path.vary_off()?;
     let mdev = terminal.bind(Some(uuid), &mut |_| {})?;
@@ -344,8 +232,7 @@ fn off_before_bind(devices: &Devices) -> TestResult {
 }
 
 fn closed(devices: &Devices) -> TestResult {
-    let channel = devices.open_named("terminal")?;
-    let path = Path::of(devices.named("terminal")?)?;
+    let (channel, path) = terminal(devices)?;
     path.vary_off()?;
     drop(channel);
     let channel = devices.open_named("terminal")?;
@@ -359,24 +246,13 @@ fn storm(devices: &Devices) -> TestResult {
     let mut channel = devices.open_named("terminal")?;
     let program = program("orb lpm=0\nccw nop")?;
     let guest = map(&mut channel, &program)?;
-    let path = Path::of(devices.named("terminal")?)?;
-    let stop = AtomicBool::new(false);
-    let (ended, varied) = thread::scope(|scope| {
-        let varying = scope.spawn(|| -> TestResult<usize> {
-            let mut varied = 0;
-            while !stop.load(Ordering::Relaxed) {
-                path.vary_off()?;
-                path.vary_on()?;
-                varied += 1;
-            }
-            Ok(varied)
-        });
-        let ended = starts(&mut channel, &program, Instant::now() + LONG);
-        stop.store(true, Ordering::Relaxed);
-        let varied = varying
-            .join()
-            .map_err(|_| "the other thread has panicked".to_owned())?;
-        Ok::<_, crate::bench::Failure>((ended?, varied?))
+    let path = ChannelPath::of(devices.named("terminal")?)?;
+    let vary = || {
+        path.vary_off()?;
+        path.vary_on()
+    };
+    let (ended, varied) = beside(vary, || {
+        starts(&mut channel, &program, Instant::now() + LONG)
     })?;
     check(
         ended > 10 && varied > 10,

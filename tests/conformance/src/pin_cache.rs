@@ -6,12 +6,7 @@ use std::{
     fmt::Write,
     fs,
     io,
-    path::PathBuf,
-    sync::atomic::{
-        AtomicBool,
-        Ordering, //
-    },
-    thread, //
+    path::PathBuf, //
 };
 
 use ccw::{
@@ -22,68 +17,34 @@ use ccw::{
     sysfs::Mdev, //
 };
 
-use crate::{
-    bench::{
-        check,
-        check_eq,
-        check_errno,
-        map,
-        only_ours,
-        pinned,
-        program,
-        Case,
-        Devices,
-        TestResult,
-        TIMEOUT, //
-    },
-    extra_regions::retry,
-    observability::Statistics, //
-};
+use crate::fixtures::*;
 
-pub(crate) const TESTS: &[Case] = &[
-    ("pages stay pinned and are used again", stay),
-    ("only a device that was set to keeps pages", set),
-    (
-        "a page that its owner has discarded is not used again",
-        |devices| not_used_again(devices, Memory::discard),
-    ),
-    (
-        "a page that another has replaced is not used again",
-        |devices| not_used_again(devices, Memory::replace),
-    ),
-    ("a page that has moved away is not used again", |devices| {
-        not_used_again(devices, |memory, offset| {
-            memory.move_page(offset, offset + PAGE)
-        })
-    }),
-    ("a page that has moved here is used", |devices| {
-        not_used_again(devices, |memory, offset| {
-            memory.move_page(offset + PAGE, offset)
-        })
-    }),
-    (
-        "a page that its owner has discarded is not used by another device",
-        |devices| not_used_beside(devices, Behind::Read),
-    ),
-    (
-        "nor when the program that used it was not over",
-        |devices| not_used_beside(devices, Behind::NotRead),
-    ),
-    (
-        "two devices of an address space keep pages while others are discarded",
-        two_storm,
-    ),
-    (
-        "data comes to where it belongs while pages are discarded",
-        storm,
-    ),
-    ("no more pages stay pinned than were allowed", bounded),
-    ("pages that are unmapped do not stay pinned", unmapped),
-    ("no page stays pinned behind a reset", reset),
-    ("a number of pages that cannot be is refused", numbers),
-];
+pub(crate) fn cases() -> Vec<Case> {
+    cases! {
+        "pages stay pinned and are used again" => stay;
+        "only a device that was set to keeps pages" => set;
+        "a page that its owner has discarded is not used again" =>
+            |devices| not_used_again(devices, Memory::discard);
+        "a page that another has replaced is not used again" =>
+            |devices| not_used_again(devices, Memory::replace);
+        "a page that has moved away is not used again" =>
+            |devices| { not_used_again(devices, |memory, offset| { memory.move_page(offset, offset + PAGE) }) };
+        "a page that has moved here is used" =>
+            |devices| { not_used_again(devices, |memory, offset| { memory.move_page(offset + PAGE, offset) }) };
+        "a page that its owner has discarded is not used by another device" =>
+            |devices| not_used_beside(devices, Behind::Read);
+        "nor when the program that used it was not over" =>
+            |devices| not_used_beside(devices, Behind::NotRead);
+        "two devices of an address space keep pages while others are discarded" => two_storm;
+        "data comes to where it belongs while pages are discarded" => storm;
+        "no more pages stay pinned than were allowed" => bounded;
+        "pages that are unmapped do not stay pinned" => unmapped;
+        "no page stays pinned behind a reset" => reset;
+        "a number of pages that cannot be is refused" => numbers;
+    }
+}
 
-/// Where data are, and the size of a page.
+/// The address of data, and the size of a page.
 const DATA: u64 = 0x20_0000;
 const PAGE: usize = 0x1000;
 
@@ -212,17 +173,17 @@ fn not_used_again(devices: &Devices, change: fn(&Memory, usize) -> io::Result<()
     run(&mut channel, &program, &guest, 3)
 }
 
-/// What has become of the first device's program when its owner discards a page of it.
+/// The state of the first device's program when its owner discards a page of it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Behind {
-    /// Its status is read.
+    /// The status of the program is read.
     Read,
-    /// Its status waits. The owner cannot know that it is over.
+    /// The status of the program waits, so that the owner cannot know that it is over.
     NotRead,
 }
 
-/// Has the first device keep a page, discards it, and sees where the program of another device, which
-/// keeps none, stores.
+/// Has the first device keep a page, discards it, and sees where the program of another device,
+/// which keeps none, stores.
 fn not_used_beside(devices: &Devices, behind: Behind) -> TestResult {
     let _setting = Setting::new(devices, 16)?;
     let mut first = devices.open()?;
@@ -275,28 +236,18 @@ fn storm(devices: &Devices) -> TestResult {
     let mut channel = devices.open()?;
     let program = stores(3)?;
     let guest = map(&mut channel, &program)?;
-    let stop = AtomicBool::new(false);
     let other = Memory::anonymous(PAGE)?;
-    thread::scope(|scope| {
-        // Another page of the same process goes all the time.
-        let storm = scope.spawn(|| -> io::Result<()> {
-            while !stop.load(Ordering::Relaxed) {
-                other.write(0, &[1]);
-                other.discard(0)?;
-            }
-            Ok(())
-        });
-        let result = (0..300).try_for_each(|round| {
+    // Another page of the same process goes all the time.
+    let discard = || {
+        other.write(0, &[1]);
+        Ok(other.discard(0)?)
+    };
+    beside(discard, || {
+        (0..300).try_for_each(|round| {
             let (memory, offset) = guest.memory(DATA + round % 3 * 2 * PAGE as u64);
             memory.discard(offset)?;
             run(&mut channel, &program, &guest, 3)
-        });
-        stop.store(true, Ordering::Relaxed);
-        let joined = storm
-            .join()
-            .map_err(|_| "the other thread has panicked".to_owned())?;
-        joined?;
-        result
+        })
     })?;
     Ok(())
 }

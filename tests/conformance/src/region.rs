@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What is in region 0, and what a write asks for.
+//! The contents of region 0, and the functions that a write asks for.
 
 use std::{
     fs::File,
@@ -23,78 +23,39 @@ use ccwchain::{
     scsw::FunctionControl, //
 };
 
-use crate::bench::{
-    check,
-    check_eq,
-    check_errno,
-    check_usable,
-    map,
-    program,
-    Case,
-    Devices,
-    TestResult,
-    SILENCE,
-    TIMEOUT, //
-};
+use crate::fixtures::*;
 
-pub(crate) const TESTS: &[Case] = &[
-    ("it is empty when the device is opened", empty),
-    ("what is written can be read", reads_what_was_written),
-    (
-        "what is behind the status can be written and read",
-        behind_status,
-    ),
-    ("what is written is gone after close", gone_after_close),
-    ("a reset leaves what is written", stays_over_reset),
-    ("a write of nothing is no error", write_nothing),
-    (
-        "a write of nothing from a null pointer is no error",
-        write_nothing_null,
-    ),
-    (
-        "a write of a part starts the program that is there",
-        part_starts,
-    ),
-    (
-        "a write of nothing starts the program that is there",
-        nothing_starts,
-    ),
-    (
-        "writing over the function ends what later writes start",
-        function_cleared,
-    ),
-    ("a request without a function does nothing", no_function),
-    (
-        "a request without a function is a success whatever ret_code has",
-        no_function_result,
-    ),
-    ("the halt function is EOPNOTSUPP here", |devices| {
-        refused(devices, FunctionControl::HALT)
-    }),
-    ("the clear function is EOPNOTSUPP here", |devices| {
-        refused(devices, FunctionControl::CLEAR)
-    }),
-    (
-        "the halt and clear functions are EOPNOTSUPP here",
-        |devices| refused(devices, FunctionControl::HALT.union(FunctionControl::CLEAR)),
-    ),
-    ("the start function goes before halt and clear", start_first),
-    ("other bits of the SCSW do not count", other_bits),
-    ("the result of a request for nothing is 0", result_at_first),
-    ("the result of a failure can be read", result_of_failure),
-    ("the result of a success can be read", result_of_success),
-    (
-        "the result that a user writes does not count",
-        result_written,
-    ),
-    ("the result is gone after close", result_after_close),
-    ("a write that is EINVAL leaves the result", result_stays),
-    (
-        "the status is that of the start function, in the program's format",
-        status_fields,
-    ),
-    ("plain reads get the same bytes again", plain_reads),
-];
+pub(crate) fn cases() -> Vec<Case> {
+    cases! {
+        "it is empty when the device is opened" => empty;
+        "what is written can be read" => reads_what_was_written;
+        "what is behind the status can be written and read" => behind_status;
+        "what is written is gone after close" => gone_after_close;
+        "a reset leaves what is written" => stays_over_reset;
+        "a write of nothing is no error" => write_nothing;
+        "a write of nothing from a null pointer is no error" => write_nothing_null;
+        "a write of a part starts the program that is there" => part_starts;
+        "a write of nothing starts the program that is there" => nothing_starts;
+        "writing over the function ends what later writes start" => function_cleared;
+        "a request without a function does nothing" => no_function;
+        "a request without a function is a success whatever ret_code has" => no_function_result;
+        "the halt function is EOPNOTSUPP here" => |devices| refused(devices, FunctionControl::HALT);
+        "the clear function is EOPNOTSUPP here" =>
+            |devices| refused(devices, FunctionControl::CLEAR);
+        "the halt and clear functions are EOPNOTSUPP here" =>
+            |devices| refused(devices, FunctionControl::HALT.union(FunctionControl::CLEAR));
+        "the start function goes before halt and clear" => start_first;
+        "other bits of the SCSW do not count" => other_bits;
+        "the result of a request for nothing is 0" => result_at_first;
+        "the result of a failure can be read" => result_of_failure;
+        "the result of a success can be read" => result_of_success;
+        "the result that a user writes does not count" => result_written;
+        "the result is gone after close" => result_after_close;
+        "a write that is EINVAL leaves the result" => result_stays;
+        "the status is that of the start function, in the program's format" => status_fields;
+        "plain reads get the same bytes again" => plain_reads;
+    }
+}
 
 /// An open device whose region is empty: a driver may have kept what was there before.
 fn fresh(devices: &Devices) -> TestResult<Channel> {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the device says of its regions: GET_REGION_INFO.
+//! GET_REGION_INFO.
 
 use ccw::{
     channel::IO_REGION_SIZE,
@@ -21,130 +21,84 @@ use ccw::{
     }, //
 };
 
-use crate::bench::{
-    check_eq,
-    check_errno,
-    words,
-    Case,
-    Devices,
-    TestResult, //
-};
+use crate::fixtures::*;
 
 const READ: u32 = uapi::REGION_READ;
 const WRITE: u32 = uapi::REGION_WRITE;
 const CAPS: u32 = uapi::REGION_CAPS;
 
-pub(crate) const TESTS: &[Case] = &[
-    ("region 0 is for programs and can be written", |devices| {
-        region(devices, 0, IO_REGION_SIZE, READ | WRITE)
-    }),
-    ("region 1 is for commands and can be written", |devices| {
-        region(devices, 1, ASYNC_REGION_SIZE, READ | WRITE | CAPS)
-    }),
-    ("region 2 is for the SCHIB and can be read", |devices| {
-        region(devices, 2, SCHIB_SIZE, READ | CAPS)
-    }),
-    (
-        "region 3 is for channel reports and can be read",
-        |devices| region(devices, 3, CRW_REGION_SIZE, READ | CAPS),
-    ),
-    ("region 0 has no capability", |devices| {
-        let info = ask(devices, 48, 0)?;
-        check_eq("cap_offset", info.cap_offset, 0)?;
-        check_eq("capability", info.capability, UNTOUCHED)
-    }),
-    ("region 1 says that it is for commands", |devices| {
-        capability(devices, 1)
-    }),
-    ("region 2 says that it is for the SCHIB", |devices| {
-        capability(devices, 2)
-    }),
-    ("region 3 says that it is for channel reports", |devices| {
-        capability(devices, 3)
-    }),
-    (
-        "the region for commands is found by its capability",
-        |devices| found(devices, Kind::Async, 1),
-    ),
-    (
-        "the region for the SCHIB is found by its capability",
-        |devices| found(devices, Kind::Schib, 2),
-    ),
-    (
-        "the region for channel reports is found by its capability",
-        |devices| found(devices, Kind::Crw, 3),
-    ),
-    ("region 4 is EINVAL", |devices| beyond(devices, 4)),
-    ("region 5 is EINVAL", |devices| beyond(devices, 5)),
-    ("region 1024 is EINVAL", |devices| beyond(devices, 1 << 10)),
-    ("region 2^22 is EINVAL", |devices| beyond(devices, 1 << 22)),
-    ("the last region of all is EINVAL", |devices| {
-        beyond(devices, u32::MAX)
-    }),
-    ("argsz 0 is EINVAL", |devices| short(devices, 0)),
-    ("argsz 31 is EINVAL", |devices| short(devices, 31)),
-    (
-        "argsz 32 is enough for a region without capability",
-        |devices| {
-            let info = ask(devices, 32, 0)?;
-            check_eq("argsz", info.argsz, 32)?;
-            check_eq("size", info.size, IO_REGION_SIZE as u64)
-        },
-    ),
-    ("argsz 32 tells that a capability needs 48", |devices| {
-        no_room(devices, 32)
-    }),
-    ("argsz 47 tells that a capability needs 48", |devices| {
-        no_room(devices, 47)
-    }),
-    ("argsz 49 gives the capability", |devices| {
-        let info = ask(devices, 49, 1)?;
-        check_eq("argsz", info.argsz, 49)?;
-        check_eq("capability", info.capability, expected(1))
-    }),
-    ("the largest argsz gives the capability", |devices| {
-        let info = ask(devices, u32::MAX, 3)?;
-        check_eq("argsz", info.argsz, u32::MAX)?;
-        check_eq("capability", info.capability, expected(3))
-    }),
-    (
-        "what a caller puts into the other fields is ignored",
-        ignored,
-    ),
-    ("a null pointer is EFAULT", |devices| {
-        let channel = devices.open()?;
-        let result = sys::ioctl_null(channel.device().file(), uapi::DEVICE_GET_REGION_INFO);
-        check_errno("null", result, libc::EFAULT)
-    }),
-    (
-        "32 bytes at the end of memory are enough without capability",
-        |devices| edge(devices, 0, 32, 32, None),
-    ),
-    ("31 bytes at the end of memory are EFAULT", |devices| {
-        edge(devices, 0, 32, 31, Some(libc::EFAULT))
-    }),
-    ("16 bytes at the end of memory are EFAULT", |devices| {
-        edge(devices, 1, 48, 16, Some(libc::EFAULT))
-    }),
-    (
-        "48 bytes at the end of memory are enough for the capability",
-        |devices| edge(devices, 1, 48, 48, None),
-    ),
-    (
-        "a capability that does not fit into memory is EFAULT",
-        |devices| edge(devices, 1, 48, 47, Some(libc::EFAULT)),
-    ),
-    (
-        "a capability for which there is no memory is EFAULT",
-        |devices| edge(devices, 2, 48, 32, Some(libc::EFAULT)),
-    ),
-    (
-        "a region index beyond is EINVAL before a missing capability is EFAULT",
-        |devices| edge(devices, 4, 48, 32, Some(libc::EINVAL)),
-    ),
-];
+pub(crate) fn cases() -> Vec<Case> {
+    cases! {
+        "region 0 is for programs and can be written" =>
+            |devices| region(devices, 0, IO_REGION_SIZE, READ | WRITE);
+        "region 1 is for commands and can be written" =>
+            |devices| region(devices, 1, ASYNC_REGION_SIZE, READ | WRITE | CAPS);
+        "region 2 is for the SCHIB and can be read" =>
+            |devices| region(devices, 2, SCHIB_SIZE, READ | CAPS);
+        "region 3 is for channel reports and can be read" =>
+            |devices| region(devices, 3, CRW_REGION_SIZE, READ | CAPS);
+        "region 0 has no capability" => |devices| {
+            let info = ask(devices, 48, 0)?;
+            check_eq("cap_offset", info.cap_offset, 0)?;
+            check_eq("capability", info.capability, UNTOUCHED)
+        };
+        "region 1 says that it is for commands" => |devices| capability(devices, 1);
+        "region 2 says that it is for the SCHIB" => |devices| capability(devices, 2);
+        "region 3 says that it is for channel reports" => |devices| capability(devices, 3);
+        "the region for commands is found by its capability" =>
+            |devices| found(devices, Kind::Async, 1);
+        "the region for the SCHIB is found by its capability" =>
+            |devices| found(devices, Kind::Schib, 2);
+        "the region for channel reports is found by its capability" =>
+            |devices| found(devices, Kind::Crw, 3);
+        "region 4 is EINVAL" => |devices| beyond(devices, 4);
+        "region 5 is EINVAL" => |devices| beyond(devices, 5);
+        "region 1024 is EINVAL" => |devices| beyond(devices, 1 << 10);
+        "region 2^22 is EINVAL" => |devices| beyond(devices, 1 << 22);
+        "the last region of all is EINVAL" => |devices| beyond(devices, u32::MAX);
+        "argsz 0 is EINVAL" => |devices| short(devices, 0);
+        "argsz 31 is EINVAL" => |devices| short(devices, 31);
+        "argsz 32 is enough for a region without capability" => |devices| {
+                let info = ask(devices, 32, 0)?;
+                check_eq("argsz", info.argsz, 32)?;
+                check_eq("size", info.size, IO_REGION_SIZE as u64)
+            };
+        "argsz 32 tells that a capability needs 48" => |devices| no_room(devices, 32);
+        "argsz 47 tells that a capability needs 48" => |devices| no_room(devices, 47);
+        "argsz 49 gives the capability" => |devices| {
+            let info = ask(devices, 49, 1)?;
+            check_eq("argsz", info.argsz, 49)?;
+            check_eq("capability", info.capability, expected(1))
+        };
+        "the largest argsz gives the capability" => |devices| {
+            let info = ask(devices, u32::MAX, 3)?;
+            check_eq("argsz", info.argsz, u32::MAX)?;
+            check_eq("capability", info.capability, expected(3))
+        };
+        "what a caller puts into the other fields is ignored" => ignored;
+        "a null pointer is EFAULT" => |devices| {
+            let channel = devices.open()?;
+            let result = sys::ioctl_null(channel.device().file(), uapi::DEVICE_GET_REGION_INFO);
+            check_errno("null", result, libc::EFAULT)
+        };
+        "32 bytes at the end of memory are enough without capability" =>
+            |devices| edge(devices, 0, 32, 32, None);
+        "31 bytes at the end of memory are EFAULT" =>
+            |devices| edge(devices, 0, 32, 31, Some(libc::EFAULT));
+        "16 bytes at the end of memory are EFAULT" =>
+            |devices| edge(devices, 1, 48, 16, Some(libc::EFAULT));
+        "48 bytes at the end of memory are enough for the capability" =>
+            |devices| edge(devices, 1, 48, 48, None);
+        "a capability that does not fit into memory is EFAULT" =>
+            |devices| edge(devices, 1, 48, 47, Some(libc::EFAULT));
+        "a capability for which there is no memory is EFAULT" =>
+            |devices| edge(devices, 2, 48, 32, Some(libc::EFAULT));
+        "a region index beyond is EINVAL before a missing capability is EFAULT" =>
+            |devices| edge(devices, 4, 48, 32, Some(libc::EINVAL));
+    }
+}
 
-/// What is in the place for the capability before a request.
+/// The byte that fills the room for the capability before a request.
 const UNTOUCHED: RegionCapability = RegionCapability {
     id: 0xeeee,
     version: 0xeeee,

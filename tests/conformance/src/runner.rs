@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Runs cases one after the other, each in a process of its own, and looks after each at what it
-//! has left behind.
+//! Runs cases one after the other, each in a process of its own, and checks after each that it has
+//! left nothing.
 
 use std::{
     fs::{
@@ -27,12 +27,12 @@ use crate::{
     }, //
 };
 
-/// How long a look at the devices may take.
+/// The time that a probe of the devices may take.
 const PROBE_TIME: Duration = Duration::from_secs(20);
 
 /// A case to be run.
 pub(crate) struct Turn {
-    /// Its name, with that of the back end perhaps.
+    /// Its name, with the back end in front if cases run through both.
     pub(crate) name: String,
     /// Arguments for the process that runs it.
     pub(crate) case: Vec<String>,
@@ -40,11 +40,11 @@ pub(crate) struct Turn {
     pub(crate) probe: Vec<String>,
     /// Arguments for those that take the devices from the driver and give them back to it.
     pub(crate) rebind: Vec<Vec<String>>,
-    /// How long it may take.
+    /// Its time limit.
     pub(crate) limit: Duration,
 }
 
-/// Where results go: each line is there before the machine can go down.
+/// The output of results. Each line is written before the machine can go down.
 struct Output(Option<File>);
 
 impl Output {
@@ -87,7 +87,7 @@ impl Output {
     }
 }
 
-/// What a file of results says of a case that was begun last: whether it has no result.
+/// Returns whether a case, which was begun last, has no result in a file of results.
 fn has_no_result(results: &str, name: &str) -> bool {
     let running = format!("# running: {name}");
     let lines: Vec<&str> = results.lines().collect();
@@ -98,9 +98,10 @@ fn has_no_result(results: &str, name: &str) -> bool {
     })
 }
 
-/// Runs the turns, those behind `after` only; whether all of them passed.
+/// Runs the cases, or those after `after` only; returns whether all of them passed.
 ///
-/// Results go to stdout and to the file `output`. With `after`, they are added to those there.
+/// Results go to stdout and to the file `output`. With `after`, they are added to those in the
+/// file.
 pub(crate) fn run(turns: &[Turn], after: Option<&str>, output: Option<&Path>) -> io::Result<bool> {
     let mut done = 0;
     if let Some(after) = after {
@@ -137,7 +138,7 @@ pub(crate) fn run(turns: &[Turn], after: Option<&str>, output: Option<&Path>) ->
     Ok(all_passed)
 }
 
-/// What came of a case, and whether the machine is good for another one.
+/// Runs a case; returns its result, and whether the machine can run another one.
 fn run_one(turn: &Turn, log: &mut KernelLog) -> io::Result<(Ending, bool)> {
     let before = Counts::take()?;
     let ending = child::run(&words(&turn.case), turn.limit)?;
@@ -171,7 +172,7 @@ fn words(arguments: &[String]) -> Vec<&str> {
     arguments.iter().map(String::as_str).collect()
 }
 
-/// Whether the devices answer; if not, they are taken from the driver and given back to it.
+/// Returns whether the devices answer. If not, they are unbound from the driver and bound again.
 fn probe(turn: &Turn, faults: &mut Vec<String>) -> io::Result<bool> {
     let run = |arguments| -> io::Result<Result<(), String>> {
         Ok(match child::run(&words(arguments), PROBE_TIME)? {

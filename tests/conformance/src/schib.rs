@@ -9,7 +9,6 @@ use std::{
 
 use ccw::{
     channel::Channel,
-    sys,
     sysfs::Subchannel, //
 };
 use ccwchain::scsw::{
@@ -18,57 +17,31 @@ use ccwchain::scsw::{
     StatusControl, //
 };
 
-use crate::{
-    bench::{
-        check,
-        check_eq,
-        check_errno,
-        check_usable,
-        start_suspended,
-        subchannel,
-        Case,
-        Devices,
-        TestResult,
-        SILENCE,
-        TIMEOUT, //
-    },
-    extra_regions::{
-        clear,
-        halt,
-        Schib,
-        SCHIB,
-        SCHIB_SIZE, //
-    }, //
-};
+use crate::fixtures::*;
 
-pub(crate) const TESTS: &[Case] = &[
-    ("it has the number of the device", device_number),
-    ("the subchannel is valid and enabled", valid),
-    ("the masks of paths are those of sysfs", path_masks),
-    ("the paths are those of sysfs", paths),
-    ("an idle device shows no function", idle),
-    ("a suspended program is shown as suspended", suspended),
-    ("a halted program is not shown any more", |devices| {
-        ended(devices, halt)
-    }),
-    ("a cleared program is not shown any more", |devices| {
-        ended(devices, clear)
-    }),
-    ("a reset leaves it enabled and idle", reset),
-    ("a device opened again is enabled", reopened),
-    ("it has no interruption parameter of the host's", parameter),
-    ("it has no address of the measurement block", measurement),
-    (
-        "it has no address of a program, suspended or ended",
-        no_address,
-    ),
-    ("any part of it can be read", parts),
-    ("reading it takes no status", takes_no_status),
-    ("reading it gives no interrupt", no_interrupt),
-    ("reads beyond it are EINVAL", beyond),
-    ("it cannot be written", written),
-    ("a read of it to a bad pointer is EFAULT", bad_pointer),
-];
+pub(crate) fn cases() -> Vec<Case> {
+    cases! {
+        "it has the number of the device" => device_number;
+        "the subchannel is valid and enabled" => valid;
+        "the masks of paths are those of sysfs" => path_masks;
+        "the paths are those of sysfs" => paths;
+        "an idle device shows no function" => idle;
+        "a suspended program is shown as suspended" => suspended;
+        "a halted program is not shown any more" => |devices| ended(devices, halt);
+        "a cleared program is not shown any more" => |devices| ended(devices, clear);
+        "a reset leaves it enabled and idle" => reset;
+        "a device opened again is enabled" => reopened;
+        "it has no interruption parameter of the host's" => parameter;
+        "it has no address of the measurement block" => measurement;
+        "it has no address of a program, suspended or ended" => no_address;
+        "any part of it can be read" => parts;
+        "reading it takes no status" => takes_no_status;
+        "reading it gives no interrupt" => no_interrupt;
+        "reads beyond it are EINVAL" => beyond;
+        "it cannot be written" => written;
+        "a read of it to a bad pointer is EFAULT" => bad_pointer;
+    }
+}
 
 /// An attribute of the subchannel, as numbers.
 fn attribute(subchannel: &Subchannel, name: &str) -> TestResult<Vec<u8>> {
@@ -227,8 +200,7 @@ fn no_interrupt(devices: &Devices) -> TestResult {
 fn beyond(devices: &Devices) -> TestResult {
     let channel = devices.open()?;
     for (offset, len) in [(0, SCHIB_SIZE + 1), (51, 2), (52, 1), (1000, 24), (0, 4096)] {
-        let result = channel.device().pread(&mut vec![0; len], SCHIB + offset);
-        check_errno(&format!("{len} bytes at {offset}"), result, libc::EINVAL)?;
+        check_read_beyond(&channel, SCHIB, offset, len)?;
     }
     Ok(())
 }
@@ -236,15 +208,12 @@ fn beyond(devices: &Devices) -> TestResult {
 fn written(devices: &Devices) -> TestResult {
     let channel = devices.open()?;
     for len in [1, 4, SCHIB_SIZE] {
-        let result = channel.device().pwrite(&vec![0; len], SCHIB);
-        check_errno(&format!("{len} bytes"), result, libc::EINVAL)?;
+        check_write_beyond(&channel, SCHIB, 0, len)?;
     }
     Ok(())
 }
 
 fn bad_pointer(devices: &Devices) -> TestResult {
     let channel = devices.open()?;
-    let offset = i64::try_from(SCHIB).unwrap_or(0);
-    let result = sys::pread_null(channel.device().file(), SCHIB_SIZE, offset);
-    check_errno("read", result, libc::EFAULT)
+    check_read_null(&channel, SCHIB, SCHIB_SIZE)
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Sense data. They stay in the device until the user reads them with SENSE, as nobody has asked for
-//! concurrent sense: boot loaders and stand-alone programs look for them there.
+//! Sense data. They stay in the device until the user reads them with SENSE, as nobody has asked
+//! for concurrent sense: boot loaders and stand-alone programs look for them there.
 
 use ccw::{
     channel::Channel,
@@ -11,30 +11,21 @@ use ccw::{
 use ccwchain::scsw::DeviceStatus;
 
 use crate::{
-    bench::{
-        check,
-        check_eq,
-        check_usable,
-        map,
-        program,
-        run_text,
-        Case,
-        Devices,
-        TestResult,
-        TIMEOUT, //
-    },
+    fixtures::*,
     machine, //
 };
 
-pub(crate) const TESTS: &[Case] = &[(
-    "a unit check comes without sense data, and SENSE reads them",
-    unit_check,
-)];
+pub(crate) fn cases() -> Vec<Case> {
+    cases! {
+        "a unit check comes without sense data, and SENSE reads them" => unit_check;
+    }
+}
 
-pub(crate) const FAULT_TESTS: &[Case] = &[(
-    "a fault that the program does not get to is none",
-    fault_behind,
-)];
+pub(crate) fn fault_cases() -> Vec<Case> {
+    cases! {
+        "a fault that the program does not get to is none" => fault_behind;
+    }
+}
 
 /// A program that ends with a unit check of the first device's, for a command that it rejects.
 fn rejected() -> &'static str {
@@ -44,8 +35,8 @@ fn rejected() -> &'static str {
     }
 }
 
-/// Runs a program that ends with a unit check, whose status must have no sense data. Returns the address in
-/// the status.
+/// Runs a program that ends with a unit check, whose status must have no sense data. Returns the
+/// address in the status.
 fn check_unit_check(channel: &mut Channel, text: &str) -> TestResult<u32> {
     let program = program(text)?;
     let guest = map(channel, &program)?;

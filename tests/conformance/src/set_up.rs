@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What is no fault of the guest's: a program whose memory is there, but is not to be had by the process that
-//! starts it, or for the device at all. And what is one that looks like it.
+//! Memory of a program that exists, but that the process that starts it, or the device, cannot
+//! access, which is no fault of the guest; and a fault of the guest that looks like it.
 
 use std::{
     fs::File,
@@ -42,38 +42,27 @@ use ccwchain::{
     }, //
 };
 
-use crate::bench::{
-    check,
-    check_eq,
-    check_errno,
-    check_usable,
-    map,
-    pinned,
-    program,
-    sense_id,
-    Case,
-    Devices,
-    Failure,
-    TestResult,
-    TIMEOUT, //
-};
+use crate::fixtures::*;
 
-pub(crate) const TESTS: &[Case] = &[
-    (
-        "a start by a process that has not mapped the memory",
-        other_process,
-    ),
-    ("a start without an address space is ENOENT", detached),
-];
+pub(crate) fn cases() -> Vec<Case> {
+    cases! {
+        "a start by a process that has not mapped the memory" => other_process;
+        "a start without an address space is ENOENT" => detached;
+    }
+}
 
-pub(crate) const FAULT_TESTS: &[Case] = &[("memory that its process may not read", forbidden)];
+pub(crate) fn fault_cases() -> Vec<Case> {
+    cases! {
+        "memory that its process may not read" => forbidden;
+    }
+}
 
-/// Where the program stores, and the program.
+/// The address that the program stores to, and the program.
 const DATA: u64 = 0x2_0000;
 const SENSE_ID: &str = "area id at 0x20000 size 256\nccw senseid,id,sli";
 
-/// What another process does: it writes the request that it is told to the device that is its standard
-/// input, and prints the error number, or zero.
+/// Runs in another process: writes the given request to the device, which is its standard input,
+/// and prints the error number, or zero.
 pub(crate) fn request(bytes: &str) -> TestResult {
     let digits: Vec<char> = bytes.chars().collect();
     let byte = |digits: &[char]| u8::from_str_radix(&String::from_iter(digits), 16);
@@ -134,7 +123,7 @@ fn other_process(devices: &Devices) -> TestResult {
 fn detached(devices: &Devices) -> TestResult {
     if devices.backend() == Backend::Container {
         let why = "a device in a container has its address space";
-        return Err(Failure::Skip(why.to_owned()));
+        return Err(skip(why));
     }
     let mut channel = devices.open()?;
     let program = program(SENSE_ID)?;

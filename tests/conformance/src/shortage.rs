@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The host is short of pins for a while: nothing is lost, and nothing looks like the end of a file.
+//! The host is short of pins for a while: nothing is lost, and nothing looks like the end of a
+//! file.
 
 use ccw::{
     channel::Channel,
@@ -8,50 +9,29 @@ use ccw::{
     sys, //
 };
 
-use crate::{
-    bench::{
-        check,
-        check_eq,
-        check_errno,
-        check_usable,
-        map,
-        only_ours,
-        pinned,
-        program,
-        run_text,
-        Case,
-        Devices,
-        TestResult,
-        SILENCE, //
-    },
-    observability::{
-        check_logged,
-        growth,
-        Statistics, //
-    }, //
-};
+use crate::fixtures::*;
 
-pub(crate) const TESTS: &[Case] = &[
-    (
-        "a start whose pages cannot be pinned is EBUSY, and goes later",
-        small_limit,
-    ),
-    ("the log has the reason, and it is counted", told),
-];
+pub(crate) fn cases() -> Vec<Case> {
+    cases! {
+        "a start whose pages cannot be pinned is EBUSY, and goes later" => small_limit;
+        "the log has the reason, and it is counted" => told;
+    }
+}
 
-pub(crate) const HERCULES_TESTS: &[Case] = &[(
-    "a read that is EBUSY for a while does not skip a block of a tape",
-    tape,
-)];
+pub(crate) fn hercules_cases() -> Vec<Case> {
+    cases! {
+        "a read that is EBUSY for a while does not skip a block of a tape" => tape;
+    }
+}
 
-/// How many bytes may be locked: fewer pages than a program of these tests needs.
+/// The limit of locked bytes: fewer pages than a program of these tests needs.
 const LIMIT: u64 = 0x8000;
 
 /// Memory for the device that counts against the limit, for as long as the value lives.
 struct Limited;
 
 impl Limited {
-    /// What is mapped after this obeys the limit, which is low.
+    /// Sets a low limit, which memory that is mapped later obeys.
     fn begin() -> TestResult<Self> {
         sys::obey_lock_limit()?;
         sys::set_lock_limit(Some(LIMIT))?;

@@ -14,50 +14,24 @@ use std::{
 use ccw::channel::Channel;
 use ccwchain::orb::Orb;
 
-use crate::bench::{
-    check,
-    check_eq,
-    map,
-    pinned,
-    program,
-    Case,
-    Devices,
-    TestResult,
-    SILENCE,
-    TIMEOUT, //
-};
+use crate::fixtures::*;
 
-pub(crate) const TESTS: &[Case] = &[
-    ("each start gives one interrupt and one IRB", one_each),
-    ("status stays in the region until there is more", stays),
-    (
-        "reading other parts of the region takes no status",
-        others_take_none,
-    ),
-    (
-        "status of a second program does not replace that of the first",
-        not_replaced,
-    ),
-    (
-        "status is not announced until that before has had time to reach the guest",
-        time_to_reach_guest,
-    ),
-    (
-        "status is announced at once when the guest starts something",
-        guest_has_status,
-    ),
-    (
-        "a user who takes no status is refused, and loses none",
-        full_queue,
-    ),
-    ("a start right after an interrupt is not busy", back_to_back),
-    (
-        "pins of a finished program are gone once its status is taken",
-        pins_go,
-    ),
-];
+pub(crate) fn cases() -> Vec<Case> {
+    cases! {
+        "each start gives one interrupt and one IRB" => one_each;
+        "status stays in the region until there is more" => stays;
+        "reading other parts of the region takes no status" => others_take_none;
+        "status of a second program does not replace that of the first" => not_replaced;
+        "status is not announced until that before has had time to reach the guest" =>
+            time_to_reach_guest;
+        "status is announced at once when the guest starts something" => guest_has_status;
+        "a user who takes no status is refused, and loses none" => full_queue;
+        "a start right after an interrupt is not busy" => back_to_back;
+        "pins of a finished program are gone once its status is taken" => pins_go;
+    }
+}
 
-/// A no-operation at 0x10000, and others behind it, so that status tells which one ran.
+/// Several no-operations from 0x10000 on, so that status tells which one ran.
 fn nops(channel: &mut Channel) -> TestResult<Orb> {
     let program = program(&"ccw nop\n".repeat(64))?;
     // The memory stays mapped until the device is closed.

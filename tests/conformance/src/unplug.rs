@@ -36,74 +36,31 @@ use ccwchain::{
 };
 
 use crate::{
-    bench::{
-        check,
-        check_eq,
-        check_errno,
-        check_usable,
-        map,
-        open,
-        pinned,
-        program,
-        start_suspended,
-        subchannel,
-        take_rest,
-        within,
-        Case,
-        Devices,
-        Failure,
-        TestResult,
-        SILENCE,
-        TIMEOUT, //
-    },
-    extra_regions::{
-        clear,
-        halt,
-        take_crw,
-        Schib,
-        CRW_IRQ,
-        REQUEST_IRQ, //
-    },
+    fixtures::*,
     host_side::Host,
     lifecycle::User, //
 };
 
-pub(crate) const TESTS: &[Case] = &[
-    (
-        "a device that nobody has open is gone, and comes back",
-        closed,
-    ),
-    (
-        "the user is asked for a device that is gone, and told of no other",
-        told,
-    ),
-    (
-        "requests to a device that is gone fail, each in its way",
-        requests,
-    ),
-    (
-        "status that waits can be read when the device is gone",
-        status,
-    ),
-    (
-        "closing ends the program of a device that is gone, of no other",
-        suspended,
-    ),
-    (
-        "memory of a program can be unmapped when the device is gone",
-        unmapped,
-    ),
-    ("the death of the user frees a device that is gone", death),
-    ("a device that goes in the midst of starts ends them", storm),
-    (
-        "a device that comes back knows nothing of the one before",
-        new_device,
-    ),
-];
+pub(crate) fn cases() -> Vec<Case> {
+    let cases = cases! {
+        "a device that nobody has open is gone, and comes back" => closed;
+        "the user is asked for a device that is gone, and told of no other" => told;
+        "requests to a device that is gone fail, each in its way" => requests;
+        "status that waits can be read when the device is gone" => status;
+        "closing ends the program of a device that is gone, of no other" => suspended;
+        "memory of a program can be unmapped when the device is gone" => unmapped;
+        "the death of the user frees a device that is gone" => death;
+        "a device that goes in the midst of starts ends them" => storm;
+        "a device that comes back knows nothing of the one before" => new_device;
+    };
+    // The kernel looks through all subchannels when one goes or comes.
+    cases.into_iter().map(|case| case.slow(400)).collect()
+}
 
-/// How long the kernel may take to look through all subchannels, as it does when one goes or comes.
+/// The time that the kernel may take to look through all subchannels, as it does when one goes or
+/// comes.
 ///
-/// With lockdep and under TCG that is ten seconds.
+/// With lockdep and under TCG it takes ten seconds.
 const SLOW_PATH: Duration = Duration::from_secs(120);
 
 /// The device that is unplugged; it is plugged and bound again when this goes.
@@ -111,7 +68,7 @@ struct Spare<'a> {
     host: Host,
     devices: &'a Devices,
     uuid: String,
-    /// Where the subchannel is until it is gone altogether.
+    /// The sysfs folder of the subchannel, until it is gone altogether.
     place: PathBuf,
     is_plugged: bool,
 }
@@ -121,9 +78,7 @@ impl<'a> Spare<'a> {
         // Each of these cases takes long, and only memory is a matter of the back end.
         match devices.backend() {
             Backend::Iommufd => Self::of_any_back_end(devices),
-            Backend::Container => Err(Failure::Skip(
-                "the back end makes no difference: see iommufd".to_owned(),
-            )),
+            Backend::Container => Err(skip("the back end makes no difference: see iommufd")),
         }
     }
 
@@ -168,7 +123,7 @@ impl<'a> Spare<'a> {
         wait_for("the driver does not see that the device is gone", is_known)
     }
 
-    /// The same with a device that has a program in flight.
+    /// Unplugs a device that has a program in flight.
     fn unplug_running(&mut self, channel: &Channel, program: &Program) -> TestResult {
         self.pull()?;
         let is_known = || fails(channel.start(program.orb), libc::EIO);
@@ -193,7 +148,7 @@ impl<'a> Spare<'a> {
         Ok(())
     }
 
-    /// Checks that the device is gone with its last user, and of use when it is back.
+    /// Checks that the device is gone with its last user, and usable when it is back.
     fn check_comes_back(&mut self) -> TestResult {
         self.wait_gone()?;
         self.plug()?;
@@ -228,7 +183,7 @@ impl NoAutoprobe {
 
 impl Drop for NoAutoprobe {
     fn drop(&mut self) {
-        // It was written before, so it can be.
+        // It could be written before, so it can be written now.
         let _ = fs::write(Self::FILE, "1");
     }
 }
@@ -271,7 +226,8 @@ fn told(devices: &Devices) -> TestResult {
     spare.unplug(&channel)?;
     let is_asked = sys::wait_readable(request.as_fd(), SLOW_PATH)?;
     check(is_asked, "the user is not asked")?;
-    // A report would have the number of the subchannel here, which a guest takes for another device.
+    // A report would have the number of the subchannel here, which a guest takes for another
+    // device.
     let is_told = sys::wait_readable(report.as_fd(), SILENCE)?;
     check(!is_told, "something is reported")?;
     check_eq("report", take_crw(&channel)?, 0)
@@ -361,9 +317,7 @@ fn storm(devices: &Devices) -> TestResult {
             spare.pull()
         });
         let ended = starts(&mut channel, nop.orb);
-        unplugging
-            .join()
-            .map_err(|_| Failure::Fault("the other thread has panicked".to_owned()))??;
+        join(unplugging)??;
         ended
     })?;
     check(ended > 10, format!("only {ended} programs ended"))?;

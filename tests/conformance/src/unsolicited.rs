@@ -3,10 +3,6 @@
 //! Status of the device's own initiative: keys on the 3270, and its display going and coming.
 
 use std::{
-    sync::atomic::{
-        AtomicBool,
-        Ordering, //
-    },
     thread,
     time::{
         Duration,
@@ -16,7 +12,6 @@ use std::{
 
 use ccw::{
     channel::Channel,
-    guest::GuestMemory,
     program::Program, //
 };
 use ccwchain::{
@@ -28,197 +23,54 @@ use ccwchain::{
 };
 
 use crate::{
-    bench::{
-        check,
-        check_eq,
-        check_errno,
-        check_usable,
-        map,
-        pinned,
-        program,
-        run_text,
-        start_suspended,
-        take_rest,
-        Case,
-        Devices,
-        Failure,
-        TestResult,
-        SILENCE,
-        TIMEOUT, //
-    },
-    extra_regions::{
-        clear,
-        command,
-        halt,
-        retry,
-        CLEAR,
-        HALT, //
-    },
+    fixtures::*,
     host_side::Host,
     machine, //
 };
 
-pub(crate) const TESTS: &[Case] = &[
-    ("an attention comes to an idle device", idle),
-    ("an attention is announced once and stays to be read", once),
-    ("attentions that are read one by one all come", one_by_one),
-    ("what was typed can be read after its attention", typed),
-    (
-        "a device end comes when the display goes, and when it comes",
-        display,
-    ),
-    (
-        "the status of an ended program is read before an attention",
-        behind_end,
-    ),
-    (
-        "an attention is not announced until status before it has had time to reach the guest",
-        time_to_reach_guest,
-    ),
-    (
-        "a guest that is slow to answer one attention has as much time for other status",
-        slow_guest,
-    ),
-    (
-        "an attention is read before the status of a program",
-        before_end,
-    ),
-    ("an attention does not end a suspended program", suspended),
-    (
-        "a suspended program is halted behind an attention",
-        |devices| end_behind(devices, HALT),
-    ),
-    (
-        "a suspended program is cleared behind an attention",
-        |devices| end_behind(devices, CLEAR),
-    ),
-    (
-        "a reset ends a suspended program behind an attention",
-        reset_behind,
-    ),
-    (
-        "a start right after an attention is taken is not busy",
-        start_after,
-    ),
-    ("an attention keeps no start from ending", start_with),
-    (
-        "an attention behind a halt is read behind its status",
-        behind_halt,
-    ),
-    ("an attention to a closed device is not kept", closed),
-    ("attentions during resets leave a usable device", resets),
-    (
-        "a reset drops no attention that comes behind it",
-        after_reset,
-    ),
-    (
-        "an attention to one device is not announced by the other",
-        other_device,
-    ),
-    (
-        "many attentions without a reader leave the last one to be read",
-        many,
-    ),
-    ("an attention comes after many were not read", after_many),
-    (
-        "status that does not fit is added to the last of its kind",
-        accumulated,
-    ),
-    (
-        "a program can be started and ends behind attentions",
-        start_behind,
-    ),
-    (
-        "a full queue lets a suspended program be halted",
-        halt_with_full_queue,
-    ),
-    ("starts in a storm of attentions have one end each", storm),
-];
+mod full_queue;
+mod typist;
 
-/// ENTER, in front of what was typed.
-const ENTER: u8 = 0x7d;
+pub(crate) use typist::read_all;
+use typist::{
+    Typist,
+    ENTER, //
+};
 
-/// How much status waits for the user at most.
-const QUEUED: usize = 15;
-
-/// The 3270, and who types on it. What was typed is read at the end, so that the terminal has room.
-struct Typist {
-    host: Host,
-    channel: Channel,
-}
-
-impl Typist {
-    fn new(devices: &Devices) -> TestResult<Self> {
-        let host = Host::new()?;
-        let channel = devices.open_named("terminal")?;
-        Ok(Self { host, channel })
+pub(crate) fn cases() -> Vec<Case> {
+    cases! {
+        "an attention comes to an idle device" => idle;
+        "an attention is announced once and stays to be read" => once;
+        "attentions that are read one by one all come" => one_by_one;
+        "what was typed can be read after its attention" => typed;
+        "a device end comes when the display goes, and when it comes" => display;
+        "the status of an ended program is read before an attention" => behind_end;
+        "an attention is not announced until status before it has had time to reach the guest" =>
+            time_to_reach_guest;
+        "a guest that is slow to answer one attention has as much time for other status" =>
+            slow_guest;
+        "an attention is read before the status of a program" => before_end;
+        "an attention does not end a suspended program" => suspended;
+        "a suspended program is halted behind an attention" =>
+            |devices| end_behind(devices, |channel| command_taken(channel, HALT));
+        "a suspended program is cleared behind an attention" =>
+            |devices| end_behind(devices, |channel| command_taken(channel, CLEAR));
+        "a reset ends a suspended program behind an attention" =>
+            |devices| end_behind(devices, |channel| Ok(channel.device().reset()?));
+        "a start right after an attention is taken is not busy" => start_after;
+        "an attention keeps no start from ending" => start_with, slow(120);
+        "an attention behind a halt is read behind its status" => behind_halt;
+        "an attention to a closed device is not kept" => closed;
+        "attentions during resets leave a usable device" => resets;
+        "a reset drops no attention that comes behind it" => after_reset;
+        "an attention to one device is not announced by the other" => other_device;
+        "many attentions without a reader leave the last one to be read" => full_queue::many;
+        "an attention comes after many were not read" => full_queue::after_many;
+        "status that does not fit is added to the last of its kind" => full_queue::accumulated;
+        "a program can be started and ends behind attentions" => full_queue::start_behind;
+        "a full queue lets a suspended program be halted" => full_queue::halt_with_full_queue;
+        "starts in a storm of attentions have one end each" => storm, slow(180);
     }
-
-    fn press(&self) -> TestResult {
-        self.host.type_in(&[ENTER])
-    }
-
-    /// Waits for a status of the device's own initiative, with nothing in front of it.
-    fn expect(&mut self, status: DeviceStatus) -> TestResult<Irb> {
-        let irb = self.channel.wait(TIMEOUT)?;
-        let irb = irb.ok_or_else(|| format!("no {status} came"))?;
-        check(
-            !irb.scsw().is_solicited(),
-            format!("it is solicited: {}", irb.scsw()),
-        )?;
-        check_eq("device status", irb.scsw().device_status(), status)?;
-        Ok(irb)
-    }
-
-    fn attention(&mut self) -> TestResult {
-        self.expect(DeviceStatus::ATTENTION).map(|_| ())
-    }
-
-    fn silence(&mut self) -> TestResult {
-        let irb = self.channel.wait(SILENCE)?;
-        match irb {
-            None => Ok(()),
-            Some(irb) => Err(format!("a status too many: {}", irb.scsw()).into()),
-        }
-    }
-
-    /// Takes what is there, and lets the terminal forget what was typed.
-    fn done(mut self) -> TestResult {
-        take_rest(&mut self.channel)?;
-        read_all(&mut self.channel)
-    }
-}
-
-/// Reads what was typed on the terminal.
-pub(crate) fn read_all(channel: &mut Channel) -> TestResult {
-    let read = program("area keys at 0x210000 size 1000\norg 0x11000\nccw rm,keys,sli")?;
-    let guest = map(channel, &read)?;
-    start_soon(channel, &read)?;
-    let irb = wait_end(channel)?;
-    guest.unmap(channel.device_mut())?;
-    check_eq(
-        "device status of the read",
-        irb.scsw().device_status(),
-        DeviceStatus::CHANNEL_END.union(DeviceStatus::DEVICE_END),
-    )
-}
-
-fn start_soon(channel: &Channel, program: &Program) -> TestResult {
-    Ok(retry(libc::EBUSY, || {
-        retry(libc::EAGAIN, || channel.start(program.orb))
-    })?)
-}
-
-fn wait_end(channel: &mut Channel) -> TestResult<Irb> {
-    let irb = channel.wait_end(TIMEOUT, &mut Vec::new())?;
-    Ok(irb.ok_or_else(|| "the program does not end".to_owned())?)
-}
-
-/// A no-operation whose memory stays mapped until the device is closed.
-fn nop(channel: &mut Channel) -> TestResult<Program> {
-    let nop = program("ccw nop")?;
-    map(channel, &nop)?;
-    Ok(nop)
 }
 
 fn idle(devices: &Devices) -> TestResult {
@@ -239,8 +91,7 @@ fn once(devices: &Devices) -> TestResult {
         "a second signal came",
     )?;
     for _ in 0..2 {
-        let status = typist.channel.irb()?.scsw().device_status();
-        check_eq("device status", status, DeviceStatus::ATTENTION)?;
+        typist.check_attention()?;
     }
     typist.done()
 }
@@ -248,8 +99,7 @@ fn once(devices: &Devices) -> TestResult {
 fn one_by_one(devices: &Devices) -> TestResult {
     let mut typist = Typist::new(devices)?;
     for _ in 0..20 {
-        typist.press()?;
-        typist.attention()?;
+        typist.press_and_take()?;
     }
     typist.silence()?;
     typist.done()
@@ -284,7 +134,7 @@ fn display(devices: &Devices) -> TestResult {
     check_usable(&mut typist.channel)
 }
 
-/// Takes the status of a program behind which an attention waits. Returns what it was before that.
+/// Takes the status of a program while an attention waits. Returns the time before that.
 fn take_end(typist: &mut Typist) -> TestResult<Instant> {
     let nop = nop(&mut typist.channel)?;
     typist.channel.start(nop.orb)?;
@@ -292,9 +142,7 @@ fn take_end(typist: &mut Typist) -> TestResult<Instant> {
     typist.press()?;
     thread::sleep(SILENCE);
     let before = Instant::now();
-    let irb = typist.channel.wait(TIMEOUT)?;
-    let ends = irb.is_some_and(|irb| irb.scsw().ends_start());
-    check(ends, "the end of the program is not the first status")?;
+    typist.expect_end()?;
     Ok(before)
 }
 
@@ -306,34 +154,30 @@ fn behind_end(devices: &Devices) -> TestResult {
     typist.done()
 }
 
-fn time_to_reach_guest(devices: &Devices) -> TestResult {
-    let mut typist = Typist::new(devices)?;
-    let before = take_end(&mut typist)?;
+/// Takes the status of a program while an attention waits, which must not be announced before this
+/// time has passed.
+fn check_held_off(typist: &mut Typist, least: Duration) -> TestResult {
+    let before = take_end(typist)?;
     check(typist.channel.wait_signal(TIMEOUT)?, "no signal came")?;
     let pause = before.elapsed();
-    check(
-        pause >= Duration::from_millis(100),
-        format!("it came after {pause:?}"),
-    )?;
-    let status = typist.channel.irb()?.scsw().device_status();
-    check_eq("device status", status, DeviceStatus::ATTENTION)?;
+    check(pause >= least, format!("it came after {pause:?}"))?;
+    typist.check_attention()
+}
+
+fn time_to_reach_guest(devices: &Devices) -> TestResult {
+    let mut typist = Typist::new(devices)?;
+    check_held_off(&mut typist, Duration::from_millis(100))?;
     typist.done()
 }
 
-/// It answers after 300 ms. Then the status of a program waits for it four times as long, at the least.
+/// A guest that answers after 300 ms has four times as long for the status of a program, at the
+/// least.
 fn slow_guest(devices: &Devices) -> TestResult {
     const ANSWER: Duration = Duration::from_millis(300);
-
     let mut typist = Typist::new(devices)?;
-    typist.press()?;
-    typist.attention()?;
+    typist.press_and_take()?;
     thread::sleep(ANSWER);
-    let before = take_end(&mut typist)?;
-    check(typist.channel.wait_signal(TIMEOUT)?, "no signal came")?;
-    let pause = before.elapsed();
-    check(pause >= 4 * ANSWER, format!("it came after {pause:?}"))?;
-    let status = typist.channel.irb()?.scsw().device_status();
-    check_eq("device status", status, DeviceStatus::ATTENTION)?;
+    check_held_off(&mut typist, 4 * ANSWER)?;
     typist.done()
 }
 
@@ -345,53 +189,38 @@ fn before_end(devices: &Devices) -> TestResult {
     typist.channel.start(nop.orb)?;
     thread::sleep(SILENCE);
     typist.attention()?;
-    let irb = typist.channel.wait(TIMEOUT)?;
-    let ends = irb.is_some_and(|irb| irb.scsw().ends_start());
-    check(ends, "the end of the program is not the second status")?;
+    typist.expect_end()?;
     typist.silence()?;
     typist.done()
 }
 
 fn suspended(devices: &Devices) -> TestResult {
     let mut typist = Typist::new(devices)?;
-    let (program, _guest) = start_suspended(&mut typist.channel)?;
-    let during = pinned()?;
+    let in_flight = InFlight::start(&mut typist.channel)?;
     for _ in 0..3 {
         typist.press()?;
-        let irb = typist.channel.wait(TIMEOUT)?;
-        let status = irb.map(|irb| irb.scsw().device_status());
-        check_eq("device status", status, Some(DeviceStatus::ATTENTION))?;
-        check_eq("KiB pinned", pinned()?, during)?;
-        let second = typist.channel.start(program.orb);
-        check_errno("second start", second, libc::EBUSY)?;
+        let status = expect_status(&mut typist.channel)?.scsw().device_status();
+        check_eq("device status", status, DeviceStatus::ATTENTION)?;
+        in_flight.check_stays(&typist.channel)?;
     }
     typist.channel.device().reset()?;
     typist.done()
 }
 
-fn end_behind(devices: &Devices, what: u32) -> TestResult {
-    let mut typist = Typist::new(devices)?;
-    let before = pinned()?;
-    let (_, guest) = start_suspended(&mut typist.channel)?;
-    typist.press()?;
-    let irb = typist.channel.wait(TIMEOUT)?;
-    check(irb.is_some(), "no attention came")?;
-    retry(libc::EBUSY, || command(&typist.channel, what))?;
-    let irb = typist.channel.wait(TIMEOUT)?;
-    check(irb.is_some(), "no status of the command came")?;
-    check_eq("KiB pinned", pinned()?, before)?;
-    guest.unmap(typist.channel.device_mut())?;
-    check_usable(&mut typist.channel)?;
-    typist.done()
+/// Gives a command, and takes its status.
+fn command_taken(channel: &mut Channel, what: u32) -> TestResult {
+    retry(libc::EBUSY, || command(channel, what))?;
+    expect_status(channel).map(drop)
 }
 
-fn reset_behind(devices: &Devices) -> TestResult {
+/// Ends a suspended program after an attention.
+fn end_behind(devices: &Devices, end: fn(&mut Channel) -> TestResult) -> TestResult {
     let mut typist = Typist::new(devices)?;
     let before = pinned()?;
     let (_, guest) = start_suspended(&mut typist.channel)?;
     typist.press()?;
-    check(typist.channel.wait(TIMEOUT)?.is_some(), "no attention came")?;
-    typist.channel.device().reset()?;
+    expect_status(&mut typist.channel)?;
+    end(&mut typist.channel)?;
     check_eq("KiB pinned", pinned()?, before)?;
     guest.unmap(typist.channel.device_mut())?;
     check_usable(&mut typist.channel)?;
@@ -402,8 +231,7 @@ fn start_after(devices: &Devices) -> TestResult {
     let mut typist = Typist::new(devices)?;
     let nop = nop(&mut typist.channel)?;
     for round in 0..30 {
-        typist.press()?;
-        typist.attention()?;
+        typist.press_and_take()?;
         let started = typist.channel.start(nop.orb);
         started.map_err(|error| format!("start {round}: {error}"))?;
         wait_end(&mut typist.channel)?;
@@ -424,9 +252,7 @@ fn start_with(devices: &Devices) -> TestResult {
                 seen.0 += 1;
                 wait_all(&mut typist.channel, &mut seen, round)?;
             }
-            pressed
-                .join()
-                .map_err(|_| "the other thread has panicked".to_owned())?
+            join(pressed)?
         })?;
         // QEMU keeps no attention that comes while the subchannel has status.
         let late = take_rest(&mut typist.channel)?.len();
@@ -472,8 +298,7 @@ fn closed(devices: &Devices) -> TestResult {
     thread::sleep(SILENCE);
     let mut typist = Typist::new(devices)?;
     typist.silence()?;
-    typist.press()?;
-    typist.attention()?;
+    typist.press_and_take()?;
     typist.done()
 }
 
@@ -487,14 +312,12 @@ fn resets(devices: &Devices) -> TestResult {
         while !pressed.is_finished() {
             typist.channel.device().reset()?;
         }
-        pressed
-            .join()
-            .map_err(|_| "the other thread has panicked".to_owned())?
+        join(pressed)?
     })?;
-    // The host has typed all of it, but QEMU may not have read it yet on a machine that has much else to do.
+    // The host has typed all of it, but QEMU may not have read it yet on a machine that has much
+    // else to do.
     while typist.channel.wait(Duration::from_secs(2))?.is_some() {}
-    typist.press()?;
-    typist.attention()?;
+    typist.press_and_take()?;
     check_usable(&mut typist.channel)?;
     typist.done()
 }
@@ -503,8 +326,7 @@ fn after_reset(devices: &Devices) -> TestResult {
     let mut typist = Typist::new(devices)?;
     for _ in 0..10 {
         typist.channel.device().reset()?;
-        typist.press()?;
-        typist.attention()?;
+        typist.press_and_take()?;
     }
     typist.done()
 }
@@ -512,93 +334,8 @@ fn after_reset(devices: &Devices) -> TestResult {
 fn other_device(devices: &Devices) -> TestResult {
     let mut typist = Typist::new(devices)?;
     let mut other = devices.open()?;
-    typist.press()?;
-    typist.attention()?;
+    typist.press_and_take()?;
     check(!other.wait_signal(SILENCE)?, "the other one is signalled")?;
-    typist.done()
-}
-
-fn press_often(typist: &Typist, times: usize) -> TestResult {
-    (0..times).try_for_each(|_| {
-        typist.press()?;
-        // The next one is a status of its own only if the host has taken this one.
-        thread::sleep(Duration::from_millis(5));
-        Ok(())
-    })
-}
-
-fn many(devices: &Devices) -> TestResult {
-    let mut typist = Typist::new(devices)?;
-    press_often(&typist, QUEUED + 20)?;
-    let taken = take_rest(&mut typist.channel)?;
-    check_eq("statuses", taken.len(), QUEUED)?;
-    for irb in taken {
-        let status = irb.scsw().device_status();
-        check_eq("device status", status, DeviceStatus::ATTENTION)?;
-    }
-    typist.done()
-}
-
-fn after_many(devices: &Devices) -> TestResult {
-    let mut typist = Typist::new(devices)?;
-    for _ in 0..2 {
-        press_often(&typist, QUEUED + 5)?;
-        take_rest(&mut typist.channel)?;
-        typist.press()?;
-        typist.attention()?;
-        typist.silence()?;
-    }
-    typist.done()
-}
-
-fn accumulated(devices: &Devices) -> TestResult {
-    let mut typist = Typist::new(devices)?;
-    press_often(&typist, QUEUED)?;
-    let host = Host::new()?;
-    let hung_up = host.hang_up()?;
-    thread::sleep(SILENCE);
-    hung_up.connect()?;
-    thread::sleep(SILENCE);
-    let taken = take_rest(&mut typist.channel)?;
-    check_eq("statuses", taken.len(), QUEUED)?;
-    let last = taken.last().map(|irb| irb.scsw().device_status());
-    check_eq(
-        "device status of the last one",
-        last,
-        Some(DeviceStatus::ATTENTION.union(DeviceStatus::DEVICE_END)),
-    )?;
-    check_usable(&mut typist.channel)
-}
-
-fn start_behind(devices: &Devices) -> TestResult {
-    let mut typist = Typist::new(devices)?;
-    let nop = nop(&mut typist.channel)?;
-    press_often(&typist, QUEUED - 1)?;
-    typist.channel.start(nop.orb)?;
-    thread::sleep(SILENCE);
-    let taken = take_rest(&mut typist.channel)?;
-    check_eq("statuses", taken.len(), QUEUED)?;
-    let last_ends = taken.last().is_some_and(|irb| irb.scsw().ends_start());
-    check(last_ends, "the end of the program is not the last status")?;
-    typist.done()
-}
-
-fn halt_with_full_queue(devices: &Devices) -> TestResult {
-    let mut typist = Typist::new(devices)?;
-    let before = pinned()?;
-    start_suspended(&mut typist.channel)?;
-    press_often(&typist, QUEUED + 5)?;
-    retry(libc::EBUSY, || halt(&typist.channel))?;
-    thread::sleep(SILENCE);
-    let taken = take_rest(&mut typist.channel)?;
-    let last = taken.last().map(|irb| irb.scsw().fctl());
-    check_eq(
-        "functions of the last status",
-        last,
-        Some(FunctionControl::HALT),
-    )?;
-    check_eq("KiB pinned", pinned()?, before)?;
-    clear(&typist.channel)?;
     typist.done()
 }
 
@@ -606,24 +343,18 @@ fn halt_with_full_queue(devices: &Devices) -> TestResult {
 fn storm(devices: &Devices) -> TestResult {
     let Typist { host, mut channel } = Typist::new(devices)?;
     let nop = program("ccw nop")?;
-    let guest: GuestMemory = map(&mut channel, &nop)?;
-    let stop = AtomicBool::new(false);
-    let (attentions, pressed) = thread::scope(|scope| {
-        let typing = scope.spawn(|| -> TestResult<usize> {
-            let mut pressed = 0;
-            // What the terminal holds is read when all is over.
-            while !stop.load(Ordering::Relaxed) && pressed < 900 {
-                host.type_in(&[ENTER])?;
-                pressed += 1;
-            }
-            Ok(pressed)
-        });
-        let attentions = starts(&mut channel, &nop, machine::rounds(10_000));
-        stop.store(true, Ordering::Relaxed);
-        let pressed = typing
-            .join()
-            .map_err(|_| "the other thread has panicked".to_owned())?;
-        Ok::<_, Failure>((attentions?, pressed?))
+    let guest = map(&mut channel, &nop)?;
+    let mut pressed = 0;
+    let press = || {
+        // The terminal holds what was typed until all is over.
+        if pressed < 900 {
+            host.type_in(&[ENTER])?;
+            pressed += 1;
+        }
+        Ok(())
+    };
+    let (attentions, _) = beside(press, || {
+        starts(&mut channel, &nop, machine::rounds(10_000))
     })?;
     let late = take_rest(&mut channel)?.len();
     // QEMU keeps no attention that comes while the subchannel has status.
@@ -635,7 +366,7 @@ fn storm(devices: &Devices) -> TestResult {
     Typist { host, channel }.done()
 }
 
-/// How many attentions came in the meantime.
+/// Starts programs; returns how many attentions came in the meantime.
 fn starts(channel: &mut Channel, program: &Program, count: u32) -> TestResult<usize> {
     let mut attentions = 0;
     for i in 0..count {

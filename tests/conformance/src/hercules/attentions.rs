@@ -15,48 +15,31 @@ use ccwchain::{
 };
 
 use crate::{
-    bench::{
-        check,
-        check_eq,
-        check_errno,
-        check_usable,
-        map,
-        pinned,
-        program,
-        start_suspended,
-        take_rest,
-        Case,
-        Devices,
-        TestResult,
-        SILENCE,
-        TIMEOUT, //
-    },
-    extra_regions::clear,
+    fixtures::*,
     host_side::Host,
     machine, //
 };
 
 use super::Endless;
 
-pub(crate) const TESTS: &[Case] = &[
-    ("it comes to an idle device", idle),
-    ("it is read behind the status of a program", behind_end),
-    (
-        "it comes to a device whose program has just ended",
-        as_it_ends,
-    ),
-    ("it does not come to another disk", other),
-    ("it does not end a suspended program", suspended),
-    ("it comes behind a clear", behind_clear),
-    ("it comes behind a reset", behind_reset),
-    ("a thousand of them all come, and end no program", thousand),
-];
+pub(crate) fn cases() -> Vec<Case> {
+    cases! {
+        "it comes to an idle device" => idle;
+        "it is read behind the status of a program" => behind_end;
+        "it comes to a device whose program has just ended" => as_it_ends;
+        "it does not come to another disk" => other;
+        "it does not end a suspended program" => suspended;
+        "it comes behind a clear" => behind_clear;
+        "it comes behind a reset" => behind_reset;
+        "a thousand of them all come, and end no program" => thousand, slow(300);
+    }
+}
 
 /// The device numbers of the disks, as Hercules has them.
 const DISK: &str = "0120";
 const OTHER: &str = "0121";
 
-/// Whether this is the attention that the operator has asked for.
+/// Returns whether this is the attention that the operator has asked for.
 fn is_attention(irb: &Irb) -> bool {
     let scsw = irb.scsw();
     !scsw.is_solicited() && scsw.device_status() == DeviceStatus::ATTENTION
@@ -124,7 +107,7 @@ fn suspended(devices: &Devices) -> TestResult {
     let (host, mut channel) = (Host::new()?, devices.open()?);
     let (program, guest) = start_suspended(&mut channel)?;
     let during = pinned()?;
-    // Nobody says that a suspended device gives it at once.
+    // A suspended device need not give it at once.
     let attention = host.attentions(DISK, 1)?;
     while let Some(irb) = channel.wait(SILENCE * 4)? {
         check(
@@ -180,8 +163,8 @@ fn start(channel: &mut Channel, orb: Orb, others: &mut Vec<Irb>) -> TestResult {
     }
 }
 
-/// Hercules has an attention become one with another that is not taken yet, so one is asked for at a
-/// time.
+/// Hercules has an attention become one with another that is not taken yet, so one is asked for at
+/// a time.
 fn thousand(devices: &Devices) -> TestResult {
     let count = if machine::is_in_a_hurry() { 25 } else { 1000 };
 
@@ -205,8 +188,8 @@ fn thousand(devices: &Devices) -> TestResult {
                 irb.scsw().device_status(),
                 DeviceStatus::CHANNEL_END.union(DeviceStatus::DEVICE_END),
             )?;
-            // A busy device gives none: time in which no program is in flight, and the more of it the
-            // longer the operator on a busy machine takes to find it.
+            // A busy device gives none: time in which no program is in flight, and the more of it
+            // the longer the operator on a busy machine takes to find it.
             others.extend(channel.wait(idle)?);
             idle = (idle * 2).min(SILENCE);
         }

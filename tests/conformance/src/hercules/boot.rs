@@ -9,36 +9,15 @@ use ccwchain::{
     scsw::FunctionControl, //
 };
 
-use crate::{
-    bench::{
-        check,
-        check_eq,
-        check_errno,
-        check_usable,
-        map,
-        program,
-        run_text,
-        Case,
-        Devices,
-        TestResult,
-        TIMEOUT, //
-    },
-    extra_regions::{
-        clear,
-        Schib, //
-    },
-};
+use crate::fixtures::*;
 
-pub(crate) const TESTS: &[Case] = &[
-    (
-        "READ IPL reads over its own CCW, and what it has read is run",
-        read_ipl,
-    ),
-    (
-        "a path that is not there is EACCES, and the next is tried after a clear",
-        one_path_after_the_other,
-    ),
-];
+pub(crate) fn cases() -> Vec<Case> {
+    cases! {
+        "READ IPL reads over its own CCW, and what it has read is run" => read_ipl;
+        "a path that is not there is EACCES, and the next is tried after a clear" =>
+            one_path_after_the_other;
+    }
+}
 
 /// Track 0 of the second disk: a PSW and two CCWs of format 0, which read the next record to 0x1000
 /// and go on there; and that record, two CCWs.
@@ -80,8 +59,8 @@ fn read_ipl(devices: &Devices) -> TestResult {
         &[0, 0x0a, 0, 0, 0, 0, 0, 0],
     )?;
 
-    // The CCW at 8 reads those at 0x1000 only when it is run, so the loader runs it by itself, behind
-    // SEEK and SEARCH ID for its record.
+    // The CCW at 8 reads those at 0x1000 only when it is run, so the loader runs it by itself,
+    // after SEEK and SEARCH ID for its record.
     let mut ccw = guest.read(8, 8);
     ccw[4] = 0x20;
     guest.write(8, &[0x07, 0, 1, 0, 0x40, 0, 0, 6]);

@@ -4,64 +4,35 @@
 
 use std::fmt::Write;
 
-use crate::bench::{
-    run_text,
-    Case,
-    Devices,
-    Failure,
-    TestResult, //
-};
+use crate::fixtures::*;
 
-pub(crate) const TESTS: &[Case] = &[
-    ("a block is written from many pieces", |devices| {
-        written(devices, Style::default())
-    }),
-    ("a block is read into many pieces", |devices| {
-        read(devices, Style::default())
-    }),
-    ("a block is read backward into many pieces", read_backward),
-    ("pieces with lists of addresses are written", |devices| {
-        written(devices, LISTS)
-    }),
-    ("pieces with lists of addresses are read", |devices| {
-        read(devices, LISTS)
-    }),
-    ("pieces behind TICs are written", |devices| {
-        written(devices, TICS)
-    }),
-    ("pieces behind TICs are read", |devices| read(devices, TICS)),
-    (
-        "the command codes of all pieces but the first do not count for writing",
-        |devices| written(devices, CODES),
-    ),
-    (
-        "the command codes of all pieces but the first do not count for reading",
-        |devices| read(devices, CODES),
-    ),
-    ("pieces of format 0 are written", |devices| {
-        written(devices, FORMAT_0)
-    }),
-    ("pieces of format 0 are read", |devices| {
-        read(devices, FORMAT_0)
-    }),
-    ("pieces that are skipped are not stored", |devices| {
-        read(devices, SKIP)
-    }),
-    ("all of it at once is written", |devices| {
-        written(devices, ALL)
-    }),
-    ("all of it at once is read", |devices| read(devices, ALL)),
-    (
-        "a record's count, key and data come from and go into pieces",
-        record,
-    ),
-    ("a block shorter than its pieces ends in one of them", short),
-];
+pub(crate) fn cases() -> Vec<Case> {
+    cases! {
+        "a block is written from many pieces" => |devices| written(devices, Style::default());
+        "a block is read into many pieces" => |devices| read(devices, Style::default());
+        "a block is read backward into many pieces" => read_backward;
+        "pieces with lists of addresses are written" => |devices| written(devices, LISTS);
+        "pieces with lists of addresses are read" => |devices| read(devices, LISTS);
+        "pieces behind TICs are written" => |devices| written(devices, TICS);
+        "pieces behind TICs are read" => |devices| read(devices, TICS);
+        "the command codes of all pieces but the first do not count for writing" =>
+            |devices| written(devices, CODES);
+        "the command codes of all pieces but the first do not count for reading" =>
+            |devices| read(devices, CODES);
+        "pieces of format 0 are written" => |devices| written(devices, FORMAT_0);
+        "pieces of format 0 are read" => |devices| read(devices, FORMAT_0);
+        "pieces that are skipped are not stored" => |devices| read(devices, SKIP);
+        "all of it at once is written" => |devices| written(devices, ALL);
+        "all of it at once is read" => |devices| read(devices, ALL);
+        "a record's count, key and data come from and go into pieces" => record;
+        "a block shorter than its pieces ends in one of them" => short;
+    }
+}
 
-/// How many ways to cut a block up each case takes.
+/// The number of ways in which each case cuts up a block.
 const CUTS: u64 = 8;
 
-/// What is done with the pieces.
+/// The use of the pieces.
 #[derive(Clone, Copy, Default)]
 struct Style {
     /// CCWs of format 0.
@@ -138,14 +109,14 @@ impl Random {
 }
 
 const PAGE: usize = 4096;
-/// Where the first piece is; each has eight pages.
+/// The address of the first piece; each has eight pages.
 const PIECES: usize = 0x10_0000;
 const STEP: usize = 8 * PAGE;
 
 /// A part of the block, and where it is in memory.
 struct Piece {
     address: usize,
-    /// Where it begins in the block.
+    /// Its offset in the block.
     start: usize,
     len: usize,
     is_skipped: bool,
@@ -188,7 +159,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02X}")).collect()
 }
 
-/// What cannot fail, as the text is in memory.
+/// Appends a line, which cannot fail, as the text is in memory.
 fn put(text: &mut String, line: std::fmt::Arguments<'_>) -> TestResult {
     writeln!(text, "{line}").map_err(|error| Failure::Fault(error.to_string()))
 }
@@ -267,7 +238,7 @@ fn write_program(
     Ok(text)
 }
 
-/// Adds the memory for pieces that are read; nothing may be stored behind them.
+/// Adds the memory for pieces that are read; nothing may be stored after their ends.
 fn memory(text: &mut String, pieces: &[Piece], block: &[u8]) -> TestResult {
     for Piece {
         address,
@@ -325,7 +296,7 @@ fn whole(command: &str, block: &[u8]) -> String {
     format!("{}{area}\nccw {command},all\n", rewind(NONE))
 }
 
-/// Does something for several ways to cut a block up.
+/// Runs `f` for several ways to cut up a block.
 fn for_cuts(mut what: impl FnMut(&mut Random, usize) -> TestResult) -> TestResult {
     for seed in 1..=CUTS {
         let mut random = Random::new(seed);
@@ -357,7 +328,7 @@ fn read(devices: &Devices, style: Style) -> TestResult {
     })
 }
 
-/// The tape stands behind the block when it was written.
+/// The tape is positioned after the block that was written.
 fn read_backward(devices: &Devices) -> TestResult {
     let mut tape = devices.open_named("tape")?;
     for_cuts(|random, size| {
@@ -397,7 +368,7 @@ fn record(devices: &Devices) -> TestResult {
                ccw  0,key,cd
                ccw  0,data",
     )?;
-    // What is looked for comes in pieces, too.
+    // The argument of the search is in pieces, too.
     run_text(
         &mut disk,
         "area where at 0x20000 X'0000 0006 0001'

@@ -3,9 +3,9 @@
 //! No program of the guest's leads the channel out of what is mapped for the device.
 //!
 //! A page of this process is marked, and programs have its real address in all places that the
-//! architecture has for an address. As long as the page is not mapped for the device, it stays as it
-//! is, and nothing of it is seen. A control for each of them maps the page where the program looks,
-//! and sees it change, or be seen.
+//! architecture has for an address. As long as the page is not mapped for the device, it stays as
+//! it is, and nothing of it is seen. A control for each of them maps the page where the program
+//! looks, and sees it change, or be seen.
 //!
 //! These are promises of our driver, and not asked of the C driver.
 
@@ -30,20 +30,7 @@ use ccwchain::{
     scsw::SubchannelStatus, //
 };
 
-use crate::bench::{
-    check,
-    check_eq,
-    check_usable,
-    map,
-    only_ours,
-    program,
-    run_text,
-    Case,
-    Devices,
-    TestResult,
-    SILENCE,
-    TIMEOUT, //
-};
+use crate::fixtures::*;
 
 use super::{
     ENDLESS,
@@ -51,15 +38,15 @@ use super::{
     WHICH, //
 };
 
-/// Where the marked page has an IDAW; it begins with a CCW. Both store into the page.
+/// The offset of an IDAW in the marked page, which begins with a CCW. Both store into the page.
 const LIST: u64 = 8;
-/// What fills the page behind them.
+/// The byte that fills the rest of the page.
 const MARK: [u8; 16] = *b"Not for channels";
 
 /// Word 1 of an ORB as usual that allows modified IDAWs.
 const MIDAWS: &str = "0x00c2ff40";
 
-/// What the channel would do with the marked page.
+/// The access of the channel to the marked page.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Effect {
     /// Change it.
@@ -68,8 +55,8 @@ enum Effect {
     Shows,
 }
 
-/// What is written to the guest's memory while a program runs, and where, by the real address of the
-/// page.
+/// The bytes that are written to the guest's memory while a program runs, and their address, by the
+/// real address of the page.
 type Change = fn(u64) -> (u64, Vec<u8>);
 
 /// A way that could lead out of what is mapped.
@@ -91,7 +78,7 @@ const fn stores(text: fn(u64) -> String) -> Way {
     }
 }
 
-/// A program on the tape that stores; the tape stands behind its first block.
+/// Makes a way of a program that stores from the tape, which is positioned after its first block.
 const fn stores_from_tape(text: fn(u64) -> String) -> Way {
     Way {
         device: "tape",
@@ -117,7 +104,7 @@ const fn changed(text: fn(u64) -> String, change: Change) -> Way {
     }
 }
 
-/// Where the first of the CCWs is that a changed program ends with.
+/// The address of the first of the CCWs that end a changed program.
 const CHANGED_CCW: u64 = 0x1_0018;
 
 /// A program that waits, and then has these CCWs; it stores at 0x30000.
@@ -129,7 +116,7 @@ fn waiting(ccws: &str) -> String {
 /// A page that is not mapped for any device.
 struct Marked {
     memory: Arc<Memory>,
-    /// Its real address.
+    /// The real address of the page.
     page: u64,
     contents: Vec<u8>,
 }
@@ -151,7 +138,8 @@ fn real_address(memory: &Memory) -> TestResult<u64> {
 impl Marked {
     fn new() -> TestResult<Self> {
         let size = usize::try_from(PAGE_SIZE).map_err(|error| error.to_string())?;
-        // Where programs have nothing of their own: below are 256 pages, which it may be given first.
+        // Programs have nothing of their own at this address; below are 256 pages, which it may be
+        // given first.
         const USABLE: Range<u64> = 0x10_0000..1 << 31;
         const TRIES: usize = 300;
 
@@ -172,7 +160,7 @@ impl Marked {
             )?;
         };
 
-        // SENSE ID behind the list.
+        // SENSE ID after the list.
         let target = page + 256;
         memory.write(0, &[0xe4, 0x20, 0, 7]);
         memory.write(4, &target.to_be_bytes()[4..]);
@@ -223,7 +211,7 @@ fn run(channel: &mut Channel, program: &Program) -> TestResult<Irb> {
     end(channel)
 }
 
-/// What came of a way.
+/// The result of a way.
 struct Outcome {
     /// The page was changed, or seen.
     got_at: bool,
@@ -304,163 +292,165 @@ fn control(devices: &Devices, way: &Way) -> TestResult {
 /// A case and its control for each way.
 macro_rules! ways {
     ($($name:literal => $way:expr;)*) => {
-        &[
+        vec![
             $(
-                ($name, |devices| contained(devices, &$way)),
-                (concat!("control: ", $name), |devices| control(devices, &$way)),
+                Case::new($name, |devices| contained(devices, &$way)),
+                Case::new(concat!("control: ", $name), |devices| control(devices, &$way)),
             )*
         ]
     };
 }
 
-pub(crate) const TESTS: &[Case] = ways! {
-    "a data address" => stores(|page| format!(
-        "ccw senseid,{page:#x},sli,7"
-    ));
-    "data that cross into a page" => stores(|page| format!(
-        "area edge at {:#x} size 2\n\
-         ccw senseid,edge,sli,7", page - 2
-    ));
-    "the address of a data-chained CCW" => stores_from_tape(|page| format!(
-        "area part at 0x20000 size 2\n\
-         ccw read,part,cd\n\
-         ccw read,{page:#x},sli,7"
-    ));
-    "the address of a data-chained CCW of another command" => stores_from_tape(|page| format!(
-        "area part at 0x20000 size 2\n\
-         ccw read,part,cd\n\
-         ccw nop,{page:#x},sli,7"
-    ));
-    "the address of a data-chained CCW behind a TIC" => stores_from_tape(|page| format!(
-        "area part at 0x20000 size 2\n\
-         ccw read,part,cd\n\
-         ccw tic,next\n\
-         org 0x18000\n\
-         next: ccw write,{page:#x},sli,7"
-    ));
-    "an IDAW of a format-0 CCW" => stores(|page| format!(
-        "orb format=0\n\
-         area list at 0x20000 X'{page:016X}'\n\
-         ccw senseid,list,ida|sli,7"
-    ));
-    "an IDAW" => stores(|page| format!(
-        "area list at 0x20000 X'{page:016X}'\n\
-         ccw senseid,list,ida|sli,7"
-    ));
-    "a later IDAW" => stores(|page| format!(
-        "area list at 0x20000 X'0000000000030FFE {page:016X}'\n\
-         area part at 0x30ffe size 2\n\
-         ccw senseid,list,ida|sli,7"
-    ));
-    "a format-1 IDAW" => stores(|page| format!(
-        "orb idaw=1\n\
-         area list at 0x20000 X'{page:08X}'\n\
-         ccw senseid,list,ida|sli,7"
-    ));
-    "an IDAW of a data-chained CCW of another command" => stores_from_tape(|page| format!(
-        "area list at 0x20000 X'{page:016X}'\n\
-         area part at 0x21000 size 2\n\
-         ccw read,part,cd\n\
-         ccw nop,list,ida|sli,7"
-    ));
-    "an IDAW for 2 KiB" => stores(|page| format!(
-        "orb idaw=2/2K\n\
-         area list at 0x20000 X'00000000000307FE {page:016X}'\n\
-         area part at 0x307fe size 2\n\
-         ccw senseid,list,ida|sli,7"
-    ));
-    "a modified IDAW" => stores(|page| format!(
-        "orb control={MIDAWS}\n\
-         area list at 0x20000 X'0000000000800007 {page:016X}'\n\
-         ccw senseid,list,mida|sli,7"
-    ));
-    "a later modified IDAW" => stores(|page| format!(
-        "orb control={MIDAWS}\n\
-         area list at 0x20000 X'0000000000000002 0000000000030FFE 0000000000800005 {page:016X}'\n\
-         area part at 0x30ffe size 2\n\
-         ccw senseid,list,mida|sli,7"
-    ));
-    "a list of IDAWs" => stores(|page| format!(
-        "ccw senseid,{:#x},ida|sli,7", page + LIST
-    ));
-    "a TIC" => stores(|page| format!(
-        "ccw nop,,cc\n\
-         ccw tic,{page:#x}"
-    ));
-    "the CPA" => stores(|page| format!(
-        "orb cpa={page:#x}\n\
-         ccw nop"
-    ));
-    "command chaining over the end of a page" => stores(|page| format!(
-        "org {:#x}\n\
-         ccw nop,,cc", page - 8
-    ));
-    "data chaining over the end of a page" => stores_from_tape(|page| format!(
-        "area part at 0x20000 size 2\n\
-         org {:#x}\n\
-         ccw read,part,cd", page - 8
-    ));
-    "a status modifier over the end of a page" => stores(|page| format!(
-        "area where at 0x20000 X'0000 0000 0000'\n\
-         area home  at 0x20200 size 5\n\
-         area which at 0x20010 X'0000 0000 01'\n\
-         org {:#x}\n\
-         ccw seek,where,cc\n\
-         ccw 0x1a,home,cc\n\
-         again: ccw searchid,which,cc\n\
-         ccw tic,again", page - 32
-    ));
-    "reading backward over the start of a page" => stores_from_tape(|page| format!(
-        "area above at {:#x} size 2\n\
-         ccw readback,above+1,sli,8", page + PAGE_SIZE
-    ));
-    "a list of IDAWs, read backward" => stores_from_tape(|page| format!(
-        "area list at 0x20000 X'{:016X}'\n\
-         ccw readback,list,ida|sli,8", page + 64
-    ));
-    "a data address to write from" => shows(|page| format!(
-        "ccw write,{page:#x},,64"
-    ));
-    "data to write that cross into a page" => shows(|page| format!(
-        "area edge at {:#x} size 2\n\
-         ccw write,edge,,64", page - 2
-    ));
-    "the address of a data-chained CCW to write from" => shows(|page| format!(
-        "area part at 0x20000 size 30\n\
-         ccw write,part,cd\n\
-         ccw write,{page:#x},,64"
-    ));
-    "that of another command" => shows(|page| format!(
-        "area part at 0x20000 size 30\n\
-         ccw write,part,cd\n\
-         ccw nop,{page:#x},,64"
-    ));
-    "an IDAW to write from" => shows(|page| format!(
-        "area list at 0x20000 X'{page:016X}'\n\
-         ccw write,list,ida,64"
-    ));
-    "a CCW that is changed while the program runs" => changed(
-        |_| waiting("ccw senseid,id,sli,7"),
-        |page| (CHANGED_CCW + 4, page.to_be_bytes()[4..].to_vec()),
-    );
-    "a CCW that becomes a TIC while the program runs" => changed(
-        |_| waiting("ccw senseid,id,sli,7"),
-        |page| (CHANGED_CCW, [&[8, 0, 0, 0], &page.to_be_bytes()[4..]].concat()),
-    );
-    "a CCW that gets another command while the program runs" => changed(
-        |_| waiting("ccw readdata,id,cd,2\nccw nop,id+2,sli,6"),
-        |page| (CHANGED_CCW + 12, page.to_be_bytes()[4..].to_vec()),
-    );
-    "a modified IDAW that is changed while the program runs" => changed(
-        |_| waiting(&format!(
-            "area list at 0x22000 X'0000000000800007 0000000000030000'\n\
-             orb control={MIDAWS}\n\
+pub(crate) fn cases() -> Vec<Case> {
+    ways! {
+        "a data address" => stores(|page| format!(
+            "ccw senseid,{page:#x},sli,7"
+        ));
+        "data that cross into a page" => stores(|page| format!(
+            "area edge at {:#x} size 2\n\
+             ccw senseid,edge,sli,7", page - 2
+        ));
+        "the address of a data-chained CCW" => stores_from_tape(|page| format!(
+            "area part at 0x20000 size 2\n\
+             ccw read,part,cd\n\
+             ccw read,{page:#x},sli,7"
+        ));
+        "the address of a data-chained CCW of another command" => stores_from_tape(|page| format!(
+            "area part at 0x20000 size 2\n\
+             ccw read,part,cd\n\
+             ccw nop,{page:#x},sli,7"
+        ));
+        "the address of a data-chained CCW behind a TIC" => stores_from_tape(|page| format!(
+            "area part at 0x20000 size 2\n\
+             ccw read,part,cd\n\
+             ccw tic,next\n\
+             org 0x18000\n\
+             next: ccw write,{page:#x},sli,7"
+        ));
+        "an IDAW of a format-0 CCW" => stores(|page| format!(
+            "orb format=0\n\
+             area list at 0x20000 X'{page:016X}'\n\
+             ccw senseid,list,ida|sli,7"
+        ));
+        "an IDAW" => stores(|page| format!(
+            "area list at 0x20000 X'{page:016X}'\n\
+             ccw senseid,list,ida|sli,7"
+        ));
+        "a later IDAW" => stores(|page| format!(
+            "area list at 0x20000 X'0000000000030FFE {page:016X}'\n\
+             area part at 0x30ffe size 2\n\
+             ccw senseid,list,ida|sli,7"
+        ));
+        "a format-1 IDAW" => stores(|page| format!(
+            "orb idaw=1\n\
+             area list at 0x20000 X'{page:08X}'\n\
+             ccw senseid,list,ida|sli,7"
+        ));
+        "an IDAW of a data-chained CCW of another command" => stores_from_tape(|page| format!(
+            "area list at 0x20000 X'{page:016X}'\n\
+             area part at 0x21000 size 2\n\
+             ccw read,part,cd\n\
+             ccw nop,list,ida|sli,7"
+        ));
+        "an IDAW for 2 KiB" => stores(|page| format!(
+            "orb idaw=2/2K\n\
+             area list at 0x20000 X'00000000000307FE {page:016X}'\n\
+             area part at 0x307fe size 2\n\
+             ccw senseid,list,ida|sli,7"
+        ));
+        "a modified IDAW" => stores(|page| format!(
+            "orb control={MIDAWS}\n\
+             area list at 0x20000 X'0000000000800007 {page:016X}'\n\
              ccw senseid,list,mida|sli,7"
-        )),
-        |page| (0x2_2008, page.to_be_bytes().to_vec()),
-    );
-    "an IDAW that is changed while the program runs" => changed(
-        |_| waiting("area list at 0x22000 X'0000000000030000'\nccw senseid,list,ida|sli,7"),
-        |page| (0x2_2000, page.to_be_bytes().to_vec()),
-    );
-};
+        ));
+        "a later modified IDAW" => stores(|page| format!(
+            "orb control={MIDAWS}\n\
+             area list at 0x20000 X'0000000000000002 0000000000030FFE 0000000000800005 {page:016X}'\n\
+             area part at 0x30ffe size 2\n\
+             ccw senseid,list,mida|sli,7"
+        ));
+        "a list of IDAWs" => stores(|page| format!(
+            "ccw senseid,{:#x},ida|sli,7", page + LIST
+        ));
+        "a TIC" => stores(|page| format!(
+            "ccw nop,,cc\n\
+             ccw tic,{page:#x}"
+        ));
+        "the CPA" => stores(|page| format!(
+            "orb cpa={page:#x}\n\
+             ccw nop"
+        ));
+        "command chaining over the end of a page" => stores(|page| format!(
+            "org {:#x}\n\
+             ccw nop,,cc", page - 8
+        ));
+        "data chaining over the end of a page" => stores_from_tape(|page| format!(
+            "area part at 0x20000 size 2\n\
+             org {:#x}\n\
+             ccw read,part,cd", page - 8
+        ));
+        "a status modifier over the end of a page" => stores(|page| format!(
+            "area where at 0x20000 X'0000 0000 0000'\n\
+             area home  at 0x20200 size 5\n\
+             area which at 0x20010 X'0000 0000 01'\n\
+             org {:#x}\n\
+             ccw seek,where,cc\n\
+             ccw 0x1a,home,cc\n\
+             again: ccw searchid,which,cc\n\
+             ccw tic,again", page - 32
+        ));
+        "reading backward over the start of a page" => stores_from_tape(|page| format!(
+            "area above at {:#x} size 2\n\
+             ccw readback,above+1,sli,8", page + PAGE_SIZE
+        ));
+        "a list of IDAWs, read backward" => stores_from_tape(|page| format!(
+            "area list at 0x20000 X'{:016X}'\n\
+             ccw readback,list,ida|sli,8", page + 64
+        ));
+        "a data address to write from" => shows(|page| format!(
+            "ccw write,{page:#x},,64"
+        ));
+        "data to write that cross into a page" => shows(|page| format!(
+            "area edge at {:#x} size 2\n\
+             ccw write,edge,,64", page - 2
+        ));
+        "the address of a data-chained CCW to write from" => shows(|page| format!(
+            "area part at 0x20000 size 30\n\
+             ccw write,part,cd\n\
+             ccw write,{page:#x},,64"
+        ));
+        "that of another command" => shows(|page| format!(
+            "area part at 0x20000 size 30\n\
+             ccw write,part,cd\n\
+             ccw nop,{page:#x},,64"
+        ));
+        "an IDAW to write from" => shows(|page| format!(
+            "area list at 0x20000 X'{page:016X}'\n\
+             ccw write,list,ida,64"
+        ));
+        "a CCW that is changed while the program runs" => changed(
+            |_| waiting("ccw senseid,id,sli,7"),
+            |page| (CHANGED_CCW + 4, page.to_be_bytes()[4..].to_vec()),
+        );
+        "a CCW that becomes a TIC while the program runs" => changed(
+            |_| waiting("ccw senseid,id,sli,7"),
+            |page| (CHANGED_CCW, [&[8, 0, 0, 0], &page.to_be_bytes()[4..]].concat()),
+        );
+        "a CCW that gets another command while the program runs" => changed(
+            |_| waiting("ccw readdata,id,cd,2\nccw nop,id+2,sli,6"),
+            |page| (CHANGED_CCW + 12, page.to_be_bytes()[4..].to_vec()),
+        );
+        "a modified IDAW that is changed while the program runs" => changed(
+            |_| waiting(&format!(
+                "area list at 0x22000 X'0000000000800007 0000000000030000'\n\
+                 orb control={MIDAWS}\n\
+                 ccw senseid,list,mida|sli,7"
+            )),
+            |page| (0x2_2008, page.to_be_bytes().to_vec()),
+        );
+        "an IDAW that is changed while the program runs" => changed(
+            |_| waiting("area list at 0x22000 X'0000000000030000'\nccw senseid,list,ida|sli,7"),
+            |page| (0x2_2000, page.to_be_bytes().to_vec()),
+        );
+    }
+}

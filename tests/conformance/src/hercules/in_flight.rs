@@ -22,24 +22,7 @@ use ccwchain::scsw::{
 };
 
 use crate::{
-    bench::{
-        check,
-        check_eq,
-        check_errno,
-        check_usable,
-        map,
-        pinned,
-        program,
-        Case,
-        Devices,
-        TestResult,
-        SILENCE,
-        TIMEOUT, //
-    },
-    extra_regions::{
-        clear,
-        halt, //
-    },
+    fixtures::*,
     host,
     lifecycle::User,
     machine, //
@@ -50,53 +33,40 @@ use super::{
     ENDLESS, //
 };
 
-pub(crate) const TESTS: &[Case] = &[
-    ("it ends when the guest lets it", ends),
-    ("a second start is EBUSY, and the program goes on", second),
-    ("a halt ends it", halted),
-    ("a device can be used again behind a halt", behind_halt),
-    ("a clear ends it", cleared),
-    ("a clear ends it behind a halt", halted_and_cleared),
-    ("a reset ends it, and gives no status", reset),
-    ("closing ends it", closed),
-    ("the death of the user ends it", death),
-    ("unmapping a page of its data ends it", unmapped),
-    ("unmapping other memory leaves it alone", unmapped_other),
-    ("nothing is stored behind a clear", |devices| {
-        stores_until(devices, STORING, |channel| {
-            clear(channel)?;
-            check(channel.wait(TIMEOUT)?.is_some(), "no status came")
-        })
-    }),
-    ("nothing is stored behind a reset", |devices| {
-        stores_until(devices, STORING, |channel| Ok(channel.device().reset()?))
-    }),
-    ("nothing is stored where memory was unmapped", |devices| {
-        stores_until(devices, STORING, |channel| {
-            Ok(channel.device_mut().unmap(STORED)?)
-        })
-    }),
-    ("nothing is stored behind a close", |devices| {
-        stores_until_close(devices, STORING)
-    }),
-    ("unbinding waits for the user, whose death ends it", unbind),
-    (
-        "removing the mediated device waits for the user, too",
-        remove,
-    ),
-    ("the module stays while it is in flight", unload),
-    (
-        "another device is not held up by a device that is",
-        other_goes_on,
-    ),
-    ("two devices have one each", two),
-    ("it is started and stopped many times", many),
-    ("a storm of interruptions ends like any other", storms),
-    (
-        "unbinding waits for the user of a storm, whose death ends it",
-        unbind_storm,
-    ),
-];
+pub(crate) fn cases() -> Vec<Case> {
+    cases! {
+        "it ends when the guest lets it" => ends;
+        "a second start is EBUSY, and the program goes on" => second;
+        "a halt ends it" => halted;
+        "a device can be used again behind a halt" => behind_halt;
+        "a clear ends it" => cleared;
+        "a clear ends it behind a halt" => halted_and_cleared;
+        "a reset ends it, and gives no status" => reset;
+        "closing ends it" => closed;
+        "the death of the user ends it" => death;
+        "unmapping a page of its data ends it" => unmapped;
+        "unmapping other memory leaves it alone" => unmapped_other;
+        "nothing is stored behind a clear" => |devices| {
+            stores_until(devices, STORING, |channel| {
+                clear(channel)?;
+                check(channel.wait(TIMEOUT)?.is_some(), "no status came")
+            })
+        };
+        "nothing is stored behind a reset" =>
+            |devices| stores_until(devices, STORING, |channel| Ok(channel.device().reset()?));
+        "nothing is stored where memory was unmapped" =>
+            |devices| { stores_until(devices, STORING, |channel| { Ok(channel.device_mut().unmap(STORED)?) }) };
+        "nothing is stored behind a close" => |devices| stores_until_close(devices, STORING);
+        "unbinding waits for the user, whose death ends it" => unbind;
+        "removing the mediated device waits for the user, too" => remove;
+        "the module stays while it is in flight" => unload;
+        "another device is not held up by a device that is" => other_goes_on;
+        "two devices have one each" => two;
+        "it is started and stopped many times" => many;
+        "a storm of interruptions ends like any other" => storms, slow(1800);
+        "unbinding waits for the user of a storm, whose death ends it" => unbind_storm, slow(1800);
+    }
+}
 
 fn ends(devices: &Devices) -> TestResult {
     let mut channel = devices.open()?;
@@ -264,9 +234,9 @@ find: ccw  searchid,which,cc
       ccw  tic,find
       ccw  readdata,label,cc
       ccw  tic,loop";
-/// Where it stores.
+/// The address that it stores to.
 const STORED: u64 = 0x3_0000;
-/// What is not in the record.
+/// A byte that the record does not have.
 const MARK: [u8; 80] = [0xee; 80];
 
 /// Starts a program that stores, and waits until it has done so several times.
@@ -386,7 +356,8 @@ fn unload(devices: &Devices) -> TestResult {
     check_usable(&mut channel)
 }
 
-/// How long one SENSE ID may take while another device is busy: by itself it takes a millisecond.
+/// The time that one SENSE ID may take while another device is busy: by itself it takes a
+/// millisecond.
 const AT_ONCE: Duration = Duration::from_secs(1);
 
 fn other_goes_on(devices: &Devices) -> TestResult {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Status on the way: program-controlled interruptions and initial status, and that a program is not
-//! over by it.
+//! Status on the way: program-controlled interruptions and initial status, and that a program is
+//! not over by it.
 
 use std::fmt::Write;
 
@@ -20,25 +20,7 @@ use ccwchain::{
     }, //
 };
 
-use crate::{
-    bench::{
-        check,
-        check_eq,
-        check_errno,
-        check_usable,
-        map,
-        pinned,
-        program,
-        Case,
-        Devices,
-        Failure,
-        TestResult,
-        SILENCE,
-        SUSPENDED,
-        TIMEOUT, //
-    },
-    extra_regions::clear, //
-};
+use crate::fixtures::*;
 
 use super::{
     Endless,
@@ -46,36 +28,26 @@ use super::{
     THERE, //
 };
 
-pub(crate) const TESTS: &[Case] = &[
-    (
-        "each program-controlled interruption of a long program comes once and in order",
-        in_order,
-    ),
-    (
-        "those that nobody takes are kept, or become one, and the end comes behind them",
-        not_taken,
-    ),
-    (
-        "the end has one once more that was read, as a guest may not have tested it",
-        told_again,
-    ),
-    ("a program is not over by one", goes_on),
-    (
-        "initial status comes once, and does not end the program",
-        initial,
-    ),
-    (
-        "a suspension is told once, and does not end the program",
-        suspension,
-    ),
-];
+pub(crate) fn cases() -> Vec<Case> {
+    cases! {
+        "each program-controlled interruption of a long program comes once and in order" =>
+            in_order;
+        "those that nobody takes are kept, or become one, and the end comes behind them" =>
+            not_taken;
+        "the end has one once more that was read, as a guest may not have tested it" => told_again;
+        "a program is not over by one" => goes_on;
+        "initial status comes once, and does not end the program" => initial;
+        "a suspension is told once, and does not end the program" => suspension;
+    }
+}
 
-/// How many stages a program has.
+/// The number of stages of a program.
 const STAGES: u32 = 24;
-/// How far apart their arguments are.
+/// The distance between their arguments.
 const ARGUMENTS: u32 = 0x21000;
 
-/// A program of stages: each interrupts, and is over when the guest has written where the record is.
+/// A program of stages: each interrupts, and is over when the guest has written where the record
+/// is.
 struct Staged {
     program: Program,
     guest: GuestMemory,
@@ -149,7 +121,7 @@ fn in_order(devices: &Devices) -> TestResult {
     }
     let end = next(&mut channel)?;
     staged.check_end(&end)?;
-    // The last one may be told again, as a guest may not have tested it.
+    // The last one may be announced again, as a guest may not have tested it.
     let status = end.scsw().subchannel_status();
     check_eq("status", status.difference(SubchannelStatus::PCI).bits(), 0)?;
     check_eq("KiB pinned", pinned()?, before)?;
@@ -227,7 +199,7 @@ fn goes_on(devices: &Devices) -> TestResult {
 
 fn initial(devices: &Devices) -> TestResult {
     let mut channel = devices.open()?;
-    // As usual, and the initial-status interruption.
+    // The usual areas, and the initial-status interruption.
     let text = format!("orb control=0x00e2ff00\n{ENDLESS}");
     let before = pinned()?;
     let endless = Endless::start_text(&mut channel, &text)?;

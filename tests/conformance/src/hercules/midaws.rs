@@ -4,25 +4,16 @@
 //!
 //! Not asked of the C driver, which does not know them.
 
-use crate::bench::{
-    only_ours,
-    run_text,
-    Case,
-    Devices,
-    TestResult, //
-};
+use crate::fixtures::*;
 
-pub(crate) const TESTS: &[Case] = &[
-    ("data go into pieces", |devices| run(devices, PIECES)),
-    ("a piece that is skipped is not stored", |devices| {
-        run(devices, SKIPPED)
-    }),
-    ("data come from pieces", |devices| run(devices, WRITTEN)),
-    (
-        "a piece where the guest has no memory is a program check",
-        |devices| run(devices, GONE),
-    ),
-];
+pub(crate) fn cases() -> Vec<Case> {
+    cases! {
+        "data go into pieces" => |devices| run(devices, PIECES);
+        "a piece that is skipped is not stored" => |devices| run(devices, SKIPPED);
+        "data come from pieces" => |devices| run(devices, WRITTEN);
+        "a piece where the guest has no memory is a program check" => |devices| run(devices, GONE);
+    }
+}
 
 // The ORB is as usual, and allows them.
 const PIECES: &str = "\
@@ -37,7 +28,7 @@ expect data one X'FF39'
 expect data two X'EE90EE'
 expect data three+4 X'EE'";
 
-// What comes behind it is wrong in Hercules, which takes what was skipped for that.
+// Data after the skipped piece are wrong in Hercules, which takes the skipped data for them.
 const SKIPPED: &str = "\
 orb  control=0x00c2ff40
 area list  at 0x20000 X'0000000000000001 0000000000030FFE' X'0000000000400001 0000000000041001'

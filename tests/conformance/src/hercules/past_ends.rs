@@ -2,77 +2,47 @@
 
 //! Status modifier past a CCW that ends the program: "SEARCH; end if it is not found; READ".
 //!
-//! Track 0 has records 0 to 3, of which 0 comes first behind a SEEK.
+//! Track 0 has records 0 to 3, of which 0 comes first after a SEEK.
 //!
-//! These are promises of our driver, and not asked of the C driver, whose copy of the program ends where
-//! the channel goes on.
+//! The cases test guarantees of our driver. They skip the C driver, whose copy of the program ends
+//! where the channel goes on.
 
-use crate::bench::{
-    only_ours,
-    run_text,
-    Case,
-    Devices,
-    TestResult, //
-};
+use crate::fixtures::*;
 
-pub(crate) const TESTS: &[Case] = &[
-    (
-        "past an end: what is there is run if the record is found",
-        |devices| both_formats(devices, FOUND, PROGRAM, READ),
-    ),
-    (
-        "past an end: the program is over if it is not found",
-        |devices| both_formats(devices, ANOTHER, PROGRAM, OVER),
-    ),
-    (
-        "past an end: over the end of a page if the record is found",
-        |devices| both_formats(devices, FOUND, OVER_A_PAGE, READ),
-    ),
-    (
-        "past an end: over the end of a page if it is not found",
-        |devices| both_formats(devices, ANOTHER, OVER_A_PAGE, OVER),
-    ),
-    (
-        "past an end: where nothing is mapped if the record is found",
-        |devices| both_formats(devices, FOUND, END_OF_MAPPING, CHECK),
-    ),
-    (
-        "past an end: where nothing is mapped if it is not found",
-        |devices| both_formats(devices, ANOTHER, END_OF_MAPPING, OVER),
-    ),
-    (
-        "past an end: to what is no CCW if the record is found",
-        |devices| both_formats(devices, FOUND, NO_CCW, CHECK),
-    ),
-    (
-        "past an end: to what is no CCW if it is not found",
-        |devices| both_formats(devices, ANOTHER, NO_CCW, OVER),
-    ),
-    (
-        "past an end: more than a program may have is no reason to refuse it",
-        |devices| both_formats(devices, ANOTHER, TOO_LONG, OVER),
-    ),
-    (
-        "past an end: behind a search whose argument is in pieces",
-        |devices| both_formats(devices, FOUND, PIECES, READ),
-    ),
-    (
-        "past an end: behind such a search that does not find",
-        |devices| both_formats(devices, ANOTHER, PIECES, OVER),
-    ),
-    ("past an end: to a TIC", |devices| {
-        both_formats(devices, FOUND, TO_A_TIC, READ)
-    }),
-    ("past an end: two of them in a row", |devices| {
-        both_formats(devices, FOUND, TWICE, COUNT)
-    }),
-];
+pub(crate) fn cases() -> Vec<Case> {
+    cases! {
+        "past an end: what is there is run if the record is found" =>
+            |devices| both_formats(devices, FOUND, PROGRAM, READ);
+        "past an end: the program is over if it is not found" =>
+            |devices| both_formats(devices, ANOTHER, PROGRAM, OVER);
+        "past an end: over the end of a page if the record is found" =>
+            |devices| both_formats(devices, FOUND, OVER_A_PAGE, READ);
+        "past an end: over the end of a page if it is not found" =>
+            |devices| both_formats(devices, ANOTHER, OVER_A_PAGE, OVER);
+        "past an end: where nothing is mapped if the record is found" =>
+            |devices| both_formats(devices, FOUND, END_OF_MAPPING, CHECK);
+        "past an end: where nothing is mapped if it is not found" =>
+            |devices| both_formats(devices, ANOTHER, END_OF_MAPPING, OVER);
+        "past an end: to what is no CCW if the record is found" =>
+            |devices| both_formats(devices, FOUND, NO_CCW, CHECK);
+        "past an end: to what is no CCW if it is not found" =>
+            |devices| both_formats(devices, ANOTHER, NO_CCW, OVER);
+        "past an end: more than a program may have is no reason to refuse it" =>
+            |devices| both_formats(devices, ANOTHER, TOO_LONG, OVER);
+        "past an end: behind a search whose argument is in pieces" =>
+            |devices| both_formats(devices, FOUND, PIECES, READ);
+        "past an end: behind such a search that does not find" =>
+            |devices| both_formats(devices, ANOTHER, PIECES, OVER);
+        "past an end: to a TIC" => |devices| both_formats(devices, FOUND, TO_A_TIC, READ);
+        "past an end: two of them in a row" => |devices| both_formats(devices, FOUND, TWICE, COUNT);
+    }
+}
 
 /// The identifier of record 0, and one that no record has, at `which`.
 const FOUND: &str = "area which at 0x20010 X'0000 0000 00'";
 const ANOTHER: &str = "area which at 0x20010 X'0000 0000 07'";
 
-/// What all programs have.
+/// The areas of all programs.
 const AREAS: &str = "\
 area where at 0x20000 X'0000 0000 0000'
 area one   at 0x20018 X'0000 0000 01'
@@ -87,7 +57,7 @@ expect data data X'0000000000000000 EEEE'";
 const OVER: &str = "\
 expect at=end
 expect data data X'EEEE'";
-/// What comes behind it has.
+/// The CCW after it has ended the program.
 const CHECK: &str = "\
 expect device=0 subchannel=prog cpa=0x11008
 expect data data X'EEEE'";

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! HALT and CLEAR SUBCHANNEL, which region 1 takes.
+//! The cmd region: HALT and CLEAR SUBCHANNEL.
 
 use std::{
-    sync::atomic::{
-        AtomicBool,
-        Ordering, //
-    },
+    fs::File,
+    os::unix::fs::FileExt,
     thread,
     time::{
         Duration,
@@ -20,8 +18,7 @@ use ccw::{
         IO_IRQ, //
     },
     guest::GuestMemory,
-    program::Program,
-    sys, //
+    program::Program, //
 };
 use ccwchain::{
     irb::Irb,
@@ -34,167 +31,57 @@ use ccwchain::{
 };
 
 use crate::{
-    bench::{
-        check,
-        check_eq,
-        check_errno,
-        check_usable,
-        map,
-        pinned,
-        program,
-        start_suspended,
-        take_rest,
-        Case,
-        Devices,
-        TestResult,
-        SILENCE,
-        TIMEOUT, //
-    },
-    extra_regions::{
-        clear,
-        command,
-        halt,
-        result,
-        retry,
-        CLEAR,
-        COMMANDS,
-        COMMANDS_SIZE,
-        HALT, //
-    },
+    fixtures::*,
     machine, //
 };
 
-pub(crate) const TESTS: &[Case] = &[
-    ("halting an idle device gives a device end", halt_idle),
-    (
-        "clearing an idle device gives status of the clear function alone",
-        clear_idle,
-    ),
-    ("a halt ends a suspended program", |devices| {
-        ends(devices, HALT)
-    }),
-    ("a clear ends a suspended program", |devices| {
-        ends(devices, CLEAR)
-    }),
-    (
-        "the pins of a halted program go with its status",
-        |devices| pins_go(devices, HALT),
-    ),
-    (
-        "the pins of a cleared program go with its status",
-        |devices| pins_go(devices, CLEAR),
-    ),
-    ("halting twice gives status twice", |devices| {
-        twice(devices, HALT)
-    }),
-    ("clearing twice gives status twice", |devices| {
-        twice(devices, CLEAR)
-    }),
-    (
-        "halts whose status nobody takes give all of it in order",
-        |devices| not_taken(devices, &[HALT, HALT, HALT]),
-    ),
-    (
-        "a halt and a clear whose status nobody takes give it in order",
-        |devices| not_taken(devices, &[HALT, CLEAR, HALT, CLEAR]),
-    ),
-    (
-        "a halt leaves the status of an ended program to be read first",
-        |devices| behind_status(devices, HALT),
-    ),
-    (
-        "a clear leaves the status of an ended program to be read first",
-        |devices| behind_status(devices, CLEAR),
-    ),
-    ("a halt before a start does it no harm", |devices| {
-        before_start(devices, HALT)
-    }),
-    ("a clear before a start does it no harm", |devices| {
-        before_start(devices, CLEAR)
-    }),
-    (
-        "a start right after the status of a halt is not busy",
-        |devices| start_after(devices, HALT),
-    ),
-    (
-        "a start right after the status of a clear is not busy",
-        |devices| start_after(devices, CLEAR),
-    ),
-    (
-        "the status of a halt does not end a program started behind it",
-        |devices| late(devices, HALT),
-    ),
-    (
-        "the status of a clear does not end a program started behind it",
-        |devices| late(devices, CLEAR),
-    ),
-    (
-        "a halt and a start at once give both statuses, and the data",
-        |devices| at_once(devices, HALT),
-    ),
-    (
-        "a clear and a start at once give both statuses, and the data",
-        |devices| at_once(devices, CLEAR),
-    ),
-    ("a second halt of a program ends what is left", halt_halted),
-    ("a halted program can be started again", |devices| {
-        again(devices, HALT)
-    }),
-    ("a cleared program can be started again", |devices| {
-        again(devices, CLEAR)
-    }),
-    (
-        "the status of a halted program has an address in the program",
-        halted_address,
-    ),
-    (
-        "the status of a halt behind a program has no address of the host's",
-        idle_address,
-    ),
-    ("a halt without an eventfd has its status read", no_eventfd),
-    ("a command that nobody knows is EINVAL", unknown),
-    (
-        "a command that nobody knows leaves a suspended program alone",
-        unknown_in_flight,
-    ),
-    ("commands beyond the region are EINVAL", beyond),
-    ("a command from a bad pointer is EFAULT", bad_pointer),
-    ("command and result can be read back", read_back),
-    ("the command word alone is a request", word_alone),
-    (
-        "a command leaves the result of the last start alone",
-        results_apart,
-    ),
-    ("a command and a reset leave a usable device", with_reset),
-    (
-        "status of a command on a closed device is gone when it is opened",
-        closed,
-    ),
-    (
-        "a halt of one device leaves the other's program alone",
-        |devices| other_device(devices, HALT),
-    ),
-    (
-        "a clear of one device leaves the other's program alone",
-        |devices| other_device(devices, CLEAR),
-    ),
-    (
-        "a halt is EBUSY while 15 statuses wait and no program runs",
-        |devices| full_queue(devices, HALT),
-    ),
-    (
-        "a clear is EBUSY while 15 statuses wait and no program runs",
-        |devices| full_queue(devices, CLEAR),
-    ),
-    ("halts in the midst of starts lose no end", |devices| {
-        storm(devices, HALT)
-    }),
-    ("clears in the midst of starts lose no end", |devices| {
-        storm(devices, CLEAR)
-    }),
-];
+mod region;
 
-/// How often something is tried that goes wrong now and then.
+pub(crate) fn cases() -> Vec<Case> {
+    cases! {
+        "halting an idle device gives a device end" => halt_idle;
+        "clearing an idle device gives status of the clear function alone" => clear_idle;
+        both "a halt ends a suspended program" => ends;
+        both "the pins of a halted program go with its status" => pins_go;
+        both "halting twice gives status twice" => twice;
+        "halts whose status nobody takes give all of it in order" =>
+            |devices| not_taken(devices, &[HALT, HALT, HALT]);
+        "a halt and a clear whose status nobody takes give it in order" =>
+            |devices| not_taken(devices, &[HALT, CLEAR, HALT, CLEAR]);
+        both "a halt leaves the status of an ended program to be read first" => behind_status;
+        both "a halt before a start does it no harm" => before_start;
+        both "a start right after the status of a halt is not busy" => start_after;
+        both "the status of a halt does not end a program started behind it" => late;
+        both "a halt and a start at once give both statuses, and the data" => at_once;
+        "a second halt of a program ends what is left" => halt_halted;
+        both "a halted program can be started again" => again;
+        "the status of a halted program has an address in the program" => halted_address;
+        "the status of a halt behind a program has no address of the host's" => idle_address;
+        "a halt without an eventfd has its status read" => no_eventfd;
+        "a command that nobody knows is EINVAL" => region::unknown;
+        "a command that nobody knows leaves a suspended program alone" => region::unknown_in_flight;
+        "commands beyond the region are EINVAL" => region::beyond;
+        "a command from a bad pointer is EFAULT" => region::bad_pointer;
+        "command and result can be read back" => region::read_back;
+        "the command word alone is a request" => region::word_alone;
+        "a command leaves the result of the last start alone" => region::results_apart;
+        "a command and a reset leave a usable device" => with_reset;
+        "status of a command on a closed device is gone when it is opened" => closed;
+        both "a halt of one device leaves the other's program alone" => other_device;
+        both "a halt is EBUSY while 15 statuses wait and no program runs" => full_queue;
+        both "halts in the midst of starts lose no end" => storm;
+    }
+}
+
+/// Makes two cases, for HALT and for CLEAR, of the name of the first.
+fn both(name: &str, run: fn(&Devices, u32) -> TestResult) -> Vec<Case> {
+    let clear = name.replace("halt", "clear");
+    [(name, HALT), (&clear, CLEAR)]
+        .map(|(name, command)| Case::new(name, move |devices| run(devices, command)))
+        .into()
+}
+
+/// Returns how often a case tries what goes wrong now and then.
 fn rounds() -> u32 {
     machine::rounds(100)
 }
@@ -225,13 +112,6 @@ fn expect(channel: &mut Channel, command: u32) -> TestResult<Irb> {
         format!("no status is pending: {}", irb.scsw()),
     )?;
     Ok(irb)
-}
-
-fn expect_silence(channel: &mut Channel) -> TestResult {
-    check(
-        channel.wait(SILENCE)?.is_none(),
-        "there was a status too many",
-    )
 }
 
 fn halt_idle(devices: &Devices) -> TestResult {
@@ -312,30 +192,6 @@ fn not_taken(devices: &Devices, commands: &[u32]) -> TestResult {
     check_usable(&mut channel)
 }
 
-/// A no-operation whose memory stays mapped until the device is closed.
-fn nop(channel: &mut Channel) -> TestResult<Program> {
-    let nop = program("ccw nop")?;
-    map(channel, &nop)?;
-    Ok(nop)
-}
-
-/// Starts a program; again while a status is in its way that the host has not taken yet.
-fn start_soon(channel: &Channel, program: &Program) -> TestResult {
-    Ok(retry(libc::EBUSY, || {
-        retry(libc::EAGAIN, || channel.start(program.orb))
-    })?)
-}
-
-/// Takes a status that ends a program.
-fn expect_end(channel: &mut Channel) -> TestResult {
-    let irb = channel.wait(TIMEOUT)?;
-    let irb = irb.ok_or_else(|| "the program does not end".to_owned())?;
-    check(
-        irb.scsw().ends_start(),
-        format!("not the end of the program: {}", irb.scsw()),
-    )
-}
-
 fn behind_status(devices: &Devices, what: u32) -> TestResult {
     let mut channel = devices.open()?;
     let nop = nop(&mut channel)?;
@@ -395,7 +251,7 @@ fn late(devices: &Devices, what: u32) -> TestResult {
 
 /// A suspended program, started as soon as it can be.
 fn suspended_soon(channel: &mut Channel) -> TestResult<(Program, GuestMemory)> {
-    let program = program(crate::bench::SUSPENDED)?;
+    let program = program(SUSPENDED)?;
     let guest = map(channel, &program)?;
     start_soon(channel, &program)?;
     Ok((program, guest))
@@ -482,105 +338,6 @@ fn no_eventfd(devices: &Devices) -> TestResult {
     Ok(())
 }
 
-fn unknown(devices: &Devices) -> TestResult {
-    let mut channel = devices.open()?;
-    for what in [0, 3, 4, 1 << 16, HALT.swap_bytes(), u32::MAX] {
-        check_errno(
-            &format!("command {what:#x}"),
-            command(&channel, what),
-            libc::EINVAL,
-        )?;
-    }
-    expect_silence(&mut channel)?;
-    check_usable(&mut channel)
-}
-
-fn unknown_in_flight(devices: &Devices) -> TestResult {
-    let mut channel = devices.open()?;
-    let (program, _guest) = start_suspended(&mut channel)?;
-    let during = pinned()?;
-    check_errno("command", command(&channel, 3), libc::EINVAL)?;
-    expect_silence(&mut channel)?;
-    check_eq("KiB pinned", pinned()?, during)?;
-    check_errno("second start", channel.start(program.orb), libc::EBUSY)
-}
-
-fn beyond(devices: &Devices) -> TestResult {
-    let mut channel = devices.open()?;
-    for (offset, len) in [
-        (0, COMMANDS_SIZE + 1),
-        (0, 4096),
-        (4, 5),
-        (7, 2),
-        (8, 1),
-        (1000, 4),
-    ] {
-        let what = format!("{len} bytes at {offset}");
-        let bytes = &mut vec![1; len];
-        let result = channel.device().pwrite(bytes, COMMANDS + offset);
-        check_errno(&format!("write of {what}"), result, libc::EINVAL)?;
-        let result = channel.device().pread(bytes, COMMANDS + offset);
-        check_errno(&format!("read of {what}"), result, libc::EINVAL)?;
-    }
-    expect_silence(&mut channel)?;
-    check_usable(&mut channel)
-}
-
-fn bad_pointer(devices: &Devices) -> TestResult {
-    let mut channel = devices.open()?;
-    let offset = i64::try_from(COMMANDS).unwrap_or(0);
-    let result = sys::pwrite_null(channel.device().file(), COMMANDS_SIZE, offset);
-    check_errno("write", result, libc::EFAULT)?;
-    let result = sys::pread_null(channel.device().file(), COMMANDS_SIZE, offset);
-    check_errno("read", result, libc::EFAULT)?;
-    expect_silence(&mut channel)
-}
-
-fn read_back(devices: &Devices) -> TestResult {
-    let mut channel = devices.open()?;
-    let word = |channel: &Channel| -> TestResult<u32> {
-        let mut word = [0; 4];
-        channel.device().pread(&mut word, COMMANDS)?;
-        Ok(u32::from_ne_bytes(word))
-    };
-    check_eq("result at first", result(&channel)?, 0)?;
-    for (what, code) in [
-        (7, -libc::EINVAL),
-        (HALT, 0),
-        (9, -libc::EINVAL),
-        (CLEAR, 0),
-    ] {
-        let given = command_soon(&channel, what);
-        check_eq("success", given.is_ok(), code == 0)?;
-        check_eq("command", word(&channel)?, what)?;
-        check_eq("result", result(&channel)?, code)?;
-        if code == 0 {
-            expect(&mut channel, what)?;
-        }
-    }
-    Ok(())
-}
-
-fn word_alone(devices: &Devices) -> TestResult {
-    let mut channel = devices.open()?;
-    let written = channel.device().pwrite(&HALT.to_ne_bytes(), COMMANDS)?;
-    check_eq("bytes written", written, 4)?;
-    expect(&mut channel, HALT)?;
-    check_usable(&mut channel)
-}
-
-fn results_apart(devices: &Devices) -> TestResult {
-    let mut channel = devices.open()?;
-    check_usable(&mut channel)?;
-    check_errno("command", command(&channel, 3), libc::EINVAL)?;
-    let mut code = [0; 4];
-    channel
-        .device()
-        .pread(&mut code, ccw::channel::RET_CODE_OFFSET)?;
-    check_eq("result of the start", i32::from_ne_bytes(code), 0)?;
-    check_eq("result of the command", result(&channel)?, -libc::EINVAL)
-}
-
 fn with_reset(devices: &Devices) -> TestResult {
     let mut channel = devices.open()?;
     for what in [HALT, CLEAR] {
@@ -611,13 +368,11 @@ fn closed(devices: &Devices) -> TestResult {
 fn other_device(devices: &Devices, what: u32) -> TestResult {
     let mut channel = devices.open()?;
     let mut other = devices.open_named("terminal")?;
-    let (program, _guest) = start_suspended(&mut other)?;
-    let during = pinned()?;
+    let in_flight = InFlight::start(&mut other)?;
     start_suspended(&mut channel)?;
     command(&channel, what)?;
     expect(&mut channel, what)?;
-    check_eq("KiB pinned for the other", pinned()?, during)?;
-    check_errno("its second start", other.start(program.orb), libc::EBUSY)?;
+    in_flight.check_stays(&other)?;
     expect_silence(&mut other)
 }
 
@@ -649,22 +404,17 @@ fn storm(devices: &Devices, what: u32) -> TestResult {
     let nop = program("ccw nop")?;
     let guest = map(&mut channel, &nop)?;
     let before = pinned()?;
-    let device = channel.device().file().try_clone_to_owned()?;
-    let stop = AtomicBool::new(false);
-    let started = thread::scope(|scope| -> TestResult<usize> {
-        scope.spawn(|| {
-            let file = std::fs::File::from(device);
-            let mut region = [0; COMMANDS_SIZE];
-            region[..4].copy_from_slice(&what.to_ne_bytes());
-            while !stop.load(Ordering::Relaxed) {
-                // Refused while another request or status is in its way.
-                let _ = std::os::unix::fs::FileExt::write_at(&file, &region, COMMANDS);
-                thread::sleep(Duration::from_micros(500));
-            }
-        });
-        let result = starts(&mut channel, &nop, Instant::now() + LONG);
-        stop.store(true, Ordering::Relaxed);
-        result
+    let file = File::from(channel.device().file().try_clone_to_owned()?);
+    let mut region = [0; CMD_REGION_SIZE];
+    region[..4].copy_from_slice(&what.to_ne_bytes());
+    let give_command = || {
+        // The driver refuses it while another request or status is in its way.
+        let _ = file.write_at(&region, CMD_REGION);
+        thread::sleep(Duration::from_micros(500));
+        Ok(())
+    };
+    let (started, _) = beside(give_command, || {
+        starts(&mut channel, &nop, Instant::now() + LONG)
     })?;
     check(
         started > 100,

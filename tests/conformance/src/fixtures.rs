@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The parts that cases are made of: open devices, programs, and checks.
+//!
+//! It is the prelude of all cases.
+
+use std::time::Duration;
+
+mod checks;
+mod debugfs;
+mod devices;
+mod programs;
+mod regions;
+mod threads;
+
+pub(crate) use crate::case::{
+    cases,
+    Backends,
+    Case, //
+};
+pub(crate) use checks::*;
+pub(crate) use debugfs::*;
+pub(crate) use devices::*;
+pub(crate) use programs::*;
+pub(crate) use regions::*;
+pub(crate) use threads::*;
+
+/// The time that an interrupt may take.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The time to wait for an interrupt that must not come.
+pub(crate) const SILENCE: Duration = Duration::from_millis(50);
