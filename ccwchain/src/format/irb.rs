@@ -117,7 +117,7 @@ impl Irb {
     /// Zeroes what is in the extended-control word but sense bytes that came with the status: it depends on
     /// the model of the machine, which may have addresses of its own there.
     #[inline]
-    pub(crate) fn keep_sense_only(&mut self) {
+    pub(crate) fn clear_all_but_sense(&mut self) {
         let sense = match self.sense() {
             Some(sense) if self.scsw().extended_control() => sense.len(),
             _ => 0,
