@@ -2,10 +2,10 @@
 
 //! Channel programs of the z/Architecture: their formats, and their translation for a guest.
 //!
-//! The addresses in a guest channel program are guest addresses. [`translator`] makes a host program of
-//! it, with absolute addresses, that the channel runs instead. [`memory`] has the traits through which
-//! the translator reads and pins guest memory. [`format`](mod@format) has the formats of the Principles
-//! of Operation: big-endian in memory, and numbers in Rust.
+//! The addresses in a guest channel program are guest addresses. [`translator`] makes a host
+//! program of it, with absolute addresses, that the channel runs instead. [`memory`] has the traits
+//! through which the translator reads and pins guest memory. [`format`](mod@format) has the formats
+//! of the Principles of Operation: big-endian in memory, and numbers in Rust.
 //!
 //! The crate depends on `core` only, allocates memory only through [`memory::Storage`], and does no
 //! I/O. Cargo builds it for any host, Kbuild for the kernel.

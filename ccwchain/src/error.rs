@@ -57,8 +57,8 @@ impl<E> From<Bound> for Error<E> {
     }
 }
 
-/// Returns whether guest memory is available. A fault of the guest is no error here: the host program
-/// gets a program check for it.
+/// Returns whether guest memory is available. A fault of the guest is no error here: the host
+/// program gets a program check for it.
 #[inline]
 pub(crate) fn available<E>(result: Result<(), MemoryError<E>>) -> Result<bool, Error<E>> {
     match result {

@@ -11,8 +11,8 @@ use core::{
 /// The size of a page in bytes, which is the unit of pinning.
 pub const PAGE_SIZE: u64 = 4096;
 
-/// The size of an arena block in bytes: enough for a list of MIDAWs that fills a page, and for what a
-/// channel fetches ahead after it.
+/// The size of an arena block in bytes: enough for a list of MIDAWs that fills a page, and for what
+/// a channel fetches ahead after it.
 pub const BLOCK: usize = 2 * PAGE_SIZE as usize;
 
 /// The maximum number of pages that one call pins (`VFIO_PIN_PAGES_MAX_ENTRIES` in
@@ -49,8 +49,8 @@ pub enum MemoryError<E> {
 ///
 /// # Invariants
 ///
-/// One call of `pin` has returned `Ok` for the `count` pages from the number `first` on, and none of
-/// them has been unpinned since.
+/// One call of `pin` has returned `Ok` for the `count` pages from the number `first` on, and none
+/// of them has been unpinned since.
 #[derive(Debug, PartialEq, Eq)]
 pub struct PinnedRange {
     first: u64,
@@ -92,8 +92,8 @@ pub trait GuestMemory {
     /// After an error the contents of `buffer` are undefined.
     fn read(&mut self, address: u64, buffer: &mut [u8]) -> Result<(), MemoryError<Self::Error>>;
 
-    /// Pins a range of guest pages, and stores the absolute address in the host of the first byte of
-    /// each page into `host_addresses`.
+    /// Pins a range of guest pages, and stores the absolute address in the host of the first byte
+    /// of each page into `host_addresses`.
     ///
     /// The range begins with the page number `first` and has as many pages as `host_addresses` has
     /// items, at most [`PIN_MAX`].
@@ -110,11 +110,12 @@ pub trait GuestMemory {
     /// Unpins each page of `range` once.
     fn unpin(&mut self, range: PinnedRange);
 
-    /// Returns the invalidation sequence number, which changes before any guest page can be replaced
-    /// (for example discarded by its owner). `None` while an invalidation is in progress, or if
-    /// invalidations are not tracked.
+    /// Returns the invalidation sequence number, which changes before any guest page can be
+    /// replaced (for example discarded by its owner). `None` while an invalidation is in progress,
+    /// or if invalidations are not tracked.
     ///
-    /// While the number stays the same, pinned pages are still those of the guest and may be cached.
+    /// While the number stays the same, pinned pages are still those of the guest and may be
+    /// cached.
     fn invalidate_seq(&mut self) -> Option<u64> {
         None
     }
@@ -122,11 +123,11 @@ pub trait GuestMemory {
 
 /// The memory from which the channel fetches the host program. Only the translator writes to it.
 ///
-/// It has blocks of [`BLOCK`] bytes, which can be anywhere below 2 GiB and in any order. Offsets are
-/// in bytes, as if the blocks were contiguous in the order of their numbers.
+/// It has blocks of [`BLOCK`] bytes, which can be anywhere below 2 GiB and in any order. Offsets
+/// are in bytes, as if the blocks were contiguous in the order of their numbers.
 pub trait Arena {
-    /// Returns the absolute address of the first byte of a block, a multiple of 4096, or `None` if the
-    /// arena has fewer blocks. The first block has the number zero.
+    /// Returns the absolute address of the first byte of a block, a multiple of 4096, or `None` if
+    /// the arena has fewer blocks. The first block has the number zero.
     ///
     /// A block that does not end at or below 2 GiB is not used.
     fn address(&self, block: usize) -> Option<u32>;

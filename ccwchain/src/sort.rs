@@ -2,16 +2,17 @@
 
 //! Sorting in linear time on a small stack.
 //!
-//! The sorts of `core` take time n log n, and recurse with kilobytes of buffers on the stack at each
-//! level, which is too much for a kernel.
+//! The sorts of `core` take time n log n, and recurse with kilobytes of buffers on the stack at
+//! each level, which is too much for a kernel.
 
 /// The number of values of a digit, which is a byte of the key.
 const DIGITS: usize = 256;
 
-/// Sorts items by key. The sort is stable. `scratch` is as long as `items`; its contents are ignored.
+/// Sorts items by key. The sort is stable. `scratch` is as long as `items`; its contents are
+/// ignored.
 ///
-/// This is a radix sort by those bytes in which the keys differ, beginning with the lowest. Items that
-/// are sorted already, as those of most programs are, are only compared.
+/// This is a radix sort by those bytes in which the keys differ, beginning with the lowest. Items
+/// that are sorted already, as those of most programs are, are only compared.
 pub(crate) fn sort_by_key<T: Copy>(items: &mut [T], scratch: &mut [T], key: impl Fn(&T) -> u64) {
     if items.is_sorted_by_key(&key) {
         return;

@@ -2,21 +2,21 @@
 
 //! Translation of a guest channel program into a host program that the channel can run instead.
 //!
-//! 1. `walk.rs` finds the CCWs of the program, and fetches each of them once.
-//! 2. `layout.rs` assigns each a slot in the host program.
-//! 3. `general.rs` writes the host CCWs, and `data.rs` their lists, into the arena. The pages of the
-//!    data are looked up in the pin cache or requested.
-//! 4. `pin/pages.rs` pins the requested pages.
-//! 5. `data.rs` writes the absolute addresses of their blocks into the lists.
+//! 1. `walk.rs` finds the CCWs of the program, and fetches each of them once. 2. `layout.rs`
+//! assigns each a slot in the host program. 3. `general.rs` writes the host CCWs, and `data.rs`
+//! their lists, into the arena. The pages of the data are looked up in the pin cache or requested.
+//! 4. `pin/pages.rs` pins the requested pages. 5. `data.rs` writes the absolute addresses of their
+//! blocks into the lists.
 //!
 //! For a sequential program, `sequential.rs` does the first three steps at once.
 //!
-//! A fault in the guest program becomes a program check at the same place in the host program. Status
-//! modifier may lead past the end of a program, and what is there may be no program. If the
+//! A fault in the guest program becomes a program check at the same place in the host program.
+//! Status modifier may lead past the end of a program, and what is there may be no program. If the
 //! translation fails with it, the program is translated again without it.
 
 pub mod host_orb;
 
+mod area;
 mod data;
 mod effect;
 mod fetch;
@@ -158,9 +158,9 @@ impl<S: Storage> Translator<S> {
     ///
     /// # Errors
     ///
-    /// The error comes with the arena, whose contents are undefined then. There is no program, and only
-    /// cached pages are pinned. After [`Error::TooLarge`], the caller may grow the translator or the
-    /// arena and try again.
+    /// The error comes with the arena, whose contents are undefined then. There is no program, and
+    /// only cached pages are pinned. After [`Error::TooLarge`], the caller may grow the translator
+    /// or the arena and try again.
     pub fn translate<M: GuestMemory, A: Arena>(
         &mut self,
         orb: &Orb,
@@ -208,12 +208,12 @@ impl<S: Storage> Translator<S> {
         validate(orb)?;
         let mut attempt = 0;
         loop {
-            // A second attempt is made if a page is cached with less access than it needs, or if a guest
-            // page may have been replaced meanwhile. The third attempt does not use the cache, so that
-            // it is the last one.
+            // A second attempt is made if a page is cached with less access than it needs, or if a
+            // guest page may have been replaced meanwhile. The third attempt does not use the
+            // cache, so that it is the last one.
             self.pages.begin(attempt < 2, memory);
-            // A sequential program that is too large is an error: as any other program, it might just
-            // fit, but would take longer each time. With a larger arena it fits as it is.
+            // A sequential program that is too large is an error: as any other program, it might
+            // just fit, but would take longer each time. With a larger arena it fits as it is.
             let written = match self.write_sequential(past_ends, orb, memory, arena)? {
                 Some(written) => written,
                 None => {
@@ -285,11 +285,11 @@ impl<S: Storage> Translator<S> {
         })
     }
 
-    /// Replaces the host addresses in `irb` by the guest addresses that they stand for, and the format
-    /// of the CCWs by that of the guest.
+    /// Replaces the host addresses in `irb` by the guest addresses that they stand for, and the
+    /// format of the CCWs by that of the guest.
     ///
-    /// Call this for each status of the program, before [`Self::release`]. A host address that stands
-    /// for no guest address becomes zero and, in the extended-status word, invalid. In the
+    /// Call this for each status of the program, before [`Self::release`]. A host address that
+    /// stands for no guest address becomes zero and, in the extended-status word, invalid. In the
     /// extended-control word only sense bytes are left.
     pub fn write_back(&self, irb: &mut Irb) {
         let scsw = irb.scsw();
@@ -343,8 +343,8 @@ impl<S: Storage> Translator<S> {
         self.segments = 0;
     }
 
-    /// Returns whether a page in the `len` bytes of guest memory from `address` on is pinned for the
-    /// program, so that it can be unpinned only after the program.
+    /// Returns whether a page in the `len` bytes of guest memory from `address` on is pinned for
+    /// the program, so that it can be unpinned only after the program.
     pub fn has_pinned(&self, address: u64, len: u64) -> bool {
         pages(address, len).is_some_and(|(first, last)| self.pages.any_pinned(first, last))
     }
@@ -364,8 +364,8 @@ impl<S: Storage> Translator<S> {
         self.pages.pinned_pages()
     }
 
-    /// Unpins the cached pages in the `len` bytes of guest memory from `address` on, except those that
-    /// the program uses ([`Self::has_pinned`]). Those can be unpinned after [`Self::release`].
+    /// Unpins the cached pages in the `len` bytes of guest memory from `address` on, except those
+    /// that the program uses ([`Self::has_pinned`]). Those can be unpinned after [`Self::release`].
     pub fn invalidate<M: GuestMemory>(&mut self, address: u64, len: u64, memory: &mut M) {
         if let Some((first, last)) = pages(address, len) {
             self.pages.invalidate(first, last, memory);

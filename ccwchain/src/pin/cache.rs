@@ -184,7 +184,8 @@ impl<S: Storage> PinCache<S> {
         self.entry(self.find(number)?)
     }
 
-    /// Returns whether the current program needs more access to a cached page than it is pinned for.
+    /// Returns whether the current program needs more access to a cached page than it is pinned
+    /// for.
     pub(crate) fn lacks_access(&self) -> bool {
         self.lacks_access
     }
@@ -255,8 +256,8 @@ impl<S: Storage> PinCache<S> {
         }
     }
 
-    /// Inserts a range that one call has pinned for the current program, and evicts unused ranges if
-    /// needed. None of its pages may be in the cache. Returns `false` if there is no room.
+    /// Inserts a range that one call has pinned for the current program, and evicts unused ranges
+    /// if needed. None of its pages may be in the cache. Returns `false` if there is no room.
     pub(crate) fn insert<M: GuestMemory>(
         &mut self,
         first: u64,
@@ -391,8 +392,8 @@ impl<S: Storage> PinCache<S> {
             .filter_map(|number| self.page(number))
     }
 
-    /// Returns whether a range that the current program uses has a page from number `first` to number
-    /// `last`.
+    /// Returns whether a range that the current program uses has a page from number `first` to
+    /// number `last`.
     pub(crate) fn uses_any(&self, first: u64, last: u64) -> bool {
         self.used_ranges().any(|page| page.overlaps(first, last))
     }
@@ -410,8 +411,8 @@ impl<S: Storage> PinCache<S> {
         self.used_pages().map(|page| page.host_address)
     }
 
-    /// Unpins the ranges that have a page from number `first` to number `last`, except those that the
-    /// current program uses.
+    /// Unpins the ranges that have a page from number `first` to number `last`, except those that
+    /// the current program uses.
     pub(crate) fn invalidate<M: GuestMemory>(&mut self, first: u64, last: u64, memory: &mut M) {
         let mut head = self.oldest;
         while let Some(&page) = self.entry(head) {

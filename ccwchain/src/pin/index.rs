@@ -6,8 +6,8 @@ use crate::memory::Storage;
 
 /// Returns a hash of `number` that a guest which does not know the random `seed` cannot predict.
 ///
-/// A product with a random odd number, of which the upper half is taken, is an almost universal hash:
-/// no choice of numbers collides for many seeds.
+/// A product with a random odd number, of which the upper half is taken, is an almost universal
+/// hash: no choice of numbers collides for many seeds.
 #[inline(always)]
 pub(crate) fn hash(number: u64, seed: u64) -> usize {
     (number.wrapping_mul(seed | 1) >> 32) as usize
@@ -24,8 +24,8 @@ pub(crate) trait Keyed {
 
 /// A hash table of the items of an array, with linear probing.
 ///
-/// A bucket is in use if the item that it names also names the bucket. So the table is empty as soon
-/// as the array is, and is never cleared.
+/// A bucket is in use if the item that it names also names the bucket. So the table is empty as
+/// soon as the array is, and is never cleared.
 pub(crate) struct HashIndex<S: Storage> {
     /// Indexes of items; twice as many as there can be items.
     buckets: S::Of<u32>,

@@ -2,11 +2,11 @@
 
 //! The guest pages of the current program.
 //!
-//! 1. While the program is written, the blocks of its data are looked up in the pin cache or, if they
-//!    are not there, requested (`requests.rs`).
-//! 2. [`ProgramPages::pin`] pins the requested pages: each once, neighbours in one call, with the
-//!    least access that is enough. The cache takes them if it is in use.
-//! 3. [`ProgramPages::pinned`] returns the host addresses of the requested blocks.
+//! 1. While the program is written, the blocks of its data are looked up in the pin cache or, if
+//! they are not there, requested (`requests.rs`). 2. [`ProgramPages::pin`] pins the requested
+//! pages: each once, neighbours in one call, with the least access that is enough. The cache takes
+//! them if it is in use. 3. [`ProgramPages::pinned`] returns the host addresses of the requested
+//! blocks.
 
 use crate::{
     error::{
@@ -67,8 +67,8 @@ pub(crate) struct ProgramPages<S: Storage> {
 }
 
 impl<S: Storage> ProgramPages<S> {
-    /// Allocates room for `pages` pages of a program, and for `cached` pages in the cache. `seed` is
-    /// a random number.
+    /// Allocates room for `pages` pages of a program, and for `cached` pages in the cache. `seed`
+    /// is a random number.
     pub(crate) fn new(pages: usize, cached: usize, seed: u64) -> Result<Self, S::Error> {
         Ok(Self {
             requests: PageRequests::new(pages, seed)?,
@@ -178,8 +178,8 @@ impl<S: Storage> ProgramPages<S> {
         Ok(())
     }
 
-    /// Pins, one by one and with less access if needed, `count` pages that could not be pinned by one
-    /// call.
+    /// Pins, one by one and with less access if needed, `count` pages that could not be pinned by
+    /// one call.
     #[cold]
     fn pin_each<M: GuestMemory>(
         &mut self,
@@ -209,8 +209,8 @@ impl<S: Storage> ProgramPages<S> {
             .map_or(0, |range| range.len().min(PIN_MAX))
     }
 
-    /// Pins `count` neighbours from the first untried page on. Returns `false` if the guest does not
-    /// have all of them, and `true` for one page that is known to be missing.
+    /// Pins `count` neighbours from the first untried page on. Returns `false` if the guest does
+    /// not have all of them, and `true` for one page that is known to be missing.
     #[inline(always)]
     fn pin_range<M: GuestMemory>(
         &mut self,
@@ -248,8 +248,8 @@ impl<S: Storage> ProgramPages<S> {
         Ok(true)
     }
 
-    /// Lowers the access that is requested for the first untried page. If there is no lower one, the
-    /// guest has no such page.
+    /// Lowers the access that is requested for the first untried page. If there is no lower one,
+    /// the guest has no such page.
     fn downgrade(&mut self) {
         if let Some(page) = self.requests.get_mut(self.tried) {
             page.access = match page.access {
@@ -289,8 +289,8 @@ impl<S: Storage> ProgramPages<S> {
         let mut rest = self.requests.first_mut(self.tried);
         while let Some(first) = rest.first_mut() {
             let count = core::mem::take(&mut first.range);
-            // INVARIANT: `pin_range` stores here how many pages one call has pinned that are not in the
-            // cache. The number is taken out, so that they are unpinned once.
+            // INVARIANT: `pin_range` stores here how many pages one call has pinned that are not in
+            // the cache. The number is taken out, so that they are unpinned once.
             if let Some(range) = PinnedRange::new(first.number, count) {
                 memory.unpin(range);
             }

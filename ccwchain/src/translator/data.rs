@@ -5,8 +5,8 @@
 //! The channel uses the blocks of a CCW in their order, and a program check ends the program. So a
 //! host list ends with the first invalid entry: nothing after that matters.
 //!
-//! The absolute addresses of blocks in pages that are not cached are written last, when the pages are
-//! pinned.
+//! The absolute addresses of blocks in pages that are not cached are written last, when the pages
+//! are pinned.
 
 use crate::{
     ccw::{
@@ -32,13 +32,13 @@ use crate::{
     pin::pages::ProgramPages,
     pin::requests::BlockRequest,
     prefix::prefix,
+    translator::area::StorageArea,
     translator::effect::{
         DataTransfer,
         Effects, //
     },
     translator::image::ArenaImage,
     translator::lists::{
-        scratch_midaws,
         HostList,
         HostLists,
         ListEntries,
@@ -208,8 +208,8 @@ impl<'a, S: Storage, A: Arena> CommandWriter<'a, S, A> {
 
     /// Reserves a list of `needed` IDAWs.
     ///
-    /// In a read backward, an invalid entry follows: a channel that moves the data upward nevertheless
-    /// still has data to move at the end of the list.
+    /// In a read backward, an invalid entry follows: a channel that moves the data upward
+    /// nevertheless still has data to move at the end of the list.
     #[inline(always)]
     fn idaw_list(
         &mut self,
@@ -281,8 +281,8 @@ impl<'a, S: Storage, A: Arena> CommandWriter<'a, S, A> {
 
     /// Writes the list of an area that has a guest list of MIDAWs.
     ///
-    /// The channel checks whether their counts add up to that of the CCW, and whether the last of them
-    /// is marked as such: that is the same in the host. A MIDAW that skips may become several.
+    /// The channel checks whether their counts add up to that of the CCW, and whether the last of
+    /// them is marked as such: that is the same in the host. A MIDAW that skips may become several.
     fn midaws<M: GuestMemory>(
         &mut self,
         area: &StorageArea,
@@ -319,8 +319,8 @@ impl<'a, S: Storage, A: Arena> CommandWriter<'a, S, A> {
         Ok(list)
     }
 
-    /// Reads a guest list of MIDAWs, up to its end or to the first invalid one. Returns the number of
-    /// valid MIDAWs, and whether their counts add up to that of the CCW.
+    /// Reads a guest list of MIDAWs, up to its end or to the first invalid one. Returns the number
+    /// of valid MIDAWs, and whether their counts add up to that of the CCW.
     fn read_midaws<M: GuestMemory>(
         &mut self,
         area: &StorageArea,
@@ -353,8 +353,8 @@ impl<'a, S: Storage, A: Arena> CommandWriter<'a, S, A> {
         Ok((room / midaw::SIZE, false))
     }
 
-    /// Writes the absolute address of the block at the guest address `address` into a list entry, or
-    /// requests the page and leaves that to [`DataBlocks::fill`].
+    /// Writes the absolute address of the block at the guest address `address` into a list entry,
+    /// or requests the page and leaves that to [`DataBlocks::fill`].
     #[inline(always)]
     fn put_data(
         &mut self,
@@ -375,8 +375,8 @@ impl<'a, S: Storage, A: Arena> CommandWriter<'a, S, A> {
         Ok(())
     }
 
-    /// Reads an entry of a guest list. Returns `None` if it is at an address that no CCW can contain,
-    /// or that the guest does not have.
+    /// Reads an entry of a guest list. Returns `None` if it is at an address that no CCW can
+    /// contain, or that the guest does not have.
     #[inline]
     fn word<const N: usize, M: GuestMemory>(
         &mut self,
@@ -400,68 +400,5 @@ impl<'a, S: Storage, A: Arena> CommandWriter<'a, S, A> {
     ) -> Result<Option<u64>, Error<M::Error>> {
         let idaw = self.word::<N, M>(address, memory)?.map(idaw::parse);
         Ok(idaw.filter(|idaw| format.in_range(*idaw)))
-    }
-}
-
-/// The storage area of a guest CCW.
-struct StorageArea {
-    /// The guest address of the area, or of its list.
-    address: u64,
-    /// The number of bytes.
-    count: u16,
-    transfer: DataTransfer,
-}
-
-impl StorageArea {
-    #[inline]
-    fn new(ccw: &Ccw, transfer: DataTransfer) -> Self {
-        Self {
-            address: u64::from(ccw.address),
-            count: ccw.count,
-            transfer,
-        }
-    }
-
-    /// Returns whether the channel accepts this IDAW as one that is not the first of the list.
-    #[inline]
-    fn accepts_idaw(&self, format: idaw::Format, idaw: u64) -> bool {
-        if self.transfer.backward() {
-            format.is_last_byte(idaw)
-        } else {
-            format.is_first_byte(idaw)
-        }
-    }
-
-    /// Returns the number of blocks of the area. `first` is the address of the first byte that is
-    /// moved.
-    #[inline]
-    fn needed(&self, format: idaw::Format, first: u64) -> usize {
-        if self.transfer.backward() {
-            format.needed_backward(first, self.count)
-        } else {
-            format.needed(first, self.count)
-        }
-    }
-
-    /// Returns the number of host MIDAWs for a guest MIDAW.
-    fn host_midaws(&self, midaw: &Midaw) -> usize {
-        if self.transfer.skips(midaw.flags) {
-            scratch_midaws(midaw)
-        } else {
-            1
-        }
-    }
-
-    /// Returns whether the channel accepts this MIDAW when `rest` bytes of the area are left.
-    ///
-    /// The count is compared with `rest` only for a MIDAW that skips, which may become several. For
-    /// others the channel compares it.
-    fn accepts_midaw(&self, midaw: &Midaw, rest: u16) -> bool {
-        if self.transfer.skips(midaw.flags) {
-            let is_last = midaw.flags.contains(midaw::Flags::LAST);
-            (1..=rest).contains(&midaw.count) && (!is_last || midaw.count == rest)
-        } else {
-            midaw.accepts(self.transfer.backward())
-        }
     }
 }

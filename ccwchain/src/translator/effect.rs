@@ -2,10 +2,10 @@
 
 //! How the channel can reach a CCW, and which commands can be in effect there.
 //!
-//! A CCW that is reached by command chaining, or that is the first of the program, is a command: its
-//! command code counts. A CCW that is reached by data chaining is a further part of a command: its
-//! code is ignored, and the command of the first CCW of the data chain stays in effect up to the end
-//! of the chain, through TICs as well (Principles of Operation, "Chaining").
+//! A CCW that is reached by command chaining, or that is the first of the program, is a command:
+//! its command code counts. A CCW that is reached by data chaining is a further part of a command:
+//! its code is ignored, and the command of the first CCW of the data chain stays in effect up to
+//! the end of the chain, through TICs as well (Principles of Operation, "Chaining").
 //!
 //! Some channels look at the ignored code nevertheless (that of QEMU does). So the host CCW has the
 //! code of the command in effect instead ([`Reached::host_code`]).
@@ -43,8 +43,8 @@ impl Effects {
     /// As the next CCW after one that chains commands: status modifier skips it. Set only together
     /// with `COMMAND`.
     pub(crate) const STATUS_MODIFIER_SKIP: Self = Self(0x20);
-    /// As the next CCW after one that chains commands and whose command can give status modifier: it
-    /// is skipped whatever it is. Set only together with `STATUS_MODIFIER_SKIP`.
+    /// As the next CCW after one that chains commands and whose command can give status modifier:
+    /// it is skipped whatever it is. Set only together with `STATUS_MODIFIER_SKIP`.
     pub(crate) const SEARCHED: Self = Self(0x40);
     /// By data chaining, with a command in effect that can give status modifier. Set only together
     /// with `FETCH`.
@@ -98,8 +98,8 @@ impl Effects {
     /// Returns the kinds of command that are in effect at a CCW other than a TIC that is reached in
     /// these ways. If it chains data, the next CCW is reached with them.
     ///
-    /// The set is empty if the channel refuses the CCW: for its command code, or for a count of zero
-    /// after data chaining.
+    /// The set is empty if the channel refuses the CCW: for its command code, or for a count of
+    /// zero after data chaining.
     #[inline]
     pub(crate) const fn in_effect(self, ccw: &Ccw) -> Self {
         let chained = if ccw.count == 0 {

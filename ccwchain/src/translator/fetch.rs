@@ -42,8 +42,8 @@ pub(crate) struct FetchedCcw {
 }
 
 impl FetchedCcw {
-    /// Returns the kind of command in effect if the CCW is reached by command chaining, or the empty
-    /// set if it is no valid command.
+    /// Returns the kind of command in effect if the CCW is reached by command chaining, or the
+    /// empty set if it is no valid command.
     #[inline]
     pub(crate) fn command(&self) -> Effects {
         match self.kind {
@@ -63,8 +63,8 @@ impl FetchedCcw {
         }
     }
 
-    /// Returns whether a program can continue after this CCW when status modifier skips it, whichever
-    /// command gives the status modifier.
+    /// Returns whether a program can continue after this CCW when status modifier skips it,
+    /// whichever command gives the status modifier.
     #[inline]
     pub(crate) fn can_be_skipped(&self) -> bool {
         self.ccw.direction() == Direction::TransferInChannel || self.ccw.chains()
@@ -79,8 +79,8 @@ pub(crate) struct CcwRules {
 }
 
 impl CcwRules {
-    /// Returns the rules for the program of `orb`. `looks_past_ends` tells whether CCWs past an end of
-    /// the program are translated if status modifier can lead there.
+    /// Returns the rules for the program of `orb`. `looks_past_ends` tells whether CCWs past an end
+    /// of the program are translated if status modifier can lead there.
     #[inline]
     pub(crate) fn of(orb: &Orb, looks_past_ends: bool) -> Self {
         Self {

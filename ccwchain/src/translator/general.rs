@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Writing the host program of any guest program, after `walk.rs` has found its CCWs and `layout.rs`
-//! has assigned their slots.
+//! Writing the host program of any guest program, after `walk.rs` has found its CCWs and
+//! `layout.rs` has assigned their slots.
 
 use crate::{
     error::Error,
@@ -61,8 +61,8 @@ fn link_to<S: Storage, A: Arena>(
     let slot = match instance.kind() {
         CcwKind::ProgramCheck => None,
         CcwKind::Command => Some(instance.slot),
-        // If the target cannot be fetched, the program check is one of the TIC (Principles of Operation,
-        // "Channel-Program Address").
+        // If the target cannot be fetched, the program check is one of the TIC (Principles of
+        // Operation, "Channel-Program Address").
         CcwKind::Tic => layout.target(instance),
     };
     slot.map_or(HostCcw::ProgramCheck, |slot| HostCcw::Tic(image.slot(slot)))

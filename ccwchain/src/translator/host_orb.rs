@@ -19,7 +19,8 @@ use crate::{
 pub struct HostOrb(Orb);
 
 impl HostOrb {
-    /// Returns the ORB for the host program at `cpa`, which does what the guest asks for in `guest`.
+    /// Returns the ORB for the host program at `cpa`, which does what the guest asks for in
+    /// `guest`.
     ///
     /// It allows MIDAWs only if the program has some: a machine without that facility recognizes an
     /// operand exception (Principles of Operation, "Operation-Request Block").

@@ -9,16 +9,16 @@
 //! lists              format-2 IDAWs, and MIDAWs
 //! ```
 //!
-//! The scratch page and list are in the first block of the arena. Slots continue in further blocks. No
-//! CCW and no list is at the end of a block: the slots after the last CCW of a block lead to the next
-//! block (`slots.rs`), and what a channel fetches ahead is in the same block ([`READ_AHEAD`]).
+//! The scratch page and list are in the first block of the arena. Slots continue in further blocks.
+//! No CCW and no list is at the end of a block: the slots after the last CCW of a block lead to the
+//! next block (`slots.rs`), and what a channel fetches ahead is in the same block ([`READ_AHEAD`]).
 //!
-//! The lists follow the slots if the number of slots is known. A sequential program is written before
-//! it is known: its slots and its lists take blocks in turn, as they need them.
+//! The lists follow the slots if the number of slots is known. A sequential program is written
+//! before it is known: its slots and its lists take blocks in turn, as they need them.
 //!
-//! The channel gets no addresses except those of this image, of pages that are pinned for the program,
-//! and [`FAULT`](super::lists::FAULT): there is no other way to create an [`ArenaAddress`] or a
-//! [`PinnedBlock`](crate::pin::pages::PinnedBlock).
+//! The channel gets no addresses except those of this image, of pages that are pinned for the
+//! program, and [`FAULT`](super::lists::FAULT): there is no other way to create an [`ArenaAddress`]
+//! or a [`PinnedBlock`](crate::pin::pages::PinnedBlock).
 
 use core::ops::Range;
 
@@ -131,8 +131,8 @@ pub(crate) struct ArenaImage<'a, S: Storage, A> {
     ccws: u32,
     /// The offsets in the arena that are free for lists, all in one block.
     free: Range<usize>,
-    /// The absolute address of the arena offset zero, if the arena were contiguous around `free`. May
-    /// have wrapped around.
+    /// The absolute address of the arena offset zero, if the arena were contiguous around `free`.
+    /// May have wrapped around.
     lists_base: u32,
 }
 
@@ -213,8 +213,8 @@ impl<'a, S: Storage, A: Arena> ArenaImage<'a, S, A> {
         Ok((start, address))
     }
 
-    /// Takes an unused block for slots. Returns the arena offset and the absolute address of its first
-    /// byte.
+    /// Takes an unused block for slots. Returns the arena offset and the absolute address of its
+    /// first byte.
     #[inline]
     fn add_slots(&mut self) -> Result<(usize, u32), Bound> {
         let (start, address) = self.take_block()?;
@@ -236,8 +236,8 @@ impl<'a, S: Storage, A: Arena> ArenaImage<'a, S, A> {
         Ok(())
     }
 
-    /// Reserves `size` bytes for a list that needs no alignment and crosses no boundary. Returns their
-    /// offset in the arena.
+    /// Reserves `size` bytes for a list that needs no alignment and crosses no boundary. Returns
+    /// their offset in the arena.
     #[inline]
     pub(crate) fn reserve(&mut self, size: usize) -> Result<usize, Bound> {
         if self.free.start + size > self.free.end {

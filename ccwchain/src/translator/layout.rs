@@ -2,8 +2,8 @@
 
 //! Which slot of the host program each guest CCW gets.
 //!
-//! A guest CCW that can be reached with different commands in effect has a slot for each of them: what
-//! is right for one command may be wrong for another.
+//! A guest CCW that can be reached with different commands in effect has a slot for each of them:
+//! what is right for one command may be wrong for another.
 //!
 //! Guest CCWs of which each is the successor of the one before form a segment. They have successive
 //! slots. After each segment there are [`GUARDS`] slots that give a program check, so that neither
@@ -11,8 +11,8 @@
 //! already has a slot in another one, its guards are TICs to there. So a segment that does not fit
 //! into an arena block continues, as another segment, in the next block.
 //!
-//! A sequential program (`sequential.rs`) has one segment in each block. Its CCWs are in the same order
-//! as in the guest.
+//! A sequential program (`sequential.rs`) has one segment in each block. Its CCWs are in the same
+//! order as in the guest.
 
 use crate::{
     ccw::{
@@ -65,8 +65,8 @@ impl CcwInstance {
         &self.fetched.ccw
     }
 
-    /// Returns the guest CCW with the command code in effect, and without flags that other flags make
-    /// meaningless. So the host CCW moves data as its list allows on every channel.
+    /// Returns the guest CCW with the command code in effect, and without flags that other flags
+    /// make meaningless. So the host CCW moves data as its list allows on every channel.
     #[inline]
     pub(crate) fn command(&self) -> Ccw {
         let ccw = self.fetched.ccw;
@@ -201,8 +201,8 @@ impl<S: Storage> SlotLayout<S> {
             .is_some_and(|instance| instance.slot == NO_SLOT)
     }
 
-    /// Returns whether the status-modifier target of CCW `index` is also the successor of CCW `next`,
-    /// so that both can be in one segment.
+    /// Returns whether the status-modifier target of CCW `index` is also the successor of CCW
+    /// `next`, so that both can be in one segment.
     fn joins(&self, index: usize, next: usize) -> bool {
         let past = self.past(index);
         past.is_none() || past == self.successor(next)
@@ -250,8 +250,8 @@ impl<S: Storage> SlotLayout<S> {
         self.find_at(first, address, effect)
     }
 
-    /// Returns the index of the CCW at a guest address that is reached in the way `effect`. `first` is
-    /// the index of the first instance that is not at a lower address.
+    /// Returns the index of the CCW at a guest address that is reached in the way `effect`. `first`
+    /// is the index of the first instance that is not at a lower address.
     fn find_at(&self, first: usize, address: u32, effect: Effects) -> Option<usize> {
         let ccws = self.instances().get(first..)?;
         let effect = match ccws.first()? {
@@ -259,7 +259,8 @@ impl<S: Storage> SlotLayout<S> {
             instance if instance.kind() == CcwKind::Tic => effect,
             instance => effect.in_effect(instance.ccw()),
         };
-        // A CCW that the channel refuses, for its command code or its count, it refuses in any slot.
+        // A CCW that the channel refuses, for its command code or its count, it refuses in any
+        // slot.
         let found = ccws
             .iter()
             .take_while(|instance| instance.address == address)
@@ -283,8 +284,8 @@ impl<S: Storage> SlotLayout<S> {
         target.fetched.is_available.then_some(target.slot)
     }
 
-    /// Returns the CCWs to which the first two slots after CCW `index` must lead, because these CCWs
-    /// have their slots in other segments.
+    /// Returns the CCWs to which the first two slots after CCW `index` must lead, because these
+    /// CCWs have their slots in other segments.
     pub(crate) fn elsewhere(&self, index: usize) -> [Option<&CcwInstance>; 2] {
         let slot = |index: usize| self.instances().get(index).map(|instance| instance.slot);
         let next = self.successor(index);
@@ -294,8 +295,8 @@ impl<S: Storage> SlotLayout<S> {
         [next, self.past(index)].map(|index| self.instances().get(index?))
     }
 
-    /// Returns the guest address of the CCW in a slot. For a guard, returns the guest address that the
-    /// next CCWs of the segment would have.
+    /// Returns the guest address of the CCW in a slot. For a guard, returns the guest address that
+    /// the next CCWs of the segment would have.
     pub(crate) fn guest_address(&self, slot: u32) -> Option<u32> {
         if slot >= self.slots {
             return None;

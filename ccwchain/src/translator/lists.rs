@@ -2,9 +2,9 @@
 
 //! Host CCWs of commands, and their lists of IDAWs or MIDAWs.
 //!
-//! Every command has a list. The entries of a list hold absolute addresses of data, which are written
-//! when the pages of the data are pinned. A command that moves no data has the scratch list: a channel
-//! that moves data nevertheless uses the scratch page.
+//! Every command has a list. The entries of a list hold absolute addresses of data, which are
+//! written when the pages of the data are pinned. A command that moves no data has the scratch
+//! list: a channel that moves data nevertheless uses the scratch page.
 
 use core::ops::Range;
 
@@ -41,22 +41,23 @@ const IDAW_LIST_BOUNDARY: usize = 2048;
 
 /// An address that gives a program check when the channel uses it.
 ///
-/// It is in the last page of the address space, where no machine has storage: an invalid data address.
-/// In an IDAW other than the first of its list it is also an invalid IDAW, since it is neither the
-/// first nor the last byte of a block. So no channel takes it for storage, and no device can reach
-/// anything through it.
+/// It is in the last page of the address space, where no machine has storage: an invalid data
+/// address. In an IDAW other than the first of its list it is also an invalid IDAW, since it is
+/// neither the first nor the last byte of a block. So no channel takes it for storage, and no
+/// device can reach anything through it.
 pub(crate) const FAULT: u64 = 0xffff_ffff_ffff_f001;
 
 /// The offsets in the arena of the scratch page.
 const SCRATCH_PAGE: Range<usize> = 0..PAGE_SIZE as usize;
 
-/// The offsets in the arena of the scratch list: as many IDAWs as 65535 bytes need in blocks of 2 KiB.
+/// The offsets in the arena of the scratch list: as many IDAWs as 65535 bytes need in blocks of 2
+/// KiB.
 const SCRATCH_LIST: Range<usize> = SCRATCH_PAGE.end..SCRATCH_PAGE.end + idaw::MAX * WORD;
 
 const _: () = assert!(SCRATCH_LIST.end == SLOTS);
 
-/// The maximum count of a host MIDAW that skips: half of the scratch page, which begins or ends in its
-/// middle.
+/// The maximum count of a host MIDAW that skips: half of the scratch page, which begins or ends in
+/// its middle.
 const SCRATCH_MIDAW: u16 = PAGE_SIZE as u16 / 2;
 
 /// Returns the number of host MIDAWs for a guest MIDAW that skips.
@@ -148,8 +149,8 @@ impl<'a, S: Storage, A: Arena> HostLists<'a, S, A> {
         self.has_midaws
     }
 
-    /// Writes the CCW of a command, or of a part of one, into a slot: the guest CCW without the flags
-    /// `void`, and with a list of the host.
+    /// Writes the CCW of a command, or of a part of one, into a slot: the guest CCW without the
+    /// flags `void`, and with a list of the host.
     #[inline]
     pub(crate) fn put_command(&mut self, slot: u32, guest: &Ccw, void: Flags, list: HostList) {
         let (flag, address) = match list {
@@ -195,8 +196,8 @@ impl<'a, S: Storage, A: Arena> HostLists<'a, S, A> {
         address.address().into()
     }
 
-    /// Returns the list for a command that reads backward, but moves no data. Each entry is the last
-    /// byte of a block.
+    /// Returns the list for a command that reads backward, but moves no data. Each entry is the
+    /// last byte of a block.
     #[cold]
     pub(crate) fn backward_scratch_list(&mut self) -> Result<HostList, Bound> {
         const LAST_BYTE: u16 = PAGE_SIZE as u16 - 1;

@@ -14,8 +14,8 @@ use crate::{
 /// The size of a piece in bytes: guest memory is read in pieces, from multiples of this on.
 ///
 /// A piece may have bytes that are no part of the program. They are never looked at. It lies within
-/// one page, which is there as a whole or not at all, so that reading a piece fails exactly if reading
-/// any word of it fails.
+/// one page, which is there as a whole or not at all, so that reading a piece fails exactly if
+/// reading any word of it fails.
 pub(crate) const PIECE: usize = 1024;
 
 /// The size of a CCW in bytes.
@@ -45,8 +45,8 @@ impl<'a> GuestReader<'a> {
         }
     }
 
-    /// Returns the word of `N` bytes at the guest address `address`, a multiple of `N`, or `None` if
-    /// the guest has no memory there.
+    /// Returns the word of `N` bytes at the guest address `address`, a multiple of `N`, or `None`
+    /// if the guest has no memory there.
     #[inline]
     pub(crate) fn word<const N: usize, M: GuestMemory>(
         &mut self,

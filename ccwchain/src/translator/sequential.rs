@@ -2,8 +2,9 @@
 
 //! Sequential programs: successive CCWs that chain commands, without TIC or data chaining.
 //!
-//! Most programs are sequential. Each of their CCWs is reached in one way only, and the host CCWs are
-//! in the same order. So they are written as they are fetched, without the steps of `general.rs`.
+//! Most programs are sequential. Each of their CCWs is reached in one way only, and the host CCWs
+//! are in the same order. So they are written as they are fetched, without the steps of
+//! `general.rs`.
 
 use core::ops::Range;
 
@@ -64,8 +65,8 @@ pub(crate) fn write<S: Storage, A: Arena, M: GuestMemory>(
     }
 }
 
-/// Writes the CCWs from the guest address `address` on, which do not fit into the first arena block.
-/// Returns the number of CCWs of the whole program, or `None` if it is not sequential.
+/// Writes the CCWs from the guest address `address` on, which do not fit into the first arena
+/// block. Returns the number of CCWs of the whole program, or `None` if it is not sequential.
 #[cold]
 #[inline(never)]
 fn write_rest<S: Storage, A: Arena, M: GuestMemory>(

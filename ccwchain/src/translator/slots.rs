@@ -28,18 +28,18 @@ pub(crate) const FIRST_SLOT: u32 = SLOTS as u32 / ccw::SIZE;
 /// The number of slots that fill a block.
 pub(crate) const BLOCK_SLOTS: u32 = BLOCK as u32 / ccw::SIZE;
 
-/// The number of guards, which are the slots after a segment: one that chaining can lead to, one that
-/// status modifier can lead to, and one for its address only. The channel stores that address as the
-/// CPA of a program check at the second one; it must not also be the address of the first CCW of the
-/// next segment.
+/// The number of guards, which are the slots after a segment: one that chaining can lead to, one
+/// that status modifier can lead to, and one for its address only. The channel stores that address
+/// as the CPA of a program check at the second one; it must not also be the address of the first
+/// CCW of the next segment.
 pub(crate) const GUARDS: u32 = 3;
 
-/// The number of bytes that stay free at the end of each block: a channel may fetch one IDAW, CCW or
-/// MIDAW more than it uses.
+/// The number of bytes that stay free at the end of each block: a channel may fetch one IDAW, CCW
+/// or MIDAW more than it uses.
 pub(crate) const READ_AHEAD: usize = midaw::SIZE;
 
-/// The number of slots that a block must have after each CCW: the guards, which lead to the next block
-/// or give a program check, and the room for what is fetched ahead.
+/// The number of slots that a block must have after each CCW: the guards, which lead to the next
+/// block or give a program check, and the room for what is fetched ahead.
 pub(crate) const CCW_ROOM: u32 = GUARDS + READ_AHEAD as u32 / ccw::SIZE;
 
 /// Returns the number of the block that holds a slot.
@@ -80,8 +80,8 @@ pub(crate) struct SlotBlocks<S: Storage> {
 impl<S: Storage> SlotBlocks<S> {
     /// Allocates room for the blocks that `ccws` CCWs need.
     pub(crate) fn new(ccws: usize) -> Result<Self, S::Error> {
-        // Each CCW may have guards. One block more, because blocks are not filled to the last slot, and
-        // the first one has other contents, too.
+        // Each CCW may have guards. One block more, because blocks are not filled to the last slot,
+        // and the first one has other contents, too.
         let ccws_of_block = ((BLOCK_SLOTS - CCW_ROOM) / (1 + GUARDS)) as usize;
         Ok(Self {
             blocks: S::allocate(ccws.div_ceil(ccws_of_block) + 1)?,

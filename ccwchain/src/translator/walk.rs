@@ -2,14 +2,14 @@
 
 //! Finding all CCWs of a guest program, and fetching each of them once.
 //!
-//! A CCW belongs to the program if chaining, a TIC or status modifier leads to it. Status modifier is
-//! followed past a TIC or a CCW that chains, after any command that chains commands. After a command
-//! that is known to give status modifier ([`ccw::can_give_status_modifier`]), it is followed past any
-//! CCW. Past any other end of the program there may be no CCWs at all: nothing there is looked at, and
-//! status modifier leads to a program check.
+//! A CCW belongs to the program if chaining, a TIC or status modifier leads to it. Status modifier
+//! is followed past a TIC or a CCW that chains, after any command that chains commands. After a
+//! command that is known to give status modifier ([`ccw::can_give_status_modifier`]), it is
+//! followed past any CCW. Past any other end of the program there may be no CCWs at all: nothing
+//! there is looked at, and status modifier leads to a program check.
 //!
-//! Even after a command that can give status modifier, there may be no CCWs past the end. So what is
-//! found there must not make the translation fail ([`GuestProgram::looks_past_ends`]).
+//! Even after a command that can give status modifier, there may be no CCWs past the end. So what
+//! is found there must not make the translation fail ([`GuestProgram::looks_past_ends`]).
 
 use crate::{
     ccw::{
@@ -80,8 +80,8 @@ impl Keyed for FoundCcw {
 }
 
 impl FoundCcw {
-    /// Returns the kinds of command that can be in effect. For a TIC, returns the ways in which it is
-    /// reached.
+    /// Returns the kinds of command that can be in effect. For a TIC, returns the ways in which it
+    /// is reached.
     fn effect(&self) -> Effects {
         let effects = self.reached.effects;
         match self.fetched.kind {
@@ -91,8 +91,8 @@ impl FoundCcw {
         }
     }
 
-    /// Returns the elements of [`Self::effect`]. If there are none, since the channel refuses the CCW,
-    /// returns the empty set once.
+    /// Returns the elements of [`Self::effect`]. If there are none, since the channel refuses the
+    /// CCW, returns the empty set once.
     pub(crate) fn effects(&self) -> impl Iterator<Item = Effects> {
         let effect = self.effect();
         let none = effect.is_empty().then(Effects::default);
@@ -134,8 +134,8 @@ impl FoundCcw {
         })
     }
 
-    /// Returns the CCW at the next guest address, if the program continues there: by chaining, or by
-    /// status modifier of the CCW before this one.
+    /// Returns the CCW at the next guest address, if the program continues there: by chaining, or
+    /// by status modifier of the CCW before this one.
     fn next(&self, rules: &CcwRules) -> Option<Successor> {
         let ccw = &self.fetched.ccw;
         let past = Effects::COMMAND.only_if(self.is_skipped());
@@ -214,8 +214,8 @@ impl<S: Storage> GuestProgram<S> {
         self.looks_past_ends = false;
     }
 
-    /// Returns whether status modifier was followed past an end of the program. Some of the CCWs that
-    /// were found, or for which there was no room, may then be no part of it.
+    /// Returns whether status modifier was followed past an end of the program. Some of the CCWs
+    /// that were found, or for which there was no room, may then be no part of it.
     pub(crate) fn looks_past_ends(&self) -> bool {
         self.looks_past_ends
     }
@@ -304,8 +304,8 @@ impl<S: Storage> GuestProgram<S> {
         Ok(index)
     }
 
-    /// Returns the index of the CCW at the guest address `address`, or `Err` with the bucket in which
-    /// it belongs.
+    /// Returns the index of the CCW at the guest address `address`, or `Err` with the bucket in
+    /// which it belongs.
     fn find(&self, address: u32) -> Result<u32, u32> {
         self.index
             .find(address.into(), prefix(&self.ccws, self.len))

@@ -46,7 +46,8 @@ fn at(machine: &Machine, address: u32) -> Ccw {
     Ccw::parse(Format::One, machine.arena.get(address.into()).unwrap())
 }
 
-/// The CCW that has a number, and where it is, by going on as the channel does when commands are chained.
+/// The CCW that has a number, and where it is, by going on as the channel does when commands are
+/// chained.
 fn follow(machine: &Machine, cpa: u32, number: u32) -> (u32, Ccw) {
     let mut address = cpa;
     for _ in 0..number {
@@ -60,8 +61,8 @@ fn follow(machine: &Machine, cpa: u32, number: u32) -> (u32, Ccw) {
     (address, at(machine, address))
 }
 
-/// Straight programs and others: such a transfer behind the last CCW makes one of the former one of the
-/// latter.
+/// Straight programs and others: such a transfer behind the last CCW makes one of the former one of
+/// the latter.
 fn programs(ccws: u32) -> [Vec<Ccw>; 2] {
     let mut sequential: Vec<_> = (0..ccws)
         .map(|number| Ccw {

@@ -99,8 +99,8 @@ fn of_the_arena() {
         idaws: 1100,
         cached_pages: 0,
     };
-    // Lists of 16 IDAWs fill what is between two boundaries of 2 KiB, but for the last list of a block,
-    // behind which there is what a channel may fetch.
+    // Lists of 16 IDAWs fill what is between two boundaries of 2 KiB, but for the last list of a
+    // block, behind which there is what a channel may fetch.
     let read = ccw(0x02, Flags::CC, 0xf000, 0x12fff);
     assert_eq!(chain(sizes, 2, read, 63), Ok(63));
     for (blocks, ccws, result) in [
@@ -133,8 +133,8 @@ fn an_arena_is_used_below_2_gib_only() {
     }
 }
 
-/// The largest programs of what the C driver takes: each of 4096 CCWs has as many IDAWs as 65,535 bytes can
-/// have.
+/// The largest programs of what the C driver takes: each of 4096 CCWs has as many IDAWs as 65,535
+/// bytes can have.
 #[test]
 fn the_largest_programs_have_a_quarter_of_a_gibibyte_of_data() {
     let two_k = orb1(0x10000).with_flags(orb1(0).flags().union(orb::Flags::IDAW_2K));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What is wrong in a program gives a program check at the CCW, and at the byte of its data, that is
-//! wrong.
+//! What is wrong in a program gives a program check at the CCW, and at the byte of its data, that
+//! is wrong.
 
 use ccwchain::{
     ccw::{

@@ -342,7 +342,8 @@ fn data_there_that_is_wrong_is_wrong_there() {
     assert_eq!(machine.guest_blocks(&host, &read), Some(vec![FAULT]));
 }
 
-/// Translates a search and what is there, of `before` and `there` pieces of data, with that much room.
+/// Translates a search and what is there, of `before` and `there` pieces of data, with that much
+/// room.
 fn translate_with(
     sizes: Sizes,
     arena: usize,

@@ -50,7 +50,8 @@ impl Case {
     }
 }
 
-/// Shown decoded: the request, the CCWs in order of address, the lists as words, the device's steps.
+/// Shown decoded: the request, the CCWs in order of address, the lists as words, the device's
+/// steps.
 impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.orb)?;

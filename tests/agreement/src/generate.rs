@@ -28,8 +28,8 @@ use crate::{
 };
 
 /// Where programs begin: at the begin and in the midst of a mapping, at the border of two pages, in
-/// the last bytes before a hole, where nothing can be stored, at address zero, and in the last bytes
-/// that 24 and 31 bits can name.
+/// the last bytes before a hole, where nothing can be stored, at address zero, and in the last
+/// bytes that 24 and 31 bits can name.
 const STARTS: &[u32] = &[
     0x1_0000,
     0x1_0400,
@@ -161,8 +161,8 @@ impl Generator {
         }
     }
 
-    /// Commands that a program begins with, once in a while: so many that their slots or their lists come to
-    /// the end of a block of the arena, or nearly so.
+    /// Commands that a program begins with, once in a while: so many that their slots or their
+    /// lists come to the end of a block of the arena, or nearly so.
     fn filler(&mut self) -> Vec<Ccw> {
         // How many IDAWs each has, and how many commands end a block.
         let (idaws, most) = match self.random.below(64) {
@@ -232,9 +232,9 @@ impl Generator {
         ccw
     }
 
-    /// Makes a CCW part of a search now and then: of the command itself, whose data may be in several
-    /// areas, then of what ends the program if nothing is found. Returns what the next is: 1 for a
-    /// further area, 2 for the end, 0 for any.
+    /// Makes a CCW part of a search now and then: of the command itself, whose data may be in
+    /// several areas, then of what ends the program if nothing is found. Returns what the next is:
+    /// 1 for a further area, 2 for the end, 0 for any.
     fn search(&mut self, part: u8, ccw: &mut Ccw) -> u8 {
         match part {
             0 if ccw.is_tic() || !self.random.one_in(6) => return 0,

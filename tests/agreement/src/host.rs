@@ -122,7 +122,8 @@ impl GuestMemory for Backend {
     }
 }
 
-/// Memory that the channel fetches programs from: blocks that are apart from each other and in no order.
+/// Memory that the channel fetches programs from: blocks that are apart from each other and in no
+/// order.
 struct Low {
     blocks: Vec<u32>,
     bytes: Vec<u8>,

@@ -12,9 +12,9 @@ use channel::{
 /// The command code of no-operation.
 const NO_OPERATION: u8 = 0x03;
 
-/// The commands that devices are known to end with status modifier, but for bit 0 of the code, which
-/// makes a search one of many tracks: search home address, identifier and key, each for equal, high,
-/// and both.
+/// The commands that devices are known to end with status modifier, but for bit 0 of the code,
+/// which makes a search one of many tracks: search home address, identifier and key, each for
+/// equal, high, and both.
 const SEARCHES: [u8; 9] = [0x39, 0x59, 0x79, 0x31, 0x51, 0x71, 0x29, 0x49, 0x69];
 
 /// The command of a terminal control that is known to end so, too.

@@ -9,8 +9,8 @@ use channel::Step;
 
 use crate::case::Case;
 
-/// The smallest case that can be had from `case` by leaving out one thing after the other, such that
-/// `fails` still holds.
+/// The smallest case that can be had from `case` by leaving out one thing after the other, such
+/// that `fails` still holds.
 pub fn shrink(case: &Case, fails: impl Fn(&Case) -> bool) -> Case {
     let mut small = case.clone();
     shorten(&mut small, |case| &mut case.ccws, &fails);
@@ -21,7 +21,8 @@ pub fn shrink(case: &Case, fails: impl Fn(&Case) -> bool) -> Case {
     small
 }
 
-/// Leaves out as many neighbours at a time of a list of the case as can be, such that `fails` still holds.
+/// Leaves out as many neighbours at a time of a list of the case as can be, such that `fails` still
+/// holds.
 fn shorten<T>(
     case: &mut Case,
     list: impl Fn(&mut Case) -> &mut Vec<T>,

@@ -6,8 +6,8 @@ use std::fmt;
 
 /// In what a channel deviates from the others: in nothing, unless it is said.
 ///
-/// Each is one of a channel that exists, or of one that is simpler than the architecture asks for. No
-/// program is to be translated such that the guest gains by it.
+/// Each is one of a channel that exists, or of one that is simpler than the architecture asks for.
+/// No program is to be translated such that the guest gains by it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Deviations {
     /// The flag chain data is not looked at: the flag chain command counts (QEMU).
@@ -63,8 +63,8 @@ impl Deviations {
         }
     }
 
-    /// A channel for each single deviation, one with all of them but that of QEMU's, which hides those
-    /// of data chaining, and one with all.
+    /// A channel for each single deviation, one with all of them but that of QEMU's, which hides
+    /// those of data chaining, and one with all.
     pub fn each() -> impl Iterator<Item = Self> {
         let single = (0..9).map(|number| {
             let mut deviations = [false; 9];

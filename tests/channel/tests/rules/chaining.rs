@@ -96,8 +96,8 @@ fn status_modifier_steps_over_a_transfer() {
     assert_eq!(run.ending, done(PROGRAM + 24, 0));
 }
 
-/// "Command Chaining": what is stepped over has no say, if it chains or not, or is not even valid; if it
-/// is not stepped over it has.
+/// "Command Chaining": what is stepped over has no say, if it chains or not, or is not even valid;
+/// if it is not stepped over it has.
 #[test]
 fn status_modifier_steps_over_what_would_end_the_program() {
     for (over, ending) in [

@@ -79,8 +79,8 @@ fn a_transfer_may_be_in_a_data_chain() {
     assert_eq!(run.ending, done(target + 16, 0));
 }
 
-/// "Data Chaining": with the last byte of a CCW's area the next CCW takes control, though the device
-/// may be done; its count is then left whole.
+/// "Data Chaining": with the last byte of a CCW's area the next CCW takes control, though the
+/// device may be done; its count is then left whole.
 #[test]
 fn the_next_ccw_takes_control_with_the_last_byte() {
     let mut machine = Machine::with(&[ccw(0x02, Ccw::CD, 4, DATA), ccw(0, 0, 6, DATA + 8)]);

@@ -38,8 +38,8 @@ use crate::{
 
 pub(crate) type TranslateError = ccwchain::error::Error<Error>;
 
-/// Pages that mappings begin with: in the middle of everything, at its two ends, at the ends of what
-/// CCWs of the two formats can address, and beyond.
+/// Pages that mappings begin with: in the middle of everything, at its two ends, at the ends of
+/// what CCWs of the two formats can address, and beyond.
 const STARTS: [u64; 6] = [0x10, 0x14, 0, 0xffe, 0x7_fffe, 0x10_0000];
 
 /// Where an address is in its page, but for the last bits.

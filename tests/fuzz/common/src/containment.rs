@@ -45,14 +45,15 @@ struct Host<'a> {
 }
 
 /// Goes along all ways through a translated program: after each command the device may or may not
-/// give status modifier, and may take all of the data or none. The channel may run the CCWs of a data
-/// chain as commands, store what is to be skipped, fetch ahead, and not look for the last MIDAW.
+/// give status modifier, and may take all of the data or none. The channel may run the CCWs of a
+/// data chain as commands, store what is to be skipped, fetch ahead, and not look for the last
+/// MIDAW.
 ///
 /// # Panics
 ///
 /// If the channel would fetch a CCW or a list from outside the arena, or move data to or from
-/// anything but the scratch page and pages that are pinned with the right for it; or if a CCW is not in
-/// normal form.
+/// anything but the scratch page and pages that are pinned with the right for it; or if a CCW is
+/// not in normal form.
 pub(crate) fn check(host: &HostOrb, guest: &Guest, arena: &Low) {
     let host = Host {
         orb: host.orb(),

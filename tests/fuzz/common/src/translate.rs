@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The channel of the host gets to nothing but the arena and pinned pages, errors and releases leave
-//! nothing pinned, and what was translated before does not matter.
+//! The channel of the host gets to nothing but the arena and pinned pages, errors and releases
+//! leave nothing pinned, and what was translated before does not matter.
 
 use ccwchain::{
     error::{
