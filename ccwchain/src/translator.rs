@@ -78,7 +78,7 @@ use crate::{
 
 /// A translator of channel programs, with the program that it translated last.
 ///
-/// The example of the [crate](crate) shows how it is used.
+/// The example of the [crate] shows how it is used.
 pub struct Translator<S: Storage> {
     program: GuestProgram<S>,
     layout: SlotLayout<S>,
