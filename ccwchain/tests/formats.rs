@@ -466,7 +466,7 @@ fn status_that_nobody_takes_accumulates() {
     let both = Scsw::from_words([0x0000_401f, 0x2000, 0x8cc0_0004]);
     assert_eq!(old.accumulate(new), both);
 
-    // Sense bytes stay until there are others.
+    // Sense bytes remain until there are others.
     let mut bytes = [0; 64];
     bytes[..12].copy_from_slice(&old.to_bytes());
     bytes[32] = 0x40;

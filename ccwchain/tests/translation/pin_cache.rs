@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Pages that stay pinned when a program is over.
+//! The pin cache: pages that stay pinned between programs.
 
 use ccwchain::{
     ccw::{
@@ -25,8 +25,8 @@ use crate::machine::{
 const READ: u8 = 0x02;
 const WRITE: u8 = 0x01;
 
-/// A guest with pages from 0x10 to 0x2f, whose pages do not change, and a translator that keeps so
-/// many of them.
+/// Creates a guest with pages from 0x10 to 0x2f, which are not replaced, and a translator with a
+/// cache of this many pages.
 fn machine(kept: usize) -> Machine {
     let sizes = Sizes {
         cached_pages: kept,
@@ -38,7 +38,7 @@ fn machine(kept: usize) -> Machine {
     machine
 }
 
-/// A program that moves data to or from a byte of each of these pages.
+/// Returns a program that moves data to or from a byte of each of these pages.
 fn program(pages: &[(u8, u32)]) -> Vec<Ccw> {
     let last = pages.len() - 1;
     let ccws = pages.iter().enumerate().map(|(number, (command, page))| {
@@ -52,7 +52,7 @@ fn program(pages: &[(u8, u32)]) -> Vec<Ccw> {
     ccws.collect()
 }
 
-/// Runs such a program to its end. Returns how many calls pinned its pages.
+/// Runs such a program to its end. Returns the number of calls that pinned its pages.
 fn run(machine: &mut Machine, pages: &[(u8, u32)]) -> usize {
     let program = program(pages);
     let before = machine.guest.iommu.counts().pin_calls;
@@ -100,7 +100,7 @@ fn pages_stay_while_the_translator_grows() {
     machine.guest.invalidate_seq = Some(1);
     assert_eq!(run(&mut machine, &reads(&[0x20, 0x28])), 2);
 
-    // Two of its pages are kept, and of the others there are too many. Then it has too many CCWs.
+    // Two of its pages are cached, and there are too many others. Then it has too many CCWs.
     let larger = program(&reads(&[0x20, 0x28, 0x21, 0x23, 0x25, 0x27]));
     machine.program(Format::One, 0x10000, &larger);
     machine
@@ -193,12 +193,12 @@ fn what_was_used_the_longest_time_ago_goes_first() {
 fn what_the_program_uses_does_not_go() {
     let mut machine = machine(4);
     run(&mut machine, &reads(&[0x20, 0x22]));
-    // Two are kept already, two find room, and two do not.
+    // Two are cached already, two find room, and two do not.
     let pages = reads(&[0x20, 0x22, 0x24, 0x26, 0x28, 0x2a]);
     assert_eq!(run(&mut machine, &pages), 4);
     assert_eq!(machine.translator.cached_pages(), 4);
     assert_eq!(run(&mut machine, &pages), 2);
-    // A run that is longer than all the room there is.
+    // A range that is longer than the whole cache.
     let pages = reads(&[0x11, 0x12, 0x13, 0x14, 0x15]);
     assert_eq!(run(&mut machine, &pages), 1);
     assert_eq!(machine.translator.cached_pages(), 4);
@@ -212,7 +212,7 @@ fn a_page_that_was_kept_to_be_fetched_is_pinned_anew_to_be_stored_into() {
         run(&mut machine, &[(WRITE, 0x20), (WRITE, 0x21), (WRITE, 0x28)]),
         2
     );
-    // With it, the other page of its run goes.
+    // The other page of its range is unpinned, too.
     assert_eq!(
         run(&mut machine, &[(WRITE, 0x20), (READ, 0x21), (WRITE, 0x28)]),
         2

@@ -20,7 +20,7 @@ use crate::machine::{
     Machine, //
 };
 
-/// What becomes of a CCW.
+/// The translation of a CCW.
 #[derive(Debug, PartialEq, Eq)]
 enum Outcome {
     ProgramCheck,
@@ -33,10 +33,11 @@ enum Outcome {
     Midaws,
 }
 
-/// What must become of a CCW, by its command code, its flags and the command in effect.
+/// Returns the expected translation of a CCW, by its command code, its flags and the command in
+/// effect.
 fn expected(format: Format, ccw: &Ccw, in_effect: u8) -> Outcome {
     if ccw.command & 0x0f == 0x08 {
-        // In format 1 it has a count, which is wrong.
+        // In format 1 it has a count, which is invalid.
         return match format {
             Format::Zero => Outcome::Transfer,
             Format::One => Outcome::ProgramCheck,
@@ -71,7 +72,7 @@ fn outcome(machine: &Machine, host: &HostOrb, ccw: Ccw) -> Outcome {
     }
 }
 
-/// The flags that have no meaning beside these and with a command in effect.
+/// Returns the flags that other flags or the command in effect make meaningless.
 fn void(flags: Flags, in_effect: u8) -> Flags {
     let mut void = Flags::empty();
     if flags.contains(Flags::CD) {

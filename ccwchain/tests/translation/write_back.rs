@@ -177,7 +177,8 @@ fn a_fault_in_a_list_is_no_address_of_the_guests() {
 
 #[test]
 fn only_sense_bytes_are_left_of_the_extended_control_word() {
-    /// Extended control, and the extended-report word with as many sense bytes.
+    /// Returns the bit for extended control, and the extended-report word with this many sense
+    /// bytes.
     const E: u32 = 0x0002_0000;
     let erw = |sense: bool, count: u32| u32::from(sense) << 24 | count << 16;
     for (control, erw, left) in [
