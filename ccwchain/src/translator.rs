@@ -2,11 +2,12 @@
 
 //! Translation of a guest channel program into a host program that the channel can run instead.
 //!
-//! 1. `walk.rs` finds the CCWs of the program, and fetches each of them once. 2. `layout.rs`
-//! assigns each a slot in the host program. 3. `general.rs` writes the host CCWs, and `data.rs`
-//! their lists, into the arena. The pages of the data are looked up in the pin cache or requested.
-//! 4. `pin/pages.rs` pins the requested pages. 5. `data.rs` writes the absolute addresses of their
-//! blocks into the lists.
+//! 1. `walk.rs` finds the CCWs of the program, and fetches each of them once.
+//! 2. `layout.rs` assigns each a slot in the host program.
+//! 3. `general.rs` writes the host CCWs, and `data.rs` their lists, into the arena. The pages of the
+//!    data are looked up in the pin cache or requested.
+//! 4. `pin/pages.rs` pins the requested pages.
+//! 5. `data.rs` writes the absolute addresses of their blocks into the lists.
 //!
 //! For a sequential program, `sequential.rs` does the first three steps at once.
 //!

@@ -190,7 +190,7 @@ fn the_number_of_idaws_follows_from_first_address_and_count() {
 }
 
 #[test]
-fn the_number_of_idaws_is_right_at_every_offset_and_border() {
+fn the_number_of_idaws_is_right_at_every_offset_and_boundary() {
     for format in [idaw::Format::One, idaw::Format::Two2K, idaw::Format::Two4K] {
         let block = format.block();
         let counts = (0..=32).flat_map(|blocks| {

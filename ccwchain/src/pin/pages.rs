@@ -3,10 +3,10 @@
 //! The guest pages of the current program.
 //!
 //! 1. While the program is written, the blocks of its data are looked up in the pin cache or, if
-//! they are not there, requested (`requests.rs`). 2. [`ProgramPages::pin`] pins the requested
-//! pages: each once, neighbours in one call, with the least access that is enough. The cache takes
-//! them if it is in use. 3. [`ProgramPages::pinned`] returns the host addresses of the requested
-//! blocks.
+//!    they are not there, requested (`requests.rs`).
+//! 2. [`ProgramPages::pin`] pins the requested pages: each once, neighbours in one call, with the
+//!    least access that is enough. The cache takes them if it is in use.
+//! 3. [`ProgramPages::pinned`] returns the host addresses of the requested blocks.
 
 use crate::{
     error::{

@@ -75,7 +75,7 @@ fn programs(ccws: u32) -> [Vec<Ccw>; 2] {
 }
 
 #[test]
-fn each_ccw_leads_to_the_next_and_status_modifier_to_the_one_behind_it() {
+fn each_ccw_leads_to_the_next_and_status_modifier_to_the_one_after_it() {
     let ends = [FIRST, FIRST + FURTHER, FIRST + 2 * FURTHER];
     for ccws in ends.into_iter().flat_map(|end| end - 3..end + 4) {
         for program in programs(ccws) {
@@ -114,7 +114,7 @@ fn each_ccw_leads_to_the_next_and_status_modifier_to_the_one_behind_it() {
 }
 
 #[test]
-fn a_straight_program_ends_with_guards_wherever_its_end_is() {
+fn a_sequential_program_ends_with_guards_wherever_its_end_is() {
     for ccws in FIRST - 3..FIRST + 4 {
         let [program, _] = programs(ccws);
         let mut machine = machine();

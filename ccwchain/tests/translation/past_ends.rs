@@ -99,7 +99,7 @@ fn what_status_modifier_leads_to_past_the_end_is_run() {
 }
 
 #[test]
-fn it_is_looked_at_only_behind_commands_that_can_give_status_modifier() {
+fn it_is_looked_at_only_after_commands_that_can_give_status_modifier() {
     // The command and the end are in the same piece of memory that is read at once, or not.
     for (cpa, end_at) in [(0x10ff0, 0x10c00), (0x10ff8, 0x11000)] {
         for code in 0..=0xff {

@@ -53,7 +53,7 @@ fn bits_that_must_be_zero_are_refused() {
 
 #[test]
 fn the_host_gets_what_the_guest_asks_for() {
-    let kept = orb::Flags::SUSPEND
+    let unchanged = orb::Flags::SUSPEND
         .union(orb::Flags::STREAMING)
         .union(orb::Flags::MODIFICATION)
         .union(orb::Flags::SYNCHRONIZE)
@@ -66,7 +66,7 @@ fn the_host_gets_what_the_guest_asks_for() {
         .union(orb::Flags::MIDAW)
         .union(orb::Flags::EXTENSION);
     let orb = orb1(0x10000)
-        .with_flags(kept.union(replaced))
+        .with_flags(unchanged.union(replaced))
         .with_key(9)
         .with_lpm(0x40)
         .with_intparm(0x1234);
@@ -74,7 +74,8 @@ fn the_host_gets_what_the_guest_asks_for() {
     let host = machine.translate(&orb).unwrap();
     let expected = orb::Orb::default()
         .with_flags(
-            kept.union(orb::Flags::FORMAT_1)
+            unchanged
+                .union(orb::Flags::FORMAT_1)
                 .union(orb::Flags::IDAW_64)
                 .union(orb::Flags::IDAW_2K),
         )

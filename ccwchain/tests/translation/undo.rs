@@ -91,7 +91,7 @@ fn translate_with_fault(
 }
 
 #[test]
-fn a_shortage_at_any_step_leaves_nothing_behind() {
+fn a_shortage_at_any_step_leaves_nothing_pinned() {
     let mut machine = machine();
     machine.translate(&orb()).unwrap();
     let reads = machine.guest.iommu.counts().reads;
@@ -110,7 +110,7 @@ fn a_shortage_at_any_step_leaves_nothing_behind() {
 }
 
 #[test]
-fn a_limit_on_pins_at_any_height_leaves_nothing_behind() {
+fn any_limit_on_pins_leaves_nothing_pinned() {
     for limit in 0..7 {
         let mut machine = machine();
         machine.guest.iommu.set_limit(limit);
@@ -124,7 +124,7 @@ fn a_limit_on_pins_at_any_height_leaves_nothing_behind() {
 }
 
 #[test]
-fn a_fault_of_the_guests_at_any_step_is_not_an_error() {
+fn a_fault_of_the_guest_at_any_step_is_not_an_error() {
     for (operation, times) in [(Operation::Read, READS), (Operation::Pin, PINS)] {
         for after in 0..times {
             let (mut machine, result) =
@@ -138,7 +138,7 @@ fn a_fault_of_the_guests_at_any_step_is_not_an_error() {
 }
 
 #[test]
-fn an_arena_of_any_size_leaves_nothing_behind() {
+fn an_arena_of_any_size_leaves_nothing_pinned() {
     let listed = ccw(0x02, Flags::CC, 0xf000, 0x12000);
     let last = ccw(0x03, Flags::empty(), 1, 0);
     // Both have 400 lists of 15 IDAWs, of which 17 fit between two boundaries of 2 KiB, and 16 at

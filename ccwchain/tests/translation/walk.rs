@@ -178,7 +178,7 @@ fn format_0_has_sixteen_codes_for_a_transfer_and_ignores_what_else_is_in_it() {
 }
 
 #[test]
-fn the_ccw_behind_a_transfer_is_for_status_modifier() {
+fn the_ccw_after_a_tic_is_for_status_modifier() {
     let mut machine = Machine::new();
     let host = machine.translate1(&[
         ccw(0x31, Flags::CC, 5, 0x11000),
@@ -192,7 +192,7 @@ fn the_ccw_behind_a_transfer_is_for_status_modifier() {
 }
 
 #[test]
-fn what_is_no_program_behind_a_transfer_does_no_harm() {
+fn invalid_ccws_after_a_tic_do_no_harm() {
     let mut machine = Machine::new();
     let program = [ccw(0x03, Flags::CC, 1, 0), tic(0x1fff0)];
     machine.program(Format::One, 0x1fff0, &program);
@@ -227,7 +227,7 @@ fn runs_never_touch_each_other() {
 }
 
 #[test]
-fn behind_any_command_status_modifier_leads_past_what_leads_on_and_nothing_else() {
+fn after_any_command_status_modifier_leads_past_ccws_that_continue_only() {
     for (passed, ccws) in [
         (tic(0x12000), 4),
         (ccw(0x03, Flags::CC, 1, 0), 3),

@@ -73,7 +73,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(error) => write!(f, "the translator refuses it: {error}"),
-            Self::Violation(what) => write!(f, "the host's channel {what}"),
+            Self::Violation(what) => write!(f, "the channel of the host {what}"),
             Self::Difference(what, runs) => {
                 let (guest, host) = &**runs;
                 write!(

@@ -132,10 +132,10 @@ struct Low {
 impl Low {
     fn new(blocks: usize) -> Self {
         // 257 is a prime number, and more than there are blocks.
-        let place = |number: u32| number * 101 % 257;
+        let position = |number: u32| number * 101 % 257;
         Self {
             blocks: (0..blocks as u32)
-                .map(|number| 0x7000_0000 + 0x3000 * place(number))
+                .map(|number| 0x7000_0000 + 0x3000 * position(number))
                 .collect(),
             // The arena may have anything of other programs: it must not matter.
             bytes: vec![0xee; blocks * BLOCK],

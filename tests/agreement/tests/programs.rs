@@ -55,7 +55,7 @@ fn run(seeds: impl Iterator<Item = u64>) -> BTreeMap<String, u64> {
 }
 
 #[test]
-fn the_hosts_program_does_what_the_guests_does_and_reaches_nothing_else() {
+fn the_host_program_does_what_the_guest_program_does_and_reaches_nothing_else() {
     let (first, count) = (
         number("AGREEMENT_SEED", SEED),
         number("AGREEMENT_PROGRAMS", PROGRAMS),

@@ -98,7 +98,7 @@ impl fmt::Display for Deviations {
         .filter_map(|(deviates, name)| deviates.then_some(name))
         .collect();
         if names.is_empty() {
-            f.write_str("keeps to the architecture")
+            f.write_str("conforms to the architecture")
         } else {
             f.write_str(&names.join(", "))
         }

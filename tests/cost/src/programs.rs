@@ -92,12 +92,12 @@ impl Program {
             .with_flags(orb::Flags::FORMAT_1.union(orb::Flags::IDAW_64))
             .with_cpa(match self.kind {
                 Kind::Shared => LEAD,
-                _ => self.place(0),
+                _ => self.address(0),
             })
     }
 
     /// Returns the guest address of the CCW with this number.
-    fn place(&self, number: u32) -> u32 {
+    fn address(&self, number: u32) -> u32 {
         if self.kind != Kind::Scattered {
             return START + 8 * number;
         }
@@ -141,11 +141,11 @@ impl Program {
             store(LIST + 8 * number, &idaw.to_be_bytes());
         }
         for number in 0..self.ccws {
-            let place = self.place(number);
-            store(place, &self.ccw(number).to_bytes(Format::One));
+            let address = self.address(number);
+            store(address, &self.ccw(number).to_bytes(Format::One));
             if self.kind == Kind::Scattered && number + 1 < self.ccws {
-                let transfer = ccw(0x08, Flags::empty(), 0, self.place(number + 1));
-                store(place + 8, &transfer.to_bytes(Format::One));
+                let transfer = ccw(0x08, Flags::empty(), 0, self.address(number + 1));
+                store(address + 8, &transfer.to_bytes(Format::One));
             }
         }
         if self.kind == Kind::Shared {
@@ -155,7 +155,7 @@ impl Program {
                     (lead, ccw(0x03, Flags::CC, 1, 0)),
                     (lead + 8, ccw(0x08, Flags::empty(), 0, chain)),
                     (chain, ccw(command, Flags::CD, 1, DATA)),
-                    (chain + 8, ccw(0x08, Flags::empty(), 0, self.place(0))),
+                    (chain + 8, ccw(0x08, Flags::empty(), 0, self.address(0))),
                 ];
                 for (address, ccw) in ccws {
                     store(address, &ccw.to_bytes(Format::One));

@@ -50,7 +50,7 @@ fn output_is_gathered() {
 
 /// "Command Chaining" after a data chain: status modifier is that of the command in effect.
 #[test]
-fn status_modifier_steps_over_a_ccw_behind_a_data_chain() {
+fn status_modifier_skips_a_ccw_after_a_data_chain() {
     let mut machine = Machine::with(&[
         ccw(0x31, Ccw::CD, 2, DATA),
         ccw(0x02, Ccw::CC, 3, DATA + 8),

@@ -119,7 +119,7 @@ fn a_read_backward_can_go_upward() {
 }
 
 #[test]
-fn a_list_of_midaws_can_go_on_behind_the_last() {
+fn a_list_of_midaws_can_continue_after_the_last() {
     let list = [
         0x80 << 16 | 4,
         u64::from(DATA),
@@ -176,5 +176,5 @@ fn there_is_a_channel_for_each() {
         assert!(!all[..number].contains(one), "{one} comes twice");
     }
     assert!(all.contains(&Deviations::ALL));
-    assert_eq!(Deviations::NONE.to_string(), "keeps to the architecture");
+    assert_eq!(Deviations::NONE.to_string(), "conforms to the architecture");
 }

@@ -31,7 +31,7 @@ use crate::guest::{
 
 /// A CCW, and how the channel reaches it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
+struct ReachedCcw {
     address: u32,
     /// The command that is in effect if data is chained to it.
     chained: Option<u8>,
@@ -61,13 +61,13 @@ pub(crate) fn check(host: &HostOrb, guest: &Guest, arena: &Low) {
         arena,
     };
     let mut seen = BTreeSet::new();
-    let mut ways = vec![Place {
+    let mut queue = vec![ReachedCcw {
         address: host.orb.cpa(),
         chained: None,
     }];
-    while let Some(place) = ways.pop() {
-        if seen.insert(place) {
-            host.step(place, &mut ways);
+    while let Some(reached) = queue.pop() {
+        if seen.insert(reached) {
+            host.step(reached, &mut queue);
         }
     }
 }
@@ -84,23 +84,23 @@ impl Host<'_> {
     }
 
     /// Checks one CCW, and adds those with which the channel may continue.
-    fn step(&self, place: Place, ways: &mut Vec<Place>) {
-        let ccw = Ccw::parse(Format::One, self.fetch(place.address.into()));
+    fn step(&self, reached: ReachedCcw, queue: &mut Vec<ReachedCcw>) {
+        let ccw = Ccw::parse(Format::One, self.fetch(reached.address.into()));
         if ccw.is_tic(Format::One) {
-            ways.push(Place {
+            queue.push(ReachedCcw {
                 address: ccw.address,
-                ..place
+                ..reached
             });
             return;
         }
-        let Some(command) = self.command(&ccw, place.chained) else {
+        let Some(command) = self.command(&ccw, reached.chained) else {
             return;
         };
         self.check_form(&ccw, Direction::of(command));
         self.data(&ccw, Direction::of(command));
         let mut next = |slots: u32, chained| {
-            ways.push(Place {
-                address: place.address + 8 * slots,
+            queue.push(ReachedCcw {
+                address: reached.address + 8 * slots,
                 chained,
             });
         };

@@ -85,10 +85,10 @@ fn check_pins(case: &Case) {
                 .has_pinned(first * PAGE_SIZE + 4095, count * PAGE_SIZE - 4095);
             assert!(known, "page {number:#x}");
         }
-        let behind = number + 1;
+        let next = number + 1;
         assert_eq!(
-            case.translator.has_pinned(behind * PAGE_SIZE, 1),
-            pinned.contains_key(&behind)
+            case.translator.has_pinned(next * PAGE_SIZE, 1),
+            pinned.contains_key(&next)
         );
     }
 }
