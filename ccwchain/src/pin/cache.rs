@@ -62,7 +62,7 @@ pub(crate) struct PinCache<S: Storage> {
     entries: S::Of<CachedPage>,
     /// The first entry of each bucket of the hash table. The number of buckets is a power of two.
     buckets: S::Of<u32>,
-    /// A random number that makes the hashes of page numbers unpredictable.
+    /// A random odd number.
     seed: u64,
     /// The first free entry.
     free: u32,

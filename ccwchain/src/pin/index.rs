@@ -4,13 +4,14 @@
 
 use crate::memory::Storage;
 
-/// Returns a hash of `number` that a guest which does not know the random `seed` cannot predict.
+/// Returns a hash of `number`. `seed` is a random odd number, which makes the hash unpredictable.
 ///
-/// A product with a random odd number, of which the upper half is taken, is an almost universal
-/// hash: no choice of numbers collides for many seeds.
+/// The upper half of the product with a random odd number is an almost universal hash: no choice of
+/// numbers collides for many seeds.
 #[inline(always)]
 pub(crate) fn hash(number: u64, seed: u64) -> usize {
-    (number.wrapping_mul(seed | 1) >> 32) as usize
+    debug_assert!(seed % 2 == 1);
+    (number.wrapping_mul(seed) >> 32) as usize
 }
 
 /// An item that a [`HashIndex`] finds.
@@ -29,6 +30,7 @@ pub(crate) trait Keyed {
 pub(crate) struct HashIndex<S: Storage> {
     /// Indexes of items; twice as many as there can be items.
     buckets: S::Of<u32>,
+    /// A random odd number.
     seed: u64,
 }
 

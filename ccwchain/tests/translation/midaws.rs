@@ -198,7 +198,7 @@ fn a_list_can_fill_a_page() {
     let (machine, _) = translate(0x02, 256, 0x18000, &list);
     assert_eq!(machine.guest.reads.len(), 1 + 4, "a piece at a time");
     let (machine, _) = translate(0x02, 257, 0x18000, &[list[0]; 256]);
-    assert_eq!(machine.guest.reads.len(), 1 + 4, "and nothing after");
+    assert_eq!(machine.guest.reads.len(), 1 + 4, "and nothing after it");
 }
 
 #[test]
