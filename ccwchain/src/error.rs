@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Why a program is not translated at all.
+//! Errors that prevent a translation.
 //!
-//! A fault within the program is none of these: it becomes a program check in the host's program.
+//! A fault within the guest program is not an error: the host program gets a program check there.
 
 use core::fmt;
 
@@ -11,7 +11,7 @@ use crate::{
     orb, //
 };
 
-/// A bound of the translator that a program can go beyond.
+/// A bound of the translator that a program can exceed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bound {
     /// The number of CCWs ([`Sizes::ccws`](crate::translator::Sizes::ccws)).
@@ -32,21 +32,22 @@ impl fmt::Display for Bound {
     }
 }
 
-/// Why a program is not translated.
+/// Why a program cannot be translated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Error<E> {
-    /// The ORB is one of transport mode.
+    /// The ORB asks for transport mode (bit 13 of word 1).
     TransportMode,
-    /// Bits of the ORB are one that must be zero; START SUBCHANNEL would give an operand exception.
+    /// The ORB has ones where zeros are required, for which START SUBCHANNEL recognizes an operand
+    /// exception (Principles of Operation, "Operation-Request Block").
     ReservedOrbBits {
-        /// Those of word 1.
+        /// The wrong bits of word 1.
         control: orb::Flags,
-        /// Those of the channel-program address.
+        /// The wrong bit of the channel-program address.
         cpa: u32,
     },
-    /// The program has more than this bound allows.
+    /// The program exceeds this bound.
     TooLarge(Bound),
-    /// The host is short of something.
+    /// The host cannot give access to guest memory.
     Memory(E),
 }
 
@@ -56,7 +57,8 @@ impl<E> From<Bound> for Error<E> {
     }
 }
 
-/// Whether memory could be had. What the guest is at fault for is left for its program to meet.
+/// Returns whether guest memory is available. A fault of the guest is no error here: the host
+/// program gets a program check for it.
 #[inline]
 pub(crate) fn available<E>(result: Result<(), MemoryError<E>>) -> Result<bool, Error<E>> {
     match result {
@@ -75,7 +77,7 @@ impl<E: fmt::Debug> fmt::Display for Error<E> {
                 "the ORB has ones that must be zero: control bits {control}, CPA {cpa:#010x}"
             ),
             Self::TooLarge(bound) => write!(f, "the program has too many {bound}"),
-            Self::Memory(error) => write!(f, "the guest's memory cannot be had: {error:?}"),
+            Self::Memory(error) => write!(f, "guest memory is not available: {error:?}"),
         }
     }
 }

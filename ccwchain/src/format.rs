@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The formats of the Principles of Operation: big-endian in memory, numbers here.
+//! The formats of the Principles of Operation: big-endian in memory, and numbers in Rust.
 
 mod flags;
 mod words;

@@ -1,51 +1,56 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the translator needs of the world: guest memory, an arena for the host's program, and room
-//! to work in.
+//! What the translator needs from its environment: guest memory, an arena for the host program, and
+//! working memory.
 
 use core::{
     num::NonZeroU32,
     ops::DerefMut, //
 };
 
-/// The size of a page, which is the unit of pinning.
+/// The size of a page in bytes, which is the unit of pinning.
 pub const PAGE_SIZE: u64 = 4096;
 
-/// The size of a block of the arena. It has room for a list of MIDAWs that fills a page, and for what a
-/// channel fetches ahead behind that.
+/// The size of an arena block in bytes: enough for a list of MIDAWs that fills a page, and for what
+/// a channel fetches ahead after it.
 pub const BLOCK: usize = 2 * PAGE_SIZE as usize;
 
-/// The most pages that one call pins (`VFIO_PIN_PAGES_MAX_ENTRIES`).
+/// The maximum number of pages that one call pins (`VFIO_PIN_PAGES_MAX_ENTRIES` in
+/// `include/linux/vfio.h`).
 pub const PIN_MAX: usize = 512;
 
-/// What the channel does with memory. The greater right holds the lesser.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// The access of the channel to memory. The greater access includes the lesser.
+///
+/// The least is `None` of an `Option<Access>`, which the numbers below make zero in memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Access {
-    /// It only fetches: write and control commands.
-    Read,
-    /// It stores: read and sense commands.
-    Write,
+    /// The channel only fetches: write and control commands.
+    #[default]
+    Read = 1,
+    /// The channel stores: read and sense commands.
+    Write = 2,
 }
 
-/// Why memory could not be had.
+/// Why an access to guest memory failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MemoryError<E> {
-    /// The guest's fault: there is no such memory, or not with this right.
+    /// The guest has no memory there, or has it without this access: its program gets a program
+    /// check.
     Guest,
-    /// The host's shortage.
+    /// The host lacks a resource: the request fails with this error.
     Host(E),
 }
 
-/// A run of guest pages that one call of [`GuestMemory::pin`] has pinned, and that are to be unpinned.
+/// A range of guest pages that one call of [`GuestMemory::pin`] has pinned, to be unpinned.
 ///
-/// Only the translator makes one, when it unpins what it has pinned; it cannot be copied, so that
-/// whoever is given one can unpin the run once. This is as true as the implementation of
+/// Only the translator creates one, when it unpins what it has pinned. It cannot be copied, so that
+/// its receiver can unpin the range only once. This relies on the implementation of
 /// [`GuestMemory::pin`]: one that returns `Ok` without having pinned the pages breaks it.
 ///
 /// # Invariants
 ///
-/// One call of `pin` has returned `Ok` for the pages from the number `first` on, `count` of them,
-/// and none has been unpinned since.
+/// One call of `pin` has returned `Ok` for the `count` pages from the number `first` on, and none
+/// of them has been unpinned since.
 #[derive(Debug, PartialEq, Eq)]
 pub struct PinnedRange {
     first: u64,
@@ -53,7 +58,7 @@ pub struct PinnedRange {
 }
 
 impl PinnedRange {
-    /// Returns the run of `count` pages from the number `first` on, and `None` if it has no page.
+    /// Returns the range of `count` pages from the number `first` on, or `None` if it has no page.
     ///
     /// The caller guarantees the invariants of the type.
     #[inline]
@@ -64,13 +69,13 @@ impl PinnedRange {
         Some(Self { first, count })
     }
 
-    /// Returns the number of the first page.
+    /// Returns the number of the first page: its guest address divided by [`PAGE_SIZE`].
     #[inline]
     pub const fn first(&self) -> u64 {
         self.first
     }
 
-    /// Returns how many pages there are: 1 to [`PIN_MAX`].
+    /// Returns the number of pages: 1 to [`PIN_MAX`].
     #[inline]
     pub const fn count(&self) -> usize {
         self.count.get() as usize
@@ -79,17 +84,22 @@ impl PinnedRange {
 
 /// The memory of the guest, by the addresses that its programs use.
 pub trait GuestMemory {
-    /// A shortage of the host's.
+    /// Why the host cannot serve a request.
     type Error;
 
-    /// Copies from guest memory at `address`: all of `buffer`, or nothing that counts.
+    /// Copies guest memory from `address` on into `buffer`.
+    ///
+    /// After an error the contents of `buffer` are undefined.
     fn read(&mut self, address: u64, buffer: &mut [u8]) -> Result<(), MemoryError<Self::Error>>;
 
-    /// Pins as many guest pages as there are `host_addresses`, [`PIN_MAX`] at most, from the page with the
-    /// number `first` on, and stores the absolute address of each page's first byte into `host_addresses`.
+    /// Pins a range of guest pages, and stores the absolute address in the host of the first byte
+    /// of each page into `host_addresses`.
     ///
-    /// An error leaves none of them pinned. After `Ok` they all are, until [`GuestMemory::unpin`]
-    /// returns: the host's program is made of their addresses.
+    /// The range begins with the page number `first` and has as many pages as `host_addresses` has
+    /// items, at most [`PIN_MAX`].
+    ///
+    /// After an error no page of the range is pinned. After `Ok` all are, until
+    /// [`GuestMemory::unpin`] is called: the host program contains their addresses.
     fn pin(
         &mut self,
         first: u64,
@@ -97,30 +107,32 @@ pub trait GuestMemory {
         host_addresses: &mut [u64],
     ) -> Result<(), MemoryError<Self::Error>>;
 
-    /// Unpins each page of `run` once.
-    fn unpin(&mut self, run: PinnedRange);
+    /// Unpins each page of `range` once.
+    fn unpin(&mut self, range: PinnedRange);
 
-    /// Returns a number that changes before any page of the guest's may come to be another one, as
-    /// when its owner discards it; none while that is going on, or if it cannot be told.
+    /// Returns the invalidation sequence number, which changes before any guest page can be
+    /// replaced (for example discarded by its owner). `None` while an invalidation is in progress,
+    /// or if invalidations are not tracked.
     ///
-    /// Pages that were pinned while the number was the same are still the guest's, and may be kept.
+    /// While the number stays the same, pinned pages are still those of the guest and may be
+    /// cached.
     fn invalidate_seq(&mut self) -> Option<u64> {
         None
     }
 }
 
-/// The memory that the channel fetches the host's program from, and that nothing else writes to.
+/// The memory from which the channel fetches the host program. Only the translator writes to it.
 ///
-/// It has blocks of [`BLOCK`] bytes, which can be anywhere below 2 GiB and in any order. An offset is
-/// that of a byte when they are put one behind the other.
+/// It has blocks of [`BLOCK`] bytes, which can be anywhere below 2 GiB and in any order. Offsets
+/// are in bytes, as if the blocks were contiguous in the order of their numbers.
 pub trait Arena {
-    /// Returns the absolute address of the first byte of a block, a multiple of 4096, or `None` if the
-    /// arena has fewer blocks. The first block has the number zero.
+    /// Returns the absolute address of the first byte of a block, a multiple of 4096, or `None` if
+    /// the arena has fewer blocks. The first block has the number zero.
     ///
     /// A block that does not end at or below 2 GiB is not used.
     fn address(&self, block: usize) -> Option<u32>;
 
-    /// Copies `bytes` to `offset`; they always fit, and within a block.
+    /// Copies `bytes` to `offset`. They never cross the end of a block.
     fn write<const N: usize>(&mut self, offset: usize, bytes: [u8; N]);
 }
 
@@ -136,17 +148,17 @@ impl<A: Arena> Arena for &mut A {
     }
 }
 
-/// Where the translator's working memory comes from.
+/// The allocator of the working memory of a translator.
 ///
-/// It is allocated when a translator is made, and when it grows
-/// ([`Translator::grow`](crate::translator::Translator::grow)): translating allocates nothing.
+/// Memory is allocated when a translator is created and when it grows
+/// ([`Translator::grow`](crate::translator::Translator::grow)), never by a translation.
 pub trait Storage {
-    /// A growable or fixed array of `T` on the heap.
+    /// An array of `T`.
     type Of<T>: DerefMut<Target = [T]>;
 
-    /// Why there is none.
+    /// Why an allocation fails.
     type Error;
 
-    /// Makes an array of `len` times the default value.
+    /// Allocates an array of `len` items with the default value.
     fn allocate<T: Clone + Default>(len: usize) -> Result<Self::Of<T>, Self::Error>;
 }

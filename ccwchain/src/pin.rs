@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The guest pages that are pinned: for one program, and between programs.
+//! Pinned guest pages: those of the current program, and those that are cached between programs.
+//!
+//! Numbers of pages are guest addresses divided by [`PAGE_SIZE`](crate::memory::PAGE_SIZE).
 
 pub(crate) mod cache;
 pub(crate) mod index;
 pub(crate) mod pages;
+pub(crate) mod requests;

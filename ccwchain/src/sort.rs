@@ -2,17 +2,17 @@
 
 //! Sorting in linear time on a small stack.
 //!
-//! The sorts of `core` compare, which takes time n log n, and recurse, with kilobytes of buffers at
-//! each level: more than a kernel has.
+//! The sorts of `core` take time n log n, and recurse with kilobytes of buffers on the stack at
+//! each level, which is too much for a kernel.
 
-/// The values of a digit.
+/// The number of values of a digit, which is a byte of the key.
 const DIGITS: usize = 256;
 
-/// Sorts by the number that `key` says of each item, and leaves the order of equals as it is.
-/// `scratch` is as long as `items`; what is in it does not matter.
+/// Sorts items by key. The sort is stable. `scratch` is as long as `items`; its contents are
+/// ignored.
 ///
-/// It distributes the items by each byte in which their keys differ, from the lowest on. What is
-/// sorted already, as most programs are, is left as it is.
+/// This is a radix sort by those bytes in which the keys differ, beginning with the lowest. Items
+/// that are sorted already, as those of most programs are, are only compared.
 pub(crate) fn sort_by_key<T: Copy>(items: &mut [T], scratch: &mut [T], key: impl Fn(&T) -> u64) {
     if items.is_sorted_by_key(&key) {
         return;
@@ -29,20 +29,21 @@ pub(crate) fn sort_by_key<T: Copy>(items: &mut [T], scratch: &mut [T], key: impl
     }
 }
 
-/// Copies the items to `sorted`, those of a lesser digit first.
+/// Copies the items to `sorted`, in the order of their digits.
 fn distribute<T: Copy>(items: &[T], sorted: &mut [T], digit: impl Fn(&T) -> usize) {
-    let mut places = [0_u32; DIGITS];
+    let mut positions = [0_u32; DIGITS];
     for item in items {
-        places[digit(item)] += 1;
+        positions[digit(item)] += 1;
     }
-    let mut place = 0;
-    for count in &mut places {
-        place += core::mem::replace(count, place);
+    // From here on, where the next item of each digit goes.
+    let mut position = 0;
+    for count in &mut positions {
+        position += core::mem::replace(count, position);
     }
     for item in items {
-        let place = &mut places[digit(item)];
-        sorted[*place as usize] = *item;
-        *place += 1;
+        let position = &mut positions[digit(item)];
+        sorted[*position as usize] = *item;
+        *position += 1;
     }
 }
 

@@ -1,31 +1,41 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! From a guest's channel program to one that the host's channel can run in its place.
+//! Translation of a guest channel program into a host program that the channel can run instead.
 //!
-//! 1. walk: every CCW is fetched once;
-//! 2. layout: each gets its slot in the host's program;
-//! 3. writer: the host's CCWs and their lists are written into the arena, and the blocks that they
-//!    move data to or from are listed;
-//! 4. pages: the pages of these blocks are pinned;
-//! 5. writer: their addresses are filled in.
+//! 1. `walk.rs` finds the CCWs of the program, and fetches each of them once.
+//! 2. `layout.rs` assigns each a slot in the host program.
+//! 3. `general.rs` writes the host CCWs, and `data.rs` their lists, into the arena. The pages of the
+//!    data are looked up in the pin cache or requested.
+//! 4. `pin/pages.rs` pins the requested pages.
+//! 5. `data.rs` writes the absolute addresses of their blocks into the lists.
 //!
-//! In programs that are sequential the first three are one.
+//! For a sequential program, `sequential.rs` does the first three steps at once.
 //!
-//! What is wrong in the guest's program gives a program check in the host's, at the same byte. So does
-//! the place past the end of a program that status modifier may lead to, if the program with what is
-//! there cannot be translated: then it is begun anew without that.
+//! A fault in the guest program becomes a program check at the same place in the host program.
+//! Status modifier may lead past the end of a program, and what is there may be no program. If the
+//! translation fails with it, the program is translated again without it.
 
 pub mod host_orb;
 
+mod area;
 mod data;
 mod effect;
 mod fetch;
+mod general;
 mod image;
 mod layout;
+mod lists;
 mod reader;
 mod sequential;
+mod sizes;
 mod slots;
 mod walk;
+
+pub use sizes::{
+    grown,
+    Sizes,
+    Stats, //
+};
 
 use crate::{
     ccw::Format,
@@ -33,7 +43,6 @@ use crate::{
         Bound,
         Error, //
     },
-    idaw,
     irb::Irb,
     memory::{
         Arena,
@@ -45,139 +54,74 @@ use crate::{
         self,
         Orb, //
     },
-    pin::pages::Pages,
+    pin::pages::ProgramPages,
     translator::data::{
-        Blocks,
-        Writer, //
+        CommandWriter,
+        DataBlocks, //
     },
-    translator::fetch::{
-        Rules,
-        Step, //
-    },
+    translator::fetch::CcwRules,
     translator::host_orb::{
         HostOrb,
         HostProgram, //
     },
     translator::image::{
         ArenaAddress,
-        HostCcw,
-        Image, //
+        ArenaImage, //
     },
-    translator::layout::{
-        Instance,
-        Layout, //
-    },
+    translator::layout::SlotLayout,
     translator::reader::{
-        Reader,
+        GuestReader,
         PIECE, //
     },
-    translator::slots::Slots,
-    translator::walk::Program,
+    translator::slots::SlotBlocks,
+    translator::walk::GuestProgram,
 };
 
-/// The greatest program that a translator has room for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sizes {
-    /// The number of CCWs. One that can have several commands in effect, by data chaining, counts once
-    /// for each of them.
-    pub ccws: usize,
-    /// The number of IDAWs and MIDAWs, which is the number of blocks that all CCWs together move.
-    pub idaws: usize,
-    /// The number of pages that stay pinned when a program is over, if [`GuestMemory::invalidate_seq`] allows
-    /// it.
-    pub cached_pages: usize,
-}
-
-impl Sizes {
-    /// The sizes that a device begins with: most programs fit, and it has little memory. No page is kept.
-    pub const IDLE: Self = Self {
-        ccws: 128,
-        idaws: 256,
-        cached_pages: 0,
-    };
-
-    /// The most that there can be.
-    ///
-    /// 4096 CCWs are as many as the C driver takes (16 segments of 256). These can have 33 IDAWs each,
-    /// which 65,535 bytes need in blocks of 2 KiB: a program is never too large for its IDAWs alone,
-    /// and only for lists of MIDAWs that are longer.
-    pub const MAX: Self = Self {
-        ccws: 4096,
-        idaws: 4096 * idaw::MAX,
-        cached_pages: 0,
-    };
-
-    /// The blocks of an arena for programs of [`Sizes::IDLE`]: one for the scratch and 474 CCWs, and one
-    /// for 1022 IDAWs.
-    pub const IDLE_ARENA: usize = 2;
-
-    /// The most blocks of an arena, which have 2 MiB. Each program of [`Sizes::MAX`] fits in them that
-    /// has no MIDAWs, which take twice the room of IDAWs.
-    pub const MAX_ARENA: usize = 256;
-}
-
-/// Returns the size that a table of `size` entries, or an arena of so many blocks, grows to when a program
-/// is too large for it: four times as many, but `max` at most. It returns `None` if it has them.
-pub fn grown(size: usize, max: usize) -> Option<usize> {
-    (size < max).then(|| size.saturating_mul(4).clamp(1, max))
-}
-
-/// What it took to translate a program.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Stats {
-    /// The CCWs of the program.
-    pub ccws: usize,
-    /// The runs of CCWs that stand one behind the other in the host.
-    pub runs: usize,
-    /// The IDAWs and MIDAWs of data in pages that were not pinned before.
-    pub blocks: usize,
-    /// The pages that were pinned.
-    pub pages: usize,
-    /// The calls that pinned them, or tried to.
-    pub pin_calls: usize,
-}
-
-/// A translator, and the program that it translated last.
+/// A translator of channel programs, with the program that it translated last.
+///
+/// The example of the [crate] shows how it is used.
 pub struct Translator<S: Storage> {
-    program: Program<S>,
-    layout: Layout<S>,
-    blocks: Blocks<S>,
-    pages: Pages<S>,
-    slots: Slots<S>,
+    program: GuestProgram<S>,
+    layout: SlotLayout<S>,
+    blocks: DataBlocks<S>,
+    pages: ProgramPages<S>,
+    slots: SlotBlocks<S>,
     sizes: Sizes,
-    /// Keeps a guest from choosing numbers that are slow to find.
+    /// A random number that makes the hashes of guest addresses unpredictable.
     seed: u64,
-    /// Where the guest's CCWs, and its lists, are read to.
+    /// Two pieces of guest memory: of CCWs, and of lists.
     buffer: S::Of<u8>,
-    /// The format of the guest's CCWs.
+    /// The format of the guest CCWs.
     format: Format,
+    /// The number of guest CCWs, or zero if there is no program.
     ccws: usize,
-    runs: usize,
+    /// The number of segments of the host program.
+    segments: usize,
 }
 
 impl<S: Storage> Translator<S> {
-    /// Makes a translator for programs of these sizes. `seed` is a random number.
+    /// Creates a translator for programs of these sizes. `seed` is a random number, which must be
+    /// unknown to the guest.
     pub fn new(sizes: Sizes, seed: u64) -> Result<Self, S::Error> {
         Ok(Self {
-            program: Program::new(sizes.ccws, seed)?,
-            layout: Layout::new(sizes.ccws)?,
-            blocks: Blocks::new(sizes.idaws)?,
-            pages: Pages::new(sizes.idaws, sizes.cached_pages, seed)?,
-            slots: Slots::new(sizes.ccws)?,
+            program: GuestProgram::new(sizes.ccws, seed)?,
+            layout: SlotLayout::new(sizes.ccws)?,
+            blocks: DataBlocks::new(sizes.idaws)?,
+            pages: ProgramPages::new(sizes.idaws, sizes.cached_pages, seed)?,
+            slots: SlotBlocks::new(sizes.ccws)?,
             sizes,
             seed,
             buffer: S::allocate(2 * PIECE)?,
             format: Format::One,
             ccws: 0,
-            runs: 0,
+            segments: 0,
         })
     }
 
-    /// Makes room for larger programs, after one was too large in `bound`. Returns whether it has more
-    /// room now: not if it has the most that there can be, and not while it has a program. The arena is
-    /// not the translator's.
+    /// Grows for larger programs, after one exceeded `bound`.
     ///
-    /// An error leaves all as it was.
+    /// Returns `false` if nothing grew: at the maximum size, while there is a program, and for
+    /// [`Bound::Arena`], since the arena belongs to the caller. An error changes nothing.
     pub fn grow(&mut self, bound: Bound) -> Result<bool, S::Error> {
         if self.ccws > 0 {
             return Ok(false);
@@ -188,9 +132,9 @@ impl<S: Storage> Translator<S> {
                 let Some(ccws) = grown(ccws, Sizes::MAX.ccws) else {
                     return Ok(false);
                 };
-                let program = Program::new(ccws, self.seed)?;
-                let layout = Layout::new(ccws)?;
-                self.slots = Slots::new(ccws)?;
+                let program = GuestProgram::new(ccws, self.seed)?;
+                let layout = SlotLayout::new(ccws)?;
+                self.slots = SlotBlocks::new(ccws)?;
                 self.program = program;
                 self.layout = layout;
                 self.sizes.ccws = ccws;
@@ -199,7 +143,7 @@ impl<S: Storage> Translator<S> {
                 let Some(idaws) = grown(idaws, Sizes::MAX.idaws) else {
                     return Ok(false);
                 };
-                let blocks = Blocks::new(idaws)?;
+                let blocks = DataBlocks::new(idaws)?;
                 self.pages.grow(idaws, self.seed)?;
                 self.blocks = blocks;
                 self.sizes.idaws = idaws;
@@ -209,11 +153,15 @@ impl<S: Storage> Translator<S> {
         Ok(true)
     }
 
-    /// Translates the program of `orb` into `arena`, after releasing the one before.
+    /// Releases the last program, and translates the program of `orb` into `arena`.
     ///
-    /// The channel must be done with the program before. An error leaves no program, and no page
-    /// pinned that is not kept; the arena, whose contents are then undefined, comes back with it. A program
-    /// that is too large may be given once more when the translator has grown, or with a larger arena.
+    /// The channel must have ended the last program.
+    ///
+    /// # Errors
+    ///
+    /// The error comes with the arena, whose contents are undefined then. There is no program, and
+    /// only cached pages are pinned. After [`Error::TooLarge`], the caller may grow the translator
+    /// or the arena and try again.
     pub fn translate<M: GuestMemory, A: Arena>(
         &mut self,
         orb: &Orb,
@@ -234,7 +182,7 @@ impl<S: Storage> Translator<S> {
             if !looks_past_ends || self.may_grow(&error, &arena) {
                 return Err((error, arena));
             }
-            // What is past an end may have been the reason, and is none to refuse the program.
+            // The error may be due to what is past an end, which may be no part of the program.
             past_ends = false;
         }
     }
@@ -249,6 +197,8 @@ impl<S: Storage> Translator<S> {
         }
     }
 
+    /// Translates the program of `orb`. If `past_ends` is set, status modifier is followed past the
+    /// ends of the program.
     fn try_translate<M: GuestMemory, A: Arena>(
         &mut self,
         past_ends: bool,
@@ -256,18 +206,19 @@ impl<S: Storage> Translator<S> {
         memory: &mut M,
         arena: &mut A,
     ) -> Result<HostOrb, Error<M::Error>> {
-        check(orb)?;
+        validate(orb)?;
         let mut attempt = 0;
         loop {
-            // The second is made if a page was kept for less than it is used for now; or if pages may
-            // be others by now, as is the third, for which none is kept.
+            // A second attempt is made if a page is cached with less access than it needs, or if a
+            // guest page may have been replaced meanwhile. The third attempt does not use the
+            // cache, so that it is the last one.
             self.pages.begin(attempt < 2, memory);
-            // One that is too large so might just fit as any other program. But it would take longer
-            // then, each time, and in a larger arena it does not.
+            // A sequential program that is too large is an error: as any other program, it might
+            // just fit, but would take longer each time. With a larger arena it fits as it is.
             let written = match self.write_sequential(past_ends, orb, memory, arena)? {
                 Some(written) => written,
                 None => {
-                    self.forget();
+                    self.clear();
                     self.write(past_ends, orb, memory, arena)?
                 }
             };
@@ -276,12 +227,13 @@ impl<S: Storage> Translator<S> {
                 self.format = Format::of(orb);
                 return Ok(HostOrb::new(orb, written.cpa, written.has_midaws));
             }
-            self.forget();
+            self.clear();
             attempt += 1;
         }
     }
 
-    /// Writes the host's program, but for the addresses of data, if the guest's is sequential.
+    /// Writes the host program, except the absolute addresses of data. Returns `None` if the guest
+    /// program is not sequential.
     #[inline(never)]
     fn write_sequential<M: GuestMemory, A: Arena>(
         &mut self,
@@ -289,27 +241,27 @@ impl<S: Storage> Translator<S> {
         orb: &Orb,
         memory: &mut M,
         arena: &mut A,
-    ) -> Result<Option<Written>, Error<M::Error>> {
+    ) -> Result<Option<WrittenProgram>, Error<M::Error>> {
         let (ccws, lists) = self.buffer.split_at_mut(PIECE);
-        let lists = Reader::new(lists);
-        let image = Image::sequential(arena, &mut self.slots, self.layout.capacity())?;
+        let lists = GuestReader::new(lists);
+        let image = ArenaImage::sequential(arena, &mut self.slots, self.layout.capacity())?;
         let (blocks, pages) = (&mut self.blocks, &mut self.pages);
-        let mut writer = Writer::new(orb, image, blocks, pages, lists);
-        let rules = &Rules::of(orb, past_ends);
+        let mut writer = CommandWriter::new(orb, image, blocks, pages, lists);
+        let rules = &CcwRules::of(orb, past_ends);
         let ccws = sequential::write(orb.cpa(), rules, ccws, &mut writer, memory)?;
         let Some(ccws) = ccws else {
             return Ok(None);
         };
         self.layout.set_sequential(orb.cpa(), ccws);
         self.ccws = ccws as usize;
-        self.runs = writer.image.slot_blocks();
-        Ok(Some(Written {
-            cpa: writer.image.first_slot(),
-            has_midaws: writer.image.has_midaws(),
+        self.segments = writer.image().slot_blocks();
+        Ok(Some(WrittenProgram {
+            cpa: writer.image().first_slot(),
+            has_midaws: writer.has_midaws(),
         }))
     }
 
-    /// Does so with any program.
+    /// Writes the host program of any guest program, except the absolute addresses of data.
     #[inline(never)]
     fn write<M: GuestMemory, A: Arena>(
         &mut self,
@@ -317,69 +269,54 @@ impl<S: Storage> Translator<S> {
         orb: &Orb,
         memory: &mut M,
         arena: &mut A,
-    ) -> Result<Written, Error<M::Error>> {
+    ) -> Result<WrittenProgram, Error<M::Error>> {
         let (ccws, lists) = self.buffer.split_at_mut(PIECE);
-        let (ccws, lists) = (&mut Reader::new(ccws), Reader::new(lists));
-        let rules = &Rules::of(orb, past_ends);
+        let (ccws, lists) = (&mut GuestReader::new(ccws), GuestReader::new(lists));
+        let rules = &CcwRules::of(orb, past_ends);
         self.program.walk(orb.cpa(), rules, ccws, memory)?;
         self.ccws = self.program.len();
-        self.runs = self.layout.lay_out(&mut self.program)?;
-        let image = Image::new(arena, &mut self.slots, self.layout.slots())?;
+        self.segments = self.layout.lay_out(&mut self.program)?;
+        let image = ArenaImage::new(arena, &mut self.slots, self.layout.slots())?;
         let (blocks, pages) = (&mut self.blocks, &mut self.pages);
-        let mut writer = Writer::new(orb, image, blocks, pages, lists);
-        for slot in 0..self.layout.slots() {
-            writer.image.put(slot, HostCcw::ProgramCheck);
-        }
-        for (index, instance) in self.layout.instances().iter().enumerate() {
-            if instance.step() == Step::Command {
-                writer.put_command(instance.slot, instance.command(), instance.effect(), memory)?;
-            } else {
-                let ccw = way_to(&self.layout, instance, &writer.image);
-                writer.image.put(instance.slot, ccw);
-            }
-            for (guard, elsewhere) in (1..).zip(self.layout.elsewhere(index)) {
-                if let Some(elsewhere) = elsewhere {
-                    let ccw = way_to(&self.layout, elsewhere, &writer.image);
-                    writer.image.put(instance.slot + guard, ccw);
-                }
-            }
-        }
-        Ok(Written {
-            cpa: writer.image.slot(self.layout.start(orb.cpa())),
-            has_midaws: writer.image.has_midaws(),
+        let mut writer = CommandWriter::new(orb, image, blocks, pages, lists);
+        general::write(&self.layout, &mut writer, memory)?;
+        Ok(WrittenProgram {
+            cpa: writer.image().slot(self.layout.start(orb.cpa())),
+            has_midaws: writer.has_midaws(),
         })
     }
 
-    /// Replaces the addresses of the host's in `irb` by those of the guest's that they stand for,
-    /// and the format of the CCWs by that of the guest's.
+    /// Replaces the host addresses in `irb` by the guest addresses that they stand for, and the
+    /// format of the CCWs by that of the guest.
     ///
-    /// What stands for nothing of the guest's becomes zero and, in the extended-status word, not
-    /// valid. Of the extended-control word only sense bytes are left.
+    /// Call this for each status of the program, before [`Self::release`]. A host address that
+    /// stands for no guest address becomes zero and, in the extended-status word, invalid. In the
+    /// extended-control word only sense bytes are left.
     pub fn write_back(&self, irb: &mut Irb) {
         let scsw = irb.scsw();
         let format = match scsw.format() {
             Format::One => self.format,
-            // The status is not one of a program of ours.
+            // Host programs have format 1: this status does not belong to one.
             Format::Zero => Format::Zero,
         };
         let cpa = self.guest_ccw(scsw.cpa()).unwrap_or(0);
         irb.set_scsw(scsw.with_format(format).with_cpa(cpa));
         let failing = irb.failing_storage_address();
         let secondary = irb.secondary_ccw_address();
-        irb.keep_sense_only();
+        irb.clear_all_but_sense();
         irb.set_addresses(
             failing.and_then(|host| self.guest_storage(host)),
             secondary.and_then(|host| self.guest_ccw(host)),
         );
     }
 
-    /// The guest address of the CCW at an absolute address.
+    /// Returns the guest address of the CCW at an absolute address.
     fn guest_ccw(&self, host: u32) -> Option<u32> {
         let slot = self.slots.at(host)?;
         self.layout.guest_address(slot)
     }
 
-    /// The guest address of the data or the CCW at an absolute address.
+    /// Returns the guest address of the data or the CCW at an absolute address.
     fn guest_storage(&self, host: u64) -> Option<u64> {
         self.pages.guest_address(host).or_else(|| {
             let ccw = self.guest_ccw(u32::try_from(host).ok()?)?;
@@ -387,59 +324,60 @@ impl<S: Storage> Translator<S> {
         })
     }
 
-    /// Forgets the program, and unpins its pages but for those that are kept. The channel must be
-    /// done with it.
+    /// Ends the program, and unpins its pages except those in the pin cache.
+    ///
+    /// The channel must have ended the program.
     pub fn release<M: GuestMemory>(&mut self, memory: &mut M) {
         self.pages.release(memory);
-        self.forget();
+        self.clear();
     }
 
-    /// Forgets the program, whose pages are not pinned.
-    fn forget(&mut self) {
-        self.pages.forget();
+    /// Removes the program. Only cached pages may be pinned.
+    fn clear(&mut self) {
+        self.pages.clear();
         self.blocks.clear();
         self.program.clear();
         self.layout.clear();
         self.slots.clear();
         self.format = Format::One;
         self.ccws = 0;
-        self.runs = 0;
+        self.segments = 0;
     }
 
-    /// Whether a page in the `len` bytes of guest memory from `address` on is pinned for the program,
-    /// so that it can only be unpinned when the program is over.
+    /// Returns whether a page in the `len` bytes of guest memory from `address` on is pinned for
+    /// the program, so that it can be unpinned only after the program.
     pub fn has_pinned(&self, address: u64, len: u64) -> bool {
         pages(address, len).is_some_and(|(first, last)| self.pages.any_pinned(first, last))
     }
 
-    /// The absolute addresses of the pages in the host that are pinned for the program.
+    /// Returns the absolute addresses of the host pages that are pinned for the program.
     pub fn host_addresses(&self) -> impl Iterator<Item = u64> + '_ {
         self.pages.host_addresses()
     }
 
-    /// How many pages are kept.
+    /// Returns the number of pages in the pin cache.
     pub fn cached_pages(&self) -> usize {
-        self.pages.kept()
+        self.pages.cached()
     }
 
-    /// How many pages are pinned, for the program or to be kept.
+    /// Returns the number of pinned pages: those of the program, and those in the pin cache.
     pub fn pinned(&self) -> usize {
-        self.pages.pinned()
+        self.pages.pinned_pages()
     }
 
-    /// Unpins the cached pages in the `len` bytes of guest memory from `address` on, but for those that
-    /// the program uses ([`Self::has_pinned`]): they can go after [`Self::release`].
+    /// Unpins the cached pages in the `len` bytes of guest memory from `address` on, except those
+    /// that the program uses ([`Self::has_pinned`]). Those can be unpinned after [`Self::release`].
     pub fn invalidate<M: GuestMemory>(&mut self, address: u64, len: u64, memory: &mut M) {
         if let Some((first, last)) = pages(address, len) {
             self.pages.invalidate(first, last, memory);
         }
     }
 
-    /// What it took to translate the program, or nothing if there is none.
+    /// Returns the sizes and the cost of the program, which are zero if there is none.
     pub fn stats(&self) -> Stats {
         Stats {
             ccws: self.ccws,
-            runs: self.runs,
+            runs: self.segments,
             blocks: self.blocks.len(),
             pages: self.pages.count(),
             pin_calls: self.pages.calls(),
@@ -447,39 +385,21 @@ impl<S: Storage> Translator<S> {
     }
 }
 
-/// A program that is written, but for the addresses of its data.
-struct Written {
+/// A host program that is written except the absolute addresses of its data.
+struct WrittenProgram {
     cpa: ArenaAddress,
     has_midaws: bool,
 }
 
-/// What leads to where a CCW leads. For a transfer, that is the same transfer again, as the channel
-/// does not take two of them in a row.
-fn way_to<S: Storage, A: Arena>(
-    layout: &Layout<S>,
-    instance: &Instance,
-    image: &Image<'_, S, A>,
-) -> HostCcw {
-    let slot = match instance.step() {
-        Step::ProgramCheck => None,
-        Step::Command => Some(instance.slot),
-        // That there is no CCW is the fault of the transfer (Principles of Operation,
-        // "Channel-Program Address").
-        Step::Transfer => layout.target(instance),
-    };
-    slot.map_or(HostCcw::ProgramCheck, |slot| {
-        HostCcw::Transfer(image.slot(slot))
-    })
-}
-
-/// The numbers of the first and the last page of `len` bytes.
+/// Returns the numbers of the first and the last page of `len` bytes, or `None` for zero bytes.
 fn pages(address: u64, len: u64) -> Option<(u64, u64)> {
     let last = address.saturating_add(len.checked_sub(1)?);
     Some((address / PAGE_SIZE, last / PAGE_SIZE))
 }
 
-/// Refuses a request that the channel would refuse, and one that is not for channel programs.
-fn check<E>(orb: &Orb) -> Result<(), Error<E>> {
+/// Refuses an ORB for which START SUBCHANNEL recognizes an operand exception, and one of transport
+/// mode.
+fn validate<E>(orb: &Orb) -> Result<(), Error<E>> {
     if orb.transport() {
         return Err(Error::TransportMode);
     }

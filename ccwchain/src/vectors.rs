@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Programs, their translations and a status of each, byte by byte: what they are must not depend on
-//! the byte order of the machine that runs this. Cargo replays them on a host, KUnit in the kernel.
+//! Test vectors: programs, their translations, and a status of each, as bytes.
+//!
+//! They must be the same on machines of either byte order. Cargo replays them on a host, KUnit in
+//! the kernel.
 
 use crate::{
     irb::Irb,
@@ -20,22 +22,22 @@ use crate::{
     },
 };
 
-/// A program at 0x1000, and what becomes of it.
+/// A program at the guest address 0x1000, with the expected translation.
 struct Vector {
     orb: [u8; 12],
-    /// The guest's page at 0x1000, as far as it is not zero.
+    /// The guest page at 0x1000. The rest of the page is zero.
     program: &'static [u8],
     host_orb: [u32; 8],
-    /// The host's slots and lists.
+    /// The slots and lists of the host program.
     host_program: &'static [u8],
-    /// Words 0 to 9 of a status, with addresses of the host's.
+    /// Words 0 to 9 of an IRB, with host addresses.
     host_irb: [u8; 40],
-    /// The same for the guest.
+    /// Words 0 to 9 of the same IRB, with guest addresses.
     guest_irb: [u8; 40],
 }
 
-/// Format-0 CCWs and format-1 IDAWs, with key 2, suspend, prefetch and path mask 0x80. The status
-/// has addresses of the host's in the CPA and as failing storage.
+/// Format-0 CCWs and format-1 IDAWs, with key 2, suspend, prefetch and path mask 0x80. The IRB
+/// has host addresses in the CPA and as failing-storage address.
 const FORMAT_0: Vector = Vector {
     orb: [
         0x12, 0x34, 0x56, 0x78, 0x28, 0x40, 0x80, 0x00, 0x00, 0x00, 0x10, 0x00,
@@ -45,9 +47,9 @@ const FORMAT_0: Vector = Vector {
         0x03, 0x00, 0x00, 0x00, 0x60, 0x00, 0x00, 0x01, //
         // Write of 2049 bytes through the list at 0x1028, chained.
         0x01, 0x00, 0x10, 0x28, 0x64, 0xff, 0x08, 0x01, //
-        // Transfer to 0x1020.
+        // TIC to 0x1020.
         0x08, 0x00, 0x10, 0x20, 0x00, 0x00, 0x00, 0x00, //
-        // For status modifier: a read with a count of zero, which is wrong.
+        // Reached by status modifier: a read with a count of zero, which is invalid.
         0x02, 0x00, 0x20, 0x00, 0x00, 0x00, 0x00, 0x00, //
         // Read of 256 bytes at 0x2010.
         0x02, 0x00, 0x20, 0x10, 0x20, 0x00, 0x01, 0x00, //
@@ -88,8 +90,8 @@ const FORMAT_0: Vector = Vector {
     ],
 };
 
-/// Format-1 CCWs and format-2 IDAWs of 4 KiB: data chaining, read backward, MIDAWs, and a page that
-/// is not there. The status is a program check there, with the secondary CCW address.
+/// Format-1 CCWs and format-2 IDAWs of 4 KiB: data chaining, read backward, MIDAWs, and a missing
+/// page. The IRB has a program check there, and a secondary-CCW address.
 const FORMAT_1: Vector = Vector {
     orb: [
         0x00, 0x00, 0x00, 0x01, 0x00, 0x82, 0xff, 0x40, 0x00, 0x00, 0x10, 0x00,
@@ -97,7 +99,7 @@ const FORMAT_1: Vector = Vector {
     program: &[
         // Read backward of 32 bytes from 0x200f on; data is chained.
         0x0c, 0x80, 0x00, 0x20, 0x00, 0x00, 0x20, 0x0f, //
-        // Transfer to 0x1018.
+        // TIC to 0x1018.
         0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x10, 0x18, //
         0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, //
         // 4097 bytes of the same command through the list at 0x1028; a command is chained.
@@ -127,14 +129,14 @@ const FORMAT_1: Vector = Vector {
         0x00, 0x00, 0x00, 0x00, 0x80, 0x00, 0x00, 0x00, //
         0x00, 0x00, 0x00, 0x00, 0x80, 0x00, 0x00, 0x00, //
         0x00, 0x00, 0x00, 0x00, 0x80, 0x00, 0x00, 0x00, //
-        // The lists of the two parts of the read, each downward, with a fault behind it.
+        // The lists of the two parts of the read, each downward, followed by a fault.
         0x01, 0x23, 0x45, 0x67, 0x80, 0x00, 0x20, 0x0f, //
         0x01, 0x23, 0x45, 0x67, 0x80, 0x00, 0x1f, 0xff, //
         0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xf0, 0x01, //
         0x01, 0x23, 0x45, 0x67, 0x80, 0x00, 0x40, 0x00, //
         0x01, 0x23, 0x45, 0x67, 0x80, 0x00, 0x2f, 0xff, //
         0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xf0, 0x01, //
-        // The MIDAWs of the write, on a multiple of 16: there is no page 5.
+        // The MIDAWs of the write, aligned to 16 bytes. The guest has no page 5.
         0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, //
         0x00, 0x00, 0x00, 0x00, 0x00, 0x20, 0x00, 0x10, //
         0x01, 0x23, 0x45, 0x67, 0x80, 0x00, 0x3f, 0xf0, //
@@ -155,16 +157,16 @@ const FORMAT_1: Vector = Vector {
     ],
 };
 
-/// Where the slots of a program are in an arena.
+/// The offset in the arena of the first slot.
 const SLOTS: usize = 4096 + 33 * 8;
 
-/// Where the arena is in the host.
+/// The absolute address of the first arena block.
 const ARENA: u32 = 0x4000_0000;
 
-/// Where the guest's memory is in the host.
+/// The absolute address of guest memory.
 const MEMORY: u64 = 0x0123_4567_8000_0000;
 
-/// Guest memory with a program in it, and zeros around it.
+/// Guest memory with a program at 0x1000, and zeros after it.
 struct Memory(&'static [u8]);
 
 impl GuestMemory for Memory {
@@ -197,7 +199,7 @@ impl GuestMemory for Memory {
     fn unpin(&mut self, _: PinnedRange) {}
 }
 
-/// The part of an arena that is behind the scratch page and its list.
+/// The part of an arena after the scratch page and the scratch list.
 struct Window([u8; 192]);
 
 impl Arena for Window {
@@ -218,7 +220,7 @@ impl Arena for Window {
     }
 }
 
-/// A status with these first words, and zeros behind.
+/// Returns an IRB with these first words. The others are zero.
 fn irb(words: &[u8; 40]) -> Irb {
     let mut bytes = [0; 64];
     for (to, from) in bytes.iter_mut().zip(words) {
@@ -227,7 +229,7 @@ fn irb(words: &[u8; 40]) -> Irb {
     Irb::from_bytes(&bytes)
 }
 
-/// Translates all programs and their status. Says what came out wrong.
+/// Translates all programs and their IRBs. Returns an error that names the first wrong result.
 pub fn replay<S: Storage>() -> Result<(), &'static str> {
     let sizes = Sizes {
         ccws: 8,
@@ -249,15 +251,15 @@ fn check<S: Storage>(translator: &mut Translator<S>, vector: &Vector) -> Result<
         .map_err(|_| "the program is refused")?;
     let [intparm, ..] = vector.host_orb;
     if host.orb().words(intparm, host.orb().orb().lpm()) != vector.host_orb {
-        return Err("the host's ORB");
+        return Err("wrong host ORB");
     }
     if !window.0.starts_with(vector.host_program) {
-        return Err("the host's program");
+        return Err("wrong host program");
     }
     let mut status = irb(&vector.host_irb);
     translator.write_back(&mut status);
     if status != irb(&vector.guest_irb) {
-        return Err("the guest's IRB");
+        return Err("wrong guest IRB");
     }
     translator.release(&mut memory);
     Ok(())
@@ -287,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn programs_their_translations_and_their_status_are_the_same_bytes_everywhere() {
+    fn vectors_are_the_same_in_either_byte_order() {
         assert_eq!(replay::<Heap>(), Ok(()));
     }
 }

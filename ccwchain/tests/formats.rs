@@ -190,7 +190,7 @@ fn the_number_of_idaws_follows_from_first_address_and_count() {
 }
 
 #[test]
-fn the_number_of_idaws_is_right_at_every_offset_and_border() {
+fn the_number_of_idaws_is_right_at_every_offset_and_boundary() {
     for format in [idaw::Format::One, idaw::Format::Two2K, idaw::Format::Two4K] {
         let block = format.block();
         let counts = (0..=32).flat_map(|blocks| {
@@ -466,7 +466,7 @@ fn status_that_nobody_takes_accumulates() {
     let both = Scsw::from_words([0x0000_401f, 0x2000, 0x8cc0_0004]);
     assert_eq!(old.accumulate(new), both);
 
-    // Sense bytes stay until there are others.
+    // Sense bytes remain until there are others.
     let mut bytes = [0; 64];
     bytes[..12].copy_from_slice(&old.to_bytes());
     bytes[32] = 0x40;

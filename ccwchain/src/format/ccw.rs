@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Channel-command words of both formats.
+//! Channel-command words (CCWs) of both formats.
 //!
 //! Principles of Operation, "Channel-Command Word"; `arch/s390/include/asm/cio.h`.
 
@@ -11,10 +11,10 @@ use crate::{
     orb::Orb, //
 };
 
-/// The size of a CCW, which is also its alignment.
+/// The size of a CCW in bytes, which is also its alignment.
 pub const SIZE: u32 = 8;
 
-/// The command code of transfer in channel; in format 0 only the low four bits of it count.
+/// The command code of transfer in channel (TIC). In format 0 only its low four bits count.
 pub const TIC: u8 = 0x08;
 
 /// The command code of write, without modifier bits.
@@ -29,18 +29,19 @@ pub const NO_OPERATION: u8 = 0x03;
 /// The command code of read backward, without modifier bits.
 pub const READ_BACKWARD: u8 = 0x0c;
 
-/// Returns whether a device can end a command of this code with status modifier, by which command
-/// chaining goes on past the next CCW, whatever that is.
+/// Returns whether a device is known to end a command of this code with status modifier, for which
+/// command chaining skips the next CCW, whatever that is.
 ///
-/// Two kinds of commands are known to end so:
+/// Two kinds of commands are known:
 ///
-/// - the searches of a disk, `tccff001`: t is one to search all tracks of a cylinder, cc is the
-///   condition (01 equal, 10 high, 11 equal or high), ff the field (01 key, 10 identifier, 11 home
-///   address). Status modifier comes when the record is found;
-/// - POLL of the terminal controls 2702 and 2703, 09. Status modifier comes when a terminal has answered.
+/// - the searches of a disk, `tccff001`: `t` is one to search all tracks of a cylinder, `cc` is the
+///   condition (01 equal, 10 high, 11 equal or high), `ff` the field (01 key, 10 identifier, 11
+///   home address). The device gives status modifier when it has found the record;
+/// - POLL of the terminal controls 2702 and 2703, 09. The device gives status modifier when a
+///   terminal has answered.
 ///
-/// No write of a disk has such a code, but a printer's "write, space one line" has that of POLL: the
-/// memory past the end of its programs is read in vain.
+/// No write of a disk has such a code. The command "write, space one line" of a printer has the
+/// code of POLL: memory past the end of printer programs is read in vain.
 #[inline]
 pub const fn can_give_status_modifier(command: u8) -> bool {
     const POLL: u8 = 0x09;
@@ -53,25 +54,25 @@ pub const fn can_give_status_modifier(command: u8) -> bool {
 flags! {
     /// The flags of a CCW.
     pub struct Flags(u8);
-    /// Chain data: the next CCW describes a further storage area of this command.
+    /// Chain data: the next CCW has a further storage area of this command.
     CD = 0x80, "CD";
-    /// Chain command: the next CCW is a further command.
+    /// Chain command: the next CCW is the next command.
     CC = 0x40, "CC";
-    /// Suppress the indication of an incorrect length.
+    /// Suppress length indication: an incorrect length is not reported.
     SLI = 0x20, "SLI";
-    /// Do not store what is read.
+    /// Skip: do not store the data that is read.
     SKIP = 0x10, "SKIP";
-    /// Program-controlled interruption when this CCW becomes current.
+    /// Program-controlled interruption: present intermediate status when this CCW becomes current.
     PCI = 0x08, "PCI";
-    /// The address is the one of a list of IDAWs.
+    /// Indirect data addressing: the address is that of a list of IDAWs.
     IDA = 0x04, "IDA";
-    /// Suspend the program before this CCW.
+    /// Suspend: the channel suspends the program before this CCW.
     SUSPEND = 0x02, "SUSPEND";
-    /// The address is the one of a list of MIDAWs.
+    /// Modified indirect data addressing: the address is that of a list of MIDAWs.
     MIDA = 0x01, "MIDA";
 }
 
-/// The format of the CCWs of a program, as the ORB gives it.
+/// The format of the CCWs of a program, which the ORB determines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// Format 0: addresses have 24 bits.
@@ -81,7 +82,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// The format that an ORB asks for.
+    /// Returns the format that an ORB asks for.
     #[inline]
     pub const fn of(orb: &Orb) -> Self {
         if orb.format1() {
@@ -91,7 +92,7 @@ impl Format {
         }
     }
 
-    /// The highest address that a CCW of this format can give.
+    /// Returns the highest address that a CCW of this format can contain.
     #[inline]
     pub const fn max_address(self) -> u32 {
         match self {
@@ -101,27 +102,27 @@ impl Format {
     }
 }
 
-/// What a command code asks for: its low bits.
+/// The basic operation that the low bits of a command code ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
-    /// `xxxx 0000`: no command; a program check.
+    /// `xxxx 0000`: invalid; gives a program check.
     Invalid,
     /// `xxxx xx01`: memory to device.
     Write,
     /// `xxxx xx10`: device to memory.
     Read,
-    /// `xxxx xx11`: memory to device, as parameters of an order.
+    /// `xxxx xx11`: memory to device, as parameters of a control operation.
     Control,
     /// `xxxx 0100`: device to memory, information about the device.
     Sense,
-    /// `xxxx 1000`: transfer in channel, to go on at another CCW.
+    /// `xxxx 1000`: transfer in channel, which continues with another CCW.
     TransferInChannel,
-    /// `xxxx 1100`: device to memory, towards lower addresses.
+    /// `xxxx 1100`: device to memory, toward lower addresses.
     ReadBackward,
 }
 
 impl Direction {
-    /// The direction of a command code.
+    /// Returns the direction of a command code.
     #[inline]
     pub const fn of(command: u8) -> Self {
         match command & 0x0f {
@@ -137,7 +138,7 @@ impl Direction {
         }
     }
 
-    /// Whether the channel stores into memory.
+    /// Returns whether the channel stores into memory.
     #[inline]
     pub const fn stores(self) -> bool {
         matches!(self, Self::Read | Self::Sense | Self::ReadBackward)
@@ -158,26 +159,26 @@ impl fmt::Display for Direction {
     }
 }
 
-/// A channel-command word, whatever its format.
+/// A channel-command word of either format.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct Ccw {
     /// The command code.
     pub command: u8,
     /// The flags.
     pub flags: Flags,
-    /// The number of bytes of the storage area.
+    /// The size of the storage area in bytes.
     pub count: u16,
-    /// The address of the storage area, of a list of IDAWs, or of the CCW to go on at. 24 bits in
-    /// format 0; in format 1 31 bits and a bit 0 that must be zero.
+    /// The address of the storage area, of its list, or of the target of a TIC. It has 24 bits in
+    /// format 0; in format 1, 31 bits and a bit 0 that must be zero.
     pub address: u32,
 }
 
 impl Ccw {
-    /// Reads a CCW from the bytes that it has in memory.
+    /// Parses a CCW.
     #[inline]
     pub const fn parse(format: Format, bytes: [u8; 8]) -> Self {
         let word = u64::from_be_bytes(bytes);
-        // As it is in format 1.
+        // Convert to format 1.
         let word = match format {
             Format::Zero => {
                 let (flags, count) = (word >> 24 & 0xff, word & 0xffff);
@@ -193,7 +194,7 @@ impl Ccw {
         }
     }
 
-    /// The bytes that the CCW has in memory. Format 0 holds the low 24 bits of the address.
+    /// Returns the bytes of the CCW in memory. Format 0 has only the low 24 bits of the address.
     #[inline]
     pub const fn to_bytes(&self, format: Format) -> [u8; 8] {
         let (flags, count) = (self.flags.bits() as u64, self.count as u64);
@@ -205,9 +206,9 @@ impl Ccw {
         ((self.command as u64) << 56 | rest).to_be_bytes()
     }
 
-    /// Whether this is a transfer in channel in a program of that format.
+    /// Returns whether this is a transfer in channel in a program of that format.
     ///
-    /// Format 1 has one code for it, 0x08, and calls the others that end so invalid.
+    /// In format 1, only the code 0x08 is one; other codes with these low four bits are invalid.
     #[inline]
     pub const fn is_tic(&self, format: Format) -> bool {
         match format {
@@ -216,25 +217,25 @@ impl Ccw {
         }
     }
 
-    /// Whether commands or data are chained: another CCW follows.
+    /// Returns whether commands or data are chained, so that another CCW follows.
     #[inline]
     pub const fn chains(&self) -> bool {
         self.flags.intersects(Flags::CD.union(Flags::CC))
     }
 
-    /// Whether commands are chained, which is so only if data is not.
+    /// Returns whether commands are chained. The chain-data flag takes precedence.
     #[inline]
     pub const fn chains_commands(&self) -> bool {
         self.flags.contains(Flags::CC) && !self.flags.contains(Flags::CD)
     }
 
-    /// Whether the address is the one of a list, not of data.
+    /// Returns whether the address is that of a list, not of data.
     #[inline]
     pub const fn has_list(&self) -> bool {
         self.flags.intersects(Flags::IDA.union(Flags::MIDA))
     }
 
-    /// What the command code asks for.
+    /// Returns the basic operation that the command code asks for.
     #[inline]
     pub const fn direction(&self) -> Direction {
         Direction::of(self.command)

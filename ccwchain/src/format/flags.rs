@@ -4,7 +4,8 @@
 
 /// Defines a type that holds a set of named bits of a field of the architecture.
 ///
-/// Every value of the field can be held: bits without a name are kept, and shown as a number.
+/// A set can hold every value of the field: bits without a name are preserved, and displayed as a
+/// number.
 macro_rules! flags {
     (
         $(#[$type_doc:meta])*
@@ -18,57 +19,57 @@ macro_rules! flags {
         impl $type {
             $($(#[$doc])* pub const $const: Self = Self($value);)*
 
-            /// The set without any bit.
+            /// Returns the empty set.
             #[inline]
             pub const fn empty() -> Self {
                 Self(0)
             }
 
-            /// The set of the bits that are one in `bits`.
+            /// Returns the set of the bits that are one in `bits`.
             #[inline]
             pub const fn from_bits(bits: $int) -> Self {
                 Self(bits)
             }
 
-            /// The bits as they stand in the field.
+            /// Returns the value of the field.
             #[inline]
             pub const fn bits(self) -> $int {
                 self.0
             }
 
-            /// Whether no bit is in the set.
+            /// Returns whether the set is empty.
             #[inline]
             pub const fn is_empty(self) -> bool {
                 self.0 == 0
             }
 
-            /// Whether all bits of `other` are in the set.
+            /// Returns whether the set contains all bits of `other`.
             #[inline]
             pub const fn contains(self, other: Self) -> bool {
                 self.0 & other.0 == other.0
             }
 
-            /// Whether a bit of `other` is in the set.
+            /// Returns whether the set contains any bit of `other`.
             #[inline]
             pub const fn intersects(self, other: Self) -> bool {
                 !self.intersection(other).is_empty()
             }
 
-            /// The bits that are in one of the two sets.
+            /// Returns the bits that are in at least one of the two sets.
             #[inline]
             #[must_use]
             pub const fn union(self, other: Self) -> Self {
                 Self(self.0 | other.0)
             }
 
-            /// The bits that are in both sets.
+            /// Returns the bits that are in both sets.
             #[inline]
             #[must_use]
             pub const fn intersection(self, other: Self) -> Self {
                 Self(self.0 & other.0)
             }
 
-            /// The bits of this set that are not in `other`.
+            /// Returns the bits of this set that are not in `other`.
             #[inline]
             #[must_use]
             pub const fn difference(self, other: Self) -> Self {
@@ -76,7 +77,7 @@ macro_rules! flags {
             }
         }
 
-        /// The names of the bits with `|` between them, or `-` for none.
+        /// Displays the names of the bits, separated by `|`, or `-` for the empty set.
         impl core::fmt::Display for $type {
             fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
                 let mut rest = self.0;

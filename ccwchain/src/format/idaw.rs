@@ -1,23 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Indirect-data-address words: lists of the blocks of a storage area.
+//! Indirect-data-address words (IDAWs): lists of the blocks of a storage area.
 //!
-//! The first IDAW of a list names any byte, the others the first byte of a block, or for a read
-//! backward the last byte of one. Principles of Operation, "Indirect-Data-Address Word".
+//! The first IDAW of a list is the address of any byte. The others are the address of the first
+//! byte of a block or, in a read backward, of the last byte of a block. Principles of Operation,
+//! "Indirect-Data-Address Word".
 
 use crate::orb::Orb;
 
-/// The most IDAWs that one CCW can need: 65535 bytes that begin at the end of a 2 KiB block.
+/// The maximum number of IDAWs that a CCW needs: for 65535 bytes that begin at the end of a 2 KiB
+/// block.
 pub const MAX: usize = 33;
 
-/// Reads an IDAW, of which there are some of 4 bytes and some of 8.
+/// Parses a big-endian IDAW, which has 4 or 8 bytes.
 #[inline]
 pub(crate) fn parse<const N: usize>(word: [u8; N]) -> u64 {
     word.iter()
         .fold(0, |idaw, byte| idaw << 8 | u64::from(*byte))
 }
 
-/// The format of the IDAWs of a program, as the ORB gives it.
+/// The format of the IDAWs of a program, which the ORB determines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// Format 1: 31-bit addresses of blocks of 2 KiB.
@@ -29,7 +31,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// The format that an ORB asks for.
+    /// Returns the format that an ORB asks for.
     #[inline]
     pub const fn of(orb: &Orb) -> Self {
         match (orb.idaw64(), orb.idaw2k()) {
@@ -39,7 +41,7 @@ impl Format {
         }
     }
 
-    /// The size of an IDAW in bytes, which is also the alignment of a list of them.
+    /// Returns the size of an IDAW in bytes, which is also the alignment of a list.
     #[inline]
     pub const fn size(self) -> usize {
         match self {
@@ -48,7 +50,7 @@ impl Format {
         }
     }
 
-    /// The size of a block in bytes.
+    /// Returns the size of a block in bytes.
     #[inline]
     pub const fn block(self) -> u64 {
         match self {
@@ -57,21 +59,21 @@ impl Format {
         }
     }
 
-    /// How many IDAWs it takes for `count` bytes from the address `first` on, upward.
+    /// Returns the number of IDAWs for `count` bytes from the address `first` on, upward.
     #[inline]
     pub fn needed(self, first: u64, count: u16) -> usize {
         let skipped = first % self.block();
         (skipped + u64::from(count)).div_ceil(self.block()) as usize
     }
 
-    /// How many IDAWs it takes for `count` bytes from the address `first` on, downward.
+    /// Returns the number of IDAWs for `count` bytes from the address `first` on, downward.
     #[inline]
     pub fn needed_backward(self, first: u64, count: u16) -> usize {
         let skipped = self.block() - 1 - first % self.block();
         (skipped + u64::from(count)).div_ceil(self.block()) as usize
     }
 
-    /// Whether an IDAW is an address of this format.
+    /// Returns whether an IDAW is a valid address in this format.
     #[inline]
     pub const fn in_range(self, idaw: u64) -> bool {
         match self {
@@ -80,14 +82,15 @@ impl Format {
         }
     }
 
-    /// Whether an IDAW names the first byte of a block, as all but the first of a list must.
+    /// Returns whether an IDAW is the address of the first byte of a block, as every IDAW except
+    /// the first of a list must be.
     #[inline]
     pub const fn is_first_byte(self, idaw: u64) -> bool {
         idaw % self.block() == 0
     }
 
-    /// Whether an IDAW names the last byte of a block, as all but the first of a list must for a
-    /// read backward.
+    /// Returns whether an IDAW is the address of the last byte of a block, as every IDAW except the
+    /// first of a list must be in a read backward.
     #[inline]
     pub const fn is_last_byte(self, idaw: u64) -> bool {
         idaw % self.block() == self.block() - 1

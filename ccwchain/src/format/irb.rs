@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The interruption-response block: status, extended status and extended control.
+//! The interruption-response block (IRB): SCSW, extended-status word and extended-control word.
 //!
 //! Principles of Operation, "Interruption-Response Block"; `arch/s390/include/asm/cio.h`.
 
@@ -11,7 +11,7 @@ use core::{
 
 use crate::scsw::Scsw;
 
-/// The size of the part of the block that TEST SUBCHANNEL always stores.
+/// The size in bytes of the part of the block that TEST SUBCHANNEL always stores.
 pub const SIZE: usize = 64;
 
 const SCSW: Range<usize> = 0..12;
@@ -30,7 +30,7 @@ mod erw {
     pub(super) const SECONDARY_CCW_VALID: u32 = 0x0080_0000;
     /// The failing-storage address has 64 bits, not 31 (bit 9).
     pub(super) const FAILING_STORAGE_64: u32 = 0x0040_0000;
-    /// How many sense bytes there are (bits 10 to 15), as shift and mask.
+    /// The number of sense bytes (bits 10 to 15), as shift and mask.
     pub(super) const SENSE_COUNT: (u32, u32) = (16, 0x3f);
 }
 
@@ -39,13 +39,13 @@ mod erw {
 pub struct Irb([u8; SIZE]);
 
 impl Irb {
-    /// The block with these bytes.
+    /// Returns the block with these bytes.
     #[inline]
     pub const fn from_bytes(bytes: &[u8; SIZE]) -> Self {
         Self(*bytes)
     }
 
-    /// The bytes of the block.
+    /// Returns the bytes of the block.
     #[inline]
     pub const fn as_bytes(&self) -> &[u8; SIZE] {
         &self.0
@@ -63,7 +63,7 @@ impl Irb {
         self.0[at].copy_from_slice(bytes);
     }
 
-    /// The subchannel-status word.
+    /// Returns the subchannel-status word.
     #[inline]
     pub fn scsw(&self) -> Scsw {
         Scsw::from_bytes(&self.field(SCSW))
@@ -77,9 +77,10 @@ impl Irb {
         }
     }
 
-    /// Adds `newer` to this block, as a subchannel does whose status nobody took meanwhile.
+    /// Accumulates `newer` into this block, as a status-pending subchannel does.
     ///
-    /// Extended status and sense bytes are the newer ones, or the older ones where only those had any.
+    /// Extended status and sense bytes are those of `newer`, or those of this block if `newer` has
+    /// none.
     pub fn accumulate(&mut self, newer: &Self) {
         let scsw = self.scsw();
         let both = scsw.accumulate(newer.scsw());
@@ -93,15 +94,15 @@ impl Irb {
         }
     }
 
-    /// The extended-report word.
+    /// Returns the extended-report word.
     #[inline]
     pub fn erw(&self) -> u32 {
         u32::from_be_bytes(self.field(ERW))
     }
 
-    /// The sense bytes that came with the status, if any did.
+    /// Returns the sense bytes that were presented with the status (concurrent sense), if any.
     ///
-    /// QEMU leaves the count of them zero: then all 32 bytes of the extended-control word are given.
+    /// QEMU leaves their count zero. Then this returns all 32 bytes of the extended-control word.
     pub fn sense(&self) -> Option<&[u8]> {
         if self.erw() & erw::CONCURRENT_SENSE == 0 {
             return None;
@@ -114,10 +115,10 @@ impl Irb {
         }
     }
 
-    /// Zeroes what is in the extended-control word but sense bytes that came with the status: it depends on
-    /// the model of the machine, which may have addresses of its own there.
+    /// Clears the extended-control word except sense bytes: its other contents depend on the model
+    /// of the machine, and may be host addresses.
     #[inline]
-    pub(crate) fn keep_sense_only(&mut self) {
+    pub(crate) fn clear_all_but_sense(&mut self) {
         let sense = match self.sense() {
             Some(sense) if self.scsw().extended_control() => sense.len(),
             _ => 0,
@@ -127,7 +128,7 @@ impl Irb {
         }
     }
 
-    /// The absolute address of the storage that an error was found at, if it is valid.
+    /// Returns the failing-storage address, which is absolute, if it is valid.
     #[inline]
     pub fn failing_storage_address(&self) -> Option<u64> {
         let erw = self.erw();
@@ -142,15 +143,15 @@ impl Irb {
         }
     }
 
-    /// The address of the CCW that was current as well when an error was found, if it is valid.
+    /// Returns the secondary-CCW address, if it is valid.
     #[inline]
     pub fn secondary_ccw_address(&self) -> Option<u32> {
         (self.scsw().logout() && self.erw() & erw::SECONDARY_CCW_VALID != 0)
             .then(|| u32::from_be_bytes(self.field(SECONDARY_CCW)))
     }
 
-    /// Replaces the failing-storage address and the secondary-CCW address; `None` makes one invalid and
-    /// zero.
+    /// Replaces the failing-storage address and the secondary-CCW address. `None` stores an invalid
+    /// address of zero.
     #[inline]
     pub fn set_addresses(&mut self, failing_storage: Option<u64>, secondary_ccw: Option<u32>) {
         const BITS: u32 =

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Modified indirect-data-address words: lists of pieces of a storage area, each with its length.
+//! Modified indirect-data-address words (MIDAWs): lists of the parts of a storage area, each with
+//! its length.
 //!
 //! Principles of Operation, "Modified CCW Indirect Data Addressing".
 
@@ -9,22 +10,21 @@ use crate::{
     memory::PAGE_SIZE, //
 };
 
-/// The size of a MIDAW, which is also the alignment of a list of them.
+/// The size of a MIDAW in bytes, which is also the alignment of a list.
 pub const SIZE: usize = 16;
 
-/// What a list must not cross: an address that is a multiple of this.
+/// The boundary in bytes that a list must not cross.
 pub const LIST_BOUNDARY: usize = 4096;
 
-/// What the data of a MIDAW must not cross, unless it is skipped: an address that is a multiple of
-/// this.
+/// The boundary in bytes that the data of a MIDAW must not cross, unless it is skipped.
 pub const DATA_BOUNDARY: u64 = PAGE_SIZE;
 
 flags! {
     /// The flags of a MIDAW.
     pub struct Flags(u8);
-    /// It is the last of its list.
+    /// The last MIDAW of the list.
     LAST = 0x80, "last";
-    /// Do not store what is read.
+    /// Skip: do not store the data that is read.
     SKIP = 0x40, "skip";
     /// Data-transfer-interruption control.
     INTERRUPTION = 0x20, "interruption";
@@ -42,12 +42,13 @@ pub struct Midaw {
     pub flags: Flags,
     /// The number of bytes.
     pub count: u16,
-    /// The address of the first byte that is moved, which is the highest in a read backward.
+    /// The address of the first byte that is moved, which is the highest address in a read
+    /// backward.
     pub address: u64,
 }
 
 impl Midaw {
-    /// Reads a MIDAW from the bytes that it has in memory; none if a bit that must be zero is one.
+    /// Parses a MIDAW. Returns `None` if a bit that must be zero is one.
     pub fn parse(bytes: [u8; SIZE]) -> Option<Self> {
         let [0, 0, 0, 0, 0, flags, count0, count1, address @ ..] = bytes else {
             return None;
@@ -60,14 +61,15 @@ impl Midaw {
         })
     }
 
-    /// The bytes that the MIDAW has in memory.
+    /// Returns the bytes of the MIDAW in memory.
     #[inline]
     pub fn to_bytes(&self) -> [u8; SIZE] {
         let word = u64::from(self.flags.bits()) << 16 | u64::from(self.count);
         (u128::from(word) << 64 | u128::from(self.address)).to_be_bytes()
     }
 
-    /// Whether the count and, in the direction in which data is moved, the boundary are kept to.
+    /// Returns whether the count is not zero, and the data does not cross the boundary in the
+    /// direction in which it is moved.
     pub fn accepts(&self, backward: bool) -> bool {
         let offset = self.address % DATA_BOUNDARY;
         let room = if backward {

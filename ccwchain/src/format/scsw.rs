@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The subchannel-status word, command mode.
+//! The subchannel-status word (SCSW), in command mode.
 //!
 //! Principles of Operation, "Subchannel-Status Word"; `arch/s390/include/asm/scsw.h`.
 
@@ -13,7 +13,7 @@ use crate::{
 };
 
 flags! {
-    /// The functions that the subchannel is asked to perform.
+    /// The functions that the subchannel performs.
     pub struct FunctionControl(u8);
     /// The start function.
     START = 0x4, "start";
@@ -24,7 +24,7 @@ flags! {
 }
 
 flags! {
-    /// How far the functions have got.
+    /// The progress of the functions.
     pub struct ActivityControl(u8);
     /// A resume is pending.
     RESUME_PENDING = 0x40, "resume-pending";
@@ -43,22 +43,22 @@ flags! {
 }
 
 flags! {
-    /// What kind of status there is.
+    /// The kind of status.
     pub struct StatusControl(u8);
-    /// Something unusual is to be seen to.
+    /// Alert status: an unusual condition.
     ALERT = 0x10, "alert";
-    /// The program goes on, or is suspended.
+    /// Intermediate status: the program continues, or is suspended.
     INTERMEDIATE = 0x08, "intermediate";
-    /// The channel is done with the program.
+    /// Primary status: the channel has ended the program.
     PRIMARY = 0x04, "primary";
-    /// The device is done with the program.
+    /// Secondary status: the device has ended the program.
     SECONDARY = 0x02, "secondary";
-    /// There is status to be taken.
+    /// Status pending: TEST SUBCHANNEL has not cleared the status yet.
     PENDING = 0x01, "pending";
 }
 
 flags! {
-    /// The status that the device gave.
+    /// The device status.
     pub struct DeviceStatus(u8);
     /// Attention.
     ATTENTION = 0x80, "attention";
@@ -79,7 +79,7 @@ flags! {
 }
 
 flags! {
-    /// The status that the channel subsystem found.
+    /// The subchannel status: conditions that the channel subsystem recognized.
     pub struct SubchannelStatus(u8);
     /// Program-controlled interruption.
     PCI = 0x80, "PCI";
@@ -104,24 +104,24 @@ flags! {
 pub struct Scsw([u32; 3]);
 
 impl Scsw {
-    /// An SCSW of these three words.
+    /// Returns the SCSW with these three words.
     pub const fn from_words(words: [u32; 3]) -> Self {
         Self(words)
     }
 
-    /// The three words of the SCSW, as numbers.
+    /// Returns the three words, as numbers.
     #[inline]
     pub const fn words(&self) -> [u32; 3] {
         self.0
     }
 
-    /// Reads an SCSW from the bytes that it has in memory.
+    /// Parses an SCSW.
     #[inline]
     pub fn from_bytes(bytes: &[u8; 12]) -> Self {
         Self(words::from_bytes(bytes))
     }
 
-    /// The bytes that the SCSW has in memory.
+    /// Returns the bytes of the SCSW in memory.
     #[inline]
     pub fn to_bytes(&self) -> [u8; 12] {
         words::to_bytes(self.0)
@@ -139,24 +139,24 @@ impl Scsw {
         status
     }
 
-    /// The subchannel key.
+    /// Returns the subchannel key, 0 to 15.
     pub const fn key(&self) -> u8 {
         (self.control() >> 28) as u8
     }
 
-    /// Whether the extended-status word is of format 0, with a subchannel logout (L, bit 5).
+    /// Returns whether the extended-status word has format 0, with a subchannel logout (L, bit 5).
     #[inline]
     pub const fn logout(&self) -> bool {
         self.control() & 0x0400_0000 != 0
     }
 
-    /// The deferred condition code (bits 6 and 7).
+    /// Returns the deferred condition code (bits 6 and 7).
     #[inline]
     pub const fn cc(&self) -> u8 {
         (self.control() >> 24) as u8 & 0x3
     }
 
-    /// The format of the CCWs (F, bit 8).
+    /// Returns the format of the CCWs (F, bit 8).
     #[inline]
     pub const fn format(&self) -> Format {
         if self.control() & 0x0080_0000 != 0 {
@@ -166,7 +166,7 @@ impl Scsw {
         }
     }
 
-    /// The same status with this format of the CCWs.
+    /// Returns this SCSW with another format of the CCWs.
     #[inline]
     #[must_use]
     pub const fn with_format(self, format: Format) -> Self {
@@ -178,12 +178,12 @@ impl Scsw {
         Self([control, cpa, status])
     }
 
-    /// Whether the extended-control word holds something (E, bit 14).
+    /// Returns whether the extended-control word has information (E, bit 14).
     pub const fn extended_control(&self) -> bool {
         self.control() & 0x0002_0000 != 0
     }
 
-    /// The same status with the bits L and E of another.
+    /// Returns this SCSW with the bits L and E of another.
     #[must_use]
     pub(crate) const fn with_extended(self, other: Self) -> Self {
         const L_AND_E: u32 = 0x0402_0000;
@@ -192,32 +192,33 @@ impl Scsw {
         Self([control & !L_AND_E | other & L_AND_E, cpa, status])
     }
 
-    /// The function control (bits 17 to 19).
+    /// Returns the function control (bits 17 to 19).
     #[inline]
     pub const fn fctl(&self) -> FunctionControl {
         FunctionControl::from_bits((self.control() >> 12) as u8 & 0x07)
     }
 
-    /// The activity control (bits 20 to 26).
+    /// Returns the activity control (bits 20 to 26).
     #[inline]
     pub const fn actl(&self) -> ActivityControl {
         ActivityControl::from_bits((self.control() >> 5) as u8 & 0x7f)
     }
 
-    /// The status control (bits 27 to 31).
+    /// Returns the status control (bits 27 to 31).
     #[inline]
     pub const fn stctl(&self) -> StatusControl {
         StatusControl::from_bits(self.control() as u8 & 0x1f)
     }
 
-    /// The address of the CCW behind the one that was last in effect.
+    /// Returns the channel-program address, as a rule that of the CCW after the one that was last
+    /// in effect.
     #[inline]
     pub const fn cpa(&self) -> u32 {
         let [_, cpa, _] = self.0;
         cpa
     }
 
-    /// The same status with this channel-program address.
+    /// Returns this SCSW with another channel-program address.
     #[inline]
     #[must_use]
     pub const fn with_cpa(self, cpa: u32) -> Self {
@@ -225,25 +226,25 @@ impl Scsw {
         Self([control, cpa, status])
     }
 
-    /// The status of the device.
+    /// Returns the device status.
     #[inline]
     pub const fn device_status(&self) -> DeviceStatus {
         DeviceStatus::from_bits((self.status() >> 24) as u8)
     }
 
-    /// The status of the subchannel.
+    /// Returns the subchannel status.
     #[inline]
     pub const fn subchannel_status(&self) -> SubchannelStatus {
         SubchannelStatus::from_bits((self.status() >> 16) as u8)
     }
 
-    /// The residual count of the last CCW in effect, in bytes.
+    /// Returns the residual count in bytes of the last CCW in effect.
     pub const fn count(&self) -> u16 {
         self.status() as u16
     }
 
-    /// Whether the status answers a function that was asked for, as against the device's own
-    /// initiative.
+    /// Returns whether the status is solicited: it belongs to a start, halt or clear function.
+    /// Otherwise the device presented it on its own initiative.
     #[inline]
     pub fn is_solicited(&self) -> bool {
         self.cc() != 0
@@ -251,7 +252,7 @@ impl Scsw {
             || self.halted_or_cleared()
     }
 
-    /// Whether a halt or clear function has been performed.
+    /// Returns whether a halt or clear function has been performed.
     #[inline]
     const fn halted_or_cleared(&self) -> bool {
         const PENDING: ActivityControl =
@@ -262,13 +263,16 @@ impl Scsw {
             && !self.actl().intersects(PENDING)
     }
 
-    /// Whether this status ends a start function: nothing uses the program any more.
+    /// Returns whether this status ends a start function, so that the channel does not use the
+    /// program any more.
     ///
-    /// That is secondary status, a deferred condition code, an alert that finds nothing active or
-    /// pending, or the end of a halt or clear function. Activity alone says nothing: a suspended
-    /// program shows no activity and goes on when it is resumed, unless it is halted; when its pending
-    /// status is taken then, the halt function is over with it. Nor does the function control, which
-    /// is empty in the secondary status that comes after the primary one was taken.
+    /// These are secondary status, a deferred condition code, alert status while no activity is
+    /// indicated, and the end of a halt or clear function.
+    ///
+    /// The activity control is not enough. A suspended program indicates no activity, but continues
+    /// when it is resumed. If it is halted, the status that is pending then ends the halt function.
+    /// Nor is the function control enough: it is zero in secondary status that follows primary
+    /// status.
     #[inline]
     pub const fn ends_start(&self) -> bool {
         const UNFINISHED: ActivityControl = ActivityControl::RESUME_PENDING
@@ -300,7 +304,7 @@ impl Scsw {
                 && finished)
     }
 
-    /// Returns whether a halt or clear function, and what it was to end, is over with this status.
+    /// Returns whether this status ends a halt or clear function, and with it the start function.
     #[inline]
     pub const fn ends_halt_or_clear(&self) -> bool {
         self.fctl()
@@ -308,8 +312,8 @@ impl Scsw {
             && self.ends_start()
     }
 
-    /// This status and then `newer`, as a subchannel shows them whose status nobody took meanwhile:
-    /// the bits of both, the rest as it is now.
+    /// Accumulates `newer` into this status, as a status-pending subchannel does: returns the
+    /// status bits of both, and all else of `newer`.
     #[must_use]
     pub const fn accumulate(self, newer: Self) -> Self {
         const FCTL_AND_STCTL: u32 = 0x0000_701f;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Three words, as ORB and SCSW have, and the bytes that they are in memory.
+//! Conversion of three big-endian words, which an ORB and an SCSW have.
 
-/// The words that these bytes are.
+/// Returns the words of these bytes.
 #[inline]
 pub(crate) fn from_bytes(bytes: &[u8; 12]) -> [u32; 3] {
     let mut words = [0; 3];
@@ -13,7 +13,7 @@ pub(crate) fn from_bytes(bytes: &[u8; 12]) -> [u32; 3] {
     words
 }
 
-/// The bytes of these words.
+/// Returns the bytes of these words.
 #[inline]
 pub(crate) fn to_bytes(words: [u32; 3]) -> [u8; 12] {
     let mut bytes = [0; 12];

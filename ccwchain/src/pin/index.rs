@@ -1,29 +1,41 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Finding items by a number in constant time.
+//! Hash tables that find the items of an array by number, in constant time.
 
 use crate::memory::Storage;
 
-/// An item that an [`Index`] finds.
+/// Returns a hash of `number`. `seed` is a random odd number, which makes the hash unpredictable.
+///
+/// The upper half of the product with a random odd number is an almost universal hash: no choice of
+/// numbers collides for many seeds.
+#[inline(always)]
+pub(crate) fn hash(number: u64, seed: u64) -> usize {
+    debug_assert!(seed % 2 == 1);
+    (number.wrapping_mul(seed) >> 32) as usize
+}
+
+/// An item that a [`HashIndex`] finds.
 pub(crate) trait Keyed {
-    /// The number that it is found by.
+    /// Returns the number by which the item is found.
     fn key(&self) -> u64;
 
-    /// The bucket that [`Index::find`] gave for it.
+    /// Returns the bucket that [`HashIndex::find`] returned for the item.
     fn bucket(&self) -> u32;
 }
 
-/// A hash table of items that are in an array, with linear probing.
+/// A hash table of the items of an array, with linear probing.
 ///
-/// A bucket is in use if the item that it names also names it, so that nothing need be cleared.
-pub(crate) struct Index<S: Storage> {
+/// A bucket is in use if the item that it names also names the bucket. So the table is empty as
+/// soon as the array is, and is never cleared.
+pub(crate) struct HashIndex<S: Storage> {
+    /// Indexes of items; twice as many as there can be items.
     buckets: S::Of<u32>,
-    /// Keeps a guest from choosing numbers that fall into the same bucket.
+    /// A random odd number.
     seed: u64,
 }
 
-impl<S: Storage> Index<S> {
-    /// Makes an index of that many items. `seed` is a random number.
+impl<S: Storage> HashIndex<S> {
+    /// Creates an index of up to `items` items. `seed` is a random number.
     pub(crate) fn new(items: usize, seed: u64) -> Result<Self, S::Error> {
         Ok(Self {
             buckets: S::allocate(items.saturating_mul(2))?,
@@ -31,31 +43,28 @@ impl<S: Storage> Index<S> {
         })
     }
 
-    /// Finds the place of the item with a number, or the bucket where it is to be.
+    /// Returns the index of the item with this key, or `Err` with the bucket in which it belongs.
     pub(crate) fn find(&self, key: u64, items: &[impl Keyed]) -> Result<u32, u32> {
         let buckets = self.buckets.len();
-        // A product with a random odd number, of which the upper half is taken, is an almost
-        // universal hash: no choice of numbers is bad for many seeds.
-        let hash = (key.wrapping_mul(self.seed) >> 32) as usize;
-        let mut bucket = hash.checked_rem(buckets).unwrap_or(0);
+        let mut bucket = hash(key, self.seed).checked_rem(buckets).unwrap_or(0);
         loop {
-            let found = self.buckets.get(bucket).and_then(|place| {
-                let item = items.get(*place as usize)?;
-                (item.bucket() as usize == bucket).then_some((*place, item.key()))
+            let found = self.buckets.get(bucket).and_then(|index| {
+                let item = items.get(*index as usize)?;
+                (item.bucket() as usize == bucket).then_some((*index, item.key()))
             });
             match found {
                 None => return Err(bucket as u32),
-                Some((place, found)) if found == key => return Ok(place),
-                // There are twice as many buckets as items, so that this comes to an end.
+                Some((index, found)) if found == key => return Ok(index),
+                // Ends, because at least half of the buckets are free.
                 Some(_) => bucket = (bucket + 1) % buckets,
             }
         }
     }
 
-    /// Notes the place of the item in a bucket.
-    pub(crate) fn set(&mut self, bucket: u32, place: u32) {
+    /// Puts the item with this index into a bucket that [`Self::find`] returned.
+    pub(crate) fn set(&mut self, bucket: u32, index: u32) {
         if let Some(bucket) = self.buckets.get_mut(bucket as usize) {
-            *bucket = place;
+            *bucket = index;
         }
     }
 }

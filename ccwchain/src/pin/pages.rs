@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The guest's pages that a program uses: each pinned once, with the least access that will do.
+//! The guest pages of the current program.
 //!
-//! Some may stay pinned when the program is over.
+//! 1. While the program is written, the blocks of its data are looked up in the pin cache or, if
+//!    they are not there, requested (`requests.rs`).
+//! 2. [`ProgramPages::pin`] pins the requested pages: each once, neighbours in one call, with the
+//!    least access that is enough. The cache takes them if it is in use.
+//! 3. [`ProgramPages::pinned`] returns the host addresses of the requested blocks.
 
 use crate::{
     error::{
@@ -19,365 +23,205 @@ use crate::{
         PIN_MAX, //
     },
     pin::cache::PinCache,
-    pin::index::{
-        Index,
-        Keyed, //
+    pin::requests::{
+        page_offset,
+        BlockRequest,
+        GuestPage,
+        PageRequests, //
     },
-    sort::sort_by_key,
+    prefix::prefix,
 };
 
-/// The host's absolute address of data in a page that is pinned for this program.
+/// The absolute address in the host of data in a page that is pinned for the current program.
 ///
 /// # Invariants
 ///
-/// Only [`Pages::kept_block`] and [`Pinned::block`] make one.
+/// Only [`ProgramPages::cached_block`] and [`PinnedPages::block`] create one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PinnedBlock(u64);
 
 impl PinnedBlock {
-    /// The address.
+    /// Returns the address.
     #[inline]
     pub(crate) const fn address(self) -> u64 {
         self.0
     }
 }
 
-/// What can be done with a page. The greater right holds the lesser.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Right {
-    #[default]
-    None,
-    Fetch,
-    Store,
-}
-
-impl From<Access> for Right {
-    #[inline]
-    fn from(access: Access) -> Self {
-        match access {
-            Access::Read => Self::Fetch,
-            Access::Write => Self::Store,
-        }
-    }
-}
-
-/// A block of data whose page is wanted.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Wanted {
-    /// The how manyeth page it was.
-    page: u32,
-    /// Where it is in its page.
-    offset: u16,
-    /// What the channel does with it.
-    right: Right,
-}
-
-/// Where in its page an address is.
-#[inline]
-const fn offset(address: u64) -> u16 {
-    (address % PAGE_SIZE) as u16
-}
-
-/// A guest page.
-#[derive(Clone, Copy, Default)]
-struct Page {
-    number: u64,
-    /// The place of its number in the index, if the pages are not in order.
-    bucket: u32,
-    /// The how manyeth it was.
-    wanted: u32,
-    /// How many pages one call has pinned from this one on; zero for the others of them, and for those
-    /// that are not pinned. They must be unpinned so, too.
-    run: u32,
-    /// What is wanted, and from [`Pages::pin`] on what is had.
-    right: Right,
-}
-
-impl Keyed for Page {
-    fn key(&self) -> u64 {
-        self.number
-    }
-
-    fn bucket(&self) -> u32 {
-        self.bucket
-    }
-}
-
-/// The guest's pages that a program uses.
-pub(crate) struct Pages<S: Storage> {
-    pages: S::Of<Page>,
-    index: Index<S>,
-    /// The absolute address of each page in the host, if it is pinned.
+/// The guest pages of the current program, and the cache of pinned pages.
+pub(crate) struct ProgramPages<S: Storage> {
+    requests: PageRequests<S>,
+    /// The absolute address in the host of each requested page, if it is pinned.
     host_addresses: S::Of<u64>,
-    len: usize,
-    /// Whether the pages are wanted in ascending order.
-    in_order: bool,
-    /// Where each page that was wanted is, if they were not in order and are now.
-    places: S::Of<u32>,
-    /// The numbers of the pages by ascending address, while they are sorted.
-    sorted: S::Of<u32>,
-    /// How many of the pages have been tried to pin; they are in ascending order.
+    /// The number of pages that were tried to pin: the first of the sorted requests.
     tried: usize,
-    /// How many of them are pinned.
+    /// The number of these that are pinned, whether the cache has taken them or not.
     pinned: usize,
-    /// How many of these are pinned for this program only.
-    own: usize,
+    /// The number of these that the cache has not taken: they are unpinned after the program.
+    uncached: usize,
+    /// The number of calls of [`GuestMemory::pin`].
     calls: usize,
-    /// Whether the others are kept, and those that are kept are used.
-    keeps: bool,
-    kept: PinCache<S>,
+    /// Whether the current program uses the cache.
+    use_cache: bool,
+    cache: PinCache<S>,
 }
 
-impl<S: Storage> Pages<S> {
-    /// Makes room for `pages` pages, and for `kept` that stay pinned. `seed` is a random number.
-    pub(crate) fn new(pages: usize, kept: usize, seed: u64) -> Result<Self, S::Error> {
+impl<S: Storage> ProgramPages<S> {
+    /// Allocates room for `pages` pages of a program, and for `cached` pages in the cache. `seed`
+    /// is a random number.
+    pub(crate) fn new(pages: usize, cached: usize, seed: u64) -> Result<Self, S::Error> {
         Ok(Self {
-            pages: S::allocate(pages)?,
-            index: Index::new(pages, seed)?,
+            requests: PageRequests::new(pages, seed)?,
             host_addresses: S::allocate(pages)?,
-            len: 0,
-            in_order: true,
-            places: S::allocate(pages)?,
-            sorted: S::allocate(pages)?,
             tried: 0,
             pinned: 0,
-            own: 0,
+            uncached: 0,
             calls: 0,
-            keeps: false,
-            kept: PinCache::new(kept, seed)?,
+            use_cache: false,
+            cache: PinCache::new(cached, seed)?,
         })
     }
 
-    /// Makes room for `pages` pages. None may be pinned but those that are kept, which stay.
+    /// Allocates room for `pages` pages. Only cached pages may be pinned; they stay so.
     ///
-    /// An error leaves all as it was.
+    /// An error changes nothing.
     pub(crate) fn grow(&mut self, pages: usize, seed: u64) -> Result<(), S::Error> {
         let grown = Self::new(pages, 0, seed)?;
-        let kept = core::mem::replace(&mut self.kept, grown.kept);
-        *self = Self { kept, ..grown };
+        let cache = core::mem::replace(&mut self.cache, grown.cache);
+        *self = Self { cache, ..grown };
         Ok(())
     }
 
-    /// The pages that pinning was tried for, and where they are in the host.
-    fn tried(&self) -> impl Iterator<Item = (&Page, &u64)> {
-        self.pages
+    /// Returns the pages that were tried to pin, and their absolute addresses in the host.
+    fn tried(&self) -> impl Iterator<Item = (&GuestPage, &u64)> {
+        self.requests
+            .first(self.tried)
             .iter()
             .zip(self.host_addresses.iter())
-            .take(self.tried)
     }
 
-    /// How many pages were pinned for the program.
+    /// Returns the number of pages that were pinned for the program.
     pub(crate) fn count(&self) -> usize {
         self.pinned
     }
 
-    /// How many calls it took to pin them.
+    /// Returns the number of calls that pinned them, or tried to.
     pub(crate) fn calls(&self) -> usize {
         self.calls
     }
 
-    /// Begins a program, which uses pages that are kept if it `may`.
-    pub(crate) fn begin<M: GuestMemory>(&mut self, may: bool, memory: &mut M) {
-        self.keeps = may && self.kept.begin(memory);
+    /// Begins a program. It uses the cache if `use_cache` is set and the cached pages are valid.
+    pub(crate) fn begin<M: GuestMemory>(&mut self, use_cache: bool, memory: &mut M) {
+        self.use_cache = use_cache && self.cache.begin_program(memory);
     }
 
-    /// Where the block at `address` is in the host, if its page is kept and can be used so.
+    /// Returns where the block at the guest address `address` is in the host, if its page is in the
+    /// cache and is pinned for this access.
     #[inline(always)]
-    pub(crate) fn kept_block(&mut self, address: u64, access: Access) -> Option<PinnedBlock> {
-        if !self.keeps {
+    pub(crate) fn cached_block(&mut self, address: u64, access: Access) -> Option<PinnedBlock> {
+        if !self.use_cache {
             return None;
         }
-        let host_address = self.kept.find(address / PAGE_SIZE, access.into())?;
+        let host_address = self.cache.lookup(address / PAGE_SIZE, access)?;
+        let offset = u64::from(page_offset(address));
         // INVARIANT: The page stays pinned while the program uses it, and the block lies in it.
-        Some(PinnedBlock(host_address + u64::from(offset(address))))
+        Some(PinnedBlock(host_address + offset))
     }
 
-    /// Notes that the page of the block at `address` is to be pinned, and what is wanted in `wanted`.
+    /// Requests the page of the block at the guest address `address`, and describes the block in
+    /// `block`.
     #[inline(always)]
-    pub(crate) fn want(
+    pub(crate) fn request(
         &mut self,
         address: u64,
         access: Access,
-        wanted: &mut Wanted,
+        block: &mut BlockRequest,
     ) -> Result<(), Bound> {
-        let number = address / PAGE_SIZE;
-        let right = Right::from(access);
-        wanted.offset = offset(address);
-        wanted.right = right;
-        let pages = self.pages.get_mut(..self.len).unwrap_or_default();
-        // The next block is in the same page, as a rule, or further on.
-        wanted.page = match pages.last_mut() {
-            Some(last) if last.number == number => {
-                last.right = last.right.max(right);
-                last.wanted
-            }
-            Some(last) if last.number > number || !self.in_order => self.want_any(number, right)?,
-            _ => self.append(number, right)?,
-        };
-        Ok(())
+        self.requests.request(address, access, block)
     }
 
-    /// Does so with a page that may be anywhere among the others, or new.
-    #[cold]
-    fn want_any(&mut self, number: u64, right: Right) -> Result<u32, Bound> {
-        let pages = self.pages.get_mut(..self.len).unwrap_or_default();
-        let found = if self.in_order {
-            let found = pages.binary_search_by_key(&number, |page| page.number);
-            found.map(|known| known as u32).or_else(|_| {
-                self.index_all();
-                self.find(number)
-            })
-        } else {
-            self.find(number)
-        };
-        match found {
-            Ok(known) => {
-                if let Some(page) = self.pages.get_mut(known as usize) {
-                    page.right = page.right.max(right);
-                }
-                Ok(known)
-            }
-            Err(bucket) => {
-                let wanted = self.append(number, right)?;
-                self.note(bucket, wanted);
-                Ok(wanted)
-            }
-        }
-    }
-
-    fn find(&self, number: u64) -> Result<u32, u32> {
-        let pages = self.pages.get(..self.len).unwrap_or_default();
-        self.index.find(number, pages)
-    }
-
-    #[inline(always)]
-    fn append(&mut self, number: u64, right: Right) -> Result<u32, Bound> {
-        let wanted = self.len as u32;
-        let page = self.pages.get_mut(self.len).ok_or(Bound::Idaws)?;
-        page.number = number;
-        page.wanted = wanted;
-        page.right = right;
-        self.len += 1;
-        Ok(wanted)
-    }
-
-    /// Notes in the index where a page is.
-    fn note(&mut self, bucket: u32, place: u32) {
-        if let Some(page) = self.pages.get_mut(place as usize) {
-            page.bucket = bucket;
-        }
-        self.index.set(bucket, place);
-    }
-
-    /// Notes all pages in the index: they are in order no more.
-    fn index_all(&mut self) {
-        self.in_order = false;
-        for place in 0..self.len {
-            let (before, rest) = self.pages.split_at(place);
-            let Some(page) = rest.first() else {
-                return;
-            };
-            if let Err(bucket) = self.index.find(page.number, before) {
-                self.note(bucket, place as u32);
-            }
-        }
-    }
-
-    /// Pins all pages that are wanted. Those that the guest cannot give are left out.
+    /// Pins the requested pages. Leaves out those that the guest does not have.
     ///
-    /// Returns whether the program has all its pages. If not, those that were kept for it are not, or
-    /// not all of them, and it is to be begun again.
+    /// Returns whether the host addresses of all blocks of the program are valid. If not, cached
+    /// pages were unpinned, and the program must be translated again.
     pub(crate) fn pin<M: GuestMemory>(&mut self, memory: &mut M) -> Result<bool, Error<M::Error>> {
-        if self.keeps && self.kept.has_weaker() {
-            for page in self.pages.iter().take(self.len) {
-                self.kept.evict_page(page.number, memory);
+        if self.use_cache && self.cache.lacks_access() {
+            for page in self.requests.pages() {
+                self.cache.evict_page(page.number, memory);
             }
             return Ok(false);
         }
-        if self.len == 0 {
+        if self.requests.len() == 0 {
             return Ok(true);
         }
-        self.sort();
-        self.pin_wanted(memory)?;
-        // What is pinned after a change must not be kept with what was before.
-        if self.keeps && !self.kept.is_right(memory) {
+        self.requests.sort();
+        self.pin_requests(memory)?;
+        // Pages that were pinned after an invalidation must not be cached with older ones.
+        if self.use_cache && !self.cache.is_valid(memory) {
             self.unpin(memory);
-            self.kept.clear(memory);
+            self.cache.clear(memory);
             return Ok(false);
         }
         Ok(true)
     }
 
-    fn pin_wanted<M: GuestMemory>(&mut self, memory: &mut M) -> Result<(), Error<M::Error>> {
-        while self.tried < self.len {
-            let run = self.run();
-            if self.pin_run(run, memory)? {
-                self.tried += run;
-                continue;
-            }
-            if run == 1 {
-                self.want_less();
-            }
-            for _ in 0..run {
-                while !self.pin_run(1, memory)? {
-                    self.want_less();
-                }
-                self.tried += 1;
+    /// Pins the requested pages in ranges of neighbours.
+    fn pin_requests<M: GuestMemory>(&mut self, memory: &mut M) -> Result<(), Error<M::Error>> {
+        while self.tried < self.requests.len() {
+            let count = self.next_range();
+            if self.pin_range(count, memory)? {
+                self.tried += count;
+            } else {
+                self.pin_each(count, memory)?;
             }
         }
         Ok(())
     }
 
-    /// Sorts the pages.
-    fn sort(&mut self) {
-        if self.in_order {
-            return;
+    /// Pins, one by one and with less access if needed, `count` pages that could not be pinned by
+    /// one call.
+    #[cold]
+    fn pin_each<M: GuestMemory>(
+        &mut self,
+        count: usize,
+        memory: &mut M,
+    ) -> Result<(), Error<M::Error>> {
+        if count == 1 {
+            self.downgrade();
         }
-        let pages = self.pages.get_mut(..self.len).unwrap_or_default();
-        let sorted = self.sorted.get_mut(..self.len).unwrap_or_default();
-        let places = self.places.get_mut(..self.len).unwrap_or_default();
-        for (page, number) in sorted.iter_mut().zip(0..) {
-            *page = number;
-        }
-        sort_by_key(sorted, places, |page| pages[*page as usize].number);
-        for (page, place) in sorted.iter().zip(0..) {
-            places[*page as usize] = place;
-        }
-        // Each exchange brings a page to its place, where it stays.
-        for at in 0..pages.len() {
-            loop {
-                let place = places[pages[at].wanted as usize] as usize;
-                if place == at {
-                    break;
-                }
-                pages.swap(at, place);
+        for _ in 0..count {
+            while !self.pin_range(1, memory)? {
+                self.downgrade();
             }
+            self.tried += 1;
         }
+        Ok(())
     }
 
-    /// How many pages, from the first that was not tried on, can be pinned in one call.
-    fn run(&self) -> usize {
-        let untried = self.pages.get(self.tried..self.len).unwrap_or_default();
+    /// Returns how many pages, from the first untried one on, one call can pin: neighbours with the
+    /// same access.
+    fn next_range(&self) -> usize {
+        let untried = self.requests.pages().get(self.tried..).unwrap_or_default();
+        debug_assert!(!untried.is_empty());
         untried
-            .chunk_by(|a, b| a.number + 1 == b.number && a.right == b.right)
+            .chunk_by(|a, b| a.number + 1 == b.number && a.access == b.access)
             .next()
-            .map_or(0, |run| run.len().min(PIN_MAX))
+            .map_or(0, |range| range.len().min(PIN_MAX))
     }
 
-    /// Pins that many neighbours, from the first that was not tried on, and says whether the guest
-    /// can give them. A page that no right is left to try for is done with.
-    fn pin_run<M: GuestMemory>(
+    /// Pins `count` neighbours from the first untried page on. Returns `false` if the guest does
+    /// not have all of them, and `true` for one page that is known to be missing.
+    #[inline(always)]
+    fn pin_range<M: GuestMemory>(
         &mut self,
         count: usize,
         memory: &mut M,
     ) -> Result<bool, Error<M::Error>> {
-        let Some(&Page { number, right, .. }) = self.pages.get(self.tried) else {
+        let Some(&GuestPage { number, access, .. }) = self.requests.get(self.tried) else {
             return Ok(true);
         };
-        let access = match right {
-            Right::None => return Ok(true),
-            Right::Fetch => Access::Read,
-            Right::Store => Access::Write,
+        let Some(access) = access else {
+            return Ok(true);
         };
         let Some(host_addresses) = self.host_addresses.get_mut(self.tried..self.tried + count)
         else {
@@ -385,8 +229,8 @@ impl<S: Storage> Pages<S> {
         };
         self.calls += 1;
         let mut pinned = available(memory.pin(number, access, host_addresses));
-        if pinned.is_err() && self.kept.evict_unused(memory) {
-            // What the host is short of may be the right to pin more.
+        if pinned.is_err() && self.cache.evict_unused(memory) {
+            // The host may have refused because too many pages are pinned.
             self.calls += 1;
             pinned = available(memory.pin(number, access, host_addresses));
         }
@@ -394,142 +238,148 @@ impl<S: Storage> Pages<S> {
             return Ok(false);
         }
         self.pinned += count;
-        if self.keeps && self.kept.keep(number, right, host_addresses, memory) {
+        if self.use_cache && self.cache.insert(number, access, host_addresses, memory) {
             return Ok(true);
         }
-        if let Some(first) = self.pages.get_mut(self.tried) {
-            first.run = count as u32;
-            self.own += count;
+        if let Some(first) = self.requests.get_mut(self.tried) {
+            first.range = count as u32;
+            self.uncached += count;
         }
         Ok(true)
     }
 
-    /// Makes do with less of the first page that was not tried.
-    fn want_less(&mut self) {
-        if let Some(page) = self.pages.get_mut(self.tried) {
-            page.right = match page.right {
-                Right::Store => Right::Fetch,
-                _ => Right::None,
+    /// Lowers the access that is requested for the first untried page. If there is no lower one,
+    /// the guest has no such page.
+    fn downgrade(&mut self) {
+        if let Some(page) = self.requests.get_mut(self.tried) {
+            page.access = match page.access {
+                Some(Access::Write) => Some(Access::Read),
+                _ => None,
             };
         }
     }
 
-    /// Forgets all pages, of which none may be pinned but those that are kept.
-    pub(crate) fn forget(&mut self) {
-        self.len = 0;
-        self.in_order = true;
+    /// Removes all requests. Only cached pages may be pinned.
+    pub(crate) fn clear(&mut self) {
+        self.requests.clear();
     }
 
-    /// Unpins the pages that are not kept, and forgets all. None is kept if a page of the guest's may be
-    /// another one by now: it would be pinned still when another program is to use the new one.
+    /// Ends the program: unpins its pages except those in the cache, and removes all requests.
+    ///
+    /// Empties the cache if a guest page may have been replaced: the old page would still be pinned
+    /// when another program uses the new one.
     pub(crate) fn release<M: GuestMemory>(&mut self, memory: &mut M) {
         self.unpin(memory);
-        self.kept.evict_stale(memory);
-        self.forget();
+        self.cache.evict_stale(memory);
+        self.clear();
         self.calls = 0;
     }
 
-    /// Unpins all pages that are not kept.
+    /// Unpins all pages that are not in the cache.
     fn unpin<M: GuestMemory>(&mut self, memory: &mut M) {
-        if self.own > 0 {
-            self.unpin_own(memory);
+        if self.uncached > 0 {
+            self.unpin_uncached(memory);
         }
         self.tried = 0;
         self.pinned = 0;
-        self.kept.end_program();
+        self.cache.end_program();
     }
 
-    fn unpin_own<M: GuestMemory>(&mut self, memory: &mut M) {
-        let mut rest = self.pages.get_mut(..self.tried).unwrap_or_default();
+    fn unpin_uncached<M: GuestMemory>(&mut self, memory: &mut M) {
+        let mut rest = self.requests.first_mut(self.tried);
         while let Some(first) = rest.first_mut() {
-            let count = core::mem::take(&mut first.run);
-            // INVARIANT: `pin_run` has noted how many pages one call has pinned, and they are not kept.
-            // The number is taken, so that they are not unpinned again.
-            if let Some(run) = PinnedRange::new(first.number, count) {
-                memory.unpin(run);
+            let count = core::mem::take(&mut first.range);
+            // INVARIANT: `pin_range` stores here how many pages one call has pinned that are not in
+            // the cache. The number is taken out, so that they are unpinned once.
+            if let Some(range) = PinnedRange::new(first.number, count) {
+                memory.unpin(range);
             }
             rest = rest.get_mut(count.max(1) as usize..).unwrap_or_default();
         }
-        self.own = 0;
+        self.uncached = 0;
     }
 
-    /// How many pages stay pinned when the program is over.
-    pub(crate) fn kept(&self) -> usize {
-        self.kept.len()
+    /// Returns the number of cached pages.
+    pub(crate) fn cached(&self) -> usize {
+        self.cache.len()
     }
 
-    /// How many pages are pinned in all.
-    pub(crate) fn pinned(&self) -> usize {
-        self.own + self.kept.len()
+    /// Returns the number of pinned pages, cached ones included.
+    pub(crate) fn pinned_pages(&self) -> usize {
+        self.uncached + self.cache.len()
     }
 
-    /// Unpins the cached pages from number `first` to number `last`, and those that were pinned
-    /// together with them, but for those that the program uses.
+    /// Unpins the cached pages from number `first` to number `last`, and those in the same ranges,
+    /// except those that the current program uses.
     pub(crate) fn invalidate<M: GuestMemory>(&mut self, first: u64, last: u64, memory: &mut M) {
-        self.kept.invalidate(first, last, memory);
+        self.cache.invalidate(first, last, memory);
     }
 
-    /// The pages that could be pinned.
+    /// Returns the result of [`Self::pin`].
     #[inline]
-    pub(crate) fn granted(&self) -> Pinned<'_> {
-        Pinned {
-            pages: self.pages.get(..self.tried).unwrap_or_default(),
-            host_addresses: self.host_addresses.get(..self.tried).unwrap_or_default(),
-            places: if self.in_order {
-                None
-            } else {
-                Some(&self.places)
-            },
+    pub(crate) fn pinned(&self) -> PinnedPages<'_> {
+        PinnedPages {
+            pages: self.requests.first(self.tried),
+            host_addresses: prefix(&self.host_addresses, self.tried),
+            positions: self.requests.positions(),
         }
     }
 
-    /// The guest address of what is at an absolute address of the host.
+    /// Returns the guest address of the byte at the absolute address `host`, if its page is pinned
+    /// for the program.
     pub(crate) fn guest_address(&self, host: u64) -> Option<u64> {
+        let offset = host % PAGE_SIZE;
+        let page_address = host - offset;
         self.tried()
-            .find(|(page, host_address)| {
-                page.right > Right::None && host / PAGE_SIZE == *host_address / PAGE_SIZE
-            })
+            .find(|(page, host_address)| page.access.is_some() && **host_address == page_address)
             .map(|(page, _)| page.number)
-            .or_else(|| self.kept.used_at(host / PAGE_SIZE))
-            .map(|number| number * PAGE_SIZE + host % PAGE_SIZE)
+            .or_else(|| self.cache.used_page_at(page_address))
+            .map(|number| number * PAGE_SIZE + offset)
     }
 
-    /// The absolute addresses of the pages in the host that are pinned for the program.
+    /// Returns the absolute addresses in the host of the pages that are pinned for the program.
     pub(crate) fn host_addresses(&self) -> impl Iterator<Item = u64> + '_ {
         self.tried()
-            .filter(|(page, _)| page.right > Right::None)
+            .filter(|(page, _)| page.access.is_some())
             .map(|(_, host_address)| *host_address)
-            .chain(self.kept.used_addresses())
+            .chain(self.cache.used_addresses())
     }
 
-    /// Whether a page of those from number `first` to number `last` is pinned for the program, or one
-    /// that can only be unpinned together with one of them.
+    /// Returns whether a page from number `first` to number `last` is pinned for the program, or is
+    /// in the same range as a page that is.
     pub(crate) fn any_pinned(&self, first: u64, last: u64) -> bool {
         self.tried()
-            .any(|(page, _)| page.right > Right::None && (first..=last).contains(&page.number))
-            || self.kept.uses_any(first, last)
+            .any(|(page, _)| page.access.is_some() && (first..=last).contains(&page.number))
+            || self.cache.uses_any(first, last)
     }
 }
 
-/// Pages that are pinned.
-pub(crate) struct Pinned<'a> {
-    pages: &'a [Page],
+/// The requested pages of a program, after they were pinned.
+pub(crate) struct PinnedPages<'a> {
+    /// Sorted by number.
+    pages: &'a [GuestPage],
     host_addresses: &'a [u64],
-    places: Option<&'a [u32]>,
+    /// Finds pages by the order of requests, if they are in another order.
+    positions: Option<&'a [u32]>,
 }
 
-impl Pinned<'_> {
-    /// Where a block is in the host, if its page is one of these and can be used so.
+impl PinnedPages<'_> {
+    /// Returns where a block is in the host, if its page is pinned for the access that it needs.
     #[inline]
-    pub(crate) fn block(&self, wanted: Wanted) -> Option<PinnedBlock> {
-        let number = wanted.page as usize;
-        let place = match self.places {
-            None => number,
-            Some(places) => *places.get(number)? as usize,
+    pub(crate) fn block(&self, block: BlockRequest) -> Option<PinnedBlock> {
+        let request = block.page as usize;
+        let position = match self.positions {
+            None => request,
+            Some(positions) => *positions.get(request)? as usize,
         };
-        let (page, host_address) = (self.pages.get(place)?, self.host_addresses.get(place)?);
+        let (page, host_address) = (
+            self.pages.get(position)?,
+            self.host_addresses.get(position)?,
+        );
+        if !page.allows(block.access) {
+            return None;
+        }
         // INVARIANT: The page is pinned, and the block lies in it.
-        (page.right >= wanted.right)
-            .then_some(PinnedBlock(*host_address + u64::from(wanted.offset)))
+        Some(PinnedBlock(*host_address + u64::from(block.offset)))
     }
 }

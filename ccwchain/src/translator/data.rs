@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Commands of the host's, and the lists of the blocks of storage that they move data to or from.
+//! Translation of commands, with the lists of the blocks of storage that they use.
 //!
-//! The channel uses the blocks of a CCW one after the other, and a program check ends the program.
-//! So a list ends where something is wrong: what is behind that does not matter.
+//! The channel uses the blocks of a CCW in their order, and a program check ends the program. So a
+//! host list ends with the first invalid entry: nothing after that matters.
 //!
-//! The addresses of the blocks are filled in at the last, when their pages are pinned.
+//! The absolute addresses of blocks in pages that are not cached are written last, when the pages
+//! are pinned.
 
 use crate::{
     ccw::{
@@ -28,41 +29,41 @@ use crate::{
         Midaw, //
     },
     orb::Orb,
-    pin::pages::{
-        Pages,
-        Wanted, //
-    },
+    pin::pages::ProgramPages,
+    pin::requests::BlockRequest,
+    prefix::prefix,
+    translator::area::StorageArea,
     translator::effect::{
+        DataTransfer,
         Effects, //
-        Transfer,
     },
-    translator::image::{
-        scratch_midaws,
-        Image,
-        List,
-        Place,
-        Places, //
+    translator::image::ArenaImage,
+    translator::lists::{
+        HostList,
+        HostLists,
+        ListEntries,
+        ListEntry, //
     },
-    translator::reader::Reader,
+    translator::reader::GuestReader,
 };
 
-/// A block of storage within one page, whose address is to be filled in.
+/// A block of storage, which lies within one page, and the list entry for its address.
 #[derive(Clone, Copy, Default)]
-struct Block {
-    place: Place,
-    wanted: Wanted,
+struct DataBlock {
+    entry: ListEntry,
+    request: BlockRequest,
 }
 
-/// The blocks of a program that are not in pages that are kept.
-pub(crate) struct Blocks<S: Storage> {
-    blocks: S::Of<Block>,
+/// The blocks of a program whose pages are not cached.
+pub(crate) struct DataBlocks<S: Storage> {
+    blocks: S::Of<DataBlock>,
     len: usize,
-    /// A list of MIDAWs while it is read.
+    /// Working memory: a list of guest MIDAWs.
     midaws: S::Of<Midaw>,
 }
 
-impl<S: Storage> Blocks<S> {
-    /// Makes room for that many blocks.
+impl<S: Storage> DataBlocks<S> {
+    /// Allocates room for `blocks` blocks.
     pub(crate) fn new(blocks: usize) -> Result<Self, S::Error> {
         Ok(Self {
             blocks: S::allocate(blocks)?,
@@ -71,58 +72,71 @@ impl<S: Storage> Blocks<S> {
         })
     }
 
-    /// How many there are.
+    /// Returns the number of blocks.
     pub(crate) fn len(&self) -> usize {
         self.len
     }
 
-    /// Forgets all blocks.
+    /// Removes all blocks.
     pub(crate) fn clear(&mut self) {
         self.len = 0;
     }
 
-    /// Fills in where the blocks are in the host.
-    pub(crate) fn fill<A: Arena>(&self, pages: &Pages<S>, arena: &mut A) {
-        let pinned = pages.granted();
-        for block in self.blocks.get(..self.len).unwrap_or_default() {
-            block.place.fill(pinned.block(block.wanted), arena);
+    /// Writes the absolute addresses of the blocks into their list entries.
+    pub(crate) fn fill<A: Arena>(&self, pages: &ProgramPages<S>, arena: &mut A) {
+        let pinned = pages.pinned();
+        for block in prefix(&self.blocks, self.len) {
+            block.entry.fill(pinned.block(block.request), arena);
         }
     }
 }
 
-/// Writes commands.
-pub(crate) struct Writer<'a, S: Storage, A> {
-    pub(crate) image: Image<'a, S, A>,
-    blocks: &'a mut Blocks<S>,
-    pages: &'a mut Pages<S>,
-    lists: Reader<'a>,
-    /// The first address that a CCW cannot give.
+/// A writer of host commands.
+pub(crate) struct CommandWriter<'a, S: Storage, A> {
+    lists: HostLists<'a, S, A>,
+    blocks: &'a mut DataBlocks<S>,
+    pages: &'a mut ProgramPages<S>,
+    /// Reads the lists of the guest.
+    reader: GuestReader<'a>,
+    /// The first guest address after those that a CCW can contain.
     limit: u64,
-    /// What the blocks are of a command that has no MIDAWs.
+    /// The format of the guest IDAWs, which is also that of the blocks of a command without list.
     format: idaw::Format,
 }
 
-impl<'a, S: Storage, A: Arena> Writer<'a, S, A> {
-    /// Begins a program of the request `orb`.
+impl<'a, S: Storage, A: Arena> CommandWriter<'a, S, A> {
+    /// Begins the program of `orb`. `reader` reads the lists of the guest.
     #[inline]
     pub(crate) fn new(
         orb: &Orb,
-        image: Image<'a, S, A>,
-        blocks: &'a mut Blocks<S>,
-        pages: &'a mut Pages<S>,
-        lists: Reader<'a>,
+        image: ArenaImage<'a, S, A>,
+        blocks: &'a mut DataBlocks<S>,
+        pages: &'a mut ProgramPages<S>,
+        reader: GuestReader<'a>,
     ) -> Self {
         Self {
-            image,
+            lists: HostLists::new(image),
             blocks,
             pages,
-            lists,
+            reader,
             limit: u64::from(Format::of(orb).max_address()) + 1,
             format: idaw::Format::of(orb),
         }
     }
 
-    /// Writes a command, or a part of one, with `effect` in effect, into a slot.
+    /// Returns the arena image.
+    #[inline(always)]
+    pub(crate) fn image(&mut self) -> &mut ArenaImage<'a, S, A> {
+        &mut self.lists.image
+    }
+
+    /// Returns whether the program has MIDAWs.
+    #[inline]
+    pub(crate) fn has_midaws(&self) -> bool {
+        self.lists.has_midaws()
+    }
+
+    /// Writes a command, or a part of one, into a slot. `effect` is the kind of command in effect.
     #[inline(always)]
     pub(crate) fn put_command<M: GuestMemory>(
         &mut self,
@@ -131,59 +145,59 @@ impl<'a, S: Storage, A: Arena> Writer<'a, S, A> {
         effect: Effects,
         memory: &mut M,
     ) -> Result<(), Error<M::Error>> {
-        let list = match effect.transfer(&ccw) {
+        let list = match effect.data_transfer(&ccw) {
             None if ccw.count > 0 && effect.stores() => {
                 return self.put_skipping(slot, ccw, effect);
             }
-            None => self.image.scratch_list(ccw.count),
+            None => self.lists.scratch_list(ccw.count),
             Some(transfer) if self.is_one_block(&ccw, transfer) => {
-                let (list, place) = self.image.idaw()?;
-                self.push(transfer, place, ccw.address.into())?;
+                let (list, entry) = self.lists.idaw()?;
+                self.put_data(transfer, entry, ccw.address.into())?;
                 list
             }
             Some(transfer) => self.list(ccw, transfer, memory)?,
         };
-        // To a command that fetches, or moves nothing, the flag means nothing.
-        self.image.put_command(slot, &ccw, Flags::SKIP, list);
+        // The skip flag has no meaning for commands that fetch, or move nothing.
+        self.lists.put_command(slot, &ccw, Flags::SKIP, list);
         Ok(())
     }
 
-    /// Writes a command that would store, but skips.
+    /// Writes a command that stores, but whose data is skipped, into a slot.
     #[cold]
     #[inline(never)]
     fn put_skipping<E>(&mut self, slot: u32, ccw: Ccw, effect: Effects) -> Result<(), Error<E>> {
         let list = if effect.backward() {
-            self.image.backward_scratch_list()?
+            self.lists.backward_scratch_list()?
         } else {
-            self.image.scratch_list(ccw.count)
+            self.lists.scratch_list(ccw.count)
         };
-        self.image.put_command(slot, &ccw, Flags::empty(), list);
+        self.lists.put_command(slot, &ccw, Flags::empty(), list);
         Ok(())
     }
 
-    /// Whether a command's data is within one block of storage, whose address it gives itself.
+    /// Returns whether the CCW has no list, and its data is in one block.
     #[inline]
-    fn is_one_block(&self, ccw: &Ccw, transfer: Transfer) -> bool {
+    fn is_one_block(&self, ccw: &Ccw, transfer: DataTransfer) -> bool {
         let block = self.format.block();
         let offset = u64::from(ccw.address) % block;
         !ccw.has_list() && !transfer.backward() && offset + u64::from(ccw.count) <= block
     }
 
-    /// Makes the list of a command that moves data.
+    /// Writes the list of a command that moves data.
     #[inline(never)]
     fn list<M: GuestMemory>(
         &mut self,
         ccw: Ccw,
-        transfer: Transfer,
+        transfer: DataTransfer,
         memory: &mut M,
-    ) -> Result<List, Error<M::Error>> {
-        let area = Area::new(&ccw, transfer);
+    ) -> Result<HostList, Error<M::Error>> {
+        let area = StorageArea::new(&ccw, transfer);
         if ccw.flags.contains(Flags::MIDA) {
             self.midaws(&area, memory)
         } else if !ccw.flags.contains(Flags::IDA) {
             Ok(self.direct(&area)?)
         } else {
-            // Three times, so that the format is a constant in each.
+            // Three calls that are inlined, so that the format is a constant in each.
             match self.format {
                 format @ idaw::Format::One => self.idaws::<4, M>(format, &area, memory),
                 format @ idaw::Format::Two2K => self.idaws::<8, M>(format, &area, memory),
@@ -192,31 +206,37 @@ impl<'a, S: Storage, A: Arena> Writer<'a, S, A> {
         }
     }
 
-    /// Makes room for the list of an area. Behind one of a read backward stands a fault: a channel that
-    /// moves the data upward has not had all of it when the list is at its end.
+    /// Reserves a list of `needed` IDAWs.
+    ///
+    /// In a read backward, an invalid entry follows: a channel that moves the data upward
+    /// nevertheless still has data to move at the end of the list.
     #[inline(always)]
-    fn idaw_list(&mut self, area: &Area, needed: usize) -> Result<(List, Places), Bound> {
+    fn idaw_list(
+        &mut self,
+        area: &StorageArea,
+        needed: usize,
+    ) -> Result<(HostList, ListEntries), Bound> {
         if !area.transfer.backward() {
-            return self.image.idaws(needed);
+            return self.lists.idaws(needed);
         }
-        let (list, mut places) = self.image.idaws(needed + 1)?;
-        if let Some(last) = places.take_last() {
-            self.image.put_fault(last);
+        let (list, mut entries) = self.lists.idaws(needed + 1)?;
+        if let Some(last) = entries.take_last() {
+            self.lists.put_fault(last);
         }
-        Ok((list, places))
+        Ok((list, entries))
     }
 
-    /// Makes the list of an area whose address the CCW gives itself.
-    fn direct(&mut self, area: &Area) -> Result<List, Bound> {
+    /// Writes the list of an area whose guest address is in the CCW.
+    fn direct(&mut self, area: &StorageArea) -> Result<HostList, Bound> {
         let needed = area.needed(self.format, area.address);
-        let (list, places) = self.idaw_list(area, needed)?;
+        let (list, entries) = self.idaw_list(area, needed)?;
         let mut next = Some(area.address);
-        for place in places {
+        for entry in entries {
             let Some(address) = next.filter(|address| *address < self.limit) else {
-                self.image.put_fault(place);
+                self.lists.put_fault(entry);
                 break;
             };
-            self.push(area.transfer, place, address)?;
+            self.put_data(area.transfer, entry, address)?;
             let start = address - address % self.format.block();
             next = if area.transfer.backward() {
                 start.checked_sub(1)
@@ -227,81 +247,83 @@ impl<'a, S: Storage, A: Arena> Writer<'a, S, A> {
         Ok(list)
     }
 
-    /// Makes the list of an area that a list of IDAWs of `N` bytes gives.
+    /// Writes the list of an area that has a guest list of IDAWs of `N` bytes.
     ///
-    /// How many IDAWs there are depends on the first of them.
+    /// The number of IDAWs depends on the first of them.
     #[inline(always)]
     fn idaws<const N: usize, M: GuestMemory>(
         &mut self,
         format: idaw::Format,
-        area: &Area,
+        area: &StorageArea,
         memory: &mut M,
-    ) -> Result<List, Error<M::Error>> {
+    ) -> Result<HostList, Error<M::Error>> {
         let mut next = if area.address % N as u64 == 0 {
             self.idaw::<N, M>(format, area.address, memory)?
         } else {
             None
         };
         let needed = next.map_or(1, |first| area.needed(format, first));
-        let (list, places) = self.idaw_list(area, needed)?;
-        for (number, place) in (0..).zip(places) {
+        let (list, entries) = self.idaw_list(area, needed)?;
+        for (number, entry) in (0..).zip(entries) {
             if number > 0 {
                 let address = area.address + number * N as u64;
                 let idaw = self.idaw::<N, M>(format, address, memory)?;
-                next = idaw.filter(|idaw| area.continues(format, *idaw));
+                next = idaw.filter(|idaw| area.accepts_idaw(format, *idaw));
             }
             let Some(idaw) = next else {
-                self.image.put_fault(place);
+                self.lists.put_fault(entry);
                 break;
             };
-            self.push(area.transfer, place, idaw)?;
+            self.put_data(area.transfer, entry, idaw)?;
         }
         Ok(list)
     }
 
-    /// Makes the list of an area that a list of MIDAWs gives.
+    /// Writes the list of an area that has a guest list of MIDAWs.
     ///
-    /// Whether their counts are those of the CCW and the last of them is marked so is for the
-    /// channel to judge: they are the same in the host. One that skips may be several there.
+    /// The channel checks whether their counts add up to that of the CCW, and whether the last of
+    /// them is marked as such: that is the same in the host. A MIDAW that skips may become several.
     fn midaws<M: GuestMemory>(
         &mut self,
-        area: &Area,
+        area: &StorageArea,
         memory: &mut M,
-    ) -> Result<List, Error<M::Error>> {
+    ) -> Result<HostList, Error<M::Error>> {
         let (len, is_complete) = self.read_midaws(area, memory)?;
-        let midaws = self.blocks.midaws.get(..len).unwrap_or_default();
-        let needed = midaws
+        let needed = prefix(&self.blocks.midaws, len)
             .iter()
             .map(|midaw| area.host_midaws(midaw))
             .sum::<usize>();
         if needed > midaw::LIST_BOUNDARY / midaw::SIZE {
             return Err(Bound::Idaws.into());
         }
-        let (list, mut places) = self.image.midaws(needed + usize::from(!is_complete))?;
+        let (list, mut entries) = self.lists.midaws(needed + usize::from(!is_complete))?;
         for number in 0..len {
-            let midaw = self.blocks.midaws.get(number).copied().unwrap_or_default();
+            let Some(&midaw) = self.blocks.midaws.get(number) else {
+                debug_assert!(false, "there are fewer MIDAWs than counted");
+                break;
+            };
             if area.transfer.skips(midaw.flags) {
-                let places = (&mut places).take(area.host_midaws(&midaw));
-                self.image.put_scratch(places, &midaw);
-            } else if let Some(place) = places.next() {
-                // To a command that fetches, the flag means nothing.
+                let entries = (&mut entries).take(area.host_midaws(&midaw));
+                self.lists.put_scratch(entries, &midaw);
+            } else if let Some(entry) = entries.next() {
+                // The skip flag has no meaning for commands that fetch.
                 let flags = midaw.flags.difference(midaw::Flags::SKIP);
-                self.image.put_midaw(place, flags, midaw.count);
-                self.push(area.transfer, place, midaw.address)?;
+                self.lists.put_midaw(entry, flags, midaw.count);
+                self.put_data(area.transfer, entry, midaw.address)?;
             }
         }
-        if let Some(place) = places.next() {
-            self.image.put_midaw(place, midaw::Flags::LAST, u16::MAX);
-            self.image.put_fault(place);
+        if let Some(entry) = entries.next() {
+            self.lists.put_midaw(entry, midaw::Flags::LAST, u16::MAX);
+            self.lists.put_fault(entry);
         }
         Ok(list)
     }
 
-    /// Reads a list of MIDAWs, up to its end or to what is wrong. Returns how many there are, and
-    /// whether they have all bytes of the area.
+    /// Reads a guest list of MIDAWs, up to its end or to the first invalid one. Returns the number
+    /// of valid MIDAWs, and whether their counts add up to that of the CCW.
     fn read_midaws<M: GuestMemory>(
         &mut self,
-        area: &Area,
+        area: &StorageArea,
         memory: &mut M,
     ) -> Result<(usize, bool), Error<M::Error>> {
         let mut address = area.address;
@@ -309,20 +331,19 @@ impl<'a, S: Storage, A: Arena> Writer<'a, S, A> {
         if address % midaw::SIZE as u64 != 0 {
             return Ok((0, false));
         }
-        // It does not cross a boundary.
         let room = midaw::LIST_BOUNDARY - address as usize % midaw::LIST_BOUNDARY;
         for len in 0..room / midaw::SIZE {
             let midaw = self.word(address, memory)?.and_then(Midaw::parse);
             let Some(midaw) = midaw.filter(|midaw| area.accepts_midaw(midaw, rest)) else {
                 return Ok((len, false));
             };
-            if let Some(place) = self.blocks.midaws.get_mut(len) {
-                *place = midaw;
+            if let Some(read) = self.blocks.midaws.get_mut(len) {
+                *read = midaw;
             }
             if midaw.count >= rest {
                 return Ok((len + 1, true));
             }
-            // A channel that does not look at the flag goes on behind the list.
+            // A channel that ignores the flag would continue after the list.
             if midaw.flags.contains(midaw::Flags::LAST) {
                 return Ok((len + 1, false));
             }
@@ -332,23 +353,30 @@ impl<'a, S: Storage, A: Arena> Writer<'a, S, A> {
         Ok((room / midaw::SIZE, false))
     }
 
-    /// Puts the address in the host of the block at `address` into a place, now or at the last.
+    /// Writes the absolute address of the block at the guest address `address` into a list entry,
+    /// or requests the page and leaves that to [`DataBlocks::fill`].
     #[inline(always)]
-    fn push(&mut self, transfer: Transfer, place: Place, address: u64) -> Result<(), Bound> {
+    fn put_data(
+        &mut self,
+        transfer: DataTransfer,
+        entry: ListEntry,
+        address: u64,
+    ) -> Result<(), Bound> {
         let access = transfer.access();
-        if let Some(block) = self.pages.kept_block(address, access) {
-            self.image.put_block(place, block);
+        if let Some(block) = self.pages.cached_block(address, access) {
+            self.lists.put_block(entry, block);
             return Ok(());
         }
         let blocks = &mut *self.blocks;
         let block = blocks.blocks.get_mut(blocks.len).ok_or(Bound::Idaws)?;
-        self.pages.want(address, access, &mut block.wanted)?;
-        block.place = place;
+        self.pages.request(address, access, &mut block.request)?;
+        block.entry = entry;
         blocks.len += 1;
         Ok(())
     }
 
-    /// A word of a list.
+    /// Reads an entry of a guest list. Returns `None` if it is at an address that no CCW can
+    /// contain, or that the guest does not have.
     #[inline]
     fn word<const N: usize, M: GuestMemory>(
         &mut self,
@@ -356,13 +384,13 @@ impl<'a, S: Storage, A: Arena> Writer<'a, S, A> {
         memory: &mut M,
     ) -> Result<Option<[u8; N]>, Error<M::Error>> {
         if address < self.limit {
-            self.lists.word(address, memory)
+            self.reader.word(address, memory)
         } else {
             Ok(None)
         }
     }
 
-    /// An IDAW of a list, if it is there and is an address.
+    /// Reads an IDAW of a guest list. Returns `None` if it is not available or not in range.
     #[inline]
     fn idaw<const N: usize, M: GuestMemory>(
         &mut self,
@@ -372,66 +400,5 @@ impl<'a, S: Storage, A: Arena> Writer<'a, S, A> {
     ) -> Result<Option<u64>, Error<M::Error>> {
         let idaw = self.word::<N, M>(address, memory)?.map(idaw::parse);
         Ok(idaw.filter(|idaw| format.in_range(*idaw)))
-    }
-}
-
-/// The storage area of a CCW.
-struct Area {
-    /// Its address, or that of its list.
-    address: u64,
-    /// The number of bytes.
-    count: u16,
-    /// How it is used.
-    transfer: Transfer,
-}
-
-impl Area {
-    #[inline]
-    fn new(ccw: &Ccw, transfer: Transfer) -> Self {
-        Self {
-            address: u64::from(ccw.address),
-            count: ccw.count,
-            transfer,
-        }
-    }
-
-    /// Whether the channel takes this IDAW behind another.
-    #[inline]
-    fn continues(&self, format: idaw::Format, idaw: u64) -> bool {
-        if self.transfer.backward() {
-            format.is_last_byte(idaw)
-        } else {
-            format.is_first_byte(idaw)
-        }
-    }
-
-    /// How many blocks it has if `first` is the address of the first byte that is moved.
-    #[inline]
-    fn needed(&self, format: idaw::Format, first: u64) -> usize {
-        if self.transfer.backward() {
-            format.needed_backward(first, self.count)
-        } else {
-            format.needed(first, self.count)
-        }
-    }
-
-    /// How many MIDAWs the host has for this one.
-    fn host_midaws(&self, midaw: &Midaw) -> usize {
-        if self.transfer.skips(midaw.flags) {
-            scratch_midaws(midaw)
-        } else {
-            1
-        }
-    }
-
-    /// Whether the channel takes this MIDAW where `rest` bytes are left. Whether these are as many as it
-    /// says is for the channel to judge, but in one that skips, which can be several.
-    fn accepts_midaw(&self, midaw: &Midaw, rest: u16) -> bool {
-        if self.transfer.skips(midaw.flags) {
-            let is_last = midaw.flags.contains(midaw::Flags::LAST);
-            (1..=rest).contains(&midaw.count) && (!is_last || midaw.count == rest)
-        } else {
-            midaw.accepts(self.transfer.backward())
-        }
     }
 }

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The effects in which the channel can come to a CCW, and what is in effect then.
+//! How the channel can reach a CCW, and which commands can be in effect there.
 //!
-//! When commands are chained, the command code of a CCW says what to do. When data is chained, it is
-//! ignored: the command of the first CCW of the data chain stays in effect, through transfers, up to
-//! the end of the chain (Principles of Operation, "Chaining").
+//! A CCW that is reached by command chaining, or that is the first of the program, is a command:
+//! its command code counts. A CCW that is reached by data chaining is a further part of a command:
+//! its code is ignored, and the command of the first CCW of the data chain stays in effect up to
+//! the end of the chain, through TICs as well (Principles of Operation, "Chaining").
 //!
-//! A channel may deviate from that and look at the code (QEMU's does). So the host's CCW has the code
-//! of the command in effect in place of one that is ignored ([`Codes`]).
+//! Some channels look at the ignored code nevertheless (that of QEMU does). So the host CCW has the
+//! code of the command in effect instead ([`Reached::host_code`]).
 
 use crate::{
     ccw::{
@@ -20,12 +21,16 @@ use crate::{
     midaw, //
 };
 
-/// A set of effects.
+/// A set of the ways in which a CCW is reached.
+///
+/// Reached by data chaining, a CCW has a command of one of four kinds in effect: one that moves no
+/// data, fetches, stores, or stores backward. So a set of these four is also a set of the kinds of
+/// command that are in effect at a CCW.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Effects(u8);
 
 impl Effects {
-    /// As a command.
+    /// By command chaining, or as the first CCW of the program.
     pub(crate) const COMMAND: Self = Self(0x01);
     /// By data chaining, with a command in effect that moves no data.
     const NO_DATA: Self = Self(0x02);
@@ -35,45 +40,45 @@ impl Effects {
     const STORE: Self = Self(0x08);
     /// By data chaining, with a command in effect that stores backward.
     const STORE_BACKWARD: Self = Self(0x10);
-    /// Right behind a CCW that chains commands, so that status modifier leads past this one. This
-    /// goes with `COMMAND`.
+    /// As the next CCW after one that chains commands: status modifier skips it. Set only together
+    /// with `COMMAND`.
     pub(crate) const STATUS_MODIFIER_SKIP: Self = Self(0x20);
-    /// Right behind a CCW that chains commands and whose command can give status modifier, so that this
-    /// one is stepped over whatever it is. This goes with `STATUS_MODIFIER_SKIP`.
+    /// As the next CCW after one that chains commands and whose command can give status modifier:
+    /// it is skipped whatever it is. Set only together with `STATUS_MODIFIER_SKIP`.
     pub(crate) const SEARCHED: Self = Self(0x40);
-    /// By data chaining, with a command in effect that can give status modifier. This goes with
-    /// `FETCH`.
+    /// By data chaining, with a command in effect that can give status modifier. Set only together
+    /// with `FETCH`.
     pub(crate) const SEARCHING: Self = Self(0x80);
-    /// The effects that lead past this CCW, not to it.
+    /// The ways that lead past the CCW.
     pub(crate) const PAST: Self = Self::STATUS_MODIFIER_SKIP.union(Self::SEARCHED);
-    /// The effects that go with another, and make no difference to what this CCW does.
-    pub(crate) const BESIDE: Self = Self::PAST.union(Self::SEARCHING);
+    /// The ways that are set only together with others, and do not change what the CCW does.
+    pub(crate) const DETAILS: Self = Self::PAST.union(Self::SEARCHING);
 
-    /// In none of these effects.
+    /// Returns whether the set is empty.
     #[inline]
     pub(crate) const fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// Whether all of `other` are among these.
+    /// Returns whether the set contains all of `other`.
     #[inline]
     pub(crate) const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
 
-    /// These and `other`.
+    /// Returns the union of two sets.
     #[inline]
     pub(crate) const fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// These without `other`.
+    /// Returns the set without `other`.
     #[inline]
     pub(crate) const fn difference(self, other: Self) -> Self {
         Self(self.0 & !other.0)
     }
 
-    /// Returns these effects if `condition` is true, and none otherwise.
+    /// Returns the set if `condition` is true, and the empty set otherwise.
     #[inline]
     pub(crate) fn only_if(self, condition: bool) -> Self {
         if condition {
@@ -83,24 +88,24 @@ impl Effects {
         }
     }
 
-    /// Each of these for itself.
+    /// Returns the elements of the set, as sets of one element.
     pub(crate) fn each(self) -> impl Iterator<Item = Self> {
         (0..u8::BITS)
             .map(|bit| Self(1 << bit))
-            .filter(move |way| self.contains(*way))
+            .filter(move |effect| self.contains(*effect))
     }
 
-    /// What is in effect when the channel comes in these effects to a CCW that is no transfer: the effects
-    /// in which it comes to the next one if data is chained.
+    /// Returns the kinds of command that are in effect at a CCW other than a TIC that is reached in
+    /// these ways. If it chains data, the next CCW is reached with them.
     ///
-    /// There is nothing if the channel refuses the CCW: for its command code, or for a count of zero
-    /// when data is chained.
+    /// The set is empty if the channel refuses the CCW: for its command code, or for a count of
+    /// zero after data chaining.
     #[inline]
     pub(crate) const fn in_effect(self, ccw: &Ccw) -> Self {
         let chained = if ccw.count == 0 {
             Self(0)
         } else {
-            self.difference(Self::COMMAND.union(Self::BESIDE))
+            self.difference(Self::COMMAND.union(Self::DETAILS))
         };
         if self.contains(Self::COMMAND) {
             chained.union(Self::of_command(ccw))
@@ -109,14 +114,15 @@ impl Effects {
         }
     }
 
-    /// Returns whether the command in effect can give status modifier when the channel comes in one of these
-    /// effects to a CCW.
+    /// Returns whether a command in effect at a CCW that is reached in these ways can give status
+    /// modifier.
     #[inline]
-    pub(crate) const fn search(self, ccw: &Ccw) -> bool {
+    pub(crate) const fn can_give_status_modifier(self, ccw: &Ccw) -> bool {
         self.contains(Self::SEARCHING)
             || (self.contains(Self::COMMAND) && ccw::can_give_status_modifier(ccw.command))
     }
 
+    /// Returns the kind of command that the command code of a CCW asks for.
     #[inline]
     const fn of_command(ccw: &Ccw) -> Self {
         if ccw.command == ccw::NO_OPERATION {
@@ -125,7 +131,7 @@ impl Effects {
         Self::BY_CODE[(ccw.command & 0x0f) as usize]
     }
 
-    /// What commands that move data have in effect, by the low four bits of their code.
+    /// The kinds of commands that move data, by the low four bits of the command code.
     const BY_CODE: [Self; 16] = {
         let mut effects = [Self(0); 16];
         let mut code = 0;
@@ -141,13 +147,13 @@ impl Effects {
         effects
     };
 
-    /// Whether this stores towards lower addresses.
+    /// Returns whether this command stores toward lower addresses.
     #[inline]
     pub(crate) const fn backward(self) -> bool {
         matches!(self, Self::STORE_BACKWARD)
     }
 
-    /// A command code that moves data as these do.
+    /// Returns the command code of some command of this kind.
     const fn any_code(self) -> u8 {
         match self {
             Self::FETCH => ccw::WRITE,
@@ -157,23 +163,23 @@ impl Effects {
         }
     }
 
-    /// Whether this stores.
+    /// Returns whether this command stores.
     #[inline]
     pub(crate) const fn stores(self) -> bool {
         matches!(self, Self::STORE | Self::STORE_BACKWARD)
     }
 
-    /// How a CCW moves data when this one is in effect, if it does.
+    /// Returns how a CCW moves data with this command in effect, or `None` if it moves none.
     #[inline]
-    pub(crate) const fn transfer(self, ccw: &Ccw) -> Option<Transfer> {
+    pub(crate) const fn data_transfer(self, ccw: &Ccw) -> Option<DataTransfer> {
         let transfer = match self {
             _ if ccw.count == 0 => return None,
-            Self::FETCH => return Some(Transfer::Fetch),
-            Self::STORE => Transfer::Store,
-            Self::STORE_BACKWARD => Transfer::StoreBackward,
+            // The skip flag has no meaning for commands that fetch.
+            Self::FETCH => return Some(DataTransfer::Fetch),
+            Self::STORE => DataTransfer::Store,
+            Self::STORE_BACKWARD => DataTransfer::StoreBackward,
             _ => return None,
         };
-        // To a command that fetches, the flag means nothing.
         if ccw.flags.contains(Flags::SKIP) {
             None
         } else {
@@ -182,65 +188,124 @@ impl Effects {
     }
 }
 
-/// The command codes that can stay in effect where data is chained to a CCW.
+/// The command codes that can be in effect at a CCW because data is chained to it: none, one or
+/// several.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum Codes {
-    /// None: data is not chained to it.
-    #[default]
-    None,
-    /// This one.
-    One(u8),
-    /// More than one.
-    Several,
+struct CommandCodes(u16);
+
+impl CommandCodes {
+    /// None: the CCW is not reached by data chaining.
+    const NONE: Self = Self(0);
+    /// More than one, whichever they are.
+    const SEVERAL: Self = Self(0x200);
+
+    /// Returns the value for one command code.
+    const fn one(code: u8) -> Self {
+        Self(0x100 | code as u16)
+    }
+
+    /// Returns the command code if there is one.
+    fn code(self) -> Option<u8> {
+        let [kind, code] = self.0.to_be_bytes();
+        (kind == 1).then_some(code)
+    }
+
+    fn contains(self, other: Self) -> bool {
+        other == Self::NONE || self == other || self == Self::SEVERAL
+    }
+
+    fn union(self, other: Self) -> Self {
+        if self.contains(other) {
+            self
+        } else if self == Self::NONE {
+            other
+        } else {
+            Self::SEVERAL
+        }
+    }
 }
 
-impl Codes {
-    /// These and `other`.
-    pub(crate) fn union(self, other: Self) -> Self {
-        match (self, other) {
-            (Self::None, codes) | (codes, Self::None) => codes,
-            (one, other) if one == other => one,
-            _ => Self::Several,
+/// How a CCW is reached, and which command codes can be in effect there.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Reached {
+    /// The ways in which it is reached.
+    pub(crate) effects: Effects,
+    /// The command codes that stay in effect if it is reached by data chaining.
+    codes: CommandCodes,
+}
+
+impl Reached {
+    /// Returns the value for a CCW that is reached in these ways, and not by data chaining.
+    pub(crate) fn by_command(effects: Effects) -> Self {
+        Self {
+            effects,
+            codes: CommandCodes::NONE,
         }
     }
 
-    /// The codes in effect at a CCW that the channel comes to in `effects`, where these stay in effect if
-    /// data is chained to it.
-    pub(crate) fn in_effect(self, effects: Effects, ccw: &Ccw) -> Self {
-        if effects.contains(Effects::COMMAND) && !Effects::of_command(ccw).is_empty() {
-            self.union(Self::One(ccw.command))
+    /// Returns the value for the next CCW in these ways, to which `ccw`, which is reached as `self`
+    /// says, chains data.
+    pub(crate) fn by_data(self, ccw: &Ccw, effects: Effects) -> Self {
+        let is_command =
+            self.effects.contains(Effects::COMMAND) && !Effects::of_command(ccw).is_empty();
+        let codes = if is_command {
+            self.codes.union(CommandCodes::one(ccw.command))
         } else {
-            self
+            self.codes
+        };
+        Self { effects, codes }
+    }
+
+    /// Returns the value for the target of a TIC that is reached as `self` says: what is in effect
+    /// stays so, but status modifier skips the TIC and not its target.
+    pub(crate) fn by_tic(self) -> Self {
+        Self {
+            effects: self.effects.difference(Effects::PAST),
+            ..self
         }
     }
 
-    /// The code for a CCW that the channel comes to in `effects`, with `effect` in effect: its own if that
-    /// can count, as this command or as one that the channel refuses.
-    pub(crate) fn host_code(self, effects: Effects, ccw: &Ccw, effect: Effects) -> u8 {
+    /// Returns whether `other` adds nothing.
+    pub(crate) fn contains(self, other: Self) -> bool {
+        self.effects.contains(other.effects) && self.codes.contains(other.codes)
+    }
+
+    /// Returns the union of both.
+    pub(crate) fn union(self, other: Self) -> Self {
+        Self {
+            effects: self.effects.union(other.effects),
+            codes: self.codes.union(other.codes),
+        }
+    }
+
+    /// Returns the command code of the host CCW for `ccw`, which is reached as `self` says, with a
+    /// command of the kind `effect` in effect.
+    ///
+    /// It is the code of the CCW itself if that can count: as this command, or as one that the
+    /// channel refuses.
+    pub(crate) fn host_code(self, ccw: &Ccw, effect: Effects) -> u8 {
         let own = Effects::of_command(ccw);
-        match self {
-            _ if effects.contains(Effects::COMMAND) && (own == effect || own.is_empty()) => {
-                ccw.command
-            }
-            Self::One(code) => code,
-            Self::None | Self::Several => effect.any_code(),
+        if self.effects.contains(Effects::COMMAND) && (own == effect || own.is_empty()) {
+            ccw.command
+        } else {
+            self.codes.code().unwrap_or(effect.any_code())
         }
     }
 }
 
 /// How a CCW moves data.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Transfer {
-    /// From memory.
+pub(crate) enum DataTransfer {
+    /// From memory to the device.
     Fetch,
-    /// To memory.
+    /// From the device to memory.
     Store,
-    /// To memory, towards lower addresses.
+    /// From the device to memory, toward lower addresses.
     StoreBackward,
 }
 
-impl Transfer {
-    /// The access to memory that this takes.
+impl DataTransfer {
+    /// Returns the access to memory that is needed.
     #[inline]
     pub(crate) const fn access(self) -> Access {
         match self {
@@ -249,13 +314,14 @@ impl Transfer {
         }
     }
 
-    /// Whether addresses go down.
+    /// Returns whether data is moved toward lower addresses.
     #[inline]
     pub(crate) const fn backward(self) -> bool {
         matches!(self, Self::StoreBackward)
     }
 
-    /// Whether the data of a MIDAW is skipped: as with CCWs, only if it were to be stored.
+    /// Returns whether the data of a MIDAW with these flags is skipped. As with CCWs, the skip flag
+    /// has no meaning for commands that fetch.
     #[inline]
     pub(crate) const fn skips(self, flags: midaw::Flags) -> bool {
         flags.contains(midaw::Flags::SKIP) && !matches!(self, Self::Fetch)

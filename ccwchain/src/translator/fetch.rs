@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Fetching a CCW of the guest's, and judging it.
+//! Fetching a guest CCW, and classifying it.
 
 use crate::{
     ccw::{
@@ -16,71 +16,71 @@ use crate::{
         self,
         Orb, //
     },
-    translator::effect::Effects, //
-    translator::reader::Reader,
+    translator::effect::Effects,
+    translator::reader::GuestReader, //
 };
 
-/// What becomes of a CCW.
+/// What a CCW is, by its own fields.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Step {
-    /// It gives a program check: it is wrong, or could not be fetched.
+pub(crate) enum CcwKind {
+    /// It gives a program check: it is invalid however it is reached, or could not be fetched.
     #[default]
     ProgramCheck,
-    /// It goes on at another CCW.
-    Transfer,
+    /// It is a transfer in channel.
+    Tic,
     /// It is a command, or a part of one.
     Command,
 }
 
-/// A CCW as it was fetched.
+/// A guest CCW, as it was fetched.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Fetched {
+pub(crate) struct FetchedCcw {
     pub(crate) ccw: Ccw,
-    /// What becomes of it, by what it says itself.
-    pub(crate) step: Step,
+    pub(crate) kind: CcwKind,
     /// Whether it could be fetched.
-    pub(crate) is_there: bool,
+    pub(crate) is_available: bool,
 }
 
-impl Fetched {
-    /// The command in effect when it is come to as a command, if it is one.
+impl FetchedCcw {
+    /// Returns the kind of command in effect if the CCW is reached by command chaining, or the
+    /// empty set if it is no valid command.
     #[inline]
     pub(crate) fn command(&self) -> Effects {
-        match self.step {
-            Step::Command => Effects::COMMAND.in_effect(&self.ccw),
+        match self.kind {
+            CcwKind::Command => Effects::COMMAND.in_effect(&self.ccw),
             _ => Effects::default(),
         }
     }
 
-    /// Whether a program leads on from here that has come to it as a command, or if it
-    /// `is_stepped_over` past it.
+    /// Returns whether the program continues after this CCW, if it is reached by command chaining
+    /// and, where `is_skipped` is set, status modifier can skip it.
     #[inline]
-    pub(crate) fn leads_on(&self, is_stepped_over: bool) -> bool {
-        match self.step {
-            Step::Transfer => true,
-            Step::Command if !self.command().is_empty() => self.ccw.chains(),
-            _ => is_stepped_over && self.can_be_stepped_over(),
+    pub(crate) fn continues(&self, is_skipped: bool) -> bool {
+        match self.kind {
+            CcwKind::Tic => true,
+            CcwKind::Command if !self.command().is_empty() => self.ccw.chains(),
+            _ => is_skipped && self.can_be_skipped(),
         }
     }
 
-    /// Returns whether status modifier leads past this CCW when it stands behind any CCW that chains
-    /// commands.
+    /// Returns whether a program can continue after this CCW when status modifier skips it,
+    /// whichever command gives the status modifier.
     #[inline]
-    pub(crate) fn can_be_stepped_over(&self) -> bool {
+    pub(crate) fn can_be_skipped(&self) -> bool {
         self.ccw.direction() == Direction::TransferInChannel || self.ccw.chains()
     }
 }
 
-/// What a program's ORB says about its CCWs.
-pub(crate) struct Rules {
+/// The rules for the CCWs of a program, which its ORB determines.
+pub(crate) struct CcwRules {
     format: Format,
     midaw: bool,
     looks_past_ends: bool,
 }
 
-impl Rules {
-    /// Returns the rules for the program of `orb`. `looks_past_ends` tells whether status modifier leads
-    /// past its ends.
+impl CcwRules {
+    /// Returns the rules for the program of `orb`. `looks_past_ends` tells whether CCWs past an end
+    /// of the program are translated if status modifier can lead there.
     #[inline]
     pub(crate) fn of(orb: &Orb, looks_past_ends: bool) -> Self {
         Self {
@@ -90,64 +90,67 @@ impl Rules {
         }
     }
 
-    /// The format of the CCWs.
+    /// Returns the format of the CCWs.
     #[inline]
     pub(crate) fn format(&self) -> Format {
         self.format
     }
 
-    /// The same with that format.
+    /// Returns these rules with another format.
     #[inline]
     pub(crate) fn with(&self, format: Format) -> Self {
         Self { format, ..*self }
     }
 
-    /// Returns whether status modifier leads past the ends of the program.
+    /// Returns whether CCWs past an end of the program are translated if status modifier can lead
+    /// there.
     #[inline]
     pub(crate) fn looks_past_ends(&self) -> bool {
         self.looks_past_ends
     }
 
-    /// Fetches the CCW at `address` and judges it.
+    /// Fetches and classifies the CCW at the guest address `address`.
     #[inline(always)]
     pub(crate) fn fetch<M: GuestMemory>(
         &self,
         address: u32,
-        ccws: &mut Reader<'_>,
+        ccws: &mut GuestReader<'_>,
         memory: &mut M,
-    ) -> Result<Fetched, Error<M::Error>> {
+    ) -> Result<FetchedCcw, Error<M::Error>> {
         if address % ccw::SIZE != 0 || address > self.format.max_address() {
-            return Ok(Fetched::default());
+            return Ok(FetchedCcw::default());
         }
         let Some(bytes) = ccws.word(address.into(), memory)? else {
-            return Ok(Fetched::default());
+            return Ok(FetchedCcw::default());
         };
         let ccw = Ccw::parse(self.format, bytes);
-        Ok(Fetched {
+        Ok(FetchedCcw {
             ccw,
-            step: self.judge(&ccw),
-            is_there: true,
+            kind: self.classify(&ccw),
+            is_available: true,
         })
     }
 
-    /// What becomes of a CCW, by what it says itself: a program check only if the channel would not
-    /// take it in any way.
+    /// Classifies a CCW by its own fields.
+    ///
+    /// It is a program check only if the channel refuses it both as a command and as a part of one
+    /// (Principles of Operation, "Channel-Command Word").
     #[inline(always)]
-    fn judge(&self, ccw: &Ccw) -> Step {
+    fn classify(&self, ccw: &Ccw) -> CcwKind {
         let format1 = self.format == Format::One;
-        // These codes are neither transfers nor invalid, in any format.
+        // These codes are neither TIC nor invalid, in either format.
         let has_code = ccw.command & 0x07 != 0;
         let has_count = ccw.count != 0 || (format1 && !ccw.flags.contains(Flags::CD));
         let in_range = ccw.address <= self.format.max_address();
         if has_code && has_count && in_range && !ccw.flags.contains(Flags::MIDA) {
-            return Step::Command;
+            return CcwKind::Command;
         }
         if ccw.is_tic(self.format) {
             let wrong = format1 && (!ccw.flags.is_empty() || ccw.count != 0);
             return if wrong || !in_range || ccw.address % ccw::SIZE != 0 {
-                Step::ProgramCheck
+                CcwKind::ProgramCheck
             } else {
-                Step::Transfer
+                CcwKind::Tic
             };
         }
         let no_midaws = !self.midaw || ccw.flags.intersects(Flags::IDA.union(Flags::SKIP));
@@ -156,9 +159,9 @@ impl Rules {
             || ccw.direction() == Direction::TransferInChannel
             || (ccw.flags.contains(Flags::MIDA) && no_midaws)
         {
-            Step::ProgramCheck
+            CcwKind::ProgramCheck
         } else {
-            Step::Command
+            CcwKind::Command
         }
     }
 }

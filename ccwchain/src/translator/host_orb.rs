@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The host's program and the ORB for it, as they are handed to the channel.
+//! The host program and its ORB, as they are passed to the channel.
 
 use core::fmt;
 
@@ -14,15 +14,16 @@ use crate::{
     translator::image::ArenaAddress,
 };
 
-/// The ORB of a translated program. Only a translation makes one.
+/// The ORB of a host program. Only a translation creates one.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct HostOrb(Orb);
 
 impl HostOrb {
-    /// The request that runs at `cpa` what `guest` asks for.
+    /// Returns the ORB for the host program at `cpa`, which does what the guest asks for in
+    /// `guest`.
     ///
-    /// Modified indirect data addressing is asked for only where it is used: a machine without it
-    /// gives an operand exception.
+    /// It allows MIDAWs only if the program has some: a machine without that facility recognizes an
+    /// operand exception (Principles of Operation, "Operation-Request Block").
     #[inline]
     pub(crate) fn new(guest: &Orb, cpa: ArenaAddress, midaws: bool) -> Self {
         const REPLACED: Flags = Flags::FORMAT_1
@@ -39,7 +40,7 @@ impl HostOrb {
         if idaw::Format::of(guest).block() == idaw::Format::Two2K.block() {
             flags = flags.union(Flags::IDAW_2K);
         }
-        // Immediate operations have no incorrect length in programs of format 0.
+        // In a format-0 program, an immediate operation never has an incorrect length.
         if !guest.format1() {
             flags = flags.union(Flags::LENGTH);
         }
@@ -49,14 +50,14 @@ impl HostOrb {
         Self(guest.with_flags(flags).with_cpa(cpa.address()))
     }
 
-    /// The request as an ORB, with the guest's interruption parameter and logical-path mask.
+    /// Returns the ORB, with the interruption parameter and the logical-path mask of the guest.
     #[inline]
     pub const fn orb(&self) -> Orb {
         self.0
     }
 
-    /// The eight words of the request, as numbers, with the host's interruption parameter and
-    /// logical-path mask; those of the extension are zero.
+    /// Returns the eight words of the ORB as numbers, with this interruption parameter and this
+    /// logical-path mask. The words of the extension are zero.
     #[inline]
     pub const fn words(&self, intparm: u32, lpm: u8) -> [u32; 8] {
         let orb = self.0.with_intparm(intparm).with_lpm(lpm);
@@ -65,9 +66,9 @@ impl HostOrb {
     }
 }
 
-/// A translated program in its arena, and the request for it. Only a translation makes one.
+/// A host program in its arena, with its ORB. Only a translation creates one.
 ///
-/// While it is whole nothing writes to the arena, so that what the request says is what is there.
+/// It owns the arena, so that nothing changes the program that the ORB points to.
 #[derive(Debug)]
 pub struct HostProgram<A> {
     orb: HostOrb,
@@ -80,13 +81,13 @@ impl<A: Arena> HostProgram<A> {
         Self { orb, arena }
     }
 
-    /// The request.
+    /// Returns the ORB.
     #[inline]
     pub fn orb(&self) -> HostOrb {
         self.orb
     }
 
-    /// Gives up the program for its arena.
+    /// Returns the arena. The program is lost.
     #[inline]
     pub fn into_arena(self) -> A {
         self.arena

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Where each CCW stands in the host's program.
+//! Which slot of the host program each guest CCW gets.
 //!
-//! The host's program is an array of slots. A CCW of the guest's has one for each command that can
-//! be in effect at it: what is right for one need not be right for the other. CCWs that the guest's
-//! program leads to one behind the other, a run of them, stand one behind the other in the host.
-//! Behind each run stand [`GUARDS`] slots that give a program check: no chaining and no status
-//! modifier leads past them. Where a run ends only because its next CCW has its slot in another run,
-//! the guards lead there instead. So a run that comes to the end of a block of the arena goes on in the
-//! next one as another run.
+//! A guest CCW that can be reached with different commands in effect has a slot for each of them:
+//! what is right for one command may be wrong for another.
 //!
-//! A sequential program (`sequential.rs`) is one run in each block, in which each CCW has its place as it has
-//! in the guest.
+//! Guest CCWs of which each is the successor of the one before form a segment. They have successive
+//! slots. After each segment there are [`GUARDS`] slots that give a program check, so that neither
+//! chaining nor status modifier leads out of the segment. If a segment ends because its next CCW
+//! already has a slot in another one, its guards are TICs to there. So a segment that does not fit
+//! into an arena block continues, as another segment, in the next block.
+//!
+//! A sequential program (`sequential.rs`) has one segment in each block. Its CCWs are in the same
+//! order as in the guest.
 
 use crate::{
     ccw::{
@@ -22,50 +23,50 @@ use crate::{
     },
     error::Bound,
     memory::Storage,
-    translator::effect::Effects, //
+    prefix::prefix,
+    translator::effect::Effects,
     translator::fetch::{
-        Fetched,
-        Step, //
+        CcwKind,
+        FetchedCcw, //
     },
     translator::slots::{
         has_room,
         next_block,
-        straight_number,
-        straight_slot,
+        sequential_number,
+        sequential_slot,
         GUARDS, //
     },
-    translator::walk::Program,
+    translator::walk::GuestProgram,
 };
 
-/// The slot of what has none yet.
-const NOWHERE: u32 = u32::MAX;
+/// The slot of a CCW that has none yet.
+const NO_SLOT: u32 = u32::MAX;
 
-/// A CCW of the guest's with one command in effect.
+/// A guest CCW with one command in effect.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Instance {
-    /// Where it is in the guest.
+pub(crate) struct CcwInstance {
+    /// The guest address.
     address: u32,
-    /// Its slot in the host's program.
+    /// The slot in the host program.
     pub(crate) slot: u32,
-    /// The CCW.
-    fetched: Fetched,
-    /// The command in effect, or the way in which a transfer is come to.
+    fetched: FetchedCcw,
+    /// The kind of command in effect or, for a TIC, the way in which it is reached.
     effect: Effects,
-    /// The command code that the host's CCW has.
+    /// The command code of the host CCW.
     code: u8,
-    /// Whether status modifier can lead from the CCW before to the one behind.
-    stepped_over: bool,
+    /// Whether status modifier can skip this CCW.
+    is_skipped: bool,
 }
 
-impl Instance {
-    /// The CCW.
+impl CcwInstance {
+    /// Returns the guest CCW.
     #[inline]
     pub(crate) fn ccw(&self) -> &Ccw {
         &self.fetched.ccw
     }
 
-    /// The CCW with the command code that counts, and without flags that have no meaning beside another.
-    /// So the host's CCW moves data as its list allows, however a channel comes to it.
+    /// Returns the guest CCW with the command code in effect, and without flags that other flags
+    /// make meaningless. So the host CCW moves data as its list allows on every channel.
     #[inline]
     pub(crate) fn command(&self) -> Ccw {
         let ccw = self.fetched.ccw;
@@ -81,98 +82,98 @@ impl Instance {
         }
     }
 
-    /// The command in effect.
+    /// Returns the kind of command in effect.
     pub(crate) fn effect(&self) -> Effects {
         self.effect
     }
 
-    /// What becomes of it.
+    /// Returns what the CCW is, reached in this way.
     #[inline]
-    pub(crate) fn step(&self) -> Step {
-        match self.fetched.step {
-            Step::Command if self.effect.is_empty() => Step::ProgramCheck,
-            step => step,
+    pub(crate) fn kind(&self) -> CcwKind {
+        match self.fetched.kind {
+            CcwKind::Command if self.effect.is_empty() => CcwKind::ProgramCheck,
+            kind => kind,
         }
     }
 
-    /// Whether commands are chained, so that status modifier matters.
+    /// Returns whether the CCW chains commands, so that status modifier matters.
     #[inline]
     fn chains_commands(&self) -> bool {
-        self.step() == Step::Command && self.ccw().chains_commands()
+        self.kind() == CcwKind::Command && self.ccw().chains_commands()
     }
 }
 
-/// The CCWs of the host's program.
-pub(crate) struct Layout<S: Storage> {
-    /// By the addresses that they have in the guest.
-    instances: S::Of<Instance>,
+/// The slots of the CCWs of a host program.
+pub(crate) struct SlotLayout<S: Storage> {
+    /// By ascending guest address.
+    instances: S::Of<CcwInstance>,
     len: usize,
     slots: u32,
-    /// Where a sequential program is in the guest. It has no instances.
-    straight_at: Option<u32>,
+    /// The guest address of a sequential program, which has no instances.
+    sequential_at: Option<u32>,
 }
 
-impl<S: Storage> Layout<S> {
-    /// Makes room for `ccws` CCWs.
+impl<S: Storage> SlotLayout<S> {
+    /// Allocates room for `ccws` CCWs.
     pub(crate) fn new(ccws: usize) -> Result<Self, S::Error> {
         Ok(Self {
             instances: S::allocate(ccws)?,
             len: 0,
             slots: 0,
-            straight_at: None,
+            sequential_at: None,
         })
     }
 
-    /// Forgets the program.
+    /// Removes all CCWs.
     pub(crate) fn clear(&mut self) {
         self.len = 0;
         self.slots = 0;
-        self.straight_at = None;
+        self.sequential_at = None;
     }
 
-    /// The CCWs.
-    pub(crate) fn instances(&self) -> &[Instance] {
-        self.instances.get(..self.len).unwrap_or_default()
+    /// Returns the CCWs by ascending guest address.
+    pub(crate) fn instances(&self) -> &[CcwInstance] {
+        prefix(&self.instances, self.len)
     }
 
-    /// The number of CCWs that there is room for.
+    /// Returns the maximum number of CCWs.
     pub(crate) fn capacity(&self) -> u32 {
         self.instances.len() as u32
     }
 
-    /// The number of slots.
+    /// Returns the number of slots.
     pub(crate) fn slots(&self) -> u32 {
         self.slots
     }
 
-    /// Notes a sequential program of that many CCWs, which are in the slots in their order.
+    /// Records a sequential program of `ccws` CCWs at the guest address `address`.
     pub(crate) fn set_sequential(&mut self, address: u32, ccws: u32) {
         self.len = 0;
-        self.slots = straight_slot(ccws.saturating_sub(1)) + 1 + GUARDS;
-        self.straight_at = Some(address);
+        self.slots = sequential_slot(ccws.saturating_sub(1)) + 1 + GUARDS;
+        self.sequential_at = Some(address);
     }
 
-    /// Gives each CCW of a program its slots. Returns the number of runs.
-    pub(crate) fn lay_out(&mut self, program: &mut Program<S>) -> Result<usize, Bound> {
+    /// Assigns slots to the CCWs of a program. Returns the number of segments.
+    pub(crate) fn lay_out(&mut self, program: &mut GuestProgram<S>) -> Result<usize, Bound> {
         self.clear();
-        for entry in program.sorted() {
-            for effect in entry.effects() {
-                let place = self.instances.get_mut(self.len).ok_or(Bound::Ccws)?;
-                *place = Instance {
-                    address: entry.address,
-                    slot: NOWHERE,
-                    fetched: entry.fetched,
+        for found in program.sorted() {
+            for effect in found.effects() {
+                let instance = self.instances.get_mut(self.len).ok_or(Bound::Ccws)?;
+                *instance = CcwInstance {
+                    address: found.address,
+                    slot: NO_SLOT,
+                    fetched: found.fetched,
                     effect,
-                    code: entry.host_code(effect),
-                    stepped_over: entry.is_stepped_over(),
+                    code: found.host_code(effect),
+                    is_skipped: found.is_skipped(),
                 };
                 self.len += 1;
             }
         }
-        let mut runs = 0;
+        let mut segments = 0;
         for first in 0..self.len {
-            let mut next = Some(first).filter(|first| self.is_free(*first));
-            runs += usize::from(next.is_some());
+            let mut next = Some(first).filter(|first| self.has_no_slot(*first));
+            segments += usize::from(next.is_some());
             while let Some(index) = next {
                 if !has_room(self.slots) {
                     self.slots = next_block(self.slots);
@@ -182,48 +183,48 @@ impl<S: Storage> Layout<S> {
                 }
                 self.slots += 1;
                 next = self
-                    .behind(index)
-                    .filter(|behind| self.is_free(*behind) && self.joins(index, *behind));
+                    .successor(index)
+                    .filter(|next| self.has_no_slot(*next) && self.joins(index, *next));
                 let is_cut = next.is_some() && !has_room(self.slots);
-                runs += usize::from(is_cut);
+                segments += usize::from(is_cut);
                 if next.is_none() || is_cut {
                     self.slots += GUARDS;
                 }
             }
         }
-        Ok(runs)
+        Ok(segments)
     }
 
-    fn is_free(&self, index: usize) -> bool {
+    fn has_no_slot(&self, index: usize) -> bool {
         self.instances()
             .get(index)
-            .is_some_and(|instance| instance.slot == NOWHERE)
+            .is_some_and(|instance| instance.slot == NO_SLOT)
     }
 
-    /// Whether what status modifier at the CCW with this index leads to is also what the one behind
-    /// it has behind itself.
-    fn joins(&self, index: usize, behind: usize) -> bool {
+    /// Returns whether the status-modifier target of CCW `index` is also the successor of CCW
+    /// `next`, so that both can be in one segment.
+    fn joins(&self, index: usize, next: usize) -> bool {
         let past = self.past(index);
-        past.is_none() || past == self.behind(behind)
+        past.is_none() || past == self.successor(next)
     }
 
-    /// The CCW that is to stand right behind the one with this index.
-    fn behind(&self, index: usize) -> Option<usize> {
+    /// Returns the index of the CCW that must have the next slot after CCW `index`.
+    fn successor(&self, index: usize) -> Option<usize> {
         let instance = self.instances().get(index)?;
-        let way = match instance.step() {
-            Step::Command if instance.ccw().flags.contains(Flags::CD) => instance.effect,
-            Step::Command if instance.ccw().flags.contains(Flags::CC) => Effects::COMMAND,
-            _ if instance.stepped_over => Effects::COMMAND,
+        let effect = match instance.kind() {
+            CcwKind::Command if instance.ccw().flags.contains(Flags::CD) => instance.effect,
+            CcwKind::Command if instance.ccw().flags.contains(Flags::CC) => Effects::COMMAND,
+            _ if instance.is_skipped => Effects::COMMAND,
             _ => return None,
         };
-        self.find_from(index, instance.address.checked_add(ccw::SIZE)?, way)
+        self.find_from(index, instance.address.checked_add(ccw::SIZE)?, effect)
     }
 
-    /// The CCW that status modifier at the one with this index leads to.
+    /// Returns the index of the status-modifier target of CCW `index`.
     fn past(&self, index: usize) -> Option<usize> {
         let instance = self.instances().get(index)?;
-        let next = self.behind(index)?;
-        if instance.chains_commands() && self.instances().get(next)?.stepped_over {
+        let next = self.successor(index)?;
+        if instance.chains_commands() && self.instances().get(next)?.is_skipped {
             let address = instance.address.checked_add(2 * ccw::SIZE)?;
             self.find_from(next, address, Effects::COMMAND)
         } else {
@@ -231,33 +232,35 @@ impl<S: Storage> Layout<S> {
         }
     }
 
-    /// Finds the CCW at an address that is not far behind the one with this index.
-    fn find_from(&self, index: usize, address: u32, way: Effects) -> Option<usize> {
-        let behind = self.instances().get(index..)?;
-        let skipped = behind
+    /// Returns the index of the CCW at a guest address that is shortly after CCW `index`.
+    fn find_from(&self, index: usize, address: u32, effect: Effects) -> Option<usize> {
+        let rest = self.instances().get(index..)?;
+        let skipped = rest
             .iter()
             .take_while(|instance| instance.address < address)
             .count();
-        self.find_at(index + skipped, address, way)
+        self.find_at(index + skipped, address, effect)
     }
 
-    /// Finds the CCW at an address.
-    fn find(&self, address: u32, way: Effects) -> Option<usize> {
+    /// Returns the index of the CCW at a guest address.
+    fn find(&self, address: u32, effect: Effects) -> Option<usize> {
         let first = self
             .instances()
             .partition_point(|instance| instance.address < address);
-        self.find_at(first, address, way)
+        self.find_at(first, address, effect)
     }
 
-    /// Finds the CCW at an address among those from the index `first` on.
-    fn find_at(&self, first: usize, address: u32, way: Effects) -> Option<usize> {
+    /// Returns the index of the CCW at a guest address that is reached in the way `effect`. `first`
+    /// is the index of the first instance that is not at a lower address.
+    fn find_at(&self, first: usize, address: u32, effect: Effects) -> Option<usize> {
         let ccws = self.instances().get(first..)?;
         let effect = match ccws.first()? {
             instance if instance.address != address => return None,
-            instance if instance.step() == Step::Transfer => way,
-            instance => way.in_effect(instance.ccw()),
+            instance if instance.kind() == CcwKind::Tic => effect,
+            instance => effect.in_effect(instance.ccw()),
         };
-        // What the channel refuses for its command code or its count it refuses in any slot.
+        // A CCW that the channel refuses, for its command code or its count, it refuses in any
+        // slot.
         let found = ccws
             .iter()
             .take_while(|instance| instance.address == address)
@@ -265,41 +268,43 @@ impl<S: Storage> Layout<S> {
         Some(first + found.unwrap_or(0))
     }
 
-    /// The slot of the first CCW of the program.
+    /// Returns the slot of the first CCW of the program at the guest address `address`.
     pub(crate) fn start(&self, address: u32) -> u32 {
-        self.find(address, Effects::COMMAND)
-            .and_then(|index| self.instances().get(index))
-            .map_or(0, |instance| instance.slot)
+        let first = self
+            .find(address, Effects::COMMAND)
+            .and_then(|index| self.instances().get(index));
+        debug_assert!(first.is_some());
+        first.map_or(0, |instance| instance.slot)
     }
 
-    /// The slot that a transfer goes on at, if there is a CCW.
-    pub(crate) fn target(&self, transfer: &Instance) -> Option<u32> {
-        let index = self.find(transfer.ccw().address, transfer.effect)?;
+    /// Returns the slot of the target of a TIC, or `None` if the target could not be fetched.
+    pub(crate) fn target(&self, tic: &CcwInstance) -> Option<u32> {
+        let index = self.find(tic.ccw().address, tic.effect)?;
         let target = self.instances().get(index)?;
-        target.fetched.is_there.then_some(target.slot)
+        target.fetched.is_available.then_some(target.slot)
     }
 
-    /// The CCWs that the two slots behind the one with this index are to lead to, because they have
-    /// their slots in other runs.
-    pub(crate) fn elsewhere(&self, index: usize) -> [Option<&Instance>; 2] {
+    /// Returns the CCWs to which the first two slots after CCW `index` must lead, because these
+    /// CCWs have their slots in other segments.
+    pub(crate) fn elsewhere(&self, index: usize) -> [Option<&CcwInstance>; 2] {
         let slot = |index: usize| self.instances().get(index).map(|instance| instance.slot);
-        let behind = self.behind(index);
-        if behind.and_then(slot) == slot(index).map(|slot| slot + 1) {
+        let next = self.successor(index);
+        if next.and_then(slot) == slot(index).map(|slot| slot + 1) {
             return [None, None];
         }
-        [behind, self.past(index)].map(|index| self.instances().get(index?))
+        [next, self.past(index)].map(|index| self.instances().get(index?))
     }
 
-    /// The guest address that a slot stands for: of its CCW, or of what would be there if the run
-    /// went on.
+    /// Returns the guest address of the CCW in a slot. For a guard, returns the guest address that
+    /// the next CCWs of the segment would have.
     pub(crate) fn guest_address(&self, slot: u32) -> Option<u32> {
         if slot >= self.slots {
             return None;
         }
-        let address = match self.straight_at {
-            Some(first) => first + ccw::SIZE * straight_number(slot),
+        let address = match self.sequential_at {
+            Some(first) => first + ccw::SIZE * sequential_number(slot),
             None => {
-                let before = |instance: &&Instance| instance.slot <= slot;
+                let before = |instance: &&CcwInstance| instance.slot <= slot;
                 let instances = self.instances().iter().filter(before);
                 let instance = instances.max_by_key(|instance| instance.slot)?;
                 instance.address + ccw::SIZE * (slot - instance.slot)

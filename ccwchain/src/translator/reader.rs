@@ -11,40 +11,42 @@ use crate::{
     memory::GuestMemory,
 };
 
-/// How many bytes are read at once, from a multiple of that on. Beside the words that are asked for
-/// they hold what the guest's program may be about to use, and what is never looked at.
+/// The size of a piece in bytes: guest memory is read in pieces, from multiples of this on.
 ///
-/// A page is there as a whole or not at all, so that a piece of one has no other fault than each of
-/// its words has.
+/// A piece may have bytes that are no part of the program. They are never looked at. It lies within
+/// one page, which is there as a whole or not at all, so that reading a piece fails exactly if
+/// reading any word of it fails.
 pub(crate) const PIECE: usize = 1024;
 
-/// The size of a word of CCWs.
-const WORD: usize = ccw::SIZE as usize;
+/// The size of a CCW in bytes.
+const CCW: usize = ccw::SIZE as usize;
 
 /// The address of no piece.
-const NOWHERE: u64 = u64::MAX;
+const NO_PIECE: u64 = u64::MAX;
 
-/// The piece of guest memory that was read last.
-pub(crate) struct Reader<'a> {
+/// A reader of guest memory, with the piece that was read last.
+pub(crate) struct GuestReader<'a> {
     piece: &'a mut [u8],
-    /// Its address.
+    /// The guest address of the piece.
     start: u64,
-    /// The last word of the piece before.
-    before: [u8; WORD],
+    /// The last CCW of the piece that was read before this one.
+    before: [u8; CCW],
 }
 
-impl<'a> Reader<'a> {
-    /// Begins with nothing at hand. `buffer` has room for one piece.
+impl<'a> GuestReader<'a> {
+    /// Creates a reader that has read nothing. `buffer` has room for one piece.
     #[inline]
     pub(crate) fn new(buffer: &'a mut [u8]) -> Self {
+        debug_assert!(buffer.len() == PIECE);
         Self {
             piece: buffer,
-            start: NOWHERE,
-            before: [0; WORD],
+            start: NO_PIECE,
+            before: [0; CCW],
         }
     }
 
-    /// Returns the word at `address`, a multiple of its size, if the guest has memory there.
+    /// Returns the word of `N` bytes at the guest address `address`, a multiple of `N`, or `None`
+    /// if the guest has no memory there.
     #[inline]
     pub(crate) fn word<const N: usize, M: GuestMemory>(
         &mut self,
@@ -60,22 +62,22 @@ impl<'a> Reader<'a> {
         Ok(word.and_then(|word| word.try_into().ok()))
     }
 
-    /// Returns the word before the one at `address`, if these two were asked for last.
-    pub(crate) fn before(&self, address: u64) -> Option<[u8; WORD]> {
+    /// Returns the CCW before the one at `address`, if these two were read last, in this order.
+    pub(crate) fn before(&self, address: u64) -> Option<[u8; CCW]> {
         match address as usize % PIECE {
             0 => Some(self.before),
             offset => self.piece.get(..offset)?.last_chunk().copied(),
         }
     }
 
-    /// Reads the piece at `start`, and returns whether it is there.
+    /// Reads the piece at the guest address `start`. Returns whether the guest has memory there.
     #[cold]
     fn read<M: GuestMemory>(
         &mut self,
         start: u64,
         memory: &mut M,
     ) -> Result<bool, Error<M::Error>> {
-        self.start = NOWHERE;
+        self.start = NO_PIECE;
         self.before = self.piece.last_chunk().copied().unwrap_or_default();
         let is_there = available(memory.read(start, self.piece))?;
         if is_there {

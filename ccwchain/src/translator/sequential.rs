@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Programs that are sequential: CCWs one behind the other, each of which chains commands but for the
-//! last.
+//! Sequential programs: successive CCWs that chain commands, without TIC or data chaining.
 //!
-//! Most programs are so. There is one way to come to each of their CCWs, and each has its place in
-//! the host as it has in the guest, so that they are written as they are fetched.
+//! Most programs are sequential. Each of their CCWs is reached in one way only, and the host CCWs
+//! are in the same order. So they are written as they are fetched, without the steps of
+//! `general.rs`.
 
 use core::ops::Range;
 
@@ -19,87 +19,94 @@ use crate::{
         GuestMemory,
         Storage, //
     },
-    translator::data::Writer, //
-    translator::fetch::Rules,
+    translator::data::CommandWriter,
+    translator::fetch::CcwRules,
     translator::image::HostCcw,
-    translator::reader::Reader,
+    translator::reader::GuestReader, //
 };
 
-/// The end of a run of CCWs in a block.
-enum Run {
+/// How a segment, which is the part of a program in one arena block, ends.
+enum SegmentEnd {
     /// The program ends with the CCW in this slot.
-    Ends(u32),
-    /// The program goes on at this address, in another block.
-    GoesOn(u32),
+    Program(u32),
+    /// The program continues at this guest address, in another segment.
+    Block(u32),
     /// The program is not sequential.
-    Other,
+    NotSequential,
 }
 
-/// Writes the program at `cpa`, if it is sequential, and returns the number of its CCWs. Else it
-/// returns nothing, and what was written is of no use.
+/// Writes the program at the guest address `cpa`, and returns the number of its CCWs.
+///
+/// Returns `None` if the program is not sequential; what was written is useless then. `buffer` has
+/// room for one [`PIECE`](crate::translator::reader::PIECE) of guest memory.
 #[inline]
 pub(crate) fn write<S: Storage, A: Arena, M: GuestMemory>(
     cpa: u32,
-    rules: &Rules,
+    rules: &CcwRules,
     buffer: &mut [u8],
-    writer: &mut Writer<'_, S, A>,
+    writer: &mut CommandWriter<'_, S, A>,
     memory: &mut M,
 ) -> Result<Option<u32>, Error<M::Error>> {
-    let slots = 0..writer.image.first_slots();
-    let ccws = &mut Reader::new(buffer);
-    // As two loops, in each of which the format is a constant.
-    let run = match rules.format() {
-        Format::Zero => write_run(cpa, slots, &rules.with(Format::Zero), ccws, writer, memory)?,
-        Format::One => write_run(cpa, slots, &rules.with(Format::One), ccws, writer, memory)?,
+    let slots = 0..writer.image().first_slots();
+    let ccws = &mut GuestReader::new(buffer);
+    // Two calls that are inlined, so that the format is a constant in each.
+    let end = match rules.format() {
+        format @ Format::Zero => {
+            write_segment(cpa, slots, &rules.with(format), ccws, writer, memory)?
+        }
+        format @ Format::One => {
+            write_segment(cpa, slots, &rules.with(format), ccws, writer, memory)?
+        }
     };
-    match run {
-        Run::Ends(slot) => Ok(Some(slot + 1)),
-        Run::GoesOn(address) => write_rest(address, rules, buffer, writer, memory),
-        Run::Other => Ok(None),
+    match end {
+        SegmentEnd::Program(slot) => Ok(Some(slot + 1)),
+        SegmentEnd::Block(address) => write_rest(address, rules, buffer, writer, memory),
+        SegmentEnd::NotSequential => Ok(None),
     }
 }
 
-/// Writes what does not fit into the first block of the arena.
+/// Writes the CCWs from the guest address `address` on, which do not fit into the first arena
+/// block. Returns the number of CCWs of the whole program, or `None` if it is not sequential.
 #[cold]
 #[inline(never)]
 fn write_rest<S: Storage, A: Arena, M: GuestMemory>(
     mut address: u32,
-    rules: &Rules,
+    rules: &CcwRules,
     buffer: &mut [u8],
-    writer: &mut Writer<'_, S, A>,
+    writer: &mut CommandWriter<'_, S, A>,
     memory: &mut M,
 ) -> Result<Option<u32>, Error<M::Error>> {
-    let ccws = &mut Reader::new(buffer);
-    let mut number = writer.image.first_slots();
+    let ccws = &mut GuestReader::new(buffer);
+    let mut number = writer.image().first_slots();
     loop {
-        let slots = writer.image.next_slots(number)?;
-        match write_run(address, slots.clone(), rules, ccws, writer, memory)? {
-            Run::Ends(slot) => return Ok(Some(number + slot - slots.start + 1)),
-            Run::GoesOn(next) => address = next,
-            Run::Other => return Ok(None),
+        let slots = writer.image().next_slots(number)?;
+        match write_segment(address, slots.clone(), rules, ccws, writer, memory)? {
+            SegmentEnd::Program(slot) => return Ok(Some(number + slot - slots.start + 1)),
+            SegmentEnd::Block(next) => address = next,
+            SegmentEnd::NotSequential => return Ok(None),
         }
         number += slots.end - slots.start;
     }
 }
 
-/// Writes the CCWs from `address` on into these slots.
+/// Writes the CCWs from the guest address `address` on into `slots`.
 #[inline(always)]
-fn write_run<S: Storage, A: Arena, M: GuestMemory>(
+fn write_segment<S: Storage, A: Arena, M: GuestMemory>(
     mut address: u32,
     slots: Range<u32>,
-    rules: &Rules,
-    ccws: &mut Reader<'_>,
-    writer: &mut Writer<'_, S, A>,
+    rules: &CcwRules,
+    ccws: &mut GuestReader<'_>,
+    writer: &mut CommandWriter<'_, S, A>,
     memory: &mut M,
-) -> Result<Run, Error<M::Error>> {
+) -> Result<SegmentEnd, Error<M::Error>> {
     for slot in slots {
         let fetched = rules.fetch(address, ccws, memory)?;
         let effect = fetched.command();
         if effect.is_empty() {
-            if fetched.leads_on(slot > 0) {
-                return Ok(Run::Other);
+            if fetched.continues(slot > 0) {
+                return Ok(SegmentEnd::NotSequential);
             }
-            writer.image.put(slot, HostCcw::ProgramCheck);
+            writer.image().put(slot, HostCcw::ProgramCheck);
         } else {
             writer.put_command(slot, fetched.ccw, effect, memory)?;
             if fetched.ccw.chains_commands() {
@@ -107,18 +114,18 @@ fn write_run<S: Storage, A: Arena, M: GuestMemory>(
                 continue;
             }
             if fetched.ccw.chains() {
-                return Ok(Run::Other);
+                return Ok(SegmentEnd::NotSequential);
             }
         }
         if slot > 0 && rules.looks_past_ends() {
-            // The command code of the CCW before, in either format.
+            // The command code is in the first byte in either format.
             let code = ccws.before(address.into()).map(|[code, ..]| code);
             if code.is_none_or(ccw::can_give_status_modifier) {
-                return Ok(Run::Other);
+                return Ok(SegmentEnd::NotSequential);
             }
         }
-        writer.image.put_guards(slot + 1);
-        return Ok(Run::Ends(slot));
+        writer.image().put_guards(slot + 1);
+        return Ok(SegmentEnd::Program(slot));
     }
-    Ok(Run::GoesOn(address))
+    Ok(SegmentEnd::Block(address))
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Addresses of the host's CCWs: each CCW has a slot in a block of the arena.
+//! Slots: the positions of CCWs in the arena.
 //!
-//! Slots are numbered from zero, from one block to the next. The last [`CCW_ROOM`] slots of a block have no
-//! CCW of the program.
+//! Slots are numbered from zero, from one arena block to the next. The last [`CCW_ROOM`] slots of a
+//! block hold no CCW of the program.
 
 use crate::{
     ccw,
@@ -14,71 +14,74 @@ use crate::{
         BLOCK,
         PAGE_SIZE, //
     },
-    midaw, //
+    midaw,
+    prefix::prefix, //
 };
 
-/// The offset of the first slot in the arena, in bytes: behind the scratch page and the scratch list
-/// (`image.rs`).
+/// The offset in bytes of the first slot in the arena: after the scratch page and the scratch list
+/// (`lists.rs`).
 pub(crate) const SLOTS: usize = PAGE_SIZE as usize + idaw::MAX * 8;
 
 /// The position of the first slot in the first block, in slots.
 pub(crate) const FIRST_SLOT: u32 = SLOTS as u32 / ccw::SIZE;
 
-/// The number of slots in a block that has nothing else.
+/// The number of slots that fill a block.
 pub(crate) const BLOCK_SLOTS: u32 = BLOCK as u32 / ccw::SIZE;
 
-/// The slots behind a run of CCWs: one that chaining can lead to, one that status modifier can, and one
-/// that is there for its address, which the channel gives as the CPA of a program check at the second:
-/// it is not also the address of the first CCW of the next run.
+/// The number of guards, which are the slots after a segment: one that chaining can lead to, one
+/// that status modifier can lead to, and one for its address only. The channel stores that address
+/// as the CPA of a program check at the second one; it must not also be the address of the first
+/// CCW of the next segment.
 pub(crate) const GUARDS: u32 = 3;
 
-/// The bytes that are left free at the end of each block: a channel may fetch one word, CCW or MIDAW more
-/// than it uses.
+/// The number of bytes that stay free at the end of each block: a channel may fetch one IDAW, CCW
+/// or MIDAW more than it uses.
 pub(crate) const READ_AHEAD: usize = midaw::SIZE;
 
-/// The slots behind each CCW in its block: the guards, which lead to the next block or nowhere, and what
-/// is fetched ahead.
+/// The number of slots that a block must have after each CCW: the guards, which lead to the next
+/// block or give a program check, and the room for what is fetched ahead.
 pub(crate) const CCW_ROOM: u32 = GUARDS + READ_AHEAD as u32 / ccw::SIZE;
 
-/// Returns the number of the block that a slot is in.
+/// Returns the number of the block that holds a slot.
 #[inline]
 const fn block_of(slot: u32) -> u32 {
     (FIRST_SLOT + slot) / BLOCK_SLOTS
 }
 
-/// Returns whether a slot has room for a CCW.
+/// Returns whether a slot can hold a CCW of the program.
 pub(crate) const fn has_room(slot: u32) -> bool {
     (FIRST_SLOT + slot) % BLOCK_SLOTS < BLOCK_SLOTS - CCW_ROOM
 }
 
-/// Returns the first slot of the next block.
+/// Returns the first slot of the block after the one that holds `slot`.
 pub(crate) const fn next_block(slot: u32) -> u32 {
     (block_of(slot) + 1) * BLOCK_SLOTS - FIRST_SLOT
 }
 
-/// Returns the slot of a CCW of a sequential program, by its number.
-pub(crate) const fn straight_slot(number: u32) -> u32 {
+/// Returns the slot of CCW `number` of a sequential program.
+pub(crate) const fn sequential_slot(number: u32) -> u32 {
     match number.checked_sub(BLOCK_SLOTS - FIRST_SLOT - CCW_ROOM) {
         None => number,
-        Some(behind) => number + (1 + behind / (BLOCK_SLOTS - CCW_ROOM)) * CCW_ROOM,
+        Some(further) => number + (1 + further / (BLOCK_SLOTS - CCW_ROOM)) * CCW_ROOM,
     }
 }
 
-/// Returns the number of the CCW that a slot of a sequential program stands for.
-pub(crate) const fn straight_number(slot: u32) -> u32 {
+/// Returns the number of the CCW in a slot of a sequential program.
+pub(crate) const fn sequential_number(slot: u32) -> u32 {
     slot - block_of(slot) * CCW_ROOM
 }
 
-/// The absolute addresses of the blocks that the slots of a program are in.
-pub(crate) struct Slots<S: Storage> {
+/// The absolute addresses of the arena blocks that hold the slots of a program.
+pub(crate) struct SlotBlocks<S: Storage> {
     blocks: S::Of<u32>,
     len: usize,
 }
 
-impl<S: Storage> Slots<S> {
-    /// Makes room for the slots of `ccws` CCWs.
+impl<S: Storage> SlotBlocks<S> {
+    /// Allocates room for the blocks that `ccws` CCWs need.
     pub(crate) fn new(ccws: usize) -> Result<Self, S::Error> {
-        // Behind each CCW there may be guards. Blocks are not full to the last slot, nor is the first one.
+        // Each CCW may have guards. One block more, because blocks are not filled to the last slot,
+        // and the first one has other contents, too.
         let ccws_of_block = ((BLOCK_SLOTS - CCW_ROOM) / (1 + GUARDS)) as usize;
         Ok(Self {
             blocks: S::allocate(ccws.div_ceil(ccws_of_block) + 1)?,
@@ -86,13 +89,13 @@ impl<S: Storage> Slots<S> {
         })
     }
 
-    /// Forgets the blocks.
+    /// Removes all blocks.
     #[inline]
     pub(crate) fn clear(&mut self) {
         self.len = 0;
     }
 
-    /// Adds a block of the arena, by its address.
+    /// Adds a block by its absolute address.
     #[inline]
     pub(crate) fn add(&mut self, address: u32) -> Result<(), Bound> {
         *self.blocks.get_mut(self.len).ok_or(Bound::Ccws)? = address;
@@ -106,16 +109,16 @@ impl<S: Storage> Slots<S> {
         self.len
     }
 
-    /// Returns the absolute address of a slot, if its block was added.
+    /// Returns the absolute address of a slot, or `None` if its block was not added.
     #[inline]
     pub(crate) fn address(&self, slot: u32) -> Option<u32> {
-        let start = self.blocks.get(..self.len)?.get(block_of(slot) as usize)?;
+        let start = prefix(&self.blocks, self.len).get(block_of(slot) as usize)?;
         Some(start + (FIRST_SLOT + slot) % BLOCK_SLOTS * ccw::SIZE)
     }
 
-    /// Returns the number of the slot at an absolute address, which may be beyond the last.
+    /// Returns the slot at an absolute address, which may be one that the program does not use.
     pub(crate) fn at(&self, address: u32) -> Option<u32> {
-        let blocks = self.blocks.get(..self.len)?;
+        let blocks = prefix(&self.blocks, self.len);
         let (block, offset) = (0..).zip(blocks).find_map(|(block, start)| {
             let offset = address.checked_sub(*start)?;
             (offset < BLOCK as u32).then_some((block, offset))

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Finding all CCWs of a guest's program, and fetching each of them once.
+//! Finding all CCWs of a guest program, and fetching each of them once.
 //!
-//! A CCW belongs to the program if chaining, a transfer or status modifier leads to it. Status modifier
-//! leads past a transfer, or a CCW that chains, behind any command that chains commands; and past
-//! whatever is there behind one that is known to give it ([`ccw::can_give_status_modifier`]). What is
-//! past any other end may be no program at all: it is not looked at, and status modifier leads to a
-//! program check there.
+//! A CCW belongs to the program if chaining, a TIC or status modifier leads to it. Status modifier
+//! is followed past a TIC or a CCW that chains, after any command that chains commands. After a
+//! command that is known to give status modifier ([`ccw::can_give_status_modifier`]), it is
+//! followed past any CCW. Past any other end of the program there may be no CCWs at all: nothing
+//! there is looked at, and status modifier leads to a program check.
 //!
-//! What is past an end may be no program even behind a search. So it is no reason to refuse the program
-//! before it ([`Program::looks_past_ends`]).
+//! Even after a command that can give status modifier, there may be no CCWs past the end. So what
+//! is found there must not make the translation fail ([`GuestProgram::looks_past_ends`]).
 
 use crate::{
     ccw::{
@@ -25,49 +25,51 @@ use crate::{
         Storage, //
     },
     pin::index::{
-        Index,
+        HashIndex,
         Keyed, //
+    },
+    prefix::{
+        prefix,
+        prefix_mut, //
     },
     sort::sort_by_key,
     translator::effect::{
-        Codes,
-        Effects, //
+        Effects,
+        Reached, //
     },
     translator::fetch::{
-        Fetched,
-        Rules,
-        Step, //
+        CcwKind,
+        CcwRules,
+        FetchedCcw, //
     },
-    translator::reader::Reader,
+    translator::reader::GuestReader,
 };
 
-/// A CCW of the guest's program.
+/// A CCW that was found in a guest program.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Entry {
-    /// Where it is in the guest.
+pub(crate) struct FoundCcw {
+    /// The guest address.
     pub(crate) address: u32,
-    /// The place of `address` in the hash table, during the walk.
+    /// The bucket of `address` in the index.
     bucket: u32,
-    /// The entry to follow after this one, during the walk.
-    after: Option<u32>,
-    /// Whether it is to be followed, during the walk.
-    waiting: bool,
-    pub(crate) fetched: Fetched,
-    /// The effects in which the channel can come to it.
-    effects: Effects,
-    /// The command codes that stay in effect if data is chained to it.
-    codes: Codes,
+    /// The next CCW to follow after this one.
+    next_to_follow: Option<u32>,
+    /// Whether the CCW is still to be followed.
+    is_queued: bool,
+    pub(crate) fetched: FetchedCcw,
+    /// How the program reaches the CCW.
+    reached: Reached,
 }
 
-/// A CCW that the program leads to, and how.
-struct Lead {
-    /// The address of the CCW.
+/// A CCW to which the program continues.
+struct Successor {
+    /// The guest address.
     address: u32,
-    effects: Effects,
-    codes: Codes,
+    /// How the CCW is reached.
+    reached: Reached,
 }
 
-impl Keyed for Entry {
+impl Keyed for FoundCcw {
     fn key(&self) -> u64 {
         self.address.into()
     }
@@ -77,243 +79,235 @@ impl Keyed for Entry {
     }
 }
 
-impl Entry {
-    /// The commands that can be in effect, or the effects in which a transfer can be come to.
+impl FoundCcw {
+    /// Returns the kinds of command that can be in effect. For a TIC, returns the ways in which it
+    /// is reached.
     fn effect(&self) -> Effects {
-        match self.fetched.step {
-            Step::ProgramCheck => Effects::default(),
-            Step::Transfer => self.effects.difference(Effects::BESIDE),
-            Step::Command => self.effects.in_effect(&self.fetched.ccw),
+        let effects = self.reached.effects;
+        match self.fetched.kind {
+            CcwKind::ProgramCheck => Effects::default(),
+            CcwKind::Tic => effects.difference(Effects::DETAILS),
+            CcwKind::Command => effects.in_effect(&self.fetched.ccw),
         }
     }
 
-    /// Each of these for itself, or the empty set if the channel refuses the CCW in any case.
+    /// Returns the elements of [`Self::effect`]. If there are none, since the channel refuses the
+    /// CCW, returns the empty set once.
     pub(crate) fn effects(&self) -> impl Iterator<Item = Effects> {
         let effect = self.effect();
         let none = effect.is_empty().then(Effects::default);
         none.into_iter().chain(effect.each())
     }
 
-    /// Whether status modifier leads past this CCW.
-    pub(crate) fn is_stepped_over(&self) -> bool {
-        self.effects.contains(Effects::STATUS_MODIFIER_SKIP)
-            && (self.fetched.can_be_stepped_over() || self.is_searched())
+    /// Returns whether status modifier is followed past this CCW.
+    pub(crate) fn is_skipped(&self) -> bool {
+        self.reached.effects.contains(Effects::STATUS_MODIFIER_SKIP)
+            && (self.fetched.can_be_skipped() || self.is_searched())
     }
 
-    /// Returns whether status modifier at this CCW leads past the next one whatever that is.
-    fn searches(&self, rules: &Rules) -> bool {
-        rules.looks_past_ends() && self.effects.search(&self.fetched.ccw)
+    /// Returns whether status modifier is followed past the next CCW whatever that is.
+    fn searches(&self, rules: &CcwRules) -> bool {
+        let effects = self.reached.effects;
+        rules.looks_past_ends() && effects.can_give_status_modifier(&self.fetched.ccw)
     }
 
-    /// Returns whether status modifier leads past this CCW whatever it is.
+    /// Returns whether status modifier is followed past this CCW whatever it is.
     fn is_searched(&self) -> bool {
-        self.effects.contains(Effects::SEARCHED)
+        self.reached.effects.contains(Effects::SEARCHED)
     }
 
-    /// Returns whether status modifier leads past this CCW although the program ends here.
+    /// Returns whether status modifier is followed past this CCW although the program ends with it.
     fn is_passed_end(&self) -> bool {
-        self.is_searched() && !self.fetched.can_be_stepped_over()
+        self.is_searched() && !self.fetched.can_be_skipped()
     }
 
-    /// The command code that stands in the host's CCW when one of [`Self::effects`] is in effect.
+    /// Returns the command code of the host CCW when `effect` is in effect.
     pub(crate) fn host_code(&self, effect: Effects) -> u8 {
-        self.codes
-            .host_code(self.effects, &self.fetched.ccw, effect)
+        self.reached.host_code(&self.fetched.ccw, effect)
     }
 
-    /// Returns the CCW that a transfer goes on at, and how the channel comes to it.
-    fn target(&self) -> Option<Lead> {
-        (self.fetched.step == Step::Transfer).then(|| Lead {
+    /// Returns the target of a TIC.
+    fn target(&self) -> Option<Successor> {
+        (self.fetched.kind == CcwKind::Tic).then(|| Successor {
             address: self.fetched.ccw.address,
-            effects: self.effects.difference(Effects::PAST),
-            codes: self.codes,
+            reached: self.reached.by_tic(),
         })
     }
 
-    /// Returns the CCW behind this one, and how the channel comes to it, if the program leads there from here
-    /// or from the CCW before.
-    fn following(&self, rules: &Rules) -> Option<Lead> {
-        let past = Effects::COMMAND.only_if(self.is_stepped_over());
+    /// Returns the CCW at the next guest address, if the program continues there: by chaining, or
+    /// by status modifier of the CCW before this one.
+    fn next(&self, rules: &CcwRules) -> Option<Successor> {
+        let ccw = &self.fetched.ccw;
+        let past = Effects::COMMAND.only_if(self.is_skipped());
         let effect = self.effect();
-        let (effects, codes) = if self.fetched.step != Step::Command || effect.is_empty() {
-            (past, Codes::None)
-        } else if self.fetched.ccw.flags.contains(Flags::CD) {
+        let reached = if self.fetched.kind != CcwKind::Command || effect.is_empty() {
+            Reached::by_command(past)
+        } else if ccw.flags.contains(Flags::CD) {
             let searching = Effects::SEARCHING.only_if(self.searches(rules));
-            let codes = self.codes.in_effect(self.effects, &self.fetched.ccw);
-            (past.union(effect).union(searching), codes)
-        } else if self.fetched.ccw.flags.contains(Flags::CC) {
+            self.reached
+                .by_data(ccw, past.union(effect).union(searching))
+        } else if ccw.flags.contains(Flags::CC) {
             let searched = Effects::SEARCHED.only_if(self.searches(rules));
             let next = Effects::COMMAND.union(Effects::STATUS_MODIFIER_SKIP);
-            (next.union(searched), Codes::None)
+            Reached::by_command(next.union(searched))
         } else {
-            (past, Codes::None)
+            Reached::by_command(past)
         };
         let address = self.address.checked_add(ccw::SIZE)?;
-        (!effects.is_empty()).then_some(Lead {
-            address,
-            effects,
-            codes,
-        })
+        (!reached.effects.is_empty()).then_some(Successor { address, reached })
     }
 }
 
-/// The CCWs of a guest's program.
-pub(crate) struct Program<S: Storage> {
-    entries: S::Of<Entry>,
+/// The CCWs of a guest program.
+pub(crate) struct GuestProgram<S: Storage> {
+    ccws: S::Of<FoundCcw>,
     len: usize,
-    /// The first of the entries to be followed, during the walk.
-    first: Option<u32>,
-    /// Tells whether an end is passed ([`Entry::is_passed_end`]), during the walk and after it.
+    /// The first CCW to follow.
+    to_follow: Option<u32>,
+    /// Whether an end of the program was passed ([`FoundCcw::is_passed_end`]).
     looks_past_ends: bool,
-    /// Finds entries by address.
-    index: Index<S>,
-    /// The numbers of the entries by ascending address, after the walk.
+    /// Finds CCWs by guest address.
+    index: HashIndex<S>,
+    /// The indexes of the CCWs by ascending guest address.
     sorted: S::Of<u32>,
+    /// Working memory of the sort.
     scratch: S::Of<u32>,
 }
 
-impl<S: Storage> Program<S> {
-    /// Makes room for `ccws` CCWs.
+impl<S: Storage> GuestProgram<S> {
+    /// Allocates room for `ccws` CCWs. `seed` is a random number.
     pub(crate) fn new(ccws: usize, seed: u64) -> Result<Self, S::Error> {
         Ok(Self {
-            entries: S::allocate(ccws)?,
+            ccws: S::allocate(ccws)?,
             len: 0,
-            first: None,
+            to_follow: None,
             looks_past_ends: false,
-            index: Index::new(ccws, seed)?,
+            index: HashIndex::new(ccws, seed)?,
             sorted: S::allocate(ccws)?,
             scratch: S::allocate(ccws)?,
         })
     }
 
-    /// The CCWs as they were found.
-    fn entries(&self) -> &[Entry] {
-        self.entries.get(..self.len).unwrap_or_default()
-    }
-
-    /// The CCWs by ascending address.
-    pub(crate) fn sorted(&mut self) -> impl Iterator<Item = &Entry> {
-        let entries = self.entries.get(..self.len).unwrap_or_default();
-        let sorted = self.sorted.get_mut(..self.len).unwrap_or_default();
-        let scratch = self.scratch.get_mut(..self.len).unwrap_or_default();
-        for (place, number) in sorted.iter_mut().zip(0..) {
-            *place = number;
+    /// Returns the CCWs by ascending guest address.
+    pub(crate) fn sorted(&mut self) -> impl Iterator<Item = &FoundCcw> {
+        let ccws = prefix(&self.ccws, self.len);
+        let sorted = prefix_mut(&mut self.sorted, self.len);
+        let scratch = prefix_mut(&mut self.scratch, self.len);
+        for (index, number) in sorted.iter_mut().zip(0..) {
+            *index = number;
         }
-        sort_by_key(sorted, scratch, |number| {
-            u64::from(entries[*number as usize].address)
+        sort_by_key(sorted, scratch, |index| {
+            u64::from(ccws[*index as usize].address)
         });
-        sorted.iter().map(|number| &entries[*number as usize])
+        sorted.iter().map(|index| &ccws[*index as usize])
     }
 
-    /// The number of CCWs.
+    /// Returns the number of CCWs.
     pub(crate) fn len(&self) -> usize {
         self.len
     }
 
-    /// Forgets the program.
+    /// Removes all CCWs.
     pub(crate) fn clear(&mut self) {
         self.len = 0;
-        self.first = None;
+        self.to_follow = None;
         self.looks_past_ends = false;
     }
 
-    /// Returns whether status modifier leads past an end of the program. A CCW that was found, or found no
-    /// room, may then be none of the program.
+    /// Returns whether status modifier was followed past an end of the program. Some of the CCWs
+    /// that were found, or for which there was no room, may then be no part of it.
     pub(crate) fn looks_past_ends(&self) -> bool {
         self.looks_past_ends
     }
 
-    /// Fetches the program at `cpa`.
+    /// Finds and fetches the CCWs of the program at the guest address `cpa`.
     ///
-    /// An entry is followed again when a further way leads to it, or another command code: as often
-    /// as there are effects, and twice for the codes, at most.
+    /// A CCW is followed again when it is reached in another way, or with another command code in
+    /// effect: at most once for each of the [`Effects`], and twice for the codes.
     pub(crate) fn walk<M: GuestMemory>(
         &mut self,
         cpa: u32,
-        rules: &Rules,
-        ccws: &mut Reader<'_>,
+        rules: &CcwRules,
+        reader: &mut GuestReader<'_>,
         memory: &mut M,
     ) -> Result<(), Error<M::Error>> {
         self.clear();
-        let start = Lead {
+        let first = Successor {
             address: cpa,
-            effects: Effects::COMMAND,
-            codes: Codes::None,
+            reached: Reached::by_command(Effects::COMMAND),
         };
-        self.lead(Some(start), rules, ccws, memory)?;
-        while let Some(entry) = self.take() {
-            if entry.is_passed_end() {
+        self.reach(Some(first), rules, reader, memory)?;
+        while let Some(ccw) = self.take() {
+            if ccw.is_passed_end() {
                 self.looks_past_ends = true;
             }
-            self.lead(entry.target(), rules, ccws, memory)?;
-            self.lead(entry.following(rules), rules, ccws, memory)?;
+            self.reach(ccw.target(), rules, reader, memory)?;
+            self.reach(ccw.next(rules), rules, reader, memory)?;
         }
         Ok(())
     }
 
-    /// Notes that the program leads to a CCW in these effects, and fetches it if it is a new one.
-    fn lead<M: GuestMemory>(
+    /// Records how a CCW is reached. Fetches it if it is a new one.
+    fn reach<M: GuestMemory>(
         &mut self,
-        to: Option<Lead>,
-        rules: &Rules,
-        ccws: &mut Reader<'_>,
+        successor: Option<Successor>,
+        rules: &CcwRules,
+        reader: &mut GuestReader<'_>,
         memory: &mut M,
     ) -> Result<(), Error<M::Error>> {
-        let Some(lead) = to else {
+        let Some(successor) = successor else {
             return Ok(());
         };
-        let address = lead.address;
+        let address = successor.address;
         let index = match self.find(address) {
             Ok(index) => index,
-            Err(bucket) => self.insert(address, rules.fetch(address, ccws, memory)?, bucket)?,
+            Err(bucket) => self.insert(address, rules.fetch(address, reader, memory)?, bucket)?,
         };
-        self.add(index, &lead);
+        self.add(index, &successor.reached);
         Ok(())
     }
 
-    /// Notes what leads to an entry, which is to be followed if that is new.
-    fn add(&mut self, index: u32, lead: &Lead) {
-        match self.entries.get_mut(index as usize) {
-            Some(entry)
-                if !entry.effects.contains(lead.effects)
-                    || entry.codes.union(lead.codes) != entry.codes =>
-            {
-                entry.effects = entry.effects.union(lead.effects);
-                entry.codes = entry.codes.union(lead.codes);
-                if !entry.waiting {
-                    entry.waiting = true;
-                    entry.after = self.first.replace(index);
+    /// Records how a known CCW is reached. Queues it to be followed if that is new.
+    fn add(&mut self, index: u32, reached: &Reached) {
+        match self.ccws.get_mut(index as usize) {
+            Some(ccw) if !ccw.reached.contains(*reached) => {
+                ccw.reached = ccw.reached.union(*reached);
+                if !ccw.is_queued {
+                    ccw.is_queued = true;
+                    ccw.next_to_follow = self.to_follow.replace(index);
                 }
             }
             _ => {}
         }
     }
 
-    /// Takes the first of the entries to be followed.
-    fn take(&mut self) -> Option<Entry> {
-        let entry = self.entries.get_mut(self.first? as usize)?;
-        entry.waiting = false;
-        self.first = entry.after;
-        Some(*entry)
+    /// Removes the first CCW from the queue of those to follow, and returns it.
+    fn take(&mut self) -> Option<FoundCcw> {
+        let ccw = self.ccws.get_mut(self.to_follow? as usize)?;
+        ccw.is_queued = false;
+        self.to_follow = ccw.next_to_follow;
+        Some(*ccw)
     }
 
-    /// Adds an entry for the CCW at `address`, which is to be in this bucket.
-    fn insert(&mut self, address: u32, fetched: Fetched, bucket: u32) -> Result<u32, Bound> {
+    /// Adds the CCW at the guest address `address`. Returns its index.
+    fn insert(&mut self, address: u32, fetched: FetchedCcw, bucket: u32) -> Result<u32, Bound> {
         let index = self.len as u32;
-        let entry = self.entries.get_mut(self.len).ok_or(Bound::Ccws)?;
-        *entry = Entry {
+        let ccw = self.ccws.get_mut(self.len).ok_or(Bound::Ccws)?;
+        *ccw = FoundCcw {
             address,
             bucket,
             fetched,
-            ..Entry::default()
+            ..FoundCcw::default()
         };
         self.len += 1;
         self.index.set(bucket, index);
         Ok(index)
     }
 
-    /// Finds the entry of the CCW at `address`, or the bucket where it is to be.
+    /// Returns the index of the CCW at the guest address `address`, or `Err` with the bucket in
+    /// which it belongs.
     fn find(&self, address: u32) -> Result<u32, u32> {
-        self.index.find(address.into(), self.entries())
+        self.index
+            .find(address.into(), prefix(&self.ccws, self.len))
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Read backward: data goes towards lower addresses.
+//! Read backward: data goes toward lower addresses.
 
 use ccwchain::{
     ccw::{

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Programs that do not fit into one block of the arena.
+//! Programs that do not fit into one arena block.
 
 use ccwchain::{
     ccw::{
@@ -21,11 +21,11 @@ use crate::machine::{
     SIZES, //
 };
 
-/// How many CCWs of a sequential program the first block has, and each further one.
+/// The number of CCWs of a sequential program in the first block, and in each further one.
 const FIRST: u32 = 474;
 const FURTHER: u32 = 1019;
 
-/// What a channel may fetch ahead.
+/// The number of bytes that a channel may fetch ahead.
 const READ_AHEAD: usize = 16;
 
 const NOP: Ccw = Ccw {
@@ -41,12 +41,12 @@ fn machine() -> Machine {
     machine
 }
 
-/// The host's CCW at an address.
+/// Returns the host CCW at an address.
 fn at(machine: &Machine, address: u32) -> Ccw {
     Ccw::parse(Format::One, machine.arena.get(address.into()).unwrap())
 }
 
-/// The CCW that has a number, and where it is, by going on as the channel does when commands are chained.
+/// Returns CCW `number` and its address, continuing as the channel does when commands are chained.
 fn follow(machine: &Machine, cpa: u32, number: u32) -> (u32, Ccw) {
     let mut address = cpa;
     for _ in 0..number {
@@ -60,8 +60,7 @@ fn follow(machine: &Machine, cpa: u32, number: u32) -> (u32, Ccw) {
     (address, at(machine, address))
 }
 
-/// Straight programs and others: such a transfer behind the last CCW makes one of the former one of the
-/// latter.
+/// Sequential programs and others: a TIC after the last CCW makes a program of the second kind.
 fn programs(ccws: u32) -> [Vec<Ccw>; 2] {
     let mut sequential: Vec<_> = (0..ccws)
         .map(|number| Ccw {
@@ -76,7 +75,7 @@ fn programs(ccws: u32) -> [Vec<Ccw>; 2] {
 }
 
 #[test]
-fn each_ccw_leads_to_the_next_and_status_modifier_to_the_one_behind_it() {
+fn each_ccw_leads_to_the_next_and_status_modifier_to_the_one_after_it() {
     let ends = [FIRST, FIRST + FURTHER, FIRST + 2 * FURTHER];
     for ccws in ends.into_iter().flat_map(|end| end - 3..end + 4) {
         for program in programs(ccws) {
@@ -94,7 +93,7 @@ fn each_ccw_leads_to_the_next_and_status_modifier_to_the_one_behind_it() {
             for (number, address) in (0..).zip(&addresses) {
                 let guest = 0x10000 + 8 * number;
                 assert_eq!(machine.guest_cpa(*address), guest, "{ccws}: {number}");
-                // The channel gives the address behind the CCW that is current.
+                // The channel presents the address after the current CCW.
                 assert_eq!(
                     machine.guest_cpa(address + 8),
                     guest + 8,
@@ -115,7 +114,7 @@ fn each_ccw_leads_to_the_next_and_status_modifier_to_the_one_behind_it() {
 }
 
 #[test]
-fn a_straight_program_ends_with_guards_wherever_its_end_is() {
+fn a_sequential_program_ends_with_guards_wherever_its_end_is() {
     for ccws in FIRST - 3..FIRST + 4 {
         let [program, _] = programs(ccws);
         let mut machine = machine();
@@ -144,7 +143,7 @@ fn a_data_chain_goes_on_in_the_next_block() {
         let next = at(&machine, address);
         if next.is_tic(Format::One) {
             transfers += 1;
-            // No status modifier leads on in a data chain.
+            // Status modifier does not lead anywhere in a data chain.
             assert!(!at(&machine, address + 8).is_tic(Format::One));
             address = next.address;
         }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Both sides of each bound, and what hostile programs cost.
+//! Both sides of each bound, and the cost of hostile programs.
 
 use ccwchain::{
     ccw::{
@@ -36,7 +36,7 @@ use crate::machine::{
 
 const NONE: Flags = Flags::empty();
 
-/// Translates this many commands that are chained.
+/// Translates this many chained commands.
 fn chain(sizes: Sizes, blocks: usize, command: Ccw, count: usize) -> Result<usize, TranslateError> {
     let mut machine = Machine::with_sizes(sizes, blocks);
     machine.map(0x10000, 0x10000, Access::Write);
@@ -99,8 +99,8 @@ fn of_the_arena() {
         idaws: 1100,
         cached_pages: 0,
     };
-    // Lists of 16 IDAWs fill what is between two boundaries of 2 KiB, but for the last list of a block,
-    // behind which there is what a channel may fetch.
+    // Lists of 16 IDAWs fill the room between two boundaries of 2 KiB, except the last list of a
+    // block, which is followed by room for what a channel may fetch ahead.
     let read = ccw(0x02, Flags::CC, 0xf000, 0x12fff);
     assert_eq!(chain(sizes, 2, read, 63), Ok(63));
     for (blocks, ccws, result) in [
@@ -133,8 +133,8 @@ fn an_arena_is_used_below_2_gib_only() {
     }
 }
 
-/// The largest programs of what the C driver takes: each of 4096 CCWs has as many IDAWs as 65,535 bytes can
-/// have.
+/// The largest programs that the C driver accepts: each of 4096 CCWs has as many IDAWs as 65,535
+/// bytes can have.
 #[test]
 fn the_largest_programs_have_a_quarter_of_a_gibibyte_of_data() {
     let two_k = orb1(0x10000).with_flags(orb1(0).flags().union(orb::Flags::IDAW_2K));
@@ -155,7 +155,7 @@ fn the_largest_programs_have_a_quarter_of_a_gibibyte_of_data() {
     }
 }
 
-/// Only lists of MIDAWs can be too many for the largest arena: such of a page take a block each.
+/// Only lists of MIDAWs can exceed the largest arena: those that fill a page take a block each.
 #[test]
 fn the_largest_arena_has_a_bound() {
     let orb = orb1(0x10000);
@@ -206,7 +206,7 @@ fn a_translator_grows_by_what_is_too_small_and_only_without_a_program() {
     );
     translate_chain(&mut machine, orb, read, 256).unwrap();
 
-    // It has a program, whose pages are pinned.
+    // The translator has a program, whose pages are pinned.
     let stats = machine.translator.stats();
     for bound in [Bound::Ccws, Bound::Idaws] {
         assert_eq!(machine.translator.grow(bound), Ok(false));
@@ -228,7 +228,7 @@ fn a_translator_grows_by_what_is_too_small_and_only_without_a_program() {
 
 #[test]
 fn hostile_programs_cost_one_fetch_for_each_ccw() {
-    // Each command is followed by a transfer into the middle of all the others, and overlaps them.
+    // Each command is followed by a TIC into the middle of all the others, and overlaps them.
     let program: Vec<_> = (0..2000)
         .flat_map(|number: u32| {
             [
@@ -324,7 +324,7 @@ fn each_command_in_effect_counts_as_a_ccw() {
 
 #[test]
 fn a_maze_of_transfers_costs_one_fetch_for_each_ccw() {
-    // Every transfer leads to another, in every way that there is, and so against their order.
+    // Every TIC leads to another one, in every possible way, and so against their order.
     let mut machine = Machine::new();
     machine.map(0x20000, 0x10000, Access::Write);
     let mut program: Vec<_> = (0..700)

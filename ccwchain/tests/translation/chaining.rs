@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Data chaining: the command that counts is the one in effect.
+//! Data chaining: the command in effect counts.
 
 use ccwchain::ccw::{
     Flags,
@@ -71,7 +71,7 @@ fn the_command_in_effect_goes_through_transfers() {
         ccw(0x02, Flags::CC, 8, 0x12000),
         ccw(0x00, NONE, 8, 0x13000),
     ]);
-    // Status modifier does not lead past a transfer when data is chained.
+    // Status modifier does not lead past a TIC when data is chained.
     assert_eq!(machine.translator.stats().ccws, 3);
     let target = machine.host_ccw(&host, 1).address;
     let chained = machine.host_ccw(&host, (target - host.orb().cpa()) / 8);
@@ -159,7 +159,7 @@ fn counts_of_zero_end_a_chain() {
 
 #[test]
 fn one_ccw_with_two_commands_in_effect_has_two_slots() {
-    // A write and a read chain data to 0x10028, which only the write can do something with.
+    // A write and a read chain data to 0x10028, which is valid for the write only.
     let mut machine = Machine::new();
     machine.map(0x30000, 0x1000, Access::Read);
     machine.program(
@@ -196,7 +196,7 @@ fn one_ccw_with_two_commands_in_effect_has_two_slots() {
     let blocks = machine.guest_blocks(&host, &chained);
     assert_eq!(blocks, Some(vec![FAULT]));
 
-    // What is behind it has its slots behind the other one: the guards lead there.
+    // The next CCW has its slots after another CCW: the guards lead there.
     assert_eq!(target(storing + 1), fetching + 1);
     assert_eq!(target(storing + 2), read, "a transfer for a transfer");
     assert!(machine.is_program_check(&host, storing + 3));
@@ -208,7 +208,7 @@ fn one_ccw_with_two_commands_in_effect_has_two_slots() {
 
 #[test]
 fn status_modifier_into_a_data_chain_finds_a_command() {
-    // The third CCW is data of a write, or a read of its own.
+    // The third CCW is data of a write, or a read by itself.
     let mut machine = Machine::new();
     let host = machine.translate1(&[
         ccw(0x07, Flags::CC, 6, 0x12000),

@@ -157,7 +157,7 @@ fn lists_that_lie_together_are_read_together() {
 }
 
 #[test]
-fn lists_of_the_hosts_never_cross_2_kib() {
+fn host_lists_never_cross_2_kib() {
     let mut machine = Machine::new();
     let read = ccw(0x02, Flags::CC, 0xf000, 0x10800);
     let host = machine.translate1(&[[read; 40].as_slice(), &[ccw(0x03, NONE, 1, 0)]].concat());

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What is wrong in a program gives a program check at the CCW, and at the byte of its data, that is
-//! wrong.
+//! An invalid part of a program gives a program check at the same CCW, and at the same byte of its
+//! data.
 
 use ccwchain::{
     ccw::{
@@ -25,7 +25,7 @@ use crate::machine::{
 
 const NONE: Flags = Flags::empty();
 
-/// A machine with lists of IDAWs at 0x11000 and around the end of memory.
+/// Creates a machine with lists of IDAWs at 0x11000 and around the end of memory.
 fn machine() -> Machine {
     let mut machine = Machine::new();
     machine.map(0x30000, 0x1000, Access::Read);
@@ -45,7 +45,7 @@ fn machine() -> Machine {
     machine
 }
 
-/// Translates `wrong` behind a command that is right.
+/// Translates `wrong` after a valid command.
 fn translate(format: Format, idaws: orb::Flags, wrong: Ccw) -> (Machine, HostOrb) {
     let mut machine = machine();
     let nop = ccw(0x03, Flags::CC, 1, 0);
@@ -102,7 +102,7 @@ fn check_ccw(format: Format, flags: orb::Flags, wrong: Ccw, why: &str) {
     assert_eq!(machine.guest_cpa(host.orb().cpa() + 16), 0x10010, "{why}");
 }
 
-/// `wrong` must give a program check behind its blocks that are `good`, and not before.
+/// Checks that `wrong` gives a program check after its valid blocks `good`, and not before.
 fn check_data(format: Format, idaws: orb::Flags, wrong: Ccw, good: &[u64], why: &str) {
     let (machine, host) = translate(format, idaws, wrong);
     let ccw = machine.host_ccw(&host, 1);
@@ -181,7 +181,7 @@ fn a_fault_in_one_ccw_leaves_the_others_as_they_are() {
     assert_eq!(machine.guest_blocks(&host, &ccw), Some(vec![0x30000]));
 }
 
-/// Translates `wrong` in a guest whose memory has no end that would stop it.
+/// Translates `wrong` in a guest whose memory does not end where that would stop it.
 fn check_in_memory(
     format: Format,
     idaws: orb::Flags,

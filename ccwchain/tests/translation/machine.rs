@@ -59,14 +59,16 @@ impl Storage for Heap {
     }
 }
 
-/// The guest's memory. It notes where it is read.
+/// Guest memory, which records where it is read.
 pub(crate) struct Guest {
     pub(crate) iommu: Type1<Vec<Page>>,
     pub(crate) reads: Vec<(u64, usize)>,
-    /// After how many reads the guest begins to change the first word of whatever was read.
+    /// The number of reads after which the guest begins to change the first word of whatever was
+    /// read.
     pub(crate) hasty_after: usize,
     pub(crate) invalidate_seq: Option<u64>,
-    /// After how many more pins the guest's pages come to be others; the last of them is the next.
+    /// The numbers of pins after which guest pages are replaced, one after the other; the last item
+    /// is the next to come.
     pub(crate) changes_after: Vec<usize>,
 }
 
@@ -120,7 +122,7 @@ impl GuestMemory for Guest {
     }
 }
 
-/// The host's 31-bit memory: blocks that are apart from each other and in no order.
+/// The 31-bit memory of the host: blocks that are not adjacent and in no order.
 pub(crate) struct Low {
     pub(crate) blocks: Vec<u32>,
     pub(crate) bytes: Vec<u8>,
@@ -129,21 +131,21 @@ pub(crate) struct Low {
 impl Low {
     pub(crate) fn new(blocks: usize) -> Self {
         // 257 is a prime number, and more than there are blocks.
-        let place = |number: u32| number * 101 % 257;
+        let position = |number: u32| number * 101 % 257;
         Self {
             blocks: (0..blocks as u32)
-                .map(|number| 0x7000_0000 + 0x3000 * place(number))
+                .map(|number| 0x7000_0000 + 0x3000 * position(number))
                 .collect(),
             bytes: vec![0xee; blocks * BLOCK],
         }
     }
 
-    /// The address of the first byte.
+    /// Returns the absolute address of the first byte.
     pub(crate) fn address(&self) -> u32 {
         self.blocks[0]
     }
 
-    /// The bytes at an address, if they are all in one block.
+    /// Returns the bytes at an address, if they are all in one block.
     pub(crate) fn get<const N: usize>(&self, address: u64) -> Option<[u8; N]> {
         let at = (0..).zip(&self.blocks).find_map(|(block, start)| {
             let offset = usize::try_from(address.checked_sub(u64::from(*start))?).ok()?;
@@ -164,27 +166,27 @@ impl Arena for Low {
     }
 }
 
-/// Room for the programs of most tests.
+/// Sizes for the programs of most tests.
 pub(crate) const SIZES: Sizes = Sizes {
     ccws: 4096,
     idaws: 8192,
     cached_pages: 0,
 };
 
-/// The blocks of an arena for them.
+/// The number of arena blocks for these programs.
 pub(crate) const ARENA: usize = 32;
 
-/// The address of a fault in a list.
+/// The address of a fault in a list, as in the translator.
 pub(crate) const FAULT: u64 = 0xffff_ffff_ffff_f001;
 
-/// All of it.
+/// An address mask of all bits.
 pub(crate) struct Machine {
     pub(crate) guest: Guest,
     pub(crate) arena: Low,
     pub(crate) translator: Translator<Heap>,
 }
 
-/// A format-1 CCW.
+/// Returns a format-1 CCW.
 pub(crate) fn ccw(command: u8, flags: Flags, count: u16, address: u32) -> Ccw {
     Ccw {
         command,
@@ -194,25 +196,26 @@ pub(crate) fn ccw(command: u8, flags: Flags, count: u16, address: u32) -> Ccw {
     }
 }
 
-/// A transfer in channel.
+/// Returns a transfer in channel.
 pub(crate) fn tic(address: u32) -> Ccw {
     ccw(0x08, Flags::empty(), 0, address)
 }
 
-/// A request for a program of format 1 with format-2 IDAWs of 4 KiB.
+/// Returns an ORB for a format-1 program with format-2 IDAWs of 4 KiB.
 pub(crate) fn orb1(cpa: u32) -> Orb {
     Orb::default()
         .with_flags(orb::Flags::FORMAT_1.union(orb::Flags::IDAW_64))
         .with_cpa(cpa)
 }
 
-/// The same for a program of format 0.
+/// Returns an ORB for a format-0 program.
 pub(crate) fn orb0(cpa: u32) -> Orb {
     Orb::default().with_flags(orb::Flags::IDAW_64).with_cpa(cpa)
 }
 
 impl Machine {
-    /// A guest with no memory, and a translator of these sizes with an arena of so many blocks.
+    /// Creates a guest without memory, and a translator of these sizes with an arena of `blocks`
+    /// blocks.
     pub(crate) fn with_sizes(sizes: Sizes, blocks: usize) -> Self {
         let Ok(translator) = Translator::new(sizes, 0x9e37_79b9_7f4a_7c15);
         Self {
@@ -228,7 +231,7 @@ impl Machine {
         }
     }
 
-    /// A guest with 16 pages of memory from 0x10000 on.
+    /// Creates a guest with 16 pages of memory from 0x10000 on.
     pub(crate) fn new() -> Self {
         let mut machine = Self::with_sizes(SIZES, ARENA);
         machine.map(0x10000, 0x10000, Access::Write);
@@ -239,7 +242,7 @@ impl Machine {
         self.guest.iommu.map(iova, len, access).unwrap();
     }
 
-    /// Stores a list of MIDAWs that fills a page. Each names one byte at 0x12000.
+    /// Stores a list of MIDAWs that fills a page. Each is for one byte at 0x12000.
     pub(crate) fn store_midaws(&mut self, list: u64) {
         for number in 0..256 {
             let last = u64::from(number == 255) << 23;
@@ -248,7 +251,7 @@ impl Machine {
         }
     }
 
-    /// Stores CCWs one behind the other.
+    /// Stores successive CCWs.
     pub(crate) fn program(&mut self, format: Format, address: u32, ccws: &[Ccw]) {
         for (number, ccw) in (0..).zip(ccws) {
             let address = u64::from(address + 8 * number);
@@ -271,7 +274,7 @@ impl Machine {
             .map_err(|(error, _)| error)
     }
 
-    /// Translates with more and more room, as the driver does.
+    /// Translates a program, and grows the translator and the arena as the driver does.
     pub(crate) fn translate_growing(
         &mut self,
         translate: impl Fn(&mut Self) -> Result<HostOrb, TranslateError>,
@@ -305,18 +308,18 @@ impl Machine {
         self.translator.release(&mut self.guest);
     }
 
-    /// The host's CCW that many places behind the first one.
+    /// Returns the host CCW that many slots after the first one.
     pub(crate) fn host_ccw(&self, host: &HostOrb, number: u32) -> Ccw {
         let address = u64::from(host.orb().cpa() + 8 * number);
         Ccw::parse(Format::One, self.arena.get(address).unwrap())
     }
 
-    /// Whether that CCW gives a program check, in whatever way it is come to.
+    /// Returns whether that CCW gives a program check, however it is reached.
     pub(crate) fn is_program_check(&self, host: &HostOrb, number: u32) -> bool {
         self.host_ccw(host, number) == ccw(0, Flags::empty(), 0, 0x8000_0000)
     }
 
-    /// The IDAWs of a host CCW, up to a fault.
+    /// Returns the IDAWs of a host CCW, up to a fault.
     pub(crate) fn host_idaws(&self, host: &HostOrb, ccw: &Ccw) -> Vec<u64> {
         assert!(ccw.flags.contains(Flags::IDA), "{ccw}");
         let format = ccwchain::idaw::Format::of(&host.orb());
@@ -339,8 +342,8 @@ impl Machine {
         idaws
     }
 
-    /// The guest addresses of the blocks that a host CCW moves, and [`FAULT`] behind them if there
-    /// is a program check; none for those of the scratch page.
+    /// Returns the guest addresses of the blocks of a host CCW, followed by [`FAULT`] if there is a
+    /// program check. Blocks of the scratch page are left out.
     pub(crate) fn guest_blocks(&self, host: &HostOrb, ccw: &Ccw) -> Option<Vec<u64>> {
         let idaws = self.host_idaws(host, ccw);
         let scratch = u64::from(self.arena.address()) / 4096;
@@ -354,7 +357,7 @@ impl Machine {
         Some(idaws.iter().map(guest).collect())
     }
 
-    /// The guest address of data at an address of the host's that a CCW uses.
+    /// Returns the guest address of data at an absolute address that a CCW uses.
     fn guest_address(&self, ccw: &Ccw, address: u64) -> u64 {
         let access = if ccw.direction().stores() {
             Access::Write
@@ -368,8 +371,8 @@ impl Machine {
         self.guest.iommu.iova(address).unwrap()
     }
 
-    /// The MIDAWs of a host CCW, with the guest's addresses; [`FAULT`] is kept, and what is in the
-    /// scratch page has the address that it has there.
+    /// Returns the MIDAWs of a host CCW with guest addresses. [`FAULT`] is unchanged, and addresses
+    /// in the scratch page are absolute.
     pub(crate) fn guest_midaws(&self, ccw: &Ccw) -> Vec<Midaw> {
         assert!(ccw.flags.contains(Flags::MIDA), "{ccw}");
         assert_eq!(ccw.address % 16, 0, "{ccw}");
@@ -395,7 +398,7 @@ impl Machine {
         midaws
     }
 
-    /// What the guest sees of a status with this CPA.
+    /// Returns the status with this CPA as the guest sees it.
     pub(crate) fn guest_cpa(&self, host: u32) -> u32 {
         let mut irb = Irb::default();
         irb.set_scsw(Scsw::default().with_cpa(host));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The promises of the translator, on the type1 stand-in.
+//! Tests of the guarantees of the translator, on the type1 stub.
 
 mod backward;
 mod blocks;

@@ -33,18 +33,18 @@ fn midaw(flags: midaw::Flags, count: u16, address: u64) -> Midaw {
     }
 }
 
-/// What is in the place of a MIDAW that is wrong.
+/// The translation of an invalid MIDAW.
 fn fault() -> Midaw {
     midaw(LAST, u16::MAX, FAULT)
 }
 
-/// Translates a command that moves `count` bytes by a list.
+/// Translates a command that moves `count` bytes through a list.
 fn translate(command: u8, count: u16, list: u32, midaws: &[Midaw]) -> (Machine, HostOrb) {
     let mut machine = Machine::new();
     machine.map(0x30000, 0x1000, Access::Read);
     for (address, midaw) in (u64::from(list)..).step_by(16).zip(midaws) {
         let bytes = midaw.to_bytes();
-        // What does not fit is not there.
+        // MIDAWs that do not fit are left out.
         let _ = machine.guest.iommu.store(address, &bytes);
     }
     let program = [ccw(command, Flags::MIDA, count, list)];
@@ -68,7 +68,7 @@ fn check(command: u8, count: u16, list: u32, midaws: &[Midaw], expected: &[Midaw
 }
 
 #[test]
-fn flags_and_counts_are_kept() {
+fn flags_and_counts_are_unchanged() {
     let list = [
         midaw(NONE, 16, 0x12ff0),
         midaw(midaw::Flags::INTERRUPTION, 4096, 0x15000),
@@ -79,12 +79,12 @@ fn flags_and_counts_are_kept() {
 }
 
 #[test]
-fn whether_the_counts_are_right_is_for_the_channel_to_judge() {
+fn the_channel_checks_whether_the_counts_add_up() {
     let short = [midaw(NONE, 16, 0x12000), midaw(LAST, 16, 0x13000)];
     check(0x02, 100, 0x18000, &short, &short);
     let long = [midaw(NONE, 16, 0x12000), midaw(LAST, 100, 0x13000)];
     check(0x02, 20, 0x18000, &long, &long);
-    // What is behind the end of the count is not looked at.
+    // What follows after the count is used up is not looked at.
     let no_last = [0x12000, 0x13000, 0x14000].map(|address| midaw(NONE, 16, address));
     check(0x02, 16, 0x18000, &no_last, &no_last[..1]);
     check(0x02, 32, 0x18000, &no_last, &no_last[..2]);
@@ -156,7 +156,7 @@ fn what_is_skipped_goes_to_the_scratch_page_and_pins_nothing() {
         midaw(SKIP, 9000, 0x90123),
         midaw(LAST.union(SKIP), 1, u64::MAX),
     ];
-    // So that a channel that stores it nevertheless stays in the page, in either direction.
+    // A channel that stores the data nevertheless stays in the page, in either direction.
     let expected = [
         midaw(SKIP, 2048, 0x7ff),
         midaw(SKIP, 2048, 0x7ff),
@@ -173,12 +173,12 @@ fn what_is_skipped_goes_to_the_scratch_page_and_pins_nothing() {
 }
 
 #[test]
-fn a_channel_that_does_not_look_for_the_last_gets_a_program_check_behind_it() {
+fn a_channel_that_ignores_the_last_flag_gets_a_program_check_after_it() {
     let list = [midaw(NONE, 16, 0x12000), midaw(LAST, 16, 0x13000)];
     let (machine, host) = translate(0x02, 100, 0x18000, &list);
-    let behind = u64::from(machine.host_ccw(&host, 0).address) + 2 * 16;
-    let behind = Midaw::parse(machine.arena.get(behind).unwrap());
-    assert_eq!(behind, Some(fault()));
+    let after = u64::from(machine.host_ccw(&host, 0).address) + 2 * 16;
+    let after = Midaw::parse(machine.arena.get(after).unwrap());
+    assert_eq!(after, Some(fault()));
 }
 
 #[test]
@@ -198,7 +198,7 @@ fn a_list_can_fill_a_page() {
     let (machine, _) = translate(0x02, 256, 0x18000, &list);
     assert_eq!(machine.guest.reads.len(), 1 + 4, "a piece at a time");
     let (machine, _) = translate(0x02, 257, 0x18000, &[list[0]; 256]);
-    assert_eq!(machine.guest.reads.len(), 1 + 4, "and nothing behind");
+    assert_eq!(machine.guest.reads.len(), 1 + 4, "and nothing after it");
 }
 
 #[test]

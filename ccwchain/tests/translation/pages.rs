@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Pins: as few, as weak and as short as can be.
+//! Pins: as few, as weak and as short as possible.
 
 use ccwchain::{
     ccw::Flags,

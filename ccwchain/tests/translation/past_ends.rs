@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Status modifier past a CCW that ends the program: what is there is run if a command can give it,
-//! and is never a reason to refuse the program.
+//! Status modifier past a CCW that ends the program: the CCWs there are run if a command can give
+//! status modifier, and are never a reason to refuse the program.
 
 use ccwchain::{
     ccw::{
@@ -52,7 +52,7 @@ fn orb(format: Format, cpa: u32) -> Orb {
     }
 }
 
-/// A search, a no-operation that ends the program if nothing is found, and a read.
+/// Returns a search, a no-operation that ends the program if nothing is found, and a read.
 fn search() -> [Ccw; 3] {
     [
         ccw(0x31, Flags::CC, 5, 0x12000),
@@ -61,7 +61,7 @@ fn search() -> [Ccw; 3] {
     ]
 }
 
-/// Checks that the place past the no-operation of [`search`], at `cpa`, gives a program check.
+/// Checks that the CCW after the no-operation of [`search`], at `cpa`, gives a program check.
 fn check_nothing_is_there(machine: &Machine, host: &HostOrb, cpa: u32, what: &str) {
     assert_eq!(machine.host_ccw(host, 0).command, 0x31, "{what}");
     let end = machine.host_ccw(host, 1);
@@ -74,7 +74,7 @@ fn check_nothing_is_there(machine: &Machine, host: &HostOrb, cpa: u32, what: &st
 #[test]
 fn what_status_modifier_leads_to_past_the_end_is_run() {
     for format in [Format::Zero, Format::One] {
-        // In the midst of a page, and over the end of one at either CCW.
+        // In the middle of a page, and across the end of one at either CCW.
         for cpa in [0x10000, 0x10ff0, 0x10ff8] {
             let mut machine = Machine::new();
             machine.program(format, cpa, &search());
@@ -99,7 +99,7 @@ fn what_status_modifier_leads_to_past_the_end_is_run() {
 }
 
 #[test]
-fn it_is_looked_at_only_behind_commands_that_can_give_status_modifier() {
+fn it_is_looked_at_only_after_commands_that_can_give_status_modifier() {
     // The command and the end are in the same piece of memory that is read at once, or not.
     for (cpa, end_at) in [(0x10ff0, 0x10c00), (0x10ff8, 0x11000)] {
         for code in 0..=0xff {
@@ -113,7 +113,7 @@ fn it_is_looked_at_only_behind_commands_that_can_give_status_modifier() {
             assert_eq!(is_read, gives, "{code:#04x}");
             if !gives {
                 let counts = machine.guest.iommu.counts();
-                // Of the command, which may read backward over the start of a page.
+                // Of the command, which may read backward across the start of a page.
                 assert!(counts.pinned <= 2, "{code:#04x}");
                 let reads = &machine.guest.reads;
                 let further = reads.iter().filter(|(at, _)| *at > end_at).count();
@@ -157,7 +157,7 @@ fn whatever_ends_the_program_is_led_past() {
 
 #[test]
 fn the_program_goes_on_there_as_anywhere() {
-    // It finds another record, reads it, and begins anew, unless there is none.
+    // It finds another record, reads it, and begins again, unless there is none.
     let mut machine = Machine::new();
     let [search, end, read] = search();
     machine.program(
@@ -184,7 +184,7 @@ fn the_program_goes_on_there_as_anywhere() {
 
 #[test]
 fn what_is_there_may_have_its_slot_elsewhere() {
-    // A transfer leads to the search, and data of a read is chained to it.
+    // A TIC leads to the search, and data of a read is chained to it.
     let mut machine = Machine::new();
     let [search, end, read] = search();
     machine.program(
@@ -255,7 +255,7 @@ fn of_several_commands_in_effect_one_is_enough() {
         );
         let mut program = Vec::new();
         for (number, code) in (1..).zip(codes) {
-            // Status modifier leads to the command, and else the transfer to the next.
+            // Status modifier leads to the command, and otherwise the TIC to the next.
             let command = ccw(code, Flags::CD, 2, 0x12000);
             let next = tic(0x10000 + 32 * number);
             let seek = ccw(0x07, Flags::CC, 6, 0x12000);
@@ -291,7 +291,7 @@ fn where_there_is_no_memory_it_gives_a_program_check() {
 
 #[test]
 fn beyond_the_addresses_of_the_format_it_gives_a_program_check() {
-    // There is memory, but no CCW of this format can be in it.
+    // There is memory, but no CCW of this format can be at that address.
     for (format, page) in [(Format::Zero, 0xff_f000_u32), (Format::One, 0x7fff_f000)] {
         let mut machine = Machine::new();
         machine.map(page.into(), 0x2000, Access::Write);
@@ -342,7 +342,8 @@ fn data_there_that_is_wrong_is_wrong_there() {
     assert_eq!(machine.guest_blocks(&host, &read), Some(vec![FAULT]));
 }
 
-/// Translates a search and what is there, of `before` and `there` pieces of data, with that much room.
+/// Translates a search and the CCW past its end, which have `before` and `there` blocks of data,
+/// with this much room.
 fn translate_with(
     sizes: Sizes,
     arena: usize,
@@ -369,7 +370,7 @@ fn translate_with(
     (machine, result)
 }
 
-/// Whether what is there was translated, or nothing for it; or the error.
+/// Whether the CCW past the end was translated or left out, or the error.
 fn outcome((machine, result): (Machine, Result<HostOrb, TranslateError>)) -> Result<bool, Bound> {
     match result {
         Ok(host) if machine.host_ccw(&host, 2).command == 0x06 => Ok(true),
@@ -390,7 +391,7 @@ fn room_is_asked_for_before_what_is_there_is_given_up() {
         idaws: 4,
         cached_pages: 0,
     };
-    // The search has two pieces of data, the read as well.
+    // The search has two blocks of data, and so has the read.
     let blocks = Sizes::IDLE_ARENA;
     let with = |sizes| outcome(translate_with(sizes, blocks, 2, 2));
 
@@ -482,7 +483,8 @@ fn a_shortage_at_any_step_of_what_is_there_refuses_nothing() {
     program(&mut machine);
     let host = machine.translate(&orb1(0x10ff0)).unwrap();
     let counts = machine.guest.iommu.counts();
-    // To take it for a sequential program; to fetch its two pieces, and the list.
+    // One read to try it as a sequential program, two to fetch its two pieces, and one for the
+    // list.
     assert_eq!((counts.reads, counts.pin_calls), (4, 2));
     let read = machine.host_ccw(&host, 2);
     let blocks = machine.guest_blocks(&host, &read);
@@ -504,7 +506,7 @@ fn a_shortage_at_any_step_of_what_is_there_refuses_nothing() {
         let what = format!("{operation:?} {after}");
         check_nothing_is_there(&machine, &host, 0x10ff0, &what);
         assert_eq!(machine.guest.iommu.pins(), 1, "{what}");
-        // The next program is translated as if nothing had been.
+        // The next program is translated as if nothing had happened.
         let host = machine.translate(&orb1(0x10ff0)).unwrap();
         assert_eq!(machine.host_ccw(&host, 2).command, 0x06, "{what}");
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Pages that stay pinned when a program is over.
+//! The pin cache: pages that stay pinned between programs.
 
 use ccwchain::{
     ccw::{
@@ -25,11 +25,11 @@ use crate::machine::{
 const READ: u8 = 0x02;
 const WRITE: u8 = 0x01;
 
-/// A guest with pages from 0x10 to 0x2f, whose pages do not change, and a translator that keeps so
-/// many of them.
-fn machine(kept: usize) -> Machine {
+/// Creates a guest with pages from 0x10 to 0x2f, which are not replaced, and a translator with a
+/// cache of this many pages.
+fn machine(cached: usize) -> Machine {
     let sizes = Sizes {
-        cached_pages: kept,
+        cached_pages: cached,
         ..SIZES
     };
     let mut machine = Machine::with_sizes(sizes, ARENA);
@@ -38,7 +38,7 @@ fn machine(kept: usize) -> Machine {
     machine
 }
 
-/// A program that moves data to or from a byte of each of these pages.
+/// Returns a program that moves data to or from a byte of each of these pages.
 fn program(pages: &[(u8, u32)]) -> Vec<Ccw> {
     let last = pages.len() - 1;
     let ccws = pages.iter().enumerate().map(|(number, (command, page))| {
@@ -52,7 +52,7 @@ fn program(pages: &[(u8, u32)]) -> Vec<Ccw> {
     ccws.collect()
 }
 
-/// Runs such a program to its end. Returns how many calls pinned its pages.
+/// Runs such a program to its end. Returns the number of calls that pinned its pages.
 fn run(machine: &mut Machine, pages: &[(u8, u32)]) -> usize {
     let program = program(pages);
     let before = machine.guest.iommu.counts().pin_calls;
@@ -100,7 +100,7 @@ fn pages_stay_while_the_translator_grows() {
     machine.guest.invalidate_seq = Some(1);
     assert_eq!(run(&mut machine, &reads(&[0x20, 0x28])), 2);
 
-    // Two of its pages are kept, and of the others there are too many. Then it has too many CCWs.
+    // Two of its pages are cached, and there are too many others. Then it has too many CCWs.
     let larger = program(&reads(&[0x20, 0x28, 0x21, 0x23, 0x25, 0x27]));
     machine.program(Format::One, 0x10000, &larger);
     machine
@@ -115,9 +115,9 @@ fn pages_stay_while_the_translator_grows() {
 }
 
 #[test]
-fn none_is_kept_unless_it_is_wanted_and_the_guest_can_tell_of_changes() {
-    for (kept, invalidate_seq) in [(0, Some(1)), (8, None)] {
-        let mut machine = machine(kept);
+fn nothing_is_cached_unless_asked_for_and_invalidations_are_tracked() {
+    for (cached, invalidate_seq) in [(0, Some(1)), (8, None)] {
+        let mut machine = machine(cached);
         machine.guest.invalidate_seq = invalidate_seq;
         for _ in 0..2 {
             assert_eq!(run(&mut machine, &reads(&[0x20, 0x28])), 2);
@@ -139,7 +139,7 @@ fn pages_are_pinned_anew_when_they_may_have_changed() {
 }
 
 #[test]
-fn none_is_kept_behind_a_program_during_which_pages_may_have_changed() {
+fn nothing_is_cached_after_a_program_during_which_pages_may_have_been_replaced() {
     for invalidate_seq in [Some(2), None] {
         let mut machine = machine(8);
         run(&mut machine, &reads(&[0x28]));
@@ -193,12 +193,12 @@ fn what_was_used_the_longest_time_ago_goes_first() {
 fn what_the_program_uses_does_not_go() {
     let mut machine = machine(4);
     run(&mut machine, &reads(&[0x20, 0x22]));
-    // Two are kept already, two find room, and two do not.
+    // Two are cached already, two find room, and two do not.
     let pages = reads(&[0x20, 0x22, 0x24, 0x26, 0x28, 0x2a]);
     assert_eq!(run(&mut machine, &pages), 4);
     assert_eq!(machine.translator.cached_pages(), 4);
     assert_eq!(run(&mut machine, &pages), 2);
-    // A run that is longer than all the room there is.
+    // A range that is longer than the whole cache.
     let pages = reads(&[0x11, 0x12, 0x13, 0x14, 0x15]);
     assert_eq!(run(&mut machine, &pages), 1);
     assert_eq!(machine.translator.cached_pages(), 4);
@@ -206,13 +206,13 @@ fn what_the_program_uses_does_not_go() {
 }
 
 #[test]
-fn a_page_that_was_kept_to_be_fetched_is_pinned_anew_to_be_stored_into() {
+fn a_page_that_is_cached_for_fetching_is_pinned_again_for_storing() {
     let mut machine = machine(8);
     assert_eq!(
         run(&mut machine, &[(WRITE, 0x20), (WRITE, 0x21), (WRITE, 0x28)]),
         2
     );
-    // With it, the other page of its run goes.
+    // The other page of its range is unpinned, too.
     assert_eq!(
         run(&mut machine, &[(WRITE, 0x20), (READ, 0x21), (WRITE, 0x28)]),
         2
@@ -225,7 +225,7 @@ fn a_page_that_was_kept_to_be_fetched_is_pinned_anew_to_be_stored_into() {
 }
 
 #[test]
-fn a_failing_storage_address_in_a_kept_page_of_the_program_becomes_the_guests() {
+fn a_failing_storage_address_in_a_cached_page_of_the_program_becomes_a_guest_address() {
     let mut machine = machine(8);
     run(&mut machine, &reads(&[0x20, 0x21, 0x28]));
     let mut data = [0; 2];
@@ -245,7 +245,7 @@ fn a_failing_storage_address_in_a_kept_page_of_the_program_becomes_the_guests() 
 }
 
 #[test]
-fn unmapping_drops_the_kept_pages_and_those_that_were_pinned_with_them() {
+fn an_invalidation_unpins_cached_pages_and_those_of_the_same_ranges() {
     let mut machine = machine(8);
     run(&mut machine, &reads(&[0x20, 0x21, 0x28, 0x2a]));
     assert!(!machine.translator.has_pinned(0, u64::MAX));
@@ -283,7 +283,7 @@ fn what_can_only_go_with_pages_of_the_program_counts_as_pinned_for_it() {
 }
 
 #[test]
-fn kept_pages_go_when_the_host_is_short_of_pins() {
+fn cached_pages_are_evicted_when_the_host_refuses_to_pin_more() {
     let mut machine = machine(8);
     machine.guest.iommu.set_limit(4);
     run(&mut machine, &reads(&[0x20, 0x22, 0x24]));
@@ -300,7 +300,7 @@ fn kept_pages_go_when_the_host_is_short_of_pins() {
 }
 
 #[test]
-fn whatever_programs_come_what_is_kept_is_what_is_pinned() {
+fn after_any_programs_exactly_the_cached_pages_are_pinned() {
     let mut machine = machine(7);
     let mut random = 1_u32;
     let mut next = |limit: u32| {

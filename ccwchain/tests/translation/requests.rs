@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The guest's ORB, and the host's.
+//! The guest ORB and the host ORB.
 
 use ccwchain::{
     ccw::{
@@ -53,7 +53,7 @@ fn bits_that_must_be_zero_are_refused() {
 
 #[test]
 fn the_host_gets_what_the_guest_asks_for() {
-    let kept = orb::Flags::SUSPEND
+    let unchanged = orb::Flags::SUSPEND
         .union(orb::Flags::STREAMING)
         .union(orb::Flags::MODIFICATION)
         .union(orb::Flags::SYNCHRONIZE)
@@ -66,7 +66,7 @@ fn the_host_gets_what_the_guest_asks_for() {
         .union(orb::Flags::MIDAW)
         .union(orb::Flags::EXTENSION);
     let orb = orb1(0x10000)
-        .with_flags(kept.union(replaced))
+        .with_flags(unchanged.union(replaced))
         .with_key(9)
         .with_lpm(0x40)
         .with_intparm(0x1234);
@@ -74,7 +74,8 @@ fn the_host_gets_what_the_guest_asks_for() {
     let host = machine.translate(&orb).unwrap();
     let expected = orb::Orb::default()
         .with_flags(
-            kept.union(orb::Flags::FORMAT_1)
+            unchanged
+                .union(orb::Flags::FORMAT_1)
                 .union(orb::Flags::IDAW_64)
                 .union(orb::Flags::IDAW_2K),
         )
@@ -87,39 +88,40 @@ fn the_host_gets_what_the_guest_asks_for() {
     assert_eq!(words, [intparm, control, cpa, 0, 0, 0, 0, 0]);
 }
 
-/// What becomes of a bit of the guest's ORB.
+/// The effect of a bit of the guest ORB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
-    /// It is the same in the host's.
+    /// The bit is the same in the host ORB.
     Passed,
-    /// It makes no difference to the host's.
+    /// The bit does not change the host ORB.
     Replaced,
-    /// It makes another host's program, or none.
+    /// The bit changes the host program, or there is none.
     Interpreted,
-    /// It is an error.
+    /// The bit is an error.
     Refused,
 }
 
-/// The fate of a bit, in the architecture's count, of each of the three words.
+/// Returns the effect of each bit of the three words. Bit 0 is the most significant.
 fn fate(word: usize, bit: u32) -> Fate {
     match (word, bit) {
-        // The interruption parameter is the host's.
+        // The interruption parameter of the host is another one.
         (0, _) => Fate::Replaced,
         // The key, S, C, M, Y.
         (1, 0..=7) => Fate::Passed,
-        // F, the format of the CCWs: the host's are of format 1.
+        // F, the format of the CCWs: host programs have format 1.
         (1, 8) => Fate::Interpreted,
         // P, I, A, U.
         (1, 9..=12) => Fate::Passed,
         // B, transport mode.
         (1, 13) => Fate::Refused,
-        // H and T, the format of IDAWs: the host's are of format 2, of the blocks of the guest's.
+        // H and T, the format of IDAWs: host programs have format 2, with blocks as large as in the
+        // guest.
         (1, 14 | 15) => Fate::Interpreted,
-        // The path mask is that of the paths that the host has.
+        // The path mask of the host is another one.
         (1, 16..=23) => Fate::Replaced,
         // L.
         (1, 24) => Fate::Passed,
-        // D: the host's programs of MIDAWs have them, but not this one.
+        // D: host programs with MIDAWs have it, but not this one.
         (1, 25) => Fate::Replaced,
         // Reserved.
         (1, 26..=30) => Fate::Refused,

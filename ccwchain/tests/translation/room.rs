@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How much memory an open device holds: the tables of its translator, and its arena.
+//! The memory that an open device needs: the tables of its translator, and its arena.
 
 use std::{
     cell::Cell,
@@ -22,7 +22,7 @@ thread_local! {
     static BYTES: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Working memory on the heap, whose bytes are counted.
+/// Working memory on the heap, which counts its bytes.
 struct Counted;
 
 impl Storage for Counted {
@@ -35,7 +35,7 @@ impl Storage for Counted {
     }
 }
 
-/// The bytes of the tables of these sizes.
+/// Returns the number of bytes of the tables of these sizes.
 fn tables(sizes: Sizes) -> usize {
     BYTES.set(0);
     let Ok(translator) = Translator::<Counted>::new(sizes, 1);
@@ -66,7 +66,7 @@ fn an_idle_device_holds_less_than_64_kib_and_the_largest_11_mib() {
     assert!(held[2] < 11 << 20, "{held:?}");
 }
 
-/// What a further CCW, IDAW and page takes.
+/// Returns the number of bytes for one more CCW, IDAW and cached page.
 #[test]
 fn tables_grow_with_what_is_in_them_only() {
     let sizes = Sizes {

@@ -20,11 +20,11 @@ use crate::machine::{
     Machine, //
 };
 
-/// What becomes of a CCW.
+/// The translation of a CCW.
 #[derive(Debug, PartialEq, Eq)]
 enum Outcome {
     ProgramCheck,
-    Transfer,
+    Tic,
     /// A command without data.
     Idle,
     /// A command with a list of IDAWs.
@@ -33,12 +33,13 @@ enum Outcome {
     Midaws,
 }
 
-/// What must become of a CCW, by its command code, its flags and the command in effect.
+/// Returns the expected translation of a CCW, by its command code, its flags and the command in
+/// effect.
 fn expected(format: Format, ccw: &Ccw, in_effect: u8) -> Outcome {
     if ccw.command & 0x0f == 0x08 {
-        // In format 1 it has a count, which is wrong.
+        // In format 1 it has a count, which is invalid.
         return match format {
-            Format::Zero => Outcome::Transfer,
+            Format::Zero => Outcome::Tic,
             Format::One => Outcome::ProgramCheck,
         };
     }
@@ -61,7 +62,7 @@ fn outcome(machine: &Machine, host: &HostOrb, ccw: Ccw) -> Outcome {
     if ccw == self::ccw(0, Flags::empty(), 0, 0x8000_0000) {
         Outcome::ProgramCheck
     } else if ccw.is_tic(Format::One) {
-        Outcome::Transfer
+        Outcome::Tic
     } else if ccw.flags.contains(Flags::MIDA) {
         Outcome::Midaws
     } else if machine.guest_blocks(host, &ccw).is_none() {
@@ -71,7 +72,7 @@ fn outcome(machine: &Machine, host: &HostOrb, ccw: Ccw) -> Outcome {
     }
 }
 
-/// The flags that have no meaning beside these and with a command in effect.
+/// Returns the flags that other flags or the command in effect make meaningless.
 fn void(flags: Flags, in_effect: u8) -> Flags {
     let mut void = Flags::empty();
     if flags.contains(Flags::CD) {
@@ -99,10 +100,10 @@ fn check(format: Format, chained: Option<u8>) {
         machine.program(format, 0x10000, &program);
         let host = machine.translate(&orb).unwrap();
         let of_host = machine.host_ccw(&host, first.map_or(0, |_| 1));
-        let wanted = expected(format, &this, chained.unwrap_or(command));
+        let expected = expected(format, &this, chained.unwrap_or(command));
         let found = outcome(&machine, &host, of_host);
-        assert_eq!(found, wanted, "{format:?} {chained:?} {this}");
-        if !matches!(wanted, Outcome::ProgramCheck | Outcome::Transfer) {
+        assert_eq!(found, expected, "{format:?} {chained:?} {this}");
+        if !matches!(expected, Outcome::ProgramCheck | Outcome::Tic) {
             let lists = Flags::IDA.union(Flags::MIDA);
             assert_eq!(of_host.command, chained.unwrap_or(command), "{this}");
             assert_eq!(of_host.count, 8, "{this}");

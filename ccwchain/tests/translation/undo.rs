@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A shortage of the host's is an error, with everything undone; a fault of the guest's is none.
+//! A shortage of the host is an error, and everything is undone. A fault of the guest is no error.
 
 use ccwchain::{
     ccw::{
@@ -32,7 +32,8 @@ use crate::machine::{
     SIZES, //
 };
 
-/// What the program below needs. Two of the reads are of the attempt to take it for a sequential one.
+/// What the program below needs. Two of the reads belong to the attempt to translate it as a
+/// sequential one.
 const READS: usize = 8;
 const PINS: usize = 5;
 
@@ -90,7 +91,7 @@ fn translate_with_fault(
 }
 
 #[test]
-fn a_shortage_at_any_step_leaves_nothing_behind() {
+fn a_shortage_at_any_step_leaves_nothing_pinned() {
     let mut machine = machine();
     machine.translate(&orb()).unwrap();
     let reads = machine.guest.iommu.counts().reads;
@@ -109,7 +110,7 @@ fn a_shortage_at_any_step_leaves_nothing_behind() {
 }
 
 #[test]
-fn a_limit_on_pins_at_any_height_leaves_nothing_behind() {
+fn any_limit_on_pins_leaves_nothing_pinned() {
     for limit in 0..7 {
         let mut machine = machine();
         machine.guest.iommu.set_limit(limit);
@@ -123,7 +124,7 @@ fn a_limit_on_pins_at_any_height_leaves_nothing_behind() {
 }
 
 #[test]
-fn a_fault_of_the_guests_at_any_step_is_not_an_error() {
+fn a_fault_of_the_guest_at_any_step_is_not_an_error() {
     for (operation, times) in [(Operation::Read, READS), (Operation::Pin, PINS)] {
         for after in 0..times {
             let (mut machine, result) =
@@ -137,11 +138,11 @@ fn a_fault_of_the_guests_at_any_step_is_not_an_error() {
 }
 
 #[test]
-fn an_arena_of_any_size_leaves_nothing_behind() {
+fn an_arena_of_any_size_leaves_nothing_pinned() {
     let listed = ccw(0x02, Flags::CC, 0xf000, 0x12000);
     let last = ccw(0x03, Flags::empty(), 1, 0);
-    // Both of them have 400 lists of 15 IDAWs, of which 17 have room between two boundaries of 2 KiB, and
-    // 16 at the end of a block. The slots of the sequential one have a block of their own.
+    // Both have 400 lists of 15 IDAWs, of which 17 fit between two boundaries of 2 KiB, and 16 at
+    // the end of a block. The slots of the sequential one have a block of their own.
     let sequential = [vec![listed; 400], vec![last]].concat();
     let other = [vec![listed; 400], vec![tic(0x1f000)]].concat();
     for (program, needed) in [(sequential, 7), (other, 7)] {

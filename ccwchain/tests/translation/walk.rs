@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Which CCWs belong to a program, and where they come to stand.
+//! The CCWs that belong to a program, and their slots.
 
 use ccwchain::ccw::{
     Flags,
@@ -18,7 +18,7 @@ use crate::machine::{
 
 const NONE: Flags = Flags::empty();
 
-/// The guest addresses of the CCWs that the host's program has one behind the other.
+/// Returns the guest addresses of successive CCWs of the host program.
 fn guest_addresses(machine: &Machine, first: u32, count: u32) -> Vec<u32> {
     (0..count)
         .map(|number| machine.guest_cpa(first + 8 * number))
@@ -45,7 +45,7 @@ fn a_program_is_what_chaining_leads_to() {
     }
 }
 
-/// CCWs in three pages, of which transfers lead to each other and back to the first page.
+/// CCWs in three pages, of which TICs lead to each other and back to the first page.
 fn scattered() -> Machine {
     let mut machine = Machine::new();
     let nop = ccw(0x03, Flags::CC, 1, 0);
@@ -66,7 +66,7 @@ fn every_ccw_counts_as_it_was_when_it_was_fetched() {
     calm.translate(&orb1(0x10000)).unwrap();
     assert_eq!(calm.translator.stats().ccws, 12);
     let mut hasty = scattered();
-    // The first read is of the attempt to take it for a sequential one.
+    // The first read belongs to the attempt to translate it as a sequential program.
     hasty.guest.hasty_after = 1;
     hasty.translate(&orb1(0x10000)).unwrap();
     assert!(hasty.arena.bytes == calm.arena.bytes);
@@ -153,7 +153,7 @@ fn transfers_lead_forward_back_and_into_other_segments() {
     ]);
     let first = host.orb().cpa();
     assert_eq!(machine.translator.stats().runs, 3);
-    // The end of a command stands before what only a transfer leads to.
+    // The end of a command comes before what only a TIC leads to.
     assert_eq!(
         guest_addresses(&machine, first, 8),
         [0x10000, 0x10008, 0x10010, 0x10018, 0x10020, 0x10028, 0x10018, 0x10020]
@@ -178,7 +178,7 @@ fn format_0_has_sixteen_codes_for_a_transfer_and_ignores_what_else_is_in_it() {
 }
 
 #[test]
-fn the_ccw_behind_a_transfer_is_for_status_modifier() {
+fn the_ccw_after_a_tic_is_for_status_modifier() {
     let mut machine = Machine::new();
     let host = machine.translate1(&[
         ccw(0x31, Flags::CC, 5, 0x11000),
@@ -192,7 +192,7 @@ fn the_ccw_behind_a_transfer_is_for_status_modifier() {
 }
 
 #[test]
-fn what_is_no_program_behind_a_transfer_does_no_harm() {
+fn invalid_ccws_after_a_tic_do_no_harm() {
     let mut machine = Machine::new();
     let program = [ccw(0x03, Flags::CC, 1, 0), tic(0x1fff0)];
     machine.program(Format::One, 0x1fff0, &program);
@@ -215,7 +215,7 @@ fn runs_never_touch_each_other() {
     machine.program(Format::One, 0x10020, &[ccw(0x03, NONE, 1, 0)]);
     let host = machine.translate1(&[ccw(0x03, Flags::CC, 1, 0), tic(0x10020)]);
     let first = host.orb().cpa();
-    // The zeros at 0x10010 belong to it, for status modifier; then come three guards.
+    // The zeros at 0x10010 belong to it, because of status modifier. Then come three guards.
     assert_eq!(
         guest_addresses(&machine, first, 8),
         [0x10000, 0x10008, 0x10010, 0x10018, 0x10020, 0x10028, 0x10020, 0x10028]
@@ -227,7 +227,7 @@ fn runs_never_touch_each_other() {
 }
 
 #[test]
-fn behind_any_command_status_modifier_leads_past_what_leads_on_and_nothing_else() {
+fn after_any_command_status_modifier_leads_past_ccws_that_continue_only() {
     for (passed, ccws) in [
         (tic(0x12000), 4),
         (ccw(0x03, Flags::CC, 1, 0), 3),
@@ -251,7 +251,7 @@ fn behind_any_command_status_modifier_leads_past_what_leads_on_and_nothing_else(
 
 #[test]
 fn what_status_modifier_does_not_lead_to_is_not_next_in_line() {
-    // The third CCW is of the program, but the second one ends it.
+    // The third CCW belongs to the program, but the second one ends it.
     let mut machine = Machine::new();
     machine.program(
         Format::One,

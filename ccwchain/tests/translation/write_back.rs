@@ -40,7 +40,7 @@ fn logout(failing: Option<u64>, secondary: Option<u32>) -> Irb {
 }
 
 #[test]
-fn a_cpa_becomes_that_of_the_guests_ccw() {
+fn a_cpa_becomes_that_of_the_guest_ccw() {
     let (machine, host) = machine();
     let first = host.orb().cpa();
     for (host_cpa, guest) in [
@@ -90,7 +90,7 @@ fn the_rest_of_the_status_is_left_as_it_is() {
 }
 
 #[test]
-fn a_failing_storage_address_becomes_the_guests() {
+fn a_failing_storage_address_becomes_a_guest_address() {
     let (machine, host) = machine();
     let ccw = machine.host_ccw(&host, 0);
     let [data] = machine.host_idaws(&host, &ccw)[..] else {
@@ -125,7 +125,7 @@ fn an_address_of_the_program_before_stands_for_nothing() {
 }
 
 #[test]
-fn a_secondary_ccw_address_becomes_the_guests() {
+fn a_secondary_ccw_address_becomes_a_guest_address() {
     let (machine, host) = machine();
     for (secondary, guest) in [(host.orb().cpa() + 8, Some(0x10008)), (0x1238, None)] {
         let mut irb = logout(None, Some(secondary));
@@ -147,7 +147,7 @@ fn fields_that_are_not_valid_say_nothing_either() {
 }
 
 #[test]
-fn the_status_has_the_format_of_the_guests_ccws() {
+fn the_status_has_the_format_of_the_guest_ccws() {
     let mut machine = Machine::new();
     for (format, orb) in [(Format::Zero, orb0(0x10000)), (Format::One, orb1(0x10000))] {
         machine.program(format, 0x10000, &[ccw(0x03, Flags::empty(), 1, 0)]);
@@ -167,7 +167,7 @@ fn the_status_has_the_format_of_the_guests_ccws() {
 }
 
 #[test]
-fn a_fault_in_a_list_is_no_address_of_the_guests() {
+fn a_fault_in_a_list_is_no_guest_address() {
     let mut machine = Machine::new();
     machine.translate1(&[ccw(0x02, Flags::empty(), 80, 0x90000)]);
     let mut irb = logout(Some(0xffff_ffff_ffff_f001), None);
@@ -177,7 +177,8 @@ fn a_fault_in_a_list_is_no_address_of_the_guests() {
 
 #[test]
 fn only_sense_bytes_are_left_of_the_extended_control_word() {
-    /// Extended control, and the extended-report word with as many sense bytes.
+    /// Returns the bit for extended control, and the extended-report word with this many sense
+    /// bytes.
     const E: u32 = 0x0002_0000;
     let erw = |sense: bool, count: u32| u32::from(sense) << 24 | count << 16;
     for (control, erw, left) in [
@@ -204,7 +205,7 @@ fn only_sense_bytes_are_left_of_the_extended_control_word() {
 }
 
 #[test]
-fn both_forms_of_a_failing_storage_address_become_the_guests() {
+fn both_forms_of_a_failing_storage_address_become_guest_addresses() {
     let mut machine = Machine::new();
     machine.map(0x1_2345_6000, 0x1000, iommu_type1_stub::Access::Write);
     let bytes = 0x1_2345_6040_u64.to_be_bytes();

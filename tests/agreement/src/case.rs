@@ -15,31 +15,31 @@ use channel::{
     Step, //
 };
 
-/// What a guest has in its memory besides the filling.
+/// The contents of guest memory, other than the filling, and the actions of the device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Case {
-    /// The request.
+    /// The ORB.
     pub orb: Orb,
-    /// CCWs, and where they are. Later ones overwrite earlier ones.
+    /// CCWs with their addresses. Later ones overwrite earlier ones.
     pub ccws: Vec<(u32, Ccw)>,
-    /// Lists of IDAWs and MIDAWs, and where they are; under the CCWs if they overlap.
+    /// Lists of IDAWs and MIDAWs with their addresses. CCWs overwrite them where they overlap.
     pub lists: Vec<(u64, Vec<u8>)>,
-    /// What the device does.
+    /// The actions of the device.
     pub steps: Vec<Step>,
 }
 
 impl Case {
-    /// The format of the CCWs.
+    /// Returns the format of the CCWs.
     pub fn format(&self) -> Format {
         self.request().format
     }
 
-    /// The request as the channel reads it.
+    /// Returns the request as the channel reads it.
     pub fn request(&self) -> Request {
         Request::from_orb(self.orb.words())
     }
 
-    /// What is in memory, one on top of the other.
+    /// Returns what is stored in memory, in the order of storing.
     pub fn contents(&self) -> impl Iterator<Item = (u64, Vec<u8>)> + '_ {
         let format = self.format();
         let ccws = self
@@ -50,7 +50,8 @@ impl Case {
     }
 }
 
-/// Shown decoded: the request, the CCWs in order of address, the lists as words, the device's steps.
+/// Displays the case in decoded form: the request, the CCWs by address, the lists as words, and the
+/// actions of the device.
 impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.orb)?;
@@ -91,7 +92,7 @@ impl fmt::Display for Case {
     }
 }
 
-/// A run, shown line by line.
+/// A run, displayed line by line.
 pub struct Lines<'a>(pub &'a channel::Run);
 
 impl fmt::Display for Lines<'_> {

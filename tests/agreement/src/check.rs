@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Whether a case fails.
+//! The test of a case.
 
 use std::{
     fmt,
@@ -30,42 +30,42 @@ use crate::{
     player::Player, //
 };
 
-/// How many CCWs of a program may take control.
+/// The maximum number of CCWs of a program that take control.
 fn limit(case: &Case) -> usize {
     36 + case.steps.len()
 }
 
-/// How a program ended that did not fail.
+/// How a program without a failure ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
-    /// Nothing unusual.
+    /// With normal status.
     Good,
-    /// Incorrect length.
+    /// With incorrect length.
     Length,
-    /// Unit check or unit exception.
+    /// With unit check or unit exception.
     Device,
-    /// A program check.
+    /// With a program check.
     Check,
-    /// A program check after data was moved.
+    /// With a program check after data was moved.
     LateCheck,
     /// The program suspended itself.
     Suspended,
-    /// It did not end.
+    /// The program did not end.
     Cut,
 }
 
 /// How a case failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// The translator gave an error.
+    /// The translator returned an error.
     Refused(String),
-    /// The channel used what it should not.
+    /// The channel accessed what it must not.
     Violation(String),
-    /// Something is not the same; what, and what guest and host did.
+    /// Guest and host differ: in what, and what each of them did.
     Difference(&'static str, Box<(Run, Run)>),
-    /// Pages of the guest's with these contents differ.
+    /// Guest pages with these contents differ.
     Memory(u64),
-    /// So many pins were left.
+    /// This many pins were left.
     Pins(usize),
 }
 
@@ -73,7 +73,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(error) => write!(f, "the translator refuses it: {error}"),
-            Self::Violation(what) => write!(f, "the host's channel {what}"),
+            Self::Violation(what) => write!(f, "the channel of the host {what}"),
             Self::Difference(what, runs) => {
                 let (guest, host) = &**runs;
                 write!(
@@ -110,7 +110,7 @@ pub fn check(case: &Case) -> Result<Kind, Failure> {
     }
 }
 
-/// Runs the program on both sides with a device that does only what is known of devices.
+/// Runs the program on both sides with a device that does only what devices are known to do.
 fn agreement(
     case: &Case,
     guest: &mut Guest,
@@ -148,7 +148,7 @@ fn agreement(
     Ok(kind(&of_guest))
 }
 
-/// A run on the host as the guest gets to see it.
+/// Returns a run on the host as the guest sees it.
 fn written_back(host: &Host, mut run: Run) -> Run {
     for event in &mut run.events {
         match event {
@@ -165,8 +165,8 @@ fn written_back(host: &Host, mut run: Run) -> Run {
     run
 }
 
-/// Runs the host's program with devices that do anything, on channels that deviate from the
-/// architecture: the devices end early or late, and give status modifier anywhere.
+/// Runs the host program with devices that do anything, on channels that deviate from the
+/// architecture. The devices end early or late, and give status modifier anywhere.
 fn containment(case: &Case, host: &mut Host, request: &Request) -> Result<(), Failure> {
     let good = Step::immediate().status;
     let modified = good | STATUS_MODIFIER;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Programs that are aimed at where things go wrong.
+//! The generator of programs, which prefers addresses and values where faults are likely.
 
 use ccwchain::orb::{
     Flags,
@@ -27,9 +27,9 @@ use crate::{
     random::Random, //
 };
 
-/// Where programs begin: at the begin and in the midst of a mapping, at the border of two pages, in
-/// the last bytes before a hole, where nothing can be stored, at address zero, and in the last bytes
-/// that 24 and 31 bits can name.
+/// The addresses where programs begin: at the beginning and in the middle of a mapping, at a page
+/// boundary, in the last bytes before a hole, where nothing can be stored, at address zero, and in
+/// the last bytes that 24 and 31 bits can address.
 const STARTS: &[u32] = &[
     0x1_0000,
     0x1_0400,
@@ -41,7 +41,8 @@ const STARTS: &[u32] = &[
     0x7fff_ffd0,
 ];
 
-/// Borders that data is aimed at: of blocks and pages, of mappings, of rights, of address formats.
+/// The boundaries near which data is placed: of blocks and pages, of mappings, of access rights, of
+/// address formats.
 const BORDERS: &[u64] = &[
     0x1_0800,
     0x1_1000,
@@ -60,7 +61,7 @@ const BORDERS: &[u64] = &[
     0xffff_ffff_ffff_f000,
 ];
 
-/// Where lists are: most have room, some end at a border of pages or in front of a hole.
+/// The addresses of lists. Most have room, some end at a page boundary or before a hole.
 const LISTS: &[u64] = &[
     0x1_2400,
     0x1_2500,
@@ -86,7 +87,7 @@ const CODES: &[u8] = &[
 /// Commands that a device can end with status modifier.
 const SEARCHES: &[u8] = &[0x31, 0x71, 0xb1, 0x29, 0xc9, 0x39, 0x09];
 
-/// The case of a seed.
+/// Returns the case of a seed.
 pub fn generate(seed: u64) -> Case {
     let mut generator = Generator {
         random: Random::new(seed),
@@ -118,13 +119,13 @@ pub fn generate(seed: u64) -> Case {
 struct Generator {
     random: Random,
     request: Request,
-    /// Whether as good as nothing is to go wrong, so that the program gets far.
+    /// Whether almost nothing is to be invalid, so that the program gets far.
     calm: bool,
     lists: Vec<(u64, Vec<u8>)>,
 }
 
 impl Generator {
-    /// True once in so many times, but never if the program is to get far.
+    /// Returns true once in `times` calls on average, but never if the program is to get far.
     fn rarely(&mut self, times: u64) -> bool {
         self.random.one_in(times) && !self.calm
     }
@@ -152,7 +153,7 @@ impl Generator {
         Orb::default().with_flags(flags).with_cpa(cpa)
     }
 
-    /// Where a program begins: usually the first place, so that programs meet.
+    /// Returns where a program begins: usually at the first address, so that programs overlap.
     fn start(&mut self) -> u32 {
         if self.random.one_in(2) {
             STARTS[0]
@@ -161,10 +162,10 @@ impl Generator {
         }
     }
 
-    /// Commands that a program begins with, once in a while: so many that their slots or their lists come to
-    /// the end of a block of the arena, or nearly so.
+    /// Sometimes returns commands that begin a program. There are so many that their slots or their
+    /// lists reach the end of an arena block, or nearly do so.
     fn filler(&mut self) -> Vec<Ccw> {
-        // How many IDAWs each has, and how many commands end a block.
+        // The number of IDAWs of each, and the number of commands that fill a block.
         let (idaws, most) = match self.random.below(64) {
             0 | 1 => (0, 474),
             2 => (0, 474 + 1019),
@@ -183,7 +184,8 @@ impl Generator {
         vec![ccw; len as usize]
     }
 
-    /// A few runs of CCWs that lead into each other, one of which is where the program begins.
+    /// Generates a few segments of CCWs that lead into each other. The program begins with one of
+    /// them.
     fn ccws(&mut self, cpa: u32) -> Vec<(u32, Ccw)> {
         let mut ccws = Vec::new();
         for run in 0..1 + self.random.below(4) {
@@ -232,9 +234,9 @@ impl Generator {
         ccw
     }
 
-    /// Makes a CCW part of a search now and then: of the command itself, whose data may be in several
-    /// areas, then of what ends the program if nothing is found. Returns what the next is: 1 for a
-    /// further area, 2 for the end, 0 for any.
+    /// Sometimes makes a CCW a part of a search: of the command itself, whose data may be in
+    /// several areas, or of what ends the program if nothing is found. Returns what follows: 1 for
+    /// a further area, 2 for the end, 0 for anything.
     fn search(&mut self, part: u8, ccw: &mut Ccw) -> u8 {
         match part {
             0 if ccw.is_tic() || !self.random.one_in(6) => return 0,
@@ -258,7 +260,7 @@ impl Generator {
         }
     }
 
-    /// A transfer in channel: to a place nearby, to another run, or to anywhere.
+    /// Returns a transfer in channel: to a nearby address, to another segment, or to anywhere.
     fn transfer(&mut self, at: u32) -> Ccw {
         let near = at
             .wrapping_sub(8 * 5)
@@ -306,7 +308,8 @@ impl Generator {
         flags
     }
 
-    /// The address of data: half of the time in the midst of memory, else near a border.
+    /// Returns an address of data: half of the time in the middle of memory, otherwise near a
+    /// boundary.
     fn data_address(&mut self) -> u64 {
         if self.calm || self.random.one_in(2) {
             return 0x1_0000 + self.random.below(0x4000);
@@ -321,7 +324,7 @@ impl Generator {
         border.wrapping_add(offset)
     }
 
-    /// What the address field of a CCW is.
+    /// Returns the address field of a CCW.
     fn storage_area(&mut self, ccw: Ccw) -> u32 {
         let limit = u64::from(self.request.format.limit());
         let address = if ccw.has(Ccw::IDA) {
@@ -351,7 +354,7 @@ impl Generator {
         address / size * size + misaligned
     }
 
-    /// A list of IDAWs, most of which are right.
+    /// Generates a list of IDAWs, most of which are valid.
     fn idaws(&mut self, ccw: Ccw) -> u64 {
         let format = self.request.idaws;
         let block = format.block();
@@ -379,7 +382,7 @@ impl Generator {
         address
     }
 
-    /// A list of MIDAWs, most of which are right and add up.
+    /// Generates a list of MIDAWs, most of which are valid and add up.
     fn midaws(&mut self, ccw: Ccw) -> u64 {
         let backward = ccw.code & 0x0f == 0x0c;
         let mut left = ccw.count;
@@ -413,7 +416,7 @@ impl Generator {
         address
     }
 
-    /// What the device does: mostly what makes the program go on.
+    /// Generates the actions of the device, most of which let the program continue.
     fn steps(&mut self) -> Vec<Step> {
         (0..12)
             .map(|_| {

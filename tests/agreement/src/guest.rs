@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The guest's memory, as the channel of the guest's own would see it.
+//! Guest memory, as a channel of the guest itself would see it.
 
 use std::sync::LazyLock;
 
@@ -11,14 +11,14 @@ use channel::{
 };
 use iommu_type1_stub::Access;
 
-/// The size of a page.
+/// The size of a page in bytes.
 pub(crate) const PAGE: u64 = 4096;
 
-/// Where programs begin that are longer than a block of the arena.
+/// The addresses where programs begin that are longer than an arena block.
 pub(crate) const FILLER: u32 = 0x2_0000;
 
-/// What guests have mapped: address, length and right. There are borders between memory and holes,
-/// and between rights, and there is memory at both sides of the ends of 24 and 31 bits.
+/// The guest mappings: address, length and access. There are boundaries between memory and holes,
+/// and between different access, and there is memory on both sides of the ends of 24 and 31 bits.
 pub(crate) const MAPPINGS: &[(u64, u64, Access)] = &[
     (0, PAGE, Access::Write),
     (0x1_0000, 4 * PAGE, Access::Write),
@@ -33,7 +33,8 @@ pub(crate) const MAPPINGS: &[(u64, u64, Access)] = &[
     (0xffff_ffff_ffff_e000, PAGE, Access::Read),
 ];
 
-/// What is at an address before anything is put there. As a CCW it has no valid command code.
+/// Returns the byte at an address before anything is stored there. As a CCW it has no valid command
+/// code.
 pub(crate) fn filling(address: u64) -> u8 {
     let mixed = (address.wrapping_mul(0x9e37_79b9) >> 24) as u8;
     if address % 8 == 0 {
@@ -43,20 +44,20 @@ pub(crate) fn filling(address: u64) -> u8 {
     }
 }
 
-/// A page of the guest's.
+/// A guest page.
 #[derive(Clone)]
 pub(crate) struct Page {
     /// The address of its first byte.
     pub(crate) address: u64,
     access: Access,
-    /// What is in it.
+    /// Its contents.
     pub(crate) bytes: [u8; PAGE as usize],
 }
 
-/// The guest's memory.
+/// Guest memory.
 ///
-/// Programs are fetched as they were at the start, as the translator does: a program that stores
-/// into itself gets what it reads, and goes on as it was.
+/// CCWs and lists are fetched as they were at the start, as the translator does. A program that
+/// stores into itself gets what it reads, and continues unchanged.
 #[derive(Clone)]
 pub(crate) struct Guest {
     /// The memory now.
@@ -65,7 +66,7 @@ pub(crate) struct Guest {
     pub(crate) before: Vec<Page>,
 }
 
-/// The pages of a guest with all that is mapped, and nothing put there.
+/// Returns the pages of a guest with all mappings, in which nothing is stored.
 static MAPPED: LazyLock<Vec<Page>> = LazyLock::new(|| {
     MAPPINGS
         .iter()
@@ -93,7 +94,7 @@ fn find(pages: &[Page], address: u64) -> Option<usize> {
 }
 
 impl Guest {
-    /// A guest with all that is mapped, and nothing put there.
+    /// Creates a guest with all mappings, in which nothing is stored.
     pub(crate) fn new() -> Self {
         Self {
             now: MAPPED.clone(),
@@ -101,7 +102,7 @@ impl Guest {
         }
     }
 
-    /// Puts bytes into memory where there is some.
+    /// Stores bytes where there is memory.
     pub(crate) fn put(&mut self, address: u64, bytes: &[u8]) {
         for (offset, byte) in (0..).zip(bytes) {
             let address = address.wrapping_add(offset);
@@ -125,7 +126,7 @@ impl Memory for Guest {
         Ok(())
     }
 
-    /// A page that the guest may not store into is none to its channel, as the host has it.
+    /// A page into which the guest must not store does not exist for its channel, as in the host.
     fn store(&mut self, address: u64, bytes: &[u8]) -> Result<(), Fault> {
         let page = find(&self.now, address).map(|index| &mut self.now[index]);
         let page = page

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The host: a translator, an arena, and memory that the channel may use only in part.
+//! The host: a translator, an arena, and memory of which the channel may use a part only.
 
 use std::{
     convert::Infallible,
@@ -50,8 +50,8 @@ use crate::guest::{
     PAGE, //
 };
 
-/// The last page that addresses can name. No machine has storage there, and the channel may be sent
-/// there for a program check.
+/// The last page of the address space. No machine has storage there, and a host program may contain
+/// such an address for a program check.
 const NOWHERE: u64 = 0xffff_ffff_ffff_f000;
 
 /// Working memory on the heap.
@@ -66,14 +66,14 @@ impl Storage for Heap {
     }
 }
 
-/// The guest's memory, as the host has it.
+/// Guest memory, as the host accesses it.
 pub(crate) struct Backend {
     iommu: Type1<Vec<Page>>,
-    /// The pages that are pinned: address in the guest, address in the host.
+    /// The pinned pages: guest address and absolute address.
     host_addresses: Vec<(u64, u64)>,
 }
 
-/// The pages of a guest with all that is mapped, and nothing put there.
+/// Creates a guest with all mappings, in which nothing is stored.
 static MAPPED: LazyLock<Vec<Page>> = LazyLock::new(|| {
     let count = MAPPINGS.iter().map(|(_, len, _)| len / PAGE).sum::<u64>();
     let mut pages = vec![Page::default(); count as usize];
@@ -122,7 +122,8 @@ impl GuestMemory for Backend {
     }
 }
 
-/// Memory that the channel fetches programs from: blocks that are apart from each other and in no order.
+/// The memory from which the channel fetches programs: blocks that are not adjacent and in no
+/// order.
 struct Low {
     blocks: Vec<u32>,
     bytes: Vec<u8>,
@@ -131,17 +132,17 @@ struct Low {
 impl Low {
     fn new(blocks: usize) -> Self {
         // 257 is a prime number, and more than there are blocks.
-        let place = |number: u32| number * 101 % 257;
+        let position = |number: u32| number * 101 % 257;
         Self {
             blocks: (0..blocks as u32)
-                .map(|number| 0x7000_0000 + 0x3000 * place(number))
+                .map(|number| 0x7000_0000 + 0x3000 * position(number))
                 .collect(),
-            // What is left in the arena of other programs is of no use to this one.
+            // The arena may have anything of other programs: it must not matter.
             bytes: vec![0xee; blocks * BLOCK],
         }
     }
 
-    /// The bytes at an address, if they are all in one block.
+    /// Returns the bytes at an address, if they are all in one block.
     fn get(&mut self, address: u64, len: usize) -> Option<&mut [u8]> {
         let at = (0..).zip(&self.blocks).find_map(|(block, start)| {
             let offset = usize::try_from(address.checked_sub(u64::from(*start))?).ok()?;
@@ -150,7 +151,7 @@ impl Low {
         self.bytes.get_mut(at..at + len)
     }
 
-    /// The addresses of the scratch page.
+    /// Returns the absolute addresses of the scratch page.
     fn scratch(&self) -> Range<u64> {
         let start = self.blocks[0].into();
         start..start + PAGE
@@ -173,12 +174,12 @@ pub(crate) struct Host {
     pub(crate) translator: Translator<Heap>,
     backend: Backend,
     arena: Low,
-    /// The first access that the channel should not have made.
+    /// The first invalid access of the channel.
     pub(crate) violation: Option<String>,
 }
 
 impl Host {
-    /// A host with a guest that has all mapped, and nothing put there.
+    /// Creates a host with a guest that has all mappings, in which nothing is stored.
     pub(crate) fn new() -> Self {
         let Ok(translator) = Translator::new(Sizes::IDLE, 0x9e37_79b9_7f4a_7c15);
         Self {
@@ -192,10 +193,10 @@ impl Host {
         }
     }
 
-    /// Puts bytes into the guest's memory where there is some.
+    /// Stores bytes into guest memory where there is some.
     pub(crate) fn put(&mut self, address: u64, bytes: &[u8]) {
         for (offset, byte) in (0..).zip(bytes) {
-            // What is not mapped is left out.
+            // Bytes that are not mapped are left out.
             let _ = self
                 .backend
                 .iommu
@@ -203,7 +204,7 @@ impl Host {
         }
     }
 
-    /// Translates a program, with more and more room if it needs it.
+    /// Translates a program. Grows the translator and the arena if needed.
     pub(crate) fn translate(&mut self, orb: &Orb) -> Result<HostOrb, String> {
         loop {
             let result = self
@@ -227,9 +228,9 @@ impl Host {
         blocks.map(|blocks| self.arena = Low::new(blocks)).is_some()
     }
 
-    /// What the guest gets to see of a status with this CPA.
+    /// Returns the status with this CPA as the guest sees it.
     pub(crate) fn write_back(&self, cpa: u32) -> Scsw {
-        /// The bit that says that the CCWs are of format 1, as the host's always are.
+        /// The bit for format-1 CCWs, which host programs always have.
         const FORMAT_1: u32 = 0x0080_0000;
         let mut irb = Irb::default();
         irb.set_scsw(Scsw::from_words([FORMAT_1, cpa, 0]));
@@ -237,7 +238,7 @@ impl Host {
         irb.scsw()
     }
 
-    /// What is in a page of the guest's, if it is pinned.
+    /// Returns the contents of a guest page, if it is pinned.
     pub(crate) fn pinned_page(&mut self, address: u64) -> Option<&[u8; PAGE as usize]> {
         let host_addresses = &self.backend.host_addresses;
         let (_, host) = host_addresses
@@ -246,13 +247,13 @@ impl Host {
         self.backend.iommu.host_page(*host).map(|page| &*page)
     }
 
-    /// Ends the program, and says how many pins are left.
+    /// Ends the program. Returns the number of pins that are left.
     pub(crate) fn release(&mut self) -> usize {
         self.translator.release(&mut self.backend);
         self.backend.iommu.pins()
     }
 
-    /// The bytes that data may be moved from or, to store, to.
+    /// Returns the bytes from which data may be moved or, for storing, to which.
     fn data(&mut self, address: u64, len: usize, access: Access) -> Option<&mut [u8]> {
         let scratch = self.arena.scratch();
         if scratch.contains(&address) && address + len as u64 <= scratch.end {
@@ -268,7 +269,7 @@ impl Host {
             .get_mut(offset..offset + len)
     }
 
-    /// The channel may not use these bytes.
+    /// Records that the channel must not access these bytes.
     fn refuse(&mut self, what: &str, address: u64, len: usize) -> Fault {
         if address < NOWHERE {
             self.violation

@@ -12,12 +12,12 @@ use channel::{
 /// The command code of no-operation.
 const NO_OPERATION: u8 = 0x03;
 
-/// The commands that devices are known to end with status modifier, but for bit 0 of the code, which
-/// makes a search one of many tracks: search home address, identifier and key, each for equal, high,
-/// and both.
+/// The commands that devices are known to end with status modifier, except bit 0 of the code, which
+/// makes a search one of many tracks: search home address, identifier and key, each for equal,
+/// high, and both.
 const SEARCHES: [u8; 9] = [0x39, 0x59, 0x79, 0x31, 0x51, 0x71, 0x29, 0x49, 0x69];
 
-/// The command of a terminal control that is known to end so, too.
+/// The command of a terminal control that is known to give status modifier.
 const POLL: u8 = 0x09;
 
 /// A device that plays a script.
@@ -27,9 +27,9 @@ pub(crate) struct Player {
 }
 
 impl Player {
-    /// A device that takes these steps. One that is obedient moves no data with a no-operation and
-    /// gives status modifier with a search or a poll only, as the translator takes for granted for
-    /// agreement, though not for containment.
+    /// Creates a device that plays these steps. An obedient one moves no data with a no-operation,
+    /// and gives status modifier only after a search or a poll: the translator assumes this for
+    /// agreement, but not for containment.
     pub(crate) fn new(steps: &[Step], obedient: bool) -> Self {
         Self {
             script: Script::new(steps),

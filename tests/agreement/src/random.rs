@@ -2,7 +2,7 @@
 
 //! Pseudo-random numbers.
 
-/// A generator of pseudo-random numbers (SplitMix64): neighbouring seeds give unrelated numbers.
+/// A generator of pseudo-random numbers (SplitMix64). Consecutive seeds give unrelated numbers.
 pub(crate) struct Random(u64);
 
 impl Random {
@@ -18,17 +18,17 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number less than `bound`.
+    /// Returns a number less than `bound`.
     pub(crate) fn below(&mut self, bound: u64) -> u64 {
         (self.next() >> 16) % bound
     }
 
-    /// True once in so many times.
+    /// Returns true once in `times` calls on average.
     pub(crate) fn one_in(&mut self, times: u64) -> bool {
         self.below(times) == 0
     }
 
-    /// One of these.
+    /// Returns one of the items.
     pub(crate) fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
         choices[self.below(choices.len() as u64) as usize]
     }

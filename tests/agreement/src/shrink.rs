@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Making a failing case small.
+//! Reduction of a failing case.
 
 use std::ops::Range;
 
@@ -9,8 +9,8 @@ use channel::Step;
 
 use crate::case::Case;
 
-/// The smallest case that can be had from `case` by leaving out one thing after the other, such that
-/// `fails` still holds.
+/// Returns the smallest case that is found by leaving out parts of `case`, one after the other,
+/// such that `fails` still returns true.
 pub fn shrink(case: &Case, fails: impl Fn(&Case) -> bool) -> Case {
     let mut small = case.clone();
     shorten(&mut small, |case| &mut case.ccws, &fails);
@@ -21,7 +21,8 @@ pub fn shrink(case: &Case, fails: impl Fn(&Case) -> bool) -> Case {
     small
 }
 
-/// Leaves out as many neighbours at a time of a list of the case as can be, such that `fails` still holds.
+/// Leaves out as many adjacent items of a list of the case as possible at a time, such that `fails`
+/// still returns true.
 fn shorten<T>(
     case: &mut Case,
     list: impl Fn(&mut Case) -> &mut Vec<T>,
@@ -43,12 +44,12 @@ fn shorten<T>(
     }
 }
 
-/// The last of so many things, where those of a long program are that are not all the same.
+/// Returns the last of `count` items, which is where a long program has items that differ.
 fn last(len: usize) -> Range<usize> {
     len.saturating_sub(64)..len
 }
 
-/// The cases that are simpler than `case` by one thing, with those that are so by most first.
+/// Returns the cases that are simpler than `case` in one respect, with the simplest first.
 fn simpler(case: &Case) -> Vec<Case> {
     let mut cases = Vec::new();
     let mut add = |change: &dyn Fn(&mut Case)| {

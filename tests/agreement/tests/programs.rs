@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Programs at random: guest and host must agree, and the host's must be contained.
+//! Random programs: guest and host agree, and the host program is contained.
 
 use std::{
     collections::BTreeMap,
@@ -14,13 +14,13 @@ use agreement::{
     shrink, //
 };
 
-/// How many programs are run unless `AGREEMENT_PROGRAMS` says otherwise.
+/// The number of programs, unless `AGREEMENT_PROGRAMS` is set.
 const PROGRAMS: u64 = 20_000;
 
-/// The seed of the first program unless `AGREEMENT_SEED` says otherwise; the next has the next.
+/// The seed of the first program, unless `AGREEMENT_SEED` is set. The others have the next seeds.
 const SEED: u64 = 0x1964_0407;
 
-/// A number in an environment variable, decimal or with 0x before it.
+/// Returns the number in an environment variable: decimal, or hexadecimal after 0x.
 fn number(name: &str, default: u64) -> u64 {
     let Ok(text) = env::var(name) else {
         return default;
@@ -34,7 +34,7 @@ fn number(name: &str, default: u64) -> u64 {
     })
 }
 
-/// Runs the programs of these seeds, and counts what they showed.
+/// Runs the programs of these seeds, and counts their results.
 fn run(seeds: impl Iterator<Item = u64>) -> BTreeMap<String, u64> {
     let mut kinds = BTreeMap::new();
     for seed in seeds {
@@ -55,7 +55,7 @@ fn run(seeds: impl Iterator<Item = u64>) -> BTreeMap<String, u64> {
 }
 
 #[test]
-fn the_hosts_program_does_what_the_guests_does_and_reaches_nothing_else() {
+fn the_host_program_does_what_the_guest_program_does_and_reaches_nothing_else() {
     let (first, count) = (
         number("AGREEMENT_SEED", SEED),
         number("AGREEMENT_PROGRAMS", PROGRAMS),
@@ -80,7 +80,7 @@ fn the_hosts_program_does_what_the_guests_does_and_reaches_nothing_else() {
         }
     });
     println!("{kinds:#?}");
-    // Programs at random are of use only if they end in all ways.
+    // Random programs are useful only if they end in all ways.
     if count >= PROGRAMS {
         assert_eq!(kinds.len(), 7, "kinds of endings: {kinds:?}");
         let few = kinds.iter().find(|(_, programs)| **programs < count / 200);

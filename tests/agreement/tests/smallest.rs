@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Failing programs are made small, and can be read.
+//! Failing programs are made small, and are readable.
 
 use agreement::{
     generate,
@@ -8,7 +8,8 @@ use agreement::{
     Case, //
 };
 
-/// Whether a program has a read backward that chains data; as good as any for a failure.
+/// Returns whether a program has a read backward that chains data, which is taken as a failure
+/// here.
 fn fails(case: &Case) -> bool {
     case.ccws
         .iter()

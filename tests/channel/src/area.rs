@@ -22,34 +22,35 @@ use crate::{
 /// The boundary that neither a list of MIDAWs nor the data of a MIDAW crosses.
 const PAGE: u64 = 4096;
 
-/// The boundary that no piece of an area that is addressed directly crosses.
+/// The boundary that no piece of a directly addressed area crosses.
 const BLOCK: u64 = 2048;
 
 /// Bits of byte 5 of a MIDAW ("Modified-CCW-Indirect-Data-Address Word").
 mod midaw {
-    /// This is the last of the list.
+    /// The last MIDAW of the list.
     pub(super) const LAST: u8 = 0x80;
-    /// What is read is not stored.
+    /// Skip: do not store the data that is read.
     pub(super) const SKIP: u8 = 0x40;
 }
 
-/// A part of a storage area that is used in one go.
+/// A part of a storage area that is used at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Piece {
-    /// The address of the byte that is used first; none if what is read goes nowhere.
+    /// The address of the byte that is used first, or `None` if the data that is read is not
+    /// stored.
     pub(crate) first: Option<u64>,
-    /// How many bytes there are.
+    /// The number of bytes.
     pub(crate) len: usize,
 }
 
-/// How the rest of a storage area is given.
+/// How the rest of a storage area is addressed.
 enum Rest {
     Nowhere,
-    /// By the address of the next byte.
+    /// Directly, from this address on.
     Direct(u64),
-    /// By a list, of which so many IDAWs were used.
+    /// By a list, of which this many IDAWs were used.
     Idaws(u64),
-    /// By a list, of which so many MIDAWs were used, for so many bytes.
+    /// By a list, of which this many MIDAWs were used, for this many bytes.
     Midaws {
         used: u64,
         bytes: u16,
@@ -66,14 +67,14 @@ pub(crate) struct Area<'a> {
 }
 
 impl<'a> Area<'a> {
-    /// The area of a CCW, for a command of this direction.
+    /// Returns the area of a CCW, for a command of this direction.
     pub(crate) fn new(
         request: &'a Request,
         deviations: &'a Deviations,
         ccw: Ccw,
         direction: Direction,
     ) -> Self {
-        // Skipping is for input only, and uses no storage at all ("Skipping").
+        // Skipping applies to input only, and uses no storage at all ("Skipping").
         let skips = ccw.has(Ccw::SKIP) && direction != Direction::Output;
         let rest = if skips && !deviations.ignores_skip {
             Rest::Nowhere
@@ -97,7 +98,7 @@ impl<'a> Area<'a> {
         self.direction == Direction::InputBackward
     }
 
-    /// The next piece of the area, which may be larger than what is left of the count.
+    /// Returns the next piece of the area, which may be larger than the rest of the count.
     pub(crate) fn next(&mut self, memory: &mut impl Memory) -> Result<Piece, Fault> {
         match self.rest {
             Rest::Nowhere => Ok(Piece {
@@ -126,7 +127,8 @@ impl<'a> Area<'a> {
         }
     }
 
-    /// The bytes from `first` to where a block of `size` bytes begins or ends.
+    /// Returns the number of bytes from `first` to the beginning or the end of its block of `size`
+    /// bytes.
     fn within(&self, first: u64, size: u64) -> Piece {
         let len = if self.backward() {
             first % size + 1
@@ -139,8 +141,8 @@ impl<'a> Area<'a> {
         }
     }
 
-    /// Direct addressing: addresses that run over the end of what the format has bits for are
-    /// invalid data addresses ("Program Check").
+    /// Returns a piece of a directly addressed area. Addresses with more bits than the format has
+    /// are invalid data addresses ("Program Check").
     fn direct(&self, first: u64) -> Result<Piece, Fault> {
         if first < u64::from(self.request.format.limit()) {
             Ok(self.within(first, BLOCK))
@@ -149,8 +151,8 @@ impl<'a> Area<'a> {
         }
     }
 
-    /// "CCW Indirect Data Addressing": any address in the first IDAW, and in the others the first
-    /// or, backward, the last byte of a block.
+    /// Returns a piece of an area with IDAWs. The first IDAW can be any address; the others are the
+    /// first or, backward, the last byte of a block ("CCW Indirect Data Addressing").
     fn idaw(&self, number: u64, memory: &mut impl Memory) -> Result<Piece, Fault> {
         let format = self.request.idaws;
         let address = self.list_word(number, format.size())?;
@@ -166,7 +168,7 @@ impl<'a> Area<'a> {
             }
         };
         if self.deviations.fetches_lists_ahead {
-            // What is not there is of no use.
+            // An IDAW that is not available is never used.
             let ahead = &mut [0; 8][..format.size() as usize];
             let _ = memory.fetch(address + format.size(), Use::Idaw, ahead);
         }
@@ -183,8 +185,8 @@ impl<'a> Area<'a> {
         Ok(self.within(idaw, format.block()))
     }
 
-    /// "Modified CCW Indirect Data Addressing". Returns the piece and how many bytes the MIDAWs up
-    /// to this one have.
+    /// Returns a piece of an area with MIDAWs, and the number of bytes of the MIDAWs up to this one
+    /// ("Modified CCW Indirect Data Addressing").
     fn midaw(
         &self,
         number: u64,
@@ -201,7 +203,7 @@ impl<'a> Area<'a> {
             return Err(Fault::Addressing);
         };
         if self.deviations.fetches_lists_ahead {
-            // What is not there is of no use.
+            // A MIDAW that is not available is never used.
             let _ = memory.fetch(address + 16, Use::Midaw, &mut [0; 16]);
         }
         if self.deviations.ignores_last {
@@ -211,7 +213,7 @@ impl<'a> Area<'a> {
         let first = u64::from_be_bytes(bytes[8..].try_into().expect("8 bytes"));
         let left = self.ccw.count - before;
 
-        // Data-transfer interruption is asked for by a program check, too.
+        // A request for a data-transfer interruption gives a program check, too.
         let wrong_flags = flags & !(midaw::LAST | midaw::SKIP) != 0;
         let wrong_sum = count > left || (flags & midaw::LAST != 0 && count < left);
         if wrong_flags || count == 0 || wrong_sum {
@@ -228,7 +230,7 @@ impl<'a> Area<'a> {
         Ok((piece, before + count))
     }
 
-    /// The address of an IDAW or MIDAW of that size.
+    /// Returns the address of an IDAW or MIDAW of that size.
     fn list_word(&self, number: u64, size: u64) -> Result<u64, Fault> {
         let address = u64::from(self.ccw.address) + number * size;
         if address % size == 0 && address < u64::from(self.request.format.limit()) {

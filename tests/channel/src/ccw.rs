@@ -12,7 +12,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// What addresses of CCWs and data in CCWs are below.
+    /// Returns the end of the addresses of CCWs and of data in CCWs.
     pub const fn limit(self) -> u32 {
         match self {
             Self::Zero => 1 << 24,
@@ -21,14 +21,14 @@ impl Format {
     }
 }
 
-/// A CCW as it is in memory, of either format.
+/// A CCW of either format, as it is in memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ccw {
     /// The command code.
     pub code: u8,
     /// The flags: the associated constants.
     pub flags: u8,
-    /// The count, in bytes.
+    /// The count in bytes.
     pub count: u16,
     /// The data address with all bits that the format has for it: 24 or 32.
     pub address: u32,
@@ -52,7 +52,7 @@ impl Ccw {
     /// The flag modified indirect data address.
     pub const MIDA: u8 = 0x01;
 
-    /// Reads the eight bytes of a CCW.
+    /// Parses the eight bytes of a CCW.
     pub const fn parse(format: Format, b: [u8; 8]) -> Self {
         match format {
             Format::Zero => Self {
@@ -70,7 +70,7 @@ impl Ccw {
         }
     }
 
-    /// The eight bytes that the CCW has in memory.
+    /// Returns the eight bytes of the CCW in memory.
     pub const fn to_bytes(self, format: Format) -> [u8; 8] {
         let [a0, a1, a2, a3] = self.address.to_be_bytes();
         let [c0, c1] = self.count.to_be_bytes();
@@ -80,30 +80,30 @@ impl Ccw {
         }
     }
 
-    /// Whether a flag is one.
+    /// Returns whether a flag is one.
     pub const fn has(self, flag: u8) -> bool {
         self.flags & flag != 0
     }
 
-    /// Whether this is a transfer in channel, valid or not ("Transfer in Channel").
+    /// Returns whether this is a transfer in channel, valid or not ("Transfer in Channel").
     pub const fn is_tic(self) -> bool {
         self.code & 0x0f == 0x08
     }
 }
 
-/// How data moves, as the low bits of a command code say ("Command Code").
+/// The direction of data, by the low bits of a command code ("Command Code").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Direction {
-    /// Write and control: out of memory.
+    /// Write and control: from memory.
     Output,
-    /// Read and sense: into memory.
+    /// Read and sense: to memory.
     Input,
-    /// Read backward: into memory, towards lower addresses.
+    /// Read backward: to memory, toward lower addresses.
     InputBackward,
 }
 
 impl Direction {
-    /// The direction of a command code; none if it is invalid or is no command.
+    /// Returns the direction of a command code, or `None` if it is invalid or is no command.
     pub(crate) const fn of(code: u8) -> Option<Self> {
         match code & 0x0f {
             0x0 | 0x8 => None,

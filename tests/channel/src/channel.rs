@@ -1,25 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A software channel: it runs channel programs as the Principles of Operation have it.
+//! A software channel, which runs channel programs as the Principles of Operation specify.
 //!
-//! It is what the translator of `ccwchain` is measured by, so it shares no code with it. It works
-//! on any [`Memory`], which sees each absolute address that is used and what it is used for, and
-//! with any [`Device`]; [`Script`] is one that does what a test tells it to.
+//! It is the reference for the translator of `ccwchain`, so it shares no code with it. It works on
+//! any [`Memory`], which sees each absolute address that is used and the purpose of each use, and
+//! with any [`Device`]. [`Script`] is a device that does what a test specifies.
 //!
 //! Section names in this crate are those of the z/Architecture Principles of Operation (SA22-7832),
-//! chapters "Basic I/O Functions" and "I/O Interruptions". Where the architecture leaves a channel
-//! a choice, this one
+//! chapters "Basic I/O Functions" and "I/O Interruptions". Where the architecture leaves a choice
+//! to the channel, this one:
 //! - prefetches nothing: CCWs, IDAWs, MIDAWs and data are fetched when they are needed, so that an
 //!   error in what is not needed has no effect;
-//! - shows device end together with channel end, and channel end and device end with a check that
-//!   ends a data transfer;
-//! - takes no part of its own in what it calls unpredictable: there is no number for that
-//!   ([`Status::count`]).
+//! - presents device end together with channel end, and both together with a check that ends a data
+//!   transfer;
+//! - returns no number for a residual count that is unpredictable ([`Status::count`]).
 //!
-//! [`Deviations`] are of channels that do not keep to the architecture: no program may be unsafe on
-//! them.
+//! [`Deviations`] describe channels that do not conform to the architecture: every program must be
+//! safe on them.
 //!
-//! Resuming, halting and clearing are not modelled, nor are transport mode and several paths.
+//! Resuming, halting, clearing, transport mode and several paths are not modelled.
 
 #![forbid(unsafe_code)]
 

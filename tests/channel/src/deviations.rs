@@ -1,40 +1,40 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What channels do that the architecture does not allow, or leaves to them.
+//! Behaviour of channels that the architecture does not allow, or leaves open.
 
 use std::fmt;
 
-/// In what a channel deviates from the others: in nothing, unless it is said.
+/// The deviations of a channel from the architecture.
 ///
-/// Each is one of a channel that exists, or of one that is simpler than the architecture asks for. No
-/// program is to be translated such that the guest gains by it.
+/// Each is one of an existing channel, or of one that is simpler than the architecture requires.
+/// The translation of a program must be such that the guest gains nothing by it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Deviations {
-    /// The flag chain data is not looked at: the flag chain command counts (QEMU).
+    /// The chain-data flag is ignored: the chain-command flag counts (QEMU).
     pub ignores_chain_data: bool,
-    /// The flag chain data does not count in a command that the device ends at once (Hercules).
+    /// The chain-data flag is ignored in a command that the device ends immediately (Hercules).
     pub drops_chain_data_at_once: bool,
     /// The next CCW of a data chain is run as a command.
     pub chains_data_as_commands: bool,
-    /// In a data chain, data moves as the command code of each CCW says.
+    /// In a data chain, data is moved in the direction of the command code of each CCW.
     pub takes_chained_codes: bool,
-    /// What is to be skipped is stored.
+    /// Data that is to be skipped is stored.
     pub ignores_skip: bool,
     /// Data that is read backward is stored upward.
     pub reads_backward_upward: bool,
-    /// The flag that says that a MIDAW is the last is not looked at.
+    /// The flag for the last MIDAW is ignored.
     pub ignores_last: bool,
-    /// Of a list one word more is fetched than is used.
+    /// One entry of a list more is fetched than is used.
     pub fetches_lists_ahead: bool,
     /// One CCW more is fetched than is used.
     pub fetches_ccws_ahead: bool,
 }
 
 impl Deviations {
-    /// A channel as the architecture has it.
+    /// Returns a channel without deviations.
     pub const NONE: Self = Self::of([false; 9]);
 
-    /// A channel that deviates in all of it.
+    /// Returns a channel with all deviations.
     pub const ALL: Self = Self::of([true; 9]);
 
     const fn of(
@@ -63,8 +63,8 @@ impl Deviations {
         }
     }
 
-    /// A channel for each single deviation, one with all of them but that of QEMU's, which hides those
-    /// of data chaining, and one with all.
+    /// Returns a channel for each single deviation, one with all of them except that of QEMU, which
+    /// hides those of data chaining, and one with all.
     pub fn each() -> impl Iterator<Item = Self> {
         let single = (0..9).map(|number| {
             let mut deviations = [false; 9];
@@ -80,7 +80,7 @@ impl Deviations {
     }
 }
 
-/// The names of what the channel deviates in, or that it does not.
+/// Displays the names of the deviations, or that there are none.
 impl fmt::Display for Deviations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<&str> = [
@@ -98,7 +98,7 @@ impl fmt::Display for Deviations {
         .filter_map(|(deviates, name)| deviates.then_some(name))
         .collect();
         if names.is_empty() {
-            f.write_str("keeps to the architecture")
+            f.write_str("conforms to the architecture")
         } else {
             f.write_str(&names.join(", "))
         }

@@ -7,20 +7,20 @@ use crate::status::device_status::{
     DEVICE_END, //
 };
 
-/// What a device does with a command.
+/// The actions of a device for a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// Whether it ends the command at once, without the channel being asked for data ("Immediate
+    /// Whether it ends the command immediately, without asking the channel for data ("Immediate
     /// Operation").
     pub immediate: bool,
-    /// How many bytes it takes or gives, unless the program ends the transfer before.
+    /// The number of bytes that it moves, unless the program ends the transfer before.
     pub length: usize,
     /// The status at the end of the command.
     pub status: u8,
 }
 
 impl Step {
-    /// A command that moves this many bytes and ends well.
+    /// Returns a command that moves this many bytes and ends normally.
     pub const fn moves(length: usize) -> Self {
         Self {
             immediate: false,
@@ -29,7 +29,7 @@ impl Step {
         }
     }
 
-    /// A command that ends well at once.
+    /// Returns a command that ends immediately and normally.
     pub const fn immediate() -> Self {
         Self {
             immediate: true,
@@ -37,7 +37,7 @@ impl Step {
         }
     }
 
-    /// The same with other status.
+    /// Returns this step with other status.
     #[must_use]
     pub const fn with_status(self, status: u8) -> Self {
         Self { status, ..self }
@@ -46,14 +46,14 @@ impl Step {
 
 /// A device.
 pub trait Device {
-    /// Takes a command.
+    /// Begins a command.
     fn command(&mut self, code: u8) -> Step;
 
-    /// Gives data: a byte of what input commands read.
+    /// Returns data: a byte of what input commands read.
     fn byte(&mut self) -> u8;
 }
 
-/// A device that does what it is told to.
+/// A device that follows a script.
 #[derive(Clone, Debug)]
 pub struct Script {
     steps: Vec<Step>,
@@ -62,8 +62,8 @@ pub struct Script {
 }
 
 impl Script {
-    /// A device that takes these steps, and the last of them for ever. The data that it gives are
-    /// the numbers from 1 to 251, again and again.
+    /// Creates a device that does these steps, and then the last of them again and again. The data
+    /// that it returns are the numbers from 1 to 251, again and again.
     pub fn new(steps: &[Step]) -> Self {
         Self {
             steps: steps.to_vec(),

@@ -43,17 +43,17 @@ use crate::{
     },
 };
 
-/// Something that could be seen from outside while a program ran.
+/// An event of a program that is visible from outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// The device got a command, and took or gave these bytes.
+    /// The device received a command, and moved these bytes.
     Command {
         /// The command code.
         code: u8,
-        /// The bytes, in the order of their transfer: those that got to where they were to go, and
-        /// those that were skipped.
+        /// The bytes in the order of their transfer: those that were stored or fetched, and those
+        /// that were skipped.
         data: Vec<u8>,
-        /// The CPA at the end of the command, unless a check came before.
+        /// The CPA at the end of the command, or `None` if a check came before.
         cpa: Option<u32>,
     },
     /// A program-controlled interruption.
@@ -65,23 +65,23 @@ pub enum Event {
 pub enum Ending {
     /// With this status.
     Done(Status),
-    /// It is suspended, with this status, which is all zero if it is suppressed.
+    /// The program is suspended, with this status, which is zero if it is suppressed.
     Suspended(Status),
-    /// Not before as many CCWs had taken control as were allowed for.
+    /// Not before the maximum number of CCWs had taken control.
     Cut,
 }
 
-/// What came of a program, besides what is in memory.
+/// The result of a program, besides the contents of memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Run {
-    /// What happened on the way.
+    /// The events, in their order.
     pub events: Vec<Event>,
-    /// The end.
+    /// How it ended.
     pub ending: Ending,
 }
 
-/// Runs the program of `request`, in which no more than `limit` CCWs take control; a transfer in
-/// channel is none of them.
+/// Runs the program of `request`. At most `limit` CCWs take control, not counting transfers in
+/// channel.
 pub fn run(
     memory: &mut impl Memory,
     device: &mut impl Device,
@@ -91,7 +91,7 @@ pub fn run(
     run_on(&Deviations::NONE, memory, device, request, limit)
 }
 
-/// Does so on a channel that deviates from the architecture.
+/// Runs the program of `request` on a channel that deviates from the architecture.
 pub fn run_on(
     deviations: &Deviations,
     memory: &mut impl Memory,
@@ -114,7 +114,7 @@ pub fn run_on(
     }
 }
 
-/// How a CCW is come to.
+/// How a CCW is reached.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Way {
     Start,
@@ -122,7 +122,7 @@ enum Way {
     DataChaining,
 }
 
-/// The CCW that is current, and where it is.
+/// The current CCW with its address.
 #[derive(Clone, Copy)]
 struct Current {
     address: u32,
@@ -130,17 +130,17 @@ struct Current {
 }
 
 impl Current {
-    /// The address of the CCW behind it, which is the CPA while this one is current.
+    /// Returns the address of the next CCW, which is the CPA while this one is current.
     fn following(self) -> u32 {
         self.address.wrapping_add(8)
     }
 }
 
-/// What came of a command's data.
+/// The result of the data transfer of a command.
 struct Moved {
-    /// What is left of the count of the last CCW.
+    /// The rest of the count of the last CCW.
     residual: u16,
-    /// Whether the device had more to move than the program has room for.
+    /// Whether the device had more data than the program has room for.
     more: bool,
 }
 
@@ -153,8 +153,8 @@ struct Channel<'a, M, D> {
     events: Vec<Event>,
 }
 
-/// The end by a check, for which the CCW at `address` is to blame: the CPA is that plus 8
-/// ("Channel-Program Address"), the residual count unpredictable ("Count").
+/// Returns the end by a check of the CCW at `address`. The CPA is that address plus 8
+/// ("Channel-Program Address"), and the residual count is unpredictable ("Count").
 fn check(fault: Fault, address: u32, device: u8) -> Ending {
     Ending::Done(Status {
         control: ALERT | PRIMARY | SECONDARY | PENDING,
@@ -168,13 +168,13 @@ fn check(fault: Fault, address: u32, device: u8) -> Ending {
     })
 }
 
-/// An address as a channel-program address, which has 31 bits.
+/// Returns an address as a channel-program address, which has 31 bits.
 fn cpa(address: u32) -> u32 {
     address & 0x7fff_ffff
 }
 
 impl<M: Memory, D: Device> Channel<'_, M, D> {
-    /// Runs command after command until there is an ending ("Command Chaining").
+    /// Runs one command after the other until the program ends ("Command Chaining").
     fn program(&mut self) -> Ending {
         let mut address = self.request.cpa;
         let mut way = Way::Start;
@@ -187,7 +187,7 @@ impl<M: Memory, D: Device> Channel<'_, M, D> {
         }
     }
 
-    /// Runs the command at `address`, and says where the chain goes on.
+    /// Runs the command at `address`. Returns where the chain continues.
     fn command(&mut self, address: u32, way: Way) -> Result<u32, Ending> {
         let mut current = self.take_control(address, way)?;
         let code = current.ccw.code;
@@ -216,8 +216,8 @@ impl<M: Memory, D: Device> Channel<'_, M, D> {
 
     /// Ends a command: chains to the next one, or ends the program.
     ///
-    /// "Command Chaining" needs channel end and device end without anything unusual but status
-    /// modifier, which leads past a CCW, and no incorrect length.
+    /// "Command Chaining" requires channel end and device end without other status except status
+    /// modifier, which skips a CCW, and no incorrect length.
     fn conclude(&self, current: Current, step: Step, moved: &Moved) -> Result<u32, Ending> {
         let incorrect_length = self.incorrect_length(current.ccw, step, moved);
         let ended = step.status & !STATUS_MODIFIER == CHANNEL_END | DEVICE_END;
@@ -247,12 +247,13 @@ impl<M: Memory, D: Device> Channel<'_, M, D> {
         }))
     }
 
-    /// "Incorrect Length", and the figure on the effect of the flags on it.
+    /// Returns whether there is incorrect length ("Incorrect Length", with the figure on the effect
+    /// of the flags).
     fn incorrect_length(&self, ccw: Ccw, step: Step, moved: &Moved) -> bool {
         let wrong = moved.residual != 0 || moved.more;
         let suppressed = ccw.flags & (Ccw::CD | Ccw::SLI) == Ccw::SLI;
-        // Immediate operations have none in programs of format 0, nor where the ORB suppresses it,
-        // nor if the command was rejected.
+        // Immediate operations have none in format-0 programs, nor where the ORB suppresses it, nor
+        // if the command was rejected.
         let silent = step.immediate
             && (self.request.format == Format::Zero
                 || self.request.suppress_length
@@ -260,8 +261,8 @@ impl<M: Memory, D: Device> Channel<'_, M, D> {
         wrong && !suppressed && !silent
     }
 
-    /// Moves the data of a command, and goes on from CCW to CCW ("Data Chaining"): as soon as the
-    /// count of one is used up the next one takes control, whether or not there is more to move.
+    /// Moves the data of a command, from CCW to CCW ("Data Chaining"). When the count of one is
+    /// used up, the next one takes control, whether or not there is more data.
     fn transfer(&mut self, current: &mut Current, length: usize) -> Result<Moved, Ending> {
         let mut direction = Direction::of(current.ccw.code).expect("a command that was checked");
         let mut left = length;
@@ -316,7 +317,7 @@ impl<M: Memory, D: Device> Channel<'_, M, D> {
         Ok(())
     }
 
-    /// Stores input, of which the first byte goes to `first`.
+    /// Stores input. The first byte goes to `first`.
     fn store(&mut self, direction: Direction, first: u64, bytes: &[u8]) -> Result<(), Fault> {
         if direction == Direction::Input {
             return self.memory.store(first, bytes);
@@ -327,9 +328,9 @@ impl<M: Memory, D: Device> Channel<'_, M, D> {
         self.memory.store(lowest, &upward)
     }
 
-    /// Makes a CCW current, by way of a transfer in channel where there is one.
+    /// Makes a CCW current, through a transfer in channel if there is one.
     fn take_control(&mut self, address: u32, way: Way) -> Result<Current, Ending> {
-        // A device in a transfer is told to end it.
+        // A device that transfers data is told to end the transfer.
         let device = match way {
             Way::Start | Way::CommandChaining => 0,
             Way::DataChaining => CHANNEL_END | DEVICE_END,
@@ -342,8 +343,9 @@ impl<M: Memory, D: Device> Channel<'_, M, D> {
             if way == Way::Start || !self.request.takes_transfer(current.ccw) {
                 return Err(invalid(address));
             }
-            // An invalid address in a transfer is the transfer's fault, but a second transfer is
-            // that one's ("Channel-Program Address").
+            // An invalid address in a transfer in channel is an error of that transfer, but a
+            // second transfer in succession is an error of the second one ("Channel-Program
+            // Address").
             let target = current.ccw.address;
             current = self.fetch(target).map_err(|fault| check(fault, address))?;
             if current.ccw.is_tic() {
@@ -381,7 +383,7 @@ impl<M: Memory, D: Device> Channel<'_, M, D> {
         self.memory.fetch(address.into(), Use::Ccw, &mut bytes)?;
         let mut ccw = Ccw::parse(self.request.format, bytes);
         if self.deviations.fetches_ccws_ahead {
-            // What is not there is of no use.
+            // A CCW that is not available is never used.
             let next = u64::from(address) + 8;
             let _ = self.memory.fetch(next, Use::Ccw, &mut bytes);
         }
@@ -391,7 +393,8 @@ impl<M: Memory, D: Device> Channel<'_, M, D> {
         Ok(Current { address, ccw })
     }
 
-    /// "Suspension of Channel-Program Execution": before the CCW with the flag does anything.
+    /// Suspends the program before the CCW with the flag takes effect ("Suspension of
+    /// Channel-Program Execution").
     fn suspend(&self, current: Current) -> Ending {
         Ending::Suspended(if self.request.suppress_suspended {
             Status::default()
@@ -410,7 +413,7 @@ impl<M: Memory, D: Device> Channel<'_, M, D> {
             .rfind(|event| matches!(event, Event::Command { .. }))
     }
 
-    /// Notes data of the last command.
+    /// Records data of the last command.
     fn note(&mut self, bytes: &[u8]) {
         if let Some(Event::Command { data, .. }) = self.last_command() {
             data.extend_from_slice(bytes);

@@ -7,11 +7,11 @@
 pub enum Fault {
     /// There is no such location: a program check.
     Addressing,
-    /// There is, but not for this access: a protection check.
+    /// The location must not be used for this access: a protection check.
     Protection,
 }
 
-/// What a location is used for.
+/// The purpose of an access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Use {
     /// A CCW is fetched.
@@ -26,9 +26,9 @@ pub enum Use {
 
 /// Memory by absolute addresses. No access crosses a boundary of 4 KiB.
 pub trait Memory {
-    /// Copies from memory: all of `buffer` or nothing.
+    /// Fetches bytes. After an error the contents of `buffer` are undefined.
     fn fetch(&mut self, address: u64, purpose: Use, buffer: &mut [u8]) -> Result<(), Fault>;
 
-    /// Copies data to memory: all of `bytes` or nothing.
+    /// Stores data: all of `bytes` or nothing.
     fn store(&mut self, address: u64, bytes: &[u8]) -> Result<(), Fault>;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The start function as it is asked for ("Operation-Request Block").
+//! The request for a start function ("Operation-Request Block").
 
 use crate::ccw::{
     Ccw,
@@ -8,7 +8,7 @@ use crate::ccw::{
     Format, //
 };
 
-/// What IDAWs look like (ORB bits H and T).
+/// The format of IDAWs (ORB bits H and T).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IdawFormat {
     /// Format 1: 31 bits, for blocks of 2 KiB.
@@ -20,7 +20,7 @@ pub enum IdawFormat {
 }
 
 impl IdawFormat {
-    /// The size of an IDAW in bytes, and its alignment.
+    /// Returns the size of an IDAW in bytes, which is also its alignment.
     pub const fn size(self) -> u64 {
         match self {
             Self::One => 4,
@@ -28,7 +28,7 @@ impl IdawFormat {
         }
     }
 
-    /// The size of a block in bytes.
+    /// Returns the size of a block in bytes.
     pub const fn block(self) -> u64 {
         match self {
             Self::One | Self::Two2K => 2048,
@@ -37,7 +37,7 @@ impl IdawFormat {
     }
 }
 
-/// What the channel takes from an ORB.
+/// The fields of an ORB that the channel uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Request {
     /// The channel-program address.
@@ -50,15 +50,15 @@ pub struct Request {
     pub midaws: bool,
     /// Whether CCWs may suspend the program (S).
     pub suspend: bool,
-    /// Whether suspending makes no intermediate status (U).
+    /// Whether suspending presents no intermediate status (U).
     pub suppress_suspended: bool,
-    /// Whether immediate operations have no incorrect length (L). Without it they do in programs of
-    /// format 1 only.
+    /// Whether immediate operations have no incorrect length (L). Without it they do in format-1
+    /// programs only.
     pub suppress_length: bool,
 }
 
 impl Request {
-    /// A request for a program of format 1 with format-2 IDAWs of 4 KiB, and nothing else.
+    /// A request for a format-1 program with format-2 IDAWs of 4 KiB, and nothing else.
     pub const fn new(cpa: u32) -> Self {
         Self {
             cpa,
@@ -71,9 +71,9 @@ impl Request {
         }
     }
 
-    /// Reads the first three words of an ORB, as numbers.
+    /// Parses the first three words of an ORB, as numbers.
     pub const fn from_orb([_, control, cpa]: [u32; 3]) -> Self {
-        /// Whether a bit is one, in the architecture's count.
+        /// Returns whether a bit is one. Bit 0 is the most significant.
         const fn bit(word: u32, number: u32) -> bool {
             word >> (31 - number) & 1 == 1
         }
@@ -96,8 +96,8 @@ impl Request {
         }
     }
 
-    /// Whether a transfer in channel is valid ("Transfer in Channel"): only the address counts in
-    /// format 0, and all else but the code must be zero in format 1.
+    /// Returns whether a transfer in channel is valid ("Transfer in Channel"). In format 0 only the
+    /// address counts, and in format 1 all else but the code must be zero.
     pub const fn takes_transfer(&self, ccw: Ccw) -> bool {
         match self.format {
             Format::Zero => true,
@@ -105,7 +105,7 @@ impl Request {
         }
     }
 
-    /// Whether a CCW is valid as a command ("Program Check").
+    /// Returns whether a CCW is valid as a command ("Program Check").
     pub const fn takes_command(&self, ccw: Ccw) -> bool {
         let count = match self.format {
             Format::Zero => ccw.count != 0,
@@ -115,7 +115,7 @@ impl Request {
         Direction::of(ccw.code).is_some() && count && suspend && self.takes_area(ccw)
     }
 
-    /// Whether a CCW is valid where data is chained: there the command code does not count.
+    /// Returns whether a CCW is valid after data chaining, where the command code does not count.
     pub const fn takes_chained(&self, ccw: Ccw) -> bool {
         ccw.count != 0 && !ccw.has(Ccw::SUSPEND) && self.takes_area(ccw)
     }

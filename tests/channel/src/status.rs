@@ -1,44 +1,44 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the program is told ("Subchannel-Status Word").
+//! The status of a program ("Subchannel-Status Word").
 
 /// Bits of [`Status::control`].
 pub mod status_control {
-    /// Something unusual is to be seen to.
+    /// Alert status: an unusual condition.
     pub const ALERT: u8 = 0x10;
-    /// The program goes on, or is suspended.
+    /// Intermediate status: the program continues, or is suspended.
     pub const INTERMEDIATE: u8 = 0x08;
-    /// The channel is done.
+    /// Primary status: the channel has ended the program.
     pub const PRIMARY: u8 = 0x04;
-    /// The device is done.
+    /// Secondary status: the device has ended the program.
     pub const SECONDARY: u8 = 0x02;
-    /// There is status.
+    /// Status pending.
     pub const PENDING: u8 = 0x01;
 }
 
 /// Bits of [`Status::device`].
 pub mod device_status {
-    /// The next CCW is to be stepped over.
+    /// Status modifier: the next CCW is skipped.
     pub const STATUS_MODIFIER: u8 = 0x40;
-    /// The device is done with the channel.
+    /// Channel end: the device does not need the channel any more.
     pub const CHANNEL_END: u8 = 0x08;
-    /// The device is done with the command.
+    /// Device end: the device has ended the command.
     pub const DEVICE_END: u8 = 0x04;
-    /// Something unusual, which sense data describes.
+    /// Unit check: an unusual condition, which sense data describes.
     pub const UNIT_CHECK: u8 = 0x02;
-    /// Something unusual, such as a tape mark.
+    /// Unit exception: an unusual condition, such as a tape mark.
     pub const UNIT_EXCEPTION: u8 = 0x01;
 }
 
 /// Bits of [`Status::subchannel`].
 pub mod subchannel_status {
-    /// A CCW with the PCI flag took control.
+    /// Program-controlled interruption: a CCW with the PCI flag took control.
     pub const PCI: u8 = 0x80;
-    /// The device moved another number of bytes than the program says.
+    /// Incorrect length: the device moved another number of bytes than the program specifies.
     pub const INCORRECT_LENGTH: u8 = 0x40;
-    /// The program is wrong.
+    /// Program check: the program is invalid.
     pub const PROGRAM_CHECK: u8 = 0x20;
-    /// The program uses storage that is protected against it.
+    /// Protection check: the program uses protected storage.
     pub const PROTECTION_CHECK: u8 = 0x10;
 }
 
@@ -53,6 +53,6 @@ pub struct Status {
     pub subchannel: u8,
     /// The channel-program address.
     pub cpa: u32,
-    /// The residual count; none where the architecture calls the field unpredictable.
+    /// The residual count, or `None` where it is unpredictable.
     pub count: Option<u16>,
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Translates a program a number of times, for scripts/cost to count the instructions of it.
+//! Translates a program several times, so that scripts/cost can count the instructions.
 //!
-//! The guest's memory is an array and its pins are sums: what they cost is a few instructions.
+//! Guest memory is an array and pinning is an addition, which cost a few instructions.
 
 mod programs;
 
@@ -43,7 +43,7 @@ impl Storage for Heap {
     }
 }
 
-/// The guest's memory, from zero on.
+/// Guest memory from address zero on.
 struct Guest(Vec<u8>);
 
 impl GuestMemory for Guest {
@@ -60,10 +60,10 @@ impl GuestMemory for Guest {
         &mut self,
         first: u64,
         _: Access,
-        frames: &mut [u64],
+        host_addresses: &mut [u64],
     ) -> Result<(), MemoryError<Infallible>> {
-        for (frame, number) in frames.iter_mut().zip(first..) {
-            *frame = (1 << 40) + PAGE_SIZE * number;
+        for (host_address, number) in host_addresses.iter_mut().zip(first..) {
+            *host_address = (1 << 40) + PAGE_SIZE * number;
         }
         Ok(())
     }
@@ -71,10 +71,10 @@ impl GuestMemory for Guest {
     fn unpin(&mut self, _: PinnedRange) {}
 }
 
-/// The blocks of an arena in which there is room for all programs.
+/// The number of arena blocks, which is enough for all programs.
 const BLOCKS: u32 = 128;
 
-/// The host's 31-bit memory, and where its blocks are: apart from each other, as in the kernel.
+/// The 31-bit memory of the host, with blocks that are not adjacent, as in the kernel.
 struct Low {
     blocks: Vec<u32>,
     bytes: Vec<u8>,
@@ -101,7 +101,7 @@ impl Arena for Low {
     }
 }
 
-/// Translates a program `times` times, and tells how many CCWs and IDAWs it has.
+/// Translates a program `times` times. Returns its numbers of CCWs and IDAWs.
 fn measure(program: &Program, times: u32) -> Result<(usize, usize), String> {
     let sizes = Sizes {
         ccws: 20480,

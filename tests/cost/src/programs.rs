@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Programs of one kind and any size.
+//! Programs of one kind and of any size.
 
 use ccwchain::{
     ccw::{
@@ -14,37 +14,37 @@ use ccwchain::{
     },
 };
 
-/// Where programs begin, in the guest.
+/// The guest address of programs.
 const START: u32 = 0x10_0000;
 
-/// Where a list of IDAWs is.
+/// The guest address of a list of IDAWs.
 const LIST: u32 = 0x8_0000;
 
-/// Where data is: behind all memory that the guest's programs need.
+/// The guest address of data, after all memory that guest programs need.
 const DATA: u32 = 0x100_0000;
 
-/// The IDAWs of a CCW that has a list.
+/// The number of IDAWs of a CCW that has a list.
 const IDAWS: u16 = 16;
 
-/// What a program is made of.
+/// The kind of a program.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     /// Control commands that move no data.
     NoData,
     /// Writes of 512 bytes, each from where the last one ended.
     Writes,
-    /// The same in one data chain.
+    /// Writes of 512 bytes in one data chain.
     DataChain,
     /// Writes of 64 KiB through a list of 16 IDAWs, the same for all.
     Lists,
-    /// Writes of 512 bytes, each followed by a transfer to another place, in no order.
+    /// Writes of 512 bytes, each followed by a TIC to another address, in no order.
     Scattered,
     /// Parts of 512 bytes of a data chain that four commands lead into, each of another direction.
     Shared,
 }
 
-/// What leads into a data chain: a no-operation behind which a device may or may not give status
-/// modifier, a transfer, and where that leads to.
+/// The guest address of the beginning of a program with a shared data chain: a no-operation, after
+/// which a device may or may not give status modifier, a TIC, and its target.
 const LEAD: u32 = 0x4000;
 
 fn ccw(command: u8, flags: Flags, count: u16, address: u32) -> Ccw {
@@ -73,7 +73,7 @@ impl Program {
         "shared",
     ];
 
-    /// A program of this kind and that many CCWs; transfers do not count.
+    /// Creates a program of this kind with `ccws` CCWs, not counting TICs.
     pub(crate) fn new(kind: &str, ccws: u32) -> Option<Self> {
         let kind = match Self::KINDS.iter().position(|name| *name == kind)? {
             0 => Kind::NoData,
@@ -86,22 +86,22 @@ impl Program {
         Some(Self { kind, ccws })
     }
 
-    /// The request: format 1, IDAWs of 4 KiB.
+    /// Returns the ORB: format 1, IDAWs of 4 KiB.
     pub(crate) fn orb(&self) -> Orb {
         Orb::default()
             .with_flags(orb::Flags::FORMAT_1.union(orb::Flags::IDAW_64))
             .with_cpa(match self.kind {
                 Kind::Shared => LEAD,
-                _ => self.place(0),
+                _ => self.address(0),
             })
     }
 
-    /// The place of the CCW with this number.
-    fn place(&self, number: u32) -> u32 {
+    /// Returns the guest address of the CCW with this number.
+    fn address(&self, number: u32) -> u32 {
         if self.kind != Kind::Scattered {
             return START + 8 * number;
         }
-        // A permutation: the number of places is a power of two, the factor is odd.
+        // A permutation: the number of addresses is a power of two, and the factor is odd.
         let places = self.ccws.next_power_of_two();
         START + 32 * (number.wrapping_mul(0x9e37_79b1) % places)
     }
@@ -129,7 +129,7 @@ impl Program {
         }
     }
 
-    /// The guest's memory, from zero on, with the program in it.
+    /// Returns guest memory from address zero on, with the program in it.
     pub(crate) fn memory(&self) -> Vec<u8> {
         let mut memory = vec![0; (START + 32 * 4096 + 32) as usize];
         let mut store = |address: u32, bytes: &[u8]| {
@@ -141,11 +141,11 @@ impl Program {
             store(LIST + 8 * number, &idaw.to_be_bytes());
         }
         for number in 0..self.ccws {
-            let place = self.place(number);
-            store(place, &self.ccw(number).to_bytes(Format::One));
+            let address = self.address(number);
+            store(address, &self.ccw(number).to_bytes(Format::One));
             if self.kind == Kind::Scattered && number + 1 < self.ccws {
-                let transfer = ccw(0x08, Flags::empty(), 0, self.place(number + 1));
-                store(place + 8, &transfer.to_bytes(Format::One));
+                let transfer = ccw(0x08, Flags::empty(), 0, self.address(number + 1));
+                store(address + 8, &transfer.to_bytes(Format::One));
             }
         }
         if self.kind == Kind::Shared {
@@ -155,7 +155,7 @@ impl Program {
                     (lead, ccw(0x03, Flags::CC, 1, 0)),
                     (lead + 8, ccw(0x08, Flags::empty(), 0, chain)),
                     (chain, ccw(command, Flags::CD, 1, DATA)),
-                    (chain + 8, ccw(0x08, Flags::empty(), 0, self.place(0))),
+                    (chain + 8, ccw(0x08, Flags::empty(), 0, self.address(0))),
                 ];
                 for (address, ccw) in ccws {
                     store(address, &ccw.to_bytes(Format::One));

@@ -26,7 +26,7 @@ fn read(count: u16) -> Machine {
     Machine::with(&[ccw(0x02, Ccw::IDA, count, LIST)])
 }
 
-/// The first IDAW points anywhere; a block ends at its boundary, of 4 KiB or of 2 KiB.
+/// The first IDAW can be any address; a block ends at its boundary, of 4 KiB or of 2 KiB.
 #[test]
 fn format_2_idaws_name_blocks() {
     let mut machine = read(0x1002).list(&[B + 0xfff, B + 0x2000, B + 0x1000]);
@@ -48,7 +48,7 @@ fn format_2_idaws_name_blocks() {
     assert_eq!(run.ending, done(PROGRAM + 8, 0));
 }
 
-/// IDAWs of format 1 have 31 bits, are words, and name blocks of 2 KiB.
+/// IDAWs of format 1 have 31 bits and are for blocks of 2 KiB; the list is aligned to words.
 #[test]
 fn format_1_idaws_are_words() {
     let mut machine = read(3)
@@ -67,7 +67,7 @@ fn format_1_idaws_are_words() {
     );
 }
 
-/// "Read Backward": the other IDAWs name the last byte of a block.
+/// "Read Backward": the other IDAWs are the last byte of a block.
 #[test]
 fn backward_idaws_name_the_ends_of_blocks() {
     let mut machine = Machine::with(&[ccw(0x0c, Ccw::IDA, 4, LIST)]).list(&[B + 1, B + 0x1fff]);
@@ -84,7 +84,7 @@ fn backward_idaws_name_the_ends_of_blocks() {
     );
 }
 
-/// "Invalid IDAW Specification": the other IDAWs name the first byte of a block.
+/// "Invalid IDAW Specification": the other IDAWs are the first byte of a block.
 #[test]
 fn other_idaws_are_aligned() {
     let mut machine = read(8).list(&[B + 0xffc, B + 0x1001]);
@@ -94,7 +94,7 @@ fn other_idaws_are_aligned() {
 }
 
 /// "Invalid IDAW Address" and "Invalid IDAW-Address Specification": the list is where there is
-/// memory, and aligned to its words.
+/// memory, and is aligned to its words.
 #[test]
 fn lists_are_aligned_and_in_memory() {
     for list in [LIST + 4, 0x0005_0000, 0x7fff_fff8] {
@@ -104,7 +104,7 @@ fn lists_are_aligned_and_in_memory() {
             transfer_check(PROGRAM + 8)
         );
     }
-    // In format 0, the list does not run over the end of 24 bits.
+    // In format 0, the list does not continue after the end of 24 bits.
     let mut machine = Machine::with_format0(&[ccw(0x02, Ccw::IDA, 8, 0xff_fff8)]);
     machine.map(0xff_f000);
     machine.map(0x100_0000);
@@ -115,7 +115,7 @@ fn lists_are_aligned_and_in_memory() {
     assert_eq!(run.ending, transfer_check(PROGRAM + 8));
 }
 
-/// "Prefetch": this channel does none, and an IDAW that is not needed has no effect.
+/// "Prefetch": this channel does not prefetch, and an IDAW that is not needed has no effect.
 #[test]
 fn idaws_are_fetched_when_they_are_needed() {
     let mut machine = Machine::with(&[ccw(0x02, Ccw::IDA | Ccw::SLI, 8, LIST + 0xff8)]);

@@ -35,7 +35,7 @@ fn commands(codes: &[u8]) -> Vec<Ccw> {
         .collect()
 }
 
-/// "Command Chaining": the CC flag leads to the next CCW when the device is done.
+/// "Command Chaining": the CC flag leads to the next CCW when the device has ended the command.
 #[test]
 fn command_chaining_goes_on_at_the_next_ccw() {
     let mut machine = Machine::with(&commands(&[0x01, 0x02, 0x05]));
@@ -66,7 +66,7 @@ fn unusual_status_ends_the_chain() {
     }
 }
 
-/// "Command Chaining": device end with status modifier leads past the next CCW.
+/// "Command Chaining": device end with status modifier skips the next CCW.
 #[test]
 fn status_modifier_steps_over_a_ccw() {
     let mut machine = Machine::with(&commands(&[0x31, 0x01, 0x02]));
@@ -78,7 +78,7 @@ fn status_modifier_steps_over_a_ccw() {
     assert_eq!(run.ending, done(PROGRAM + 24, 0));
 }
 
-/// "Command Chaining": the usual search, which transfers back to itself until it finds.
+/// "Command Chaining": the usual search, with a transfer back to itself until it finds the record.
 #[test]
 fn status_modifier_steps_over_a_transfer() {
     let mut machine = Machine::with(&[
@@ -96,8 +96,8 @@ fn status_modifier_steps_over_a_transfer() {
     assert_eq!(run.ending, done(PROGRAM + 24, 0));
 }
 
-/// "Command Chaining": what is stepped over has no say, if it chains or not, or is not even valid; if it
-/// is not stepped over it has.
+/// "Command Chaining": a CCW that is skipped has no effect, whether it chains or not, and even if
+/// it is invalid; if it is not skipped it has.
 #[test]
 fn status_modifier_steps_over_what_would_end_the_program() {
     for (over, ending) in [
@@ -130,7 +130,7 @@ fn status_modifier_steps_over_what_would_end_the_program() {
     }
 }
 
-/// "Channel-Program Address": where status modifier leads counts as a CCW, if there is none too.
+/// "Channel-Program Address": the target of status modifier counts as a CCW, even if there is none.
 #[test]
 fn status_modifier_to_where_there_is_no_memory_is_a_program_check_there() {
     let start = PROGRAM + 0xff0;
@@ -174,14 +174,14 @@ fn a_format_1_transfer_has_nothing_but_an_address() {
     }
 }
 
-/// "Transfer in Channel": the first CCW of a program is none.
+/// "Transfer in Channel": it cannot be the first CCW of a program.
 #[test]
 fn a_program_does_not_begin_with_a_transfer() {
     let run = Machine::with(&[tic(PROGRAM + 8)]).run(&[]);
     assert_eq!(run.ending, program_check(PROGRAM + 8));
 }
 
-/// "Transfer in Channel": one does not lead to another; the second is to blame.
+/// "Transfer in Channel": one must not lead to another; the second is the invalid one.
 #[test]
 fn a_transfer_does_not_lead_to_a_transfer() {
     let target = PROGRAM + 0x100;
@@ -194,7 +194,7 @@ fn a_transfer_does_not_lead_to_a_transfer() {
     assert_eq!(run.ending, program_check(target + 8));
 }
 
-/// "Channel-Program Address": an invalid address in a transfer is the fault of the transfer.
+/// "Channel-Program Address": an invalid address in a transfer is an error of the transfer.
 #[test]
 fn a_transfer_to_where_no_ccw_can_be_is_at_fault_itself() {
     for target in [PROGRAM + 4, 0x0005_0000] {
@@ -215,7 +215,7 @@ fn chaining_to_where_there_is_no_memory_is_a_program_check_there() {
     assert_eq!(run.ending, program_check(start + 16));
 }
 
-/// A program may run for ever; a test may not.
+/// A program may run forever; a test may not.
 #[test]
 fn endless_programs_are_cut() {
     let mut machine = Machine::with(&[ccw(0x01, Ccw::CC, 4, DATA), tic(PROGRAM)]);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! "Program Check": CCWs that no command is made of. The CPA is theirs plus 8.
+//! "Program Check": CCWs that are invalid as commands. The CPA is their address plus 8.
 
 use channel::{
     Ccw,
@@ -19,7 +19,7 @@ use crate::machine::{
     PROGRAM, //
 };
 
-/// What is wrong in any place of a command chain.
+/// Checks a CCW that is invalid anywhere in a command chain.
 fn check_everywhere(bad: Ccw, format: Format) {
     let machine = |ccws: &[Ccw]| match format {
         Format::Zero => Machine::with_format0(ccws),
@@ -33,8 +33,8 @@ fn check_everywhere(bad: Ccw, format: Format) {
     assert_eq!(run.ending, program_check(PROGRAM + 16), "{bad:?}");
 }
 
-/// "Invalid Command Code": the low four bits are zero; in format 1 also those of a transfer below
-/// others than zeros.
+/// "Invalid Command Code": the low four bits are zero; in format 1 also the code of a transfer with
+/// other high bits than zeros.
 #[test]
 fn some_codes_are_no_commands() {
     for high in 0..=0x0f {
@@ -53,7 +53,7 @@ fn format_0_needs_a_count() {
     check_everywhere(ccw(0x03, Ccw::SLI, 0, DATA), Format::Zero);
 }
 
-/// "Invalid CCW Format": bit 32 of a CCW of format 1, whether or not the address is used.
+/// "Invalid CCW Format": bit 32 of a format-1 CCW is one, whether or not the address is used.
 #[test]
 fn format_1_addresses_have_31_bits() {
     check_everywhere(ccw(0x02, Ccw::SKIP, 1, 0x8000_0000), Format::One);
@@ -72,7 +72,7 @@ fn programs_begin_where_there_can_be_a_ccw() {
     assert_eq!(machine.run(&[]).ending, program_check((1 << 24) + 8));
 }
 
-/// "Operation-Request Block": the bits that this channel looks at.
+/// "Operation-Request Block": the bits that this channel uses.
 #[test]
 fn requests_are_read_from_orbs() {
     let request = |control| Request::from_orb([0, control, PROGRAM]);

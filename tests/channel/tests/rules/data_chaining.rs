@@ -38,7 +38,7 @@ fn the_command_in_effect_is_that_of_the_first_ccw() {
     }
 }
 
-/// "Data Chaining": so it is for output.
+/// "Data Chaining": the same applies to output.
 #[test]
 fn output_is_gathered() {
     let mut machine = Machine::with(&[ccw(0x01, Ccw::CD, 2, DATA), ccw(0x02, 0, 2, DATA + 0x100)]);
@@ -48,9 +48,9 @@ fn output_is_gathered() {
     assert_eq!(data(&run), [10, 11, 12, 13]);
 }
 
-/// "Command Chaining" behind a data chain: status modifier is that of the command in effect.
+/// "Command Chaining" after a data chain: status modifier is that of the command in effect.
 #[test]
-fn status_modifier_steps_over_a_ccw_behind_a_data_chain() {
+fn status_modifier_skips_a_ccw_after_a_data_chain() {
     let mut machine = Machine::with(&[
         ccw(0x31, Ccw::CD, 2, DATA),
         ccw(0x02, Ccw::CC, 3, DATA + 8),
@@ -65,7 +65,7 @@ fn status_modifier_steps_over_a_ccw_behind_a_data_chain() {
     assert_eq!(run.ending, done(PROGRAM + 32, 0));
 }
 
-/// "Data Chaining" through a transfer in channel, which is recognized by its code all the same.
+/// "Data Chaining" through a transfer in channel, whose code is recognized nevertheless.
 #[test]
 fn a_transfer_may_be_in_a_data_chain() {
     let target = PROGRAM + 0x100;
@@ -79,8 +79,8 @@ fn a_transfer_may_be_in_a_data_chain() {
     assert_eq!(run.ending, done(target + 16, 0));
 }
 
-/// "Data Chaining": with the last byte of a CCW's area the next CCW takes control, though the device
-/// may be done; its count is then left whole.
+/// "Data Chaining": after the last byte of the area of a CCW the next CCW takes control, though the
+/// device may have ended; the count of that CCW is not used then.
 #[test]
 fn the_next_ccw_takes_control_with_the_last_byte() {
     let mut machine = Machine::with(&[ccw(0x02, Ccw::CD, 4, DATA), ccw(0, 0, 6, DATA + 8)]);
@@ -91,7 +91,7 @@ fn the_next_ccw_takes_control_with_the_last_byte() {
     );
 }
 
-/// "Data Chaining": an error in the next CCW is found when it takes control.
+/// "Data Chaining": an error in the next CCW is recognized when it takes control.
 #[test]
 fn an_error_in_the_next_ccw_counts_as_soon_as_it_takes_control() {
     for bad in [
@@ -106,7 +106,7 @@ fn an_error_in_the_next_ccw_counts_as_soon_as_it_takes_control() {
         let run = machine.run(&[Step::moves(4)]);
         assert_eq!(machine.get(DATA.into(), 4), [1, 2, 3, 4]);
         assert_eq!(run.ending, transfer_check(PROGRAM + 16), "{bad:?}");
-        // It does not if the device is done before.
+        // It is not if the device has ended before.
         let run = machine.run(&[Step::moves(3)]);
         assert_eq!(
             run.ending,
@@ -115,7 +115,7 @@ fn an_error_in_the_next_ccw_counts_as_soon_as_it_takes_control() {
     }
 }
 
-/// "Invalid Count": a count of zero is wrong where data is chained, from or to.
+/// "Invalid Count": a count of zero is invalid before and after data chaining.
 #[test]
 fn a_count_of_zero_does_not_chain_data() {
     let mut machine = Machine::with(&[ccw(0x02, Ccw::CD, 0, DATA), ccw(0, 0, 4, DATA)]);
@@ -123,7 +123,7 @@ fn a_count_of_zero_does_not_chain_data() {
     assert_eq!(run.ending, crate::machine::program_check(PROGRAM + 8));
 }
 
-/// "Skipping": the flag is that of each CCW of a data chain.
+/// "Skipping": the flag applies to each CCW of a data chain by itself.
 #[test]
 fn parts_of_a_record_can_be_skipped() {
     let mut machine = Machine::with(&[

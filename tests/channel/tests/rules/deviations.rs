@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Each deviation does what its name says, and nothing without it.
+//! Each deviation has the effect of its name, and there is no such effect without it.
 
 use channel::{
     Ccw,
@@ -19,14 +19,14 @@ use crate::machine::{
     PROGRAM, //
 };
 
-/// A channel with one deviation.
+/// Returns a channel with one deviation.
 fn channel(set: impl Fn(&mut Deviations)) -> Deviations {
     let mut deviations = Deviations::NONE;
     set(&mut deviations);
     deviations
 }
 
-/// The codes of the commands that the device got.
+/// Returns the codes of the commands that the device received.
 fn commands(run: &Run) -> Vec<u8> {
     let command = |event: &Event| match event {
         Event::Command { code, .. } => Some(*code),
@@ -35,7 +35,7 @@ fn commands(run: &Run) -> Vec<u8> {
     run.events.iter().filter_map(command).collect()
 }
 
-/// A read that chains data to a CCW with the code of a write, to another page.
+/// Returns a read that chains data to a CCW with the code of a write, in another page.
 fn data_chain(flags: u8) -> Machine {
     Machine::with(&[
         ccw(0x02, Ccw::CD | flags, 4, DATA),
@@ -93,7 +93,7 @@ fn what_is_to_be_skipped_can_be_stored() {
     machine.run_on(&deviations, &[Step::moves(4)]);
     assert_eq!(machine.get(DATA.into(), 4), [1, 2, 3, 4]);
 
-    // With a MIDAW, over the end of a page even.
+    // With a MIDAW, even across the end of a page.
     let midaw = [0xc0 << 16 | 4, u64::from(DATA) + 0xffc];
     let program = [ccw(0x02, Ccw::MIDA, 4, LIST)];
     let mut machine = Machine::with(&program)
@@ -119,7 +119,7 @@ fn a_read_backward_can_go_upward() {
 }
 
 #[test]
-fn a_list_of_midaws_can_go_on_behind_the_last() {
+fn a_list_of_midaws_can_continue_after_the_last() {
     let list = [
         0x80 << 16 | 4,
         u64::from(DATA),
@@ -176,5 +176,5 @@ fn there_is_a_channel_for_each() {
         assert!(!all[..number].contains(one), "{one} comes twice");
     }
     assert!(all.contains(&Deviations::ALL));
-    assert_eq!(Deviations::NONE.to_string(), "keeps to the architecture");
+    assert_eq!(Deviations::NONE.to_string(), "conforms to the architecture");
 }

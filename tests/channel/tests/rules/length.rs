@@ -20,8 +20,8 @@ use crate::machine::{
     PROGRAM, //
 };
 
-/// Runs a command of ten bytes with these flags, with a command behind it. Says how many commands
-/// were run, and whether there is an incorrect length.
+/// Runs a command of ten bytes with these flags, which is followed by another command. Returns the
+/// number of commands that were run, and whether there is an incorrect length.
 fn outcome(flags: u8, step: Step, format0: bool, suppress: bool) -> (usize, bool) {
     let ccws = [ccw(0x02, flags, 10, DATA), ccw(0x05, 0, 4, DATA)];
     let machine = if format0 {
@@ -37,7 +37,7 @@ fn outcome(flags: u8, step: Step, format0: bool, suppress: bool) -> (usize, bool
     (codes(&run).len(), status.subchannel & INCORRECT_LENGTH != 0)
 }
 
-/// The figure, for commands that are not immediate: short, right and long.
+/// The figure, for commands that are not immediate: short, equal and long.
 #[test]
 fn flags_decide_on_the_length_of_regular_operations() {
     for length in [0, 9, 10, 11] {
@@ -87,7 +87,7 @@ fn a_rejected_command_has_no_length() {
     assert_eq!(run.ending, alert(UNIT_CHECK, 0, PROGRAM + 8, Some(10)));
 }
 
-/// "Count": the residual count is what is left of the last CCW.
+/// "Count": the residual count is the rest of the count of the last CCW.
 #[test]
 fn the_residual_count_is_that_of_the_last_ccw() {
     for (length, count) in [(0, 10), (9, 1), (10, 0)] {
@@ -103,7 +103,7 @@ fn the_residual_count_is_that_of_the_last_ccw() {
     );
 }
 
-/// "Count" of a CCW: in format 1 zero is no error without data chaining, and moves nothing.
+/// "Count" of a CCW: in format 1 zero is valid without data chaining, and moves nothing.
 #[test]
 fn a_count_of_zero_moves_nothing() {
     let ccws = [ccw(0x02, Ccw::IDA, 0, 0x7fff_ffff)];

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The rules of the Principles of Operation that the software channel keeps, one test for each.
+//! The rules of the Principles of Operation for the software channel, with one test for each.
 
 mod addressing;
 mod chaining;

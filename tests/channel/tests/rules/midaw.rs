@@ -24,7 +24,8 @@ const B: u64 = DATA as u64;
 const LAST: u64 = 0x80 << 16;
 const SKIP: u64 = 0x40 << 16;
 
-/// A machine with one command that uses these MIDAWs, each of flags with count, and address.
+/// Creates a machine with one command that uses these MIDAWs: their flags with counts, and
+/// addresses.
 fn machine(code: u8, count: u16, midaws: &[(u64, u64)]) -> Machine {
     let words: Vec<u64> = midaws.iter().flat_map(|(a, b)| [*a, *b]).collect();
     Machine::with(&[ccw(code, Ccw::MIDA, count, LIST)])
@@ -38,7 +39,7 @@ fn ending(code: u8, count: u16, midaws: &[(u64, u64)]) -> Ending {
         .ending
 }
 
-/// MIDAWs name areas of any address and length.
+/// MIDAWs have areas of any address and length.
 #[test]
 fn midaws_name_areas() {
     let midaws = [(3, B + 0x1ffd), (2, B + 5), (LAST | 1, B + 0x3001)];
@@ -55,7 +56,7 @@ fn midaws_name_areas() {
     assert_eq!(data(&output.run(&[Step::moves(6)])), [0, 0, 0, 10, 11, 0]);
 }
 
-/// "Read Backward": each names the last byte of its area.
+/// "Read Backward": the address is the last byte of the area.
 #[test]
 fn backward_midaws_name_the_ends_of_areas() {
     let mut machine = machine(0x0c, 3, &[(2, B + 1), (LAST | 1, B + 0x1000)]);
@@ -69,7 +70,7 @@ fn backward_midaws_name_the_ends_of_areas() {
     );
 }
 
-/// The skip flag of a MIDAW leaves its part of the input out; its address means nothing then, and
+/// The skip flag of a MIDAW leaves out its part of the input. Then its address has no meaning, and
 /// the area may be longer than a page.
 #[test]
 fn midaws_can_skip() {
@@ -111,7 +112,7 @@ fn lists_stay_in_a_page() {
     assert_eq!(run(DATA + 0x2000 - 40, 1), transfer_check(PROGRAM + 8));
 }
 
-/// Reserved bits, the flag for data-transfer interruption, and a count of zero are wrong.
+/// Reserved bits, the flag for data-transfer interruption, and a count of zero are invalid.
 #[test]
 fn midaws_are_well_formed() {
     for word in [
@@ -130,7 +131,7 @@ fn midaws_are_well_formed() {
     }
 }
 
-/// The counts add up to that of the CCW: not more, and not less with the last.
+/// The counts add up to that of the CCW: not to more, and not to less with the last MIDAW.
 #[test]
 fn counts_add_up() {
     for midaws in [
@@ -149,8 +150,8 @@ fn counts_add_up() {
     }
 }
 
-/// The flag is for requests with the D bit, and goes with neither indirect data addressing nor
-/// skipping.
+/// The flag is valid only in programs of an ORB with the D bit, and neither with indirect data
+/// addressing nor with skipping.
 #[test]
 fn the_flag_is_for_requests_that_allow_it() {
     for (flags, midaws) in [(0, false), (Ccw::IDA, true), (Ccw::SKIP, true)] {

@@ -24,7 +24,7 @@ use crate::machine::{
     PROGRAM, //
 };
 
-/// "Suspension of Channel-Program Execution": before the CCW with the flag, the first one too, if
+/// "Suspension of Channel-Program Execution": before the CCW with the flag, even the first one, if
 /// the ORB allows it.
 #[test]
 fn the_flag_suspends_before_its_ccw() {
@@ -46,7 +46,7 @@ fn the_flag_suspends_before_its_ccw() {
     }
 }
 
-/// "Suppress-Suspended-Interruption Control": there is no status then.
+/// "Suppress-Suspended-Interruption Control": no status is presented then.
 #[test]
 fn the_status_can_be_suppressed() {
     let mut machine = Machine::with(&[ccw(0x01, Ccw::SUSPEND, 4, DATA)]).request(|request| {
@@ -59,15 +59,15 @@ fn the_status_can_be_suppressed() {
     );
 }
 
-/// "Invalid Suspend Flag": the ORB does not allow it.
+/// "Invalid Suspend Flag": the ORB does not allow suspending.
 #[test]
 fn the_flag_is_for_requests_that_allow_it() {
     let run = Machine::with(&[ccw(0x01, Ccw::SUSPEND, 4, DATA)]).run(&[]);
     assert_eq!(run.ending, program_check(PROGRAM + 8));
 }
 
-/// "Program-Controlled Interruption": each CCW with the flag makes one when it takes control, also
-/// one of a data chain.
+/// "Program-Controlled Interruption": each CCW with the flag causes one when it takes control, in a
+/// data chain as well.
 #[test]
 fn the_pci_flag_interrupts() {
     let mut machine = Machine::with(&[

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Data on its way between memory and device.
+//! The transfer of data between memory and device.
 
 use channel::{
     subchannel_status::PROTECTION_CHECK,
@@ -22,7 +22,7 @@ use crate::machine::{
     PROGRAM, //
 };
 
-/// "Command Code": write and control take data from memory; read and sense bring it there.
+/// "Command Code": write and control fetch data from memory; read and sense store it there.
 #[test]
 fn the_code_gives_the_direction() {
     for code in [0x01, 0x05, 0x03, 0x07, 0x0b, 0xff] {
@@ -40,7 +40,7 @@ fn the_code_gives_the_direction() {
     }
 }
 
-/// "Read Backward": the address is that of the last byte, and data goes downwards.
+/// "Read Backward": the address is that of the last byte, and data goes downward.
 #[test]
 fn read_backward_stores_downwards() {
     let mut machine = Machine::with(&[ccw(0x0c, 0, 4, DATA + 0x1001)]);
@@ -61,7 +61,7 @@ fn read_backward_does_not_wrap() {
     assert_eq!(run.ending, transfer_check(PROGRAM + 8));
 }
 
-/// "Skipping": what is read is not stored, and no address is used; only for input.
+/// "Skipping": data that is read is not stored, and no address is used; for input only.
 #[test]
 fn skipping_uses_no_memory() {
     for code in [0x02, 0x0c, 0x04] {
@@ -78,7 +78,7 @@ fn skipping_uses_no_memory() {
     assert_eq!(data(&machine.run(&[Step::moves(4)])), [10, 11, 12, 13]);
 }
 
-/// "Program Check": an invalid data address counts once data is to be moved there, and not before.
+/// "Program Check": an invalid data address counts when data is to be moved there, and not before.
 #[test]
 fn data_addresses_count_when_data_is_moved() {
     let hole = DATA + 0x8000;
@@ -95,7 +95,7 @@ fn data_addresses_count_when_data_is_moved() {
     assert_eq!(run.ending, transfer_check(PROGRAM + 8));
 }
 
-/// "Program Check": direct addresses end where the bits of the format do.
+/// "Program Check": direct addresses end with the bits of the format.
 #[test]
 fn direct_addresses_do_not_wrap() {
     for (format0, end) in [(true, 1_u64 << 24), (false, 1 << 31)] {
@@ -113,7 +113,7 @@ fn direct_addresses_do_not_wrap() {
     }
 }
 
-/// "Protection Check": storage that is protected is not stored into.
+/// "Protection Check": nothing is stored into protected storage.
 #[test]
 fn protection_is_a_check_of_its_own() {
     let mut machine = Machine::with(&[ccw(0x02, 0, 8, DATA + 0xffc)]);
@@ -126,7 +126,7 @@ fn protection_is_a_check_of_its_own() {
     );
 }
 
-/// "Command Chaining": what the device saw, and where the program was at the end of each command.
+/// "Command Chaining": the events at the device, and the CPA at the end of each command.
 #[test]
 fn commands_are_noted_with_data_and_cpa() {
     let mut machine = Machine::with(&[ccw(0x04, Ccw::CC, 2, DATA), ccw(0x01, 0, 2, DATA)]);

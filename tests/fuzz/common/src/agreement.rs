@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The host's program does what the guest's does, whatever the program and the device.
+//! The host program does what the guest program does, for any program and any device.
 
 use agreement::{
     check,
@@ -17,8 +17,8 @@ use channel::{
 
 use crate::input::Input;
 
-/// Where something begins or ends in the guests of the agreement tests: mappings, pages, blocks,
-/// and what CCWs of the two formats can address.
+/// The boundaries in the guests of the agreement tests: of mappings, pages and blocks, and of what
+/// CCWs of the two formats can address.
 const BORDERS: [u64; 12] = [
     0x1_0000,
     0x1_1000,
@@ -38,7 +38,7 @@ const BORDERS: [u64; 12] = [
 ///
 /// # Panics
 ///
-/// If they do not agree, or the host's is not contained.
+/// If they do not agree, or the host program is not contained.
 pub fn run(bytes: &[u8]) {
     let case = case(&mut Input::new(bytes));
     if let Err(failure) = check(&case) {
@@ -65,7 +65,7 @@ fn case(input: &mut Input<'_>) -> Case {
     case
 }
 
-/// Command mode without reserved bits, which translation would refuse.
+/// Command mode without reserved bits, which the translator would refuse.
 fn orb(choice: u8) -> Orb {
     const FLAGS: [Flags; 8] = [
         Flags::FORMAT_1,
@@ -95,7 +95,7 @@ fn step(input: &mut Input<'_>) -> Step {
     step
 }
 
-/// Adds a CCW or a word of a list, or moves to where the next is to be.
+/// Adds a CCW or a word of a list, or moves to where the next one goes.
 fn thing(input: &mut Input<'_>, case: &mut Case, cursor: &mut u32) {
     match input.byte() & 0x0f {
         0 => *cursor = address(input) as u32 & !7,
@@ -155,7 +155,7 @@ fn list(case: &mut Case, cursor: &mut u32, bytes: &[u8]) {
     *cursor = cursor.wrapping_add(bytes.len() as u32);
 }
 
-/// An address near a border.
+/// Returns an address near a boundary.
 fn address(input: &mut Input<'_>) -> u64 {
     let [border, offset] = input.bytes();
     let near = BORDERS[usize::from(border & 0x3f) % BORDERS.len()];
@@ -167,7 +167,7 @@ fn address(input: &mut Input<'_>) -> u64 {
     }
 }
 
-/// An address where a block begins or, for read backward, ends; as a rule.
+/// As a rule, returns an address where a block begins or, for read backward, ends.
 fn idaw(input: &mut Input<'_>) -> u64 {
     let address = address(input);
     match input.byte() % 6 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A guest, a request of its and a translator, made of any bytes so that most programs are nearly
-//! right: with the borders of pages, blocks and mappings near, and addresses of what is there.
+//! A guest, its ORB and a translator, made of any bytes so that most programs are nearly valid:
+//! with page, block and mapping boundaries nearby, and with addresses of existing memory.
 
 use ccwchain::{
     ccw::{
@@ -38,17 +38,17 @@ use crate::{
 
 pub(crate) type TranslateError = ccwchain::error::Error<Error>;
 
-/// Pages that mappings begin with: in the middle of everything, at its two ends, at the ends of what
-/// CCWs of the two formats can address, and beyond.
+/// The first pages of mappings: in the middle of the address space, at its two ends, at the ends of
+/// what CCWs of the two formats can address, and after them.
 const STARTS: [u64; 6] = [0x10, 0x14, 0, 0xffe, 0x7_fffe, 0x10_0000];
 
-/// Where an address is in its page, but for the last bits.
+/// The offset of an address in its page, except the last bits.
 const OFFSETS: [u64; 8] = [0, 0x7f8, 0x800, 0xff8, 0xff0, 0x400, 0xfc0, 0x100];
 
-/// The blocks of an arena that has room for every program.
+/// The number of arena blocks, which is enough for every program.
 pub(crate) const BLOCKS: usize = 8;
 
-/// The host's arena is here, if nothing else is said.
+/// The absolute address of the arena, unless the case has another one.
 pub(crate) const ARENA: u32 = 0x7000_0000;
 
 /// A case of a fuzz target.
@@ -57,7 +57,7 @@ pub(crate) struct Case {
     pub(crate) arena: Low,
     pub(crate) translator: Translator<Heap>,
     pub(crate) orb: Orb,
-    /// The fault that the guest's memory has.
+    /// The fault of guest memory.
     pub(crate) fault: Option<Fault>,
 }
 
@@ -82,7 +82,7 @@ impl Case {
             format: Format::of(&orb),
             cursor: orb.cpa().into(),
         };
-        // A program of more things than a translator of these sizes takes says nothing new.
+        // A program with more items than fit into these sizes shows nothing new.
         for _ in 0..80 {
             if !input.is_left() {
                 break;
@@ -145,7 +145,7 @@ fn fault(input: &mut Input<'_>) -> Option<Fault> {
     })
 }
 
-/// Gives the guest memory, and tells the number of each page.
+/// Maps guest memory, and stores the number of each page in it.
 fn map(input: &mut Input<'_>, guest: &mut Guest) -> Vec<u64> {
     let mut pages = Vec::new();
     let choice = input.byte();
@@ -178,7 +178,7 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    /// Writes the next thing of the program, or moves to where the next is to be.
+    /// Writes the next item of the program, or moves to where it goes.
     fn thing(&mut self, input: &mut Input<'_>) {
         match input.byte() & 0x0f {
             0 => self.cursor = self.address(input) & 0xffff_fff8,
@@ -230,14 +230,14 @@ impl Writer<'_> {
         self.store(&ccw.to_bytes(self.format));
     }
 
-    /// Stores where there is memory, and goes on behind.
+    /// Stores bytes where there is memory, and continues after them.
     fn store(&mut self, bytes: &[u8]) {
-        // What is not mapped stays so: the program is to meet it.
+        // Memory that is not mapped stays so: the program may use it.
         let _ = self.guest.iommu.store(self.cursor, bytes);
         self.cursor += bytes.len() as u64;
     }
 
-    /// An address that means something in this guest, as a rule.
+    /// As a rule, returns an address that has a meaning in this guest.
     fn address(&self, input: &mut Input<'_>) -> u64 {
         let choice = input.byte();
         let page = self.mappings[usize::from(choice & 0x1f) % self.mappings.len()];
@@ -251,7 +251,7 @@ impl Writer<'_> {
         }
     }
 
-    /// An address where a block begins or, for read backward, ends; as a rule.
+    /// As a rule, returns an address where a block begins or, for read backward, ends.
     fn idaw(&self, input: &mut Input<'_>) -> u64 {
         let address = self.address(input);
         match input.byte() % 6 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Where the host's channel can get to in a translated program, whatever the device does.
+//! What the channel of the host can reach in a translated program, whatever the device does.
 
 use std::collections::BTreeSet;
 
@@ -29,30 +29,31 @@ use crate::guest::{
     Low, //
 };
 
-/// A CCW, and how the channel comes to it.
+/// A CCW, and how the channel reaches it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
+struct ReachedCcw {
     address: u32,
-    /// The command that data chaining goes on with.
+    /// The command that is in effect if data is chained to it.
     chained: Option<u8>,
 }
 
-/// The host's memory, and what the channel may do with it.
+/// Host memory, and the permitted uses of it.
 struct Host<'a> {
     orb: orb::Orb,
     guest: &'a Guest,
     arena: &'a Low,
 }
 
-/// Goes along all ways through a translated program: after each command the device may or may not
-/// give status modifier, and may take all of the data or none. The channel may run the CCWs of a data
-/// chain as commands, store what is to be skipped, fetch ahead, and not look for the last MIDAW.
+/// Follows all ways through a translated program. After each command the device may or may not give
+/// status modifier, and may move all of the data or none. The channel may run the CCWs of a data
+/// chain as commands, store data that is to be skipped, fetch ahead, and ignore the flag for the
+/// last MIDAW.
 ///
 /// # Panics
 ///
 /// If the channel would fetch a CCW or a list from outside the arena, or move data to or from
-/// anything but the scratch page and pages that are pinned with the right for it; or if a CCW is not in
-/// normal form.
+/// anything except the scratch page and pages that are pinned for that access; or if a CCW is not
+/// in normal form.
 pub(crate) fn check(host: &HostOrb, guest: &Guest, arena: &Low) {
     let host = Host {
         orb: host.orb(),
@@ -60,13 +61,13 @@ pub(crate) fn check(host: &HostOrb, guest: &Guest, arena: &Low) {
         arena,
     };
     let mut seen = BTreeSet::new();
-    let mut ways = vec![Place {
+    let mut queue = vec![ReachedCcw {
         address: host.orb.cpa(),
         chained: None,
     }];
-    while let Some(place) = ways.pop() {
-        if seen.insert(place) {
-            host.step(place, &mut ways);
+    while let Some(reached) = queue.pop() {
+        if seen.insert(reached) {
+            host.step(reached, &mut queue);
         }
     }
 }
@@ -82,24 +83,24 @@ impl Host<'_> {
         bytes.unwrap_or_else(|| panic!("fetch at {address:#x}, not in the arena"))
     }
 
-    /// Checks one CCW, and adds those that the channel may go on with.
-    fn step(&self, place: Place, ways: &mut Vec<Place>) {
-        let ccw = Ccw::parse(Format::One, self.fetch(place.address.into()));
+    /// Checks one CCW, and adds those with which the channel may continue.
+    fn step(&self, reached: ReachedCcw, queue: &mut Vec<ReachedCcw>) {
+        let ccw = Ccw::parse(Format::One, self.fetch(reached.address.into()));
         if ccw.is_tic(Format::One) {
-            ways.push(Place {
+            queue.push(ReachedCcw {
                 address: ccw.address,
-                ..place
+                ..reached
             });
             return;
         }
-        let Some(command) = self.command(&ccw, place.chained) else {
+        let Some(command) = self.command(&ccw, reached.chained) else {
             return;
         };
         self.check_form(&ccw, Direction::of(command));
         self.data(&ccw, Direction::of(command));
         let mut next = |slots: u32, chained| {
-            ways.push(Place {
-                address: place.address + 8 * slots,
+            queue.push(ReachedCcw {
+                address: reached.address + 8 * slots,
                 chained,
             });
         };
@@ -113,7 +114,7 @@ impl Host<'_> {
         }
     }
 
-    /// The command in effect, unless the channel stops at this CCW with a program check.
+    /// Returns the command in effect, unless the channel ends with a program check at this CCW.
     fn command(&self, ccw: &Ccw, chained: Option<u8>) -> Option<u8> {
         let command = chained.unwrap_or(ccw.command);
         let no_command = matches!(
@@ -129,7 +130,7 @@ impl Host<'_> {
         (!wrong).then_some(command)
     }
 
-    /// Checks that a CCW means the same to a channel that does not know what is void in it.
+    /// Checks that a CCW means the same to a channel that uses its meaningless fields.
     fn check_form(&self, ccw: &Ccw, direction: Direction) {
         let void = if ccw.flags.contains(Flags::CD) {
             Flags::CC.union(Flags::SLI)
@@ -143,7 +144,7 @@ impl Host<'_> {
         };
         assert!(!ccw.flags.intersects(void), "{ccw}: flags that are void");
         let is_same = match (ccw.direction(), direction) {
-            // Status modifier can lead to it, too, and it is refused then.
+            // Status modifier can also lead to it; then it is refused.
             (Direction::Invalid, _) => true,
             (Direction::TransferInChannel, _) => false,
             (own, in_effect) => {
@@ -154,7 +155,7 @@ impl Host<'_> {
         assert!(is_same, "{ccw}: in a data chain of {direction}");
     }
 
-    /// Checks the data of a CCW, to the last byte that its count allows.
+    /// Checks the data of a CCW, to the last byte of its count.
     fn data(&self, ccw: &Ccw, direction: Direction) {
         if ccw.flags.contains(Flags::MIDA) {
             self.midaws(ccw, direction);
@@ -205,7 +206,7 @@ impl Host<'_> {
             let Some(midaw) = Midaw::parse(self.fetch(list)) else {
                 return;
             };
-            // What is skipped, too, is to be within one page.
+            // Data that is skipped must be within one page, too.
             let is_accepted = midaw.accepts(direction == Direction::ReadBackward);
             if !self.touch(midaw.address, ccw, direction) {
                 return;
@@ -217,8 +218,8 @@ impl Host<'_> {
         let _: [u8; 16] = self.fetch(list);
     }
 
-    /// Checks an address that data is moved to or from, within one page. There is no more data if
-    /// no machine has storage at this address.
+    /// Checks an address of data, within one page. Returns whether more data may follow: none does
+    /// if no machine has storage at this address.
     fn touch(&self, address: u64, ccw: &Ccw, direction: Direction) -> bool {
         if address / PAGE_SIZE == u64::MAX / PAGE_SIZE {
             return false;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What is read from bytes is written as the same bytes, and can be shown.
+//! Formats are written as the bytes from which they were parsed, and can be displayed.
 
 use ccwchain::{
     ccw::{
@@ -21,11 +21,11 @@ use ccwchain::{
 
 use crate::input::Input;
 
-/// Reads each of the formats from the bytes.
+/// Parses each of the formats from the bytes.
 ///
 /// # Panics
 ///
-/// If one is written otherwise than it was read, or a setter sets something else.
+/// If one is written differently than it was parsed, or a setter sets something else.
 pub fn run(bytes: &[u8]) {
     let mut input = Input::new(bytes);
     ccw(input.bytes());

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the fuzz targets of ccwchain check.
+//! The checks of the fuzz targets of ccwchain.
 //!
-//! Each target is a module with a function `run`, which takes any bytes, makes a case of them and
-//! panics if a promise of the translator is broken. libFuzzer calls it through `fuzz_targets/`;
-//! `cargo test` calls it with every file of `corpus/`.
+//! Each target is a module with a function `run`, which makes a case of any bytes, and panics if a
+//! guarantee of the translator is broken. libFuzzer calls it through `fuzz_targets/`; `cargo test`
+//! calls it with every file of `corpus/`.
 
 #![forbid(unsafe_code)]
 

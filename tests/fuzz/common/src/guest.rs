@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The guest's memory on the type1 stand-in, and the host's on a `Vec`.
+//! Guest memory on the type1 stub, and host memory on a `Vec`.
 
 use std::{
     collections::BTreeMap,
@@ -35,18 +35,18 @@ impl Storage for Heap {
     }
 }
 
-/// Guest memory that keeps account of its pins.
+/// Guest memory that records its pins.
 pub(crate) struct Guest {
     /// The mappings.
     pub(crate) iommu: Type1<Vec<Page>>,
-    /// What is added to the stand-in's host addresses.
+    /// The number that is added to the host addresses of the stub.
     pub(crate) shift: u64,
-    /// The absolute address of each guest page that is pinned, and what for.
+    /// The absolute address of each pinned guest page, and the access for which it is pinned.
     pub(crate) pinned: BTreeMap<u64, (u64, memory::Access)>,
 }
 
 impl Guest {
-    /// A guest without memory.
+    /// Creates a guest without memory.
     pub(crate) fn new() -> Self {
         Self {
             iommu: Type1::new(vec![Page::default(); 16]),
@@ -55,7 +55,7 @@ impl Guest {
         }
     }
 
-    /// What a device may do at an absolute address, by the pins that are held.
+    /// Returns the access that a device has at an absolute address, by the current pins.
     pub(crate) fn pinned_for(&self, host: u64) -> Option<memory::Access> {
         self.iommu
             .pinned_for(host.checked_sub(self.shift)?)
@@ -66,7 +66,7 @@ impl Guest {
     }
 }
 
-/// What type1 says, as the module understands it.
+/// Converts an error of type1 as the module does.
 fn whose<T>(result: Result<T, Error>) -> Result<T, MemoryError<Error>> {
     result.map_err(|error| match error {
         Error::Unmapped | Error::Permission => MemoryError::Guest,
@@ -108,17 +108,17 @@ impl GuestMemory for Guest {
     }
 }
 
-/// The host's 31-bit memory: blocks that are apart from each other and in no order.
+/// The 31-bit memory of the host: blocks that are not adjacent and in no order.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Low {
-    /// Where each of them is.
+    /// The absolute address of each block.
     blocks: Vec<u32>,
-    /// What is in them.
+    /// The contents of the blocks.
     pub(crate) bytes: Vec<u8>,
 }
 
 impl Low {
-    /// Blocks at multiples of three pages from `address` on, the first of which is there.
+    /// Creates blocks at multiples of three pages from `address` on, where the first one is.
     pub(crate) fn new(blocks: usize, address: u32) -> Self {
         let mut low = Self {
             blocks: vec![0; blocks],
@@ -128,7 +128,7 @@ impl Low {
         low
     }
 
-    /// Gives the blocks other places.
+    /// Moves the blocks.
     pub(crate) fn move_to(&mut self, address: u32) {
         // 17 is a prime number, and more than there are blocks.
         for (number, block) in (0..).zip(&mut self.blocks) {
@@ -136,14 +136,14 @@ impl Low {
         }
     }
 
-    /// The absolute address of what has an offset in the arena; zero if it has no such block.
+    /// Returns the absolute address of an offset in the arena, or zero if there is no such block.
     pub(crate) fn address_of(&self, offset: u64) -> u64 {
         let block = usize::try_from(offset).map(|offset| offset / BLOCK);
         let start = block.ok().and_then(|block| self.blocks.get(block));
         start.map_or(0, |start| u64::from(*start) + offset % BLOCK as u64)
     }
 
-    /// The bytes at an absolute address, if all of them are in one block.
+    /// Returns the bytes at an absolute address, if all of them are in one block.
     pub(crate) fn get<const N: usize>(&self, address: u64) -> Option<[u8; N]> {
         let at = (0..).zip(&self.blocks).find_map(|(block, start)| {
             let offset = usize::try_from(address.checked_sub(u64::from(*start))?).ok()?;

@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Bytes of a fuzzer as a series of choices.
+//! The bytes of a fuzzer as a series of choices.
 
-/// What is left of the bytes. Behind their end there are zeros.
+/// The rest of the bytes. After their end there are zeros.
 pub(crate) struct Input<'a>(&'a [u8]);
 
 impl<'a> Input<'a> {
-    /// Choices by these bytes.
+    /// Creates a series of choices by these bytes.
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
 
-    /// Whether there are bytes left.
+    /// Returns whether bytes are left.
     pub(crate) fn is_left(&self) -> bool {
         !self.0.is_empty()
     }
 
-    /// The next bytes as they are.
+    /// Returns the next bytes.
     pub(crate) fn bytes<const N: usize>(&mut self) -> [u8; N] {
         let mut bytes = [0; N];
         let (taken, left) = self.0.split_at(N.min(self.0.len()));
@@ -25,28 +25,28 @@ impl<'a> Input<'a> {
         bytes
     }
 
-    /// The next byte.
+    /// Returns the next byte.
     pub(crate) fn byte(&mut self) -> u8 {
         let [byte] = self.bytes();
         byte
     }
 
-    /// The next two bytes.
+    /// Returns the next two bytes.
     pub(crate) fn half(&mut self) -> u16 {
         u16::from_be_bytes(self.bytes())
     }
 
-    /// The next four bytes.
+    /// Returns the next four bytes.
     pub(crate) fn word(&mut self) -> u32 {
         u32::from_be_bytes(self.bytes())
     }
 
-    /// The next eight bytes.
+    /// Returns the next eight bytes.
     pub(crate) fn double(&mut self) -> u64 {
         u64::from_be_bytes(self.bytes())
     }
 
-    /// One of a few things; the first of them at the end of the input.
+    /// Returns one of the items, which is the first one at the end of the input.
     pub(crate) fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
         choices[usize::from(self.byte()) % choices.len()]
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The channel of the host gets to nothing but the arena and pinned pages, errors and releases leave
-//! nothing pinned, and what was translated before does not matter.
+//! The channel of the host reaches only the arena and pinned pages, errors and releases leave
+//! nothing pinned, and earlier programs have no effect.
 
 use ccwchain::{
     error::{
@@ -32,7 +32,7 @@ use crate::{
 ///
 /// # Panics
 ///
-/// If one of these promises is broken.
+/// If one of these guarantees is broken.
 pub fn run(bytes: &[u8]) {
     let mut case = Case::new(&mut Input::new(bytes));
     let mut first = case.translate();
@@ -59,7 +59,7 @@ pub fn run(bytes: &[u8]) {
     }
 }
 
-/// Checks what a translation has left.
+/// Checks the result of a translation.
 fn check(case: &Case, result: &Result<HostOrb, TranslateError>) {
     match result {
         Ok(host) => {
@@ -73,7 +73,7 @@ fn check(case: &Case, result: &Result<HostOrb, TranslateError>) {
     }
 }
 
-/// Checks that the translator knows what is pinned.
+/// Checks that the translator knows which pages are pinned.
 fn check_pins(case: &Case) {
     let pinned = &case.guest.pinned;
     assert_eq!(case.translator.stats().pages, pinned.len());
@@ -85,10 +85,10 @@ fn check_pins(case: &Case) {
                 .has_pinned(first * PAGE_SIZE + 4095, count * PAGE_SIZE - 4095);
             assert!(known, "page {number:#x}");
         }
-        let behind = number + 1;
+        let next = number + 1;
         assert_eq!(
-            case.translator.has_pinned(behind * PAGE_SIZE, 1),
-            pinned.contains_key(&behind)
+            case.translator.has_pinned(next * PAGE_SIZE, 1),
+            pinned.contains_key(&next)
         );
     }
 }

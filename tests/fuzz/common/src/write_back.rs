@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the guest sees of a status does not depend on where anything is in the host.
+//! The status that the guest sees does not depend on host addresses.
 
 use ccwchain::{
     irb::{
@@ -15,12 +15,12 @@ use crate::{
     input::Input, //
 };
 
-/// Something in the host that a status can give the address of.
+/// A part of the host whose address a status can contain.
 #[derive(Clone, Copy)]
 enum Place {
-    /// A byte of the arena or beyond.
+    /// A byte of the arena or after it.
     Arena(u16),
-    /// A byte of a page that is pinned.
+    /// A byte of a pinned page.
     Page(u8, u16),
     /// Nothing.
     Nothing,
@@ -53,12 +53,12 @@ impl Place {
     }
 }
 
-/// Translates the same program for two guests, of which the second has another place in the host,
-/// and gives both the same status.
+/// Translates the same program for two guests, of which the second has other host addresses, and
+/// writes back the same status for both.
 ///
 /// # Panics
 ///
-/// If the guests do not see the same, or a bit of an address of the host's.
+/// If the guests do not see the same, or see a bit of a host address.
 pub fn run(bytes: &[u8]) {
     let (mut here, irb, places) = case(bytes);
     let (mut there, _, _) = case(bytes);
@@ -83,7 +83,7 @@ pub fn run(bytes: &[u8]) {
     }
 }
 
-/// A guest, a status and what three addresses in it are of.
+/// A guest, a status and the meaning of three addresses in it.
 fn case(bytes: &[u8]) -> (Case, [u8; irb::SIZE], [Place; 3]) {
     let mut input = Input::new(bytes);
     let irb = input.bytes();
@@ -91,7 +91,7 @@ fn case(bytes: &[u8]) -> (Case, [u8; irb::SIZE], [Place; 3]) {
     (Case::new(&mut input), irb, places)
 }
 
-/// What the guest sees of a status in which these three addresses are put.
+/// Returns the status that the guest sees if it contains these three addresses.
 fn seen(case: &Case, mut bytes: [u8; irb::SIZE], places: [Place; 3]) -> Irb {
     let [cpa, storage, secondary] = places.map(|place| place.address(case));
     bytes[4..8].copy_from_slice(&(cpa as u32).to_be_bytes());
@@ -106,7 +106,7 @@ fn seen(case: &Case, mut bytes: [u8; irb::SIZE], places: [Place; 3]) -> Irb {
     irb
 }
 
-/// Checks that the addresses are those of something of the guest's.
+/// Checks that the addresses are guest addresses.
 fn check(case: &Case, seen: &Irb) {
     if let Some(address) = seen.failing_storage_address() {
         let is_data = case.guest.pinned.contains_key(&(address / PAGE_SIZE));

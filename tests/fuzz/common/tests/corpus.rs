@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The fuzz targets, on their corpora.
+//! Runs the fuzz targets on their corpora.
 
 use std::{
     fs,
