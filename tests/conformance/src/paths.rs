@@ -5,6 +5,10 @@
 //! The terminal has a path of its own, so that nobody else misses it.
 
 use std::{
+    sync::atomic::{
+        AtomicUsize,
+        Ordering, //
+    },
     thread,
     time::{
         Duration,
@@ -242,38 +246,44 @@ fn closed(devices: &Devices) -> TestResult {
 }
 
 fn storm(devices: &Devices) -> TestResult {
-    const LONG: Duration = Duration::from_secs(1);
     let mut channel = devices.open_named("terminal")?;
     let program = program("orb lpm=0\nccw nop")?;
     let guest = map(&mut channel, &program)?;
     let path = ChannelPath::of(devices.named("terminal")?)?;
+    let (ended, varied) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let vary = || {
         path.vary_off()?;
-        path.vary_on()
+        path.vary_on()?;
+        varied.fetch_add(1, Ordering::Relaxed);
+        Ok(())
     };
-    let (ended, varied) = beside(vary, || {
-        starts(&mut channel, &program, Instant::now() + LONG)
+    let begun = Instant::now();
+    beside(vary, || {
+        let goes_on = || overlap(begun, [&ended, &varied]);
+        starts(&mut channel, &program, &ended, goes_on)
     })?;
-    check(
-        ended > 10 && varied > 10,
-        format!("{ended} programs, {varied} times off and on"),
-    )?;
+    check_overlap([("programs", &ended), ("times off and on", &varied)])?;
     take_rest(&mut channel)?;
     guest.unmap(channel.device_mut())?;
     check_usable(&mut channel)
 }
 
-/// Starts one program after the other until then; each one is refused or has an end.
-fn starts(channel: &mut Channel, program: &Program, end: Instant) -> TestResult<usize> {
-    let mut ended = 0;
-    while Instant::now() < end {
+/// Starts one program after the other while that goes on; each one is refused or has an end, which
+/// is counted.
+fn starts(
+    channel: &mut Channel,
+    program: &Program,
+    ended: &AtomicUsize,
+    goes_on: impl Fn() -> bool,
+) -> TestResult {
+    while goes_on() {
         match channel
             .start(program.orb)
             .map_err(|error| error.raw_os_error())
         {
             Ok(()) => {
                 check(channel.wait(TIMEOUT)?.is_some(), "a program has no end")?;
-                ended += 1;
+                ended.fetch_add(1, Ordering::Relaxed);
             }
             Err(Some(libc::ENODEV | libc::EACCES)) => thread::yield_now(),
             Err(Some(libc::EBUSY | libc::EAGAIN)) => {
@@ -283,5 +293,5 @@ fn starts(channel: &mut Channel, program: &Program, end: Instant) -> TestResult<
             Err(errno) => return Err(format!("a start fails with error {errno:?}").into()),
         }
     }
-    Ok(ended)
+    Ok(())
 }
