@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # For people.  The kernel's make reads Kbuild.
 
-.PHONY: help demo demo-qemu demo-dasd test test-all conformance scenario bench bench-profile fuzz coverage cost \
+.PHONY: help demo demo-qemu demo-hercules test test-all conformance scenario bench bench-profile fuzz coverage cost \
 	mutations module install clean clean-cache
 
 help:
@@ -10,7 +10,7 @@ help:
 	@echo '               C driver of the kernel tree instead, to compare'
 	@echo 'make demo-qemu a guest of an unmodified QEMU, in that Linux, uses its devices through'
 	@echo '               vfio_ccw; what is shown is recorded'
-	@echo 'make demo-dasd channel programs on a disk, a tape, a printer and a card reader of the'
+	@echo 'make demo-hercules  channel programs on a disk, a tape, a printer and a card reader of the'
 	@echo '               emulator Hercules'
 	@echo 'make test      formatting, lints, host tests, KUnit and the tests in the booted Linux;'
 	@echo '               PARTS="words" runs only the parts with these names, and what they need'
@@ -44,43 +44,43 @@ help:
 	@echo 'KERNEL_SOURCE or KERNEL_DEB (a kernel tree or linux-source package of your own).'
 
 demo:
-	@scripts/demo
+	@scripts/harness demo
 
 demo-qemu:
-	@scripts/demo-qemu
+	@scripts/harness demo-qemu
 
-demo-dasd:
-	@scripts/demo-dasd
+demo-hercules:
+	@scripts/harness demo-hercules
 
 test:
-	@scripts/test $(PARTS)
+	@scripts/harness test $(PARTS)
 
 test-all:
-	@scripts/test --all $(PARTS)
+	@scripts/harness test --all $(PARTS)
 
 conformance:
-	@scripts/conformance
+	@scripts/harness conformance
 
 scenario:
-	@scripts/scenario
+	@scripts/harness scenario
 
 bench:
-	@scripts/bench
+	@scripts/harness bench
 
 bench-profile:
-	@scripts/bench profile
+	@scripts/harness bench --profile
 
 fuzz:
-	@scripts/fuzz run $(TARGET) $(SECONDS)
+	@scripts/harness fuzz run $(TARGET) $(SECONDS)
 
 coverage:
-	@scripts/coverage
+	@scripts/harness coverage
 
 cost:
 	@scripts/cost
 
 mutations:
-	@scripts/mutations
+	@scripts/harness mutations
 
 module:
 	@scripts/module

@@ -1,6 +1,6 @@
 # How something is had from Debian on a day on which the mirror is not whole: from the first
 # suite of a list that has all of it.  Sourced after lib.sh.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 
 tries=3
 pause=${VFIO_CCW_PAUSE:-10}     # seconds before the next try

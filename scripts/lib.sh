@@ -1,6 +1,6 @@
 # Shared by the build scripts: where things are cached, how steps are shown,
 # and how a command is run inside the build root.  Sourced by bash scripts.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 
 set -euo pipefail
 
@@ -41,7 +41,7 @@ step() {
 # name, and show a sign of life every 20 seconds.  Its exit status is left in $status: a
 # function that is called where its failure is looked at would go on behind a failure within.
 watch() {
-    local name=$1 file=$log/$1.log start=$SECONDS pid shown=0
+    local file=$log/$1.log start=$SECONDS pid shown=0
     shift
     status=0
     # In a process group of its own, so that an interrupt ends all of it.

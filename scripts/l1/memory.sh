@@ -1,6 +1,6 @@
 # Whether a driver's turn leaves memory behind.  Single objects are for the checks
 # of the suite, and for kmemleak where the kernel has it; this is about what grows.
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2154
 
 kmemleak=/sys/kernel/debug/kmemleak
 slab_bound=256  # KiB
@@ -8,6 +8,9 @@ free_bound=8192 # KiB
 if [ -e $kmemleak ]; then
     free_bound=65536 # with what the checks of memory and objects note for themselves
 fi
+
+# note TEXT: say it, also to the host.
+note() { echo "$*" | tee -a memory; }
 
 # What is cached is given back first.
 settle() {
@@ -34,7 +37,7 @@ scan() {
 memory_before() {
     if [ -e $kmemleak ]; then
         scan
-        echo "kmemleak: before the turn of $driver $(grep -c '^unreferenced' $kmemleak) reports, cleared"
+        note "kmemleak: before the turn of $driver $(grep -c '^unreferenced' $kmemleak) reports, cleared"
         echo clear >$kmemleak || return
     fi
     settle
@@ -49,7 +52,7 @@ module_symbols() {
 memory_after() {
     settle
     slab=$(($(slab_kib) - slab_before)) lost=$((free_before - $(free_kib)))
-    echo "memory: after the turn of $driver $slab KiB more in slabs, $lost KiB less free"
+    note "memory: after the turn of $driver $slab KiB more in slabs, $lost KiB less free"
     leaks=0
     if [ $slab -gt $slab_bound ]; then
         echo "error: the driver leaves objects behind: $slab KiB, of at most $slab_bound"
@@ -68,7 +71,7 @@ memory_after() {
                 "the module's symbols are in $driver.symbols"
             leaks=1
         else
-            echo "kmemleak: after the turn of $driver none"
+            note "kmemleak: after the turn of $driver none"
         fi
     fi
     return $leaks

@@ -17,7 +17,6 @@ import sys
 
 from table import BACKENDS, NAMES, SHAPES
 
-
 # Where an instruction is, by the module of its function; all others are the kernel's.
 PARTS = {
     "client": "client",

@@ -7,6 +7,7 @@ system, and what L1 leaves in it comes back on a tape; the console is for a few 
 
 import io
 import os
+import pathlib
 import queue
 import re
 import shutil
@@ -16,8 +17,9 @@ import tarfile
 import threading
 import time
 
-import aws
-from host import Answers, Refused
+from . import aws
+from .build import archive
+from .host import Answers, Refused
 
 QUIT_SECONDS = 10
 INITRD_AT = 0x0200_0000
@@ -69,16 +71,16 @@ MACHINE_STATE = re.compile(r"(?:(?:SYS|WAIT|MAN|LOAD|TEST|CHKSTOP)=[01])+$")
 class Hercules:
     """The emulator, from its start to its end."""
 
-    def __init__(self, args, run, folder):
-        self._args = args
+    def __init__(self, options, run, folder):
+        self._options = options
         self._run = run
         self._folder = folder
-        images = args.share.with_name(args.share.name + "-images")
+        images = options.share.with_name(options.share.name + "-images")
         make_images(images)
-        make_ipl(args, folder)
+        make_ipl(options, folder)
         with open(f"{folder}/x.cnf", "w", encoding="ascii") as configuration:
             configuration.write(CONFIGURATION.format(images=images, folder=folder, prefix=PREFIX))
-        self._own = open(f"{args.log}.hercules", "w", encoding="utf-8")
+        self._own = open(f"{options.log}.hercules", "w", encoding="utf-8")
         self.process = subprocess.Popen(
             ["hercules", "-f", f"{folder}/x.cnf", "EXTERNALGUI"],
             stdin=subprocess.PIPE,
@@ -126,8 +128,8 @@ class Hercules:
             self._run.fail("L1 has left no results")
             return
         with tarfile.open(fileobj=io.BytesIO(b"".join(blocks))) as results:
-            results.extractall(self._args.share, filter="data")
-        for line in (self._args.share / "dmesg").read_text(errors="replace").splitlines():
+            results.extractall(self._options.share, filter="data")
+        for line in (self._options.share / "dmesg").read_text(errors="replace").splitlines():
             self._run.line(line)
 
     def close(self):
@@ -201,17 +203,13 @@ def make_images(folder):
     (folder / "cards.txt").write_text("".join(f"CARD {number:03}\n" for number in range(1, 11)), encoding="ascii")
 
 
-def make_ipl(args, folder):
+def make_ipl(options, folder):
     """What is loaded: the kernel, the initial file system with the shared folder behind it, and
     where they are."""
-    shutil.copytree(args.share, f"{folder}/root/job")
-    names = subprocess.run(["find", "."], cwd=f"{folder}/root", stdout=subprocess.PIPE, check=True).stdout
-    archive = subprocess.run(
-        ["cpio", "--quiet", "-o", "-H", "newc"], cwd=f"{folder}/root", input=names, stdout=subprocess.PIPE, check=True
-    ).stdout
-    with open(args.initrd, "rb") as initrd:
+    shutil.copytree(options.share, f"{folder}/root/job")
+    with open(options.initrd, "rb") as initrd:
         packed = initrd.read()
-    packed += bytes(-len(packed) % 4) + archive
+    packed += bytes(-len(packed) % 4) + archive(pathlib.Path(folder, "root"))
 
     parts = {
         "kernel": (0, None),
@@ -220,7 +218,7 @@ def make_ipl(args, folder):
         "size": (INITRD_SIZE, struct.pack(">Q", len(packed))),
         "options": (COMMAND_LINE, OPTIONS.encode("ascii") + b"\0"),
     }
-    shutil.copy(args.kernel, f"{folder}/kernel")
+    shutil.copy(options.kernel, f"{folder}/kernel")
     with open(f"{folder}/x.ins", "w", encoding="ascii") as script:
         for name, (address, content) in parts.items():
             script.write(f"{name} {address:#010x}\n")

@@ -25,7 +25,7 @@ import json
 import socket
 import time
 
-from terminal import Terminal
+from .terminal import Terminal
 
 POLL_SECONDS = 0.01
 QMP_SECONDS = 30

@@ -1,10 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""How many tests passed and which failed, by the data that they left.
-
-usage: results.py ktap|kunit FILE
-
-Prints the numbers of those that passed and failed, then the names of what failed.
-"""
+"""How many tests passed and which failed, by the data that they left."""
 
 import collections
 import json
@@ -12,7 +7,7 @@ import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "conformance"))
-import table  # noqa: E402
+import table
 
 Count = collections.namedtuple("Count", "passed failures")
 
@@ -91,20 +86,3 @@ def of_kunit(path):
         return Count(len(results) - len(failures), failures)
 
     return read
-
-
-def main(kind, path):
-    reader = {"ktap": of_ktap, "kunit": of_kunit}[kind]
-    try:
-        count = reader(pathlib.Path(path))(None)
-    except NoResults as error:
-        count = Count(0, [str(error)])
-    print(count.passed, len(count.failures))
-    for failure in count.failures:
-        print(failure)
-
-
-if __name__ == "__main__":
-    if len(sys.argv) != 3:
-        sys.exit(__doc__)
-    main(*sys.argv[1:])

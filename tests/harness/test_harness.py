@@ -3,9 +3,9 @@
 
 import unittest
 
-from boot import difference
-from console import KUNIT_FAILURE, trouble
-from terminal import RecordReader, escape
+from .boot import difference
+from .console import KUNIT_FAILURE, trouble
+from .terminal import RecordReader, escape
 
 
 class Console(unittest.TestCase):

@@ -10,9 +10,9 @@ import threading
 import time
 import unittest
 
-from boot import Run, watch
-from host import Host, patiently
-from terminal import TERMINAL_TYPE_IS
+from .boot import Run, watch
+from .host import Host, patiently
+from .terminal import TERMINAL_TYPE_IS
 
 NEGOTIATION = bytes.fromhex("fffd19fffb19fffd00fffb00fffd18fffa1801fff0")
 BOOM = {"error": {"class": "DeviceNotFound", "desc": "Device 'boom' not found"}}

@@ -4,8 +4,7 @@
 import struct
 import unittest
 
-import aws
-import ckd
+from . import aws, ckd
 
 
 def block(content, flags=aws.NEW_RECORD | aws.END_OF_RECORD):

@@ -14,7 +14,19 @@ import tempfile
 import time
 import unittest
 
-from mirror import CUT, DAY, HANG, HOLD, REFUSE, STALL, Mirror, Package, deb, file_name, suite_files
+from .mirror import (
+    CUT,
+    DAY,
+    HANG,
+    HOLD,
+    REFUSE,
+    STALL,
+    Mirror,
+    Package,
+    deb,
+    file_name,
+    suite_files,
+)
 
 SCRIPT = pathlib.Path(__file__).resolve().parents[2] / "scripts/debian-packages"
 TRIES = 3

@@ -8,9 +8,9 @@ import tempfile
 import unittest
 from unittest import mock
 
-import results
-import suite
-from suite import Part, Suite
+from . import results, suite
+from .steps import Failed
+from .suite import Part, Suite
 
 
 def python(code):
@@ -139,7 +139,7 @@ class Parts(unittest.TestCase):
     def test_named_parts_bring_what_they_need(self):
         parts = [Part("a", []), Part("b", [], needs=("a",)), Part("c", [])]
         self.assertEqual([part.name for part in suite.wanted(parts, ["b"])], ["a", "b"])
-        with self.assertRaises(SystemExit):
+        with self.assertRaises(Failed):
             suite.wanted(parts, ["z"])
 
 

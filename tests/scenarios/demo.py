@@ -3,9 +3,18 @@
 
 import re
 
-from display import ENTER, made
-from lab import RNG, TERMINAL, check, wait_for
-from scenarios import DEVICES, SIZES, STRUCTURED, TUB, path, take_rng, wait_missed, with_terminal, write
+from .display import ENTER, made
+from .lab import RNG, TERMINAL, check, wait_for
+from .scenarios import (
+    DEVICES,
+    SIZES,
+    STRUCTURED,
+    TUB,
+    take_rng,
+    wait_missed,
+    with_terminal,
+    write,
+)
 
 ERASE_WRITE = 0x0D  # which QEMU's terminal makes of 05
 KEYBOARD_RESTORE = 0xC2

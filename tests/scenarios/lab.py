@@ -2,17 +2,14 @@
 """L1 and L2 as a scenario sees them: two machines that take commands."""
 
 import json
-import pathlib
 import re
 import shlex
-import sys
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "harness"))
+from harness.boot import Run
+from harness.console import trouble
 
-from boot import Run
-from console import trouble
-from display import Display
+from .display import Display
 
 POLL_SECONDS = 0.02
 # Long, as L2 is emulated twice, on a machine that may have much else to do.
@@ -82,10 +79,10 @@ class Tail:
 class L1(Run):
     """The machine that loads the module; `scripts/l1/agent` runs in it."""
 
-    def __init__(self, args, tell):
-        super().__init__(args)
+    def __init__(self, options, tell):
+        super().__init__(options)
         self.tell = tell
-        self._folder = args.share / "agent"
+        self._folder = options.share / "agent"
         self._folder.mkdir(exist_ok=True)
         for left in self._folder.iterdir():
             left.unlink()

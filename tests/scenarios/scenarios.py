@@ -7,8 +7,8 @@ fails, the next gets a new L2.
 
 import time
 
-from display import ENTER, made
-from lab import RNG, SPARE, TERMINAL, Failed, check, wait_for
+from .display import ENTER, made
+from .lab import RNG, SPARE, TERMINAL, Failed, check, wait_for
 
 WRITE, ERASE_WRITE, STRUCTURED = 0x01, 0x0D, 0x11
 # By their names in QEMU: the device in L1, and its number in L2.
