@@ -1,4 +1,4 @@
-# Whether a driver's turn leaves memory behind.  Single objects are for the checks
+# Checks that a driver's turn leaves no memory behind.  Single objects are for the checks
 # of the suite, and for kmemleak where the kernel has it; this is about what grows.
 # shellcheck shell=sh disable=SC2154
 
@@ -12,7 +12,7 @@ fi
 # note TEXT: say it, also to the host.
 note() { echo "$*" | tee -a memory; }
 
-# What is cached is given back first.
+# Gives back what is cached.
 settle() {
     sync
     echo 3 >/proc/sys/vm/drop_caches
@@ -20,7 +20,7 @@ settle() {
     sleep 1
 }
 
-# In KiB: what kmalloc and the DMA pools of the channel have given out.
+# KiB that kmalloc and the DMA pools of the channel have given out.
 slab_kib() { awk '/^(dma-)?kmalloc/ { sum += $2 * $4 } END { print int(sum / 1024) }' /proc/slabinfo; }
 free_kib() { awk '/^MemFree:/ { print $2 }' /proc/meminfo; }
 
@@ -33,7 +33,7 @@ scan() {
     echo scan >$kmemleak
 }
 
-# What was lost before is not the driver's.
+# Notes what was lost before, which is not the driver's.
 memory_before() {
     if [ -e $kmemleak ]; then
         scan
@@ -44,7 +44,7 @@ memory_before() {
     slab_before=$(slab_kib) free_before=$(free_kib)
 }
 
-# Where the module was, for the reports that come when it is gone.
+# Symbols of the module, for the reports that come when it is gone.
 module_symbols() {
     [ ! -e $kmemleak ] || grep -F '[vfio_ccw]' /proc/kallsyms >"$driver.symbols"
 }

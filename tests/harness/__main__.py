@@ -13,7 +13,7 @@ from .paths import BUILD, LOGS, TOP
 from .steps import Failed
 
 EMULATORS, BACKENDS = ("qemu", "hercules"), conformance.BACKENDS
-# They choose what one command does, and are not for what it calls.
+# Settings choose what one command does, and are not passed on to what it calls.
 SETTINGS = "BACKEND BENCH C DEBUG DRIVER EMULATOR FILTER KDIR L2 NAME RECORD SHORT".split()
 
 
@@ -88,8 +88,7 @@ def parser():
     fuzzing.add_argument("action", choices=("run", "replay", "minimise"))
     fuzzing.add_argument("target", nargs="?", default="")
     fuzzing.add_argument("words", nargs="*", help="run: seconds; replay: files")
-    covering = commands.add("coverage", coverage.run, "line coverage of ccwchain")
-    covering.add_argument("action", nargs="?", choices=("install",), help="download the tools")
+    commands.add("coverage", coverage.run, "line coverage of ccwchain")
     mutating = commands.add("mutations", mutations, "break the translator, and see that tests notice")
     mutating.add_argument("words", nargs="*", help="only mutations whose promise holds one of them")
     part = commands.add("part", run_part, "one part of `make test`")

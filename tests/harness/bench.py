@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What an I/O costs, in instructions of the guest, on the C driver and on ours in one boot."""
+"""Counts the instructions of the guest for an I/O, on the C driver and on ours in one boot."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ from .paths import BUILD, TOP
 
 ROUNDS = 101
 MANY_ROUNDS = 300
-# What l1/bench-many measures, each in a file of its own.
+# Measurements of l1/bench-many, each in a file of its own.
 MANY = ("no-device", *(f"{driver}-{backend}" for driver in ("c", "rust") for backend in ("container", "iommufd")))
 FOLDER = TOP / "tests/bench"
 PLUGIN = BUILD / "profile.so"

@@ -42,7 +42,7 @@ MOST_FAILURES = 10
 
 @dataclasses.dataclass
 class Options:
-    """What is booted, and how."""
+    """The machine to boot, and the command for it."""
 
     kernel: pathlib.Path
     initrd: pathlib.Path

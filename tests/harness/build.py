@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What must be built before a machine can be booted, step by step."""
+"""Builds what machines are booted from, step by step."""
 
 import gzip
 import io
@@ -27,7 +27,7 @@ TOOLS = ("ccw", "conformance", "bench", "l2")
 TARGET = "s390x-unknown-linux-gnu"
 # The C library of the cross compiler, for dasdfmt in L1.
 CROSS = "/usr/s390x-linux-gnu/lib"
-# What L2 calls of busybox.
+# Commands of busybox that L2 calls.
 APPLETS = "basename cat dirname dmesg grep kill ls mount pidof readlink reboot sh sleep stty".split()
 
 

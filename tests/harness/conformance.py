@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The conformance suite in L1, on our driver and on the kernel tree's own (C), and how they compare."""
+"""Runs the conformance suite in L1, on our driver and on the kernel tree's own (C), and compares them."""
 
 import os
 import shutil
@@ -15,9 +15,10 @@ from .steps import Failed
 BACKENDS = ("container", "iommufd")
 SILENCE_SECONDS = 700  # longer than the longest case
 LIMIT_SECONDS = {"plain": 3600, "debug": 7200}
-# The C driver may bring the machine down: the suite goes on after the case at which it did, so often.
+# The C driver may bring the machine down: the suite then continues after that case in another boot.
 MORE_BOOTS = 30
-# So many cases that no row explains are run once more: what the C driver does by chance is no difference.
+# Cases that no row explains are run once more, if they are no more than this: what the C driver does by
+# chance is no difference.
 MOST_AGAIN = 5
 FAILURES_SHOWN = 30
 LINES_SHOWN = 4
@@ -116,7 +117,8 @@ class Machine:
             for line in notes.read_text(encoding="utf-8").splitlines() if notes.exists() else ():
                 print(f"      {line}")
         else:
-            # There the console has no room for results, which come at the end: each driver has a boot of its own.
+            # The console of Hercules has no room for results, which come at the end: each driver has a boot
+            # of its own.
             self.check_boot("L1 boot in Hercules", "conformance-hercules", "rust")
         suffix = "-hercules" if self.emulator == "hercules" else ""
         data = LOGS / f"kunit{suffix}.json"

@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """Line coverage of ccwchain by the tests that cargo runs, with the lines that no test comes to."""
 
-import glob
 import json
 import os
 import pathlib
-import shutil
 import subprocess
 import tempfile
 
@@ -36,14 +34,13 @@ def install(llvm):
     """Download Debian's package of LLVM for its two tools."""
     with tempfile.TemporaryDirectory(dir=llvm.parent) as folder:
         subprocess.run(["apt-get", "-o", "APT::Sandbox::User=root", "download", LLVM], cwd=folder, check=True)
-        (package,) = glob.glob(f"{folder}/*.deb")
+        (package,) = pathlib.Path(folder).glob("*.deb")
         subprocess.run(["dpkg", "-x", package, f"{folder}/tree"], check=True)
-        shutil.rmtree(llvm, ignore_errors=True)
         pathlib.Path(folder, "tree").rename(llvm)
 
 
 def measure(tools):
-    """What the tests that have run did not come to, by the names of source files: {line: count}."""
+    """Count how often each line was run by the tests: {file: {line: count}}."""
     messages = tests("--no-run", "--message-format=json", stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
     programs = [json.loads(line).get("executable") for line in messages.splitlines()]
     objects = [f"--object={program}" for program in programs if program]
@@ -55,7 +52,7 @@ def measure(tools):
 
 
 def parse(lcov):
-    """How often lines were run, by their files: {file: {line: count}}."""
+    """Parse lcov: {file: {line: count}}."""
     files = {}
     for record in lcov.splitlines():
         kind, _, value = record.partition(":")
@@ -83,20 +80,13 @@ def report(files):
     return 100 * run >= LEAST * total
 
 
-def run(action):
-    """Measure; fails below the least share."""
+def run():
+    """Measure; fails below the least share.  The tools are downloaded once, 19 MB."""
     cache = paths.kernel().cache
-    llvm = cache / LLVM
-    tools = llvm / "usr/lib" / LLVM / "bin"
+    tools = cache / LLVM / "usr/lib" / LLVM / "bin"
     with steps.lock_cache(cache):
-        if action == "install":
-            steps.run("llvm-download", lambda: install(llvm))
-            return
         if not (tools / "llvm-cov").exists():
-            raise Failed(
-                f"there is no llvm-cov in {llvm}",
-                "`scripts/harness coverage install` downloads Debian's package of it (19 MB) to there",
-            )
+            steps.run("llvm-download", lambda: install(cache / LLVM))
         build.fresh(PROFILES)
         steps.run("coverage-tests", tests)
         if not report(measure(tools)):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The demos: what people look at, and what came of it."""
+"""Runs the demos for people, and sums them up."""
 
 import time
 
@@ -10,7 +10,7 @@ SECONDS = 180
 
 
 def summary(share):
-    """What l1/demo and l1/demo-hercules leave: a line with an exit status and a title for each device."""
+    """Read what l1/demo and l1/demo-hercules leave: for each device a line with an exit status and a title."""
     path = share / "summary"
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     return [(title, status == "0") for status, title in (line.split(" ", 1) for line in lines)]

@@ -12,8 +12,8 @@ from .steps import Failed
 
 FUZZ = TOP / "tests/fuzz"
 TRIPLE = "x86_64-unknown-linux-gnu"
-# What cargo-fuzz passes to rustc without a sanitizer.  None is needed: the code under test has no
-# unsafe code.
+# Flags that cargo-fuzz passes to rustc without a sanitizer.  None is needed: the code under test has
+# no unsafe code.
 FLAGS = """--cfg fuzzing -Ccodegen-units=1 -Cpasses=sancov-module
     -Cllvm-args=-sanitizer-coverage-level=4
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters
@@ -66,6 +66,6 @@ def run(action, target, words):
     if status:
         raise Failed(
             f"{target} has failed; the whole log: {log}",
-            f"to see it again: scripts/harness fuzz replay {target} FILE, with the file of build/fuzz/{target} named above",
+            f"to see it again: scripts/harness fuzz replay {target} FILE, with the file that is named above",
         )
     return True

@@ -23,7 +23,7 @@ from .host import Answers, Refused
 
 QUIT_SECONDS = 10
 INITRD_AT = 0x0200_0000
-# Where the kernel finds them: arch/s390/include/asm/setup.h.
+# Addresses at which the kernel finds the initial file system and its options (asm/setup.h).
 INITRD_START, INITRD_SIZE, COMMAND_LINE = 0x1_0408, 0x1_0410, 0x1_0480
 # The kernel's own suites are not ours to judge.
 OPTIONS = "conmode=3215 condev=0x0009 console=ttyS0 panic=-1 quiet kunit.filter_glob=vfio_ccw*"
@@ -49,9 +49,9 @@ LEGACYSENSEID ENABLE
 0580 3490 {folder}/results.aws
 0581 3490 {images}/tape.aws
 """
-# What is typed behind it goes to L1.
+# A line that begins with it is typed on the console of L1.
 PREFIX = "/"
-# What Hercules says to the command that has a device give an attention: done, or busy.
+# Answers of Hercules to the command that has a device give an attention: done, or busy.
 RAISED, BUSY = "HHCPN045I", "HHCPN046E"
 ATTENTION = re.compile(r"HHCPN04[5-8]")
 ATTENTION_SECONDS = 30
@@ -63,7 +63,7 @@ READY = ("HHCPN013I", "HHCPN053E")
 # The kernel's lines lose their brackets on the way.
 KERNEL_LINE = re.compile(r"^\W( *\d+\.\d{6})\W ")
 
-# What Hercules tells of the machine's state comes without a line of its own, even behind a line of
+# Reports of the machine's state have no line of their own in Hercules' output; they come even behind a line of
 # the console: `@host ask 1.1 attention 0120 1SYS=1`.
 MACHINE_STATE = re.compile(r"(?:(?:SYS|WAIT|MAN|LOAD|TEST|CHKSTOP)=[01])+$")
 
@@ -97,10 +97,10 @@ class Hercules:
             self.process.stdin.write(command.encode() + b"\n")
             self.process.stdin.flush()
         except BrokenPipeError:
-            pass  # It has ended.
+            pass  # Hercules has ended.
 
     def attend(self, _ended):
-        """There is nothing to do besides `lines`."""
+        """Do nothing: `lines` does all there is."""
 
     def lines(self):
         """The lines of the console, as they come."""
@@ -116,7 +116,7 @@ class Hercules:
                 continue
             if line == "@host end":
                 self.type("quit")
-                # It does not end by itself when a suspended program was cleared.
+                # Hercules does not end by itself when a suspended program was cleared.
                 self._end.start()
             yield line
 
@@ -139,7 +139,7 @@ class Hercules:
 
 
 class Operator(Answers):
-    """Who sits at the console of Hercules, and answers what L1 asks there."""
+    """The operator at the console of Hercules, who answers what L1 asks there."""
 
     def __init__(self, command, run):
         super().__init__(run)
@@ -153,7 +153,7 @@ class Operator(Answers):
 
         def answer():
             text = f"{PREFIX}{number} {self.answer(request).strip()}"
-            # What is typed while the console is busy with what L1 prints may not be noticed there.
+            # L1 may miss what is typed while its console is busy with what it prints.
             for _ in range(ANSWERS):
                 self._type(text)
                 if heard.wait(ANSWER_SECONDS):
@@ -204,7 +204,7 @@ def make_images(folder):
 
 
 def make_ipl(options, folder):
-    """What is loaded: the kernel, the initial file system with the shared folder behind it, and
+    """Write what is loaded: the kernel, the initial file system with the shared folder behind it, and
     where they are."""
     shutil.copytree(options.share, f"{folder}/root/job")
     with open(options.initrd, "rb") as initrd:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Where a suite has come to, by the results that it left (KTAP).
+"""Finds how far a suite has come, by the results that it left (KTAP).
 
 The runner writes `# running: NAME` before a case, its result after it, and
 `# stopped` where the machine must be booted again.  A machine that dies leaves
@@ -14,7 +14,7 @@ RUNNING = re.compile(r"# running: (.*)$")
 
 
 class Progress:
-    """What results say about how far the suite has come."""
+    """Progress of a suite, by its results."""
 
     def __init__(self, text):
         self.planned = None
@@ -43,8 +43,8 @@ def death(text, because):
 
 
 def rest(because, paths):
-    """What is left to be done: the first file that is not complete and the case that it has come to,
-    which is empty if there is none.  None if all are complete.
+    """Return the first file that is not complete and the case that it has come to, which is empty if there
+    is none; None if all are complete.
 
     A case that has no result is given one: the machine died, because of that.
     """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""How L1 is booted with a job in its shared folder."""
+"""Boots L1 with a job in its shared folder."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ def share(name):
 
 
 def options(name, folder, seconds, command, kernel="plain", **more):
-    """How to run a command in L1, in a shared folder; the console goes to a log of that name."""
+    """Make the options of a boot for a command in a shared folder; the console goes to a log of that name."""
     at = paths.kernel(kernel)
     LOGS.mkdir(parents=True, exist_ok=True)
     seed = os.environ.get("SEED")

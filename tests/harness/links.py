@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Whether what the documents name exists: the targets of links, and files that they name in backquotes."""
+"""Checks that the targets of links in the documents exist, and the files that they name in backquotes."""
 
 import itertools
 import os
@@ -36,7 +36,7 @@ def prose(text):
 
 
 def anchors(text):
-    """What a link may name in a document: its headings, as web sites write them."""
+    """Yield the anchors of a document: its headings, as web sites write them."""
     for _, line in prose(text):
         if match := HEADING.fullmatch(line):
             yield re.sub(r"[^\w\- ]", "", match[1].lower()).replace(" ", "-")
@@ -49,7 +49,7 @@ def alternatives(path):
 
 
 def is_broken(document, target):
-    """Why a link leads nowhere, or None."""
+    """Return why a link leads nowhere, or None."""
     if OUTSIDE.match(target):
         return None
     name, _, anchor = target.partition("#")
@@ -62,7 +62,7 @@ def is_broken(document, target):
 
 
 def complaints(top):
-    """What the documents name that does not exist."""
+    """Yield a line for each target that does not exist."""
     folders = {path.name for path in top.iterdir() if path.is_dir()} - SKIPPED
     for document in documents(top):
         for number, line in prose(document.read_text(encoding="utf-8")):
@@ -71,7 +71,7 @@ def complaints(top):
                 if why := is_broken(document, target):
                     yield f"{where}: {target}: {why}"
             for name in CODE.findall(line):
-                # What does not begin with a folder of this tree is a file of something else's.
+                # A path that does not begin with a folder of this tree is of another tree.
                 if PATH.fullmatch(name) and name.split("/")[0] in folders and not name.startswith(FOREIGN):
                     for path in alternatives(name):
                         if not any(top.glob(path.rstrip("/"))):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Where things are: in the clone, in the cache, and of each kernel of the tests."""
+"""Paths in the clone, in the cache, and of each kernel of the tests."""
 
 import dataclasses
 import functools
@@ -19,7 +19,7 @@ KERNELS = {"plain": {}, "debug": {"DEBUG": "1"}, "bench": {"BENCH": "1"}, "l2": 
 
 @dataclasses.dataclass(frozen=True)
 class Kernel:
-    """Where a kernel is, and what is built for it."""
+    """Paths of a kernel, and of what is built for it."""
 
     cache: pathlib.Path
     variant: str  # in the names of what is built for this kernel

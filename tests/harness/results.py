@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""How many tests passed and which failed, by the data that they left."""
+"""Counts tests that passed and names those that failed, by the data that they left."""
 
 import collections
 import json
@@ -70,7 +70,7 @@ def of_ktap(*paths):
 
 
 def of_kunit(path):
-    """What the kernel's own parser makes of the results of KUnit."""
+    """The results of KUnit, from the JSON of the kernel's own parser."""
 
     def cases(group):
         yield from group.get("test_cases", [])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""How scenarios are run, in QEMU and in Hercules."""
+"""Runs scenarios in QEMU and in Hercules."""
 
 import json
 import shutil

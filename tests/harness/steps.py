@@ -67,6 +67,7 @@ def _in_log(log, work):
     with open(log, "wb") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
+    sys.stdout = sys.stderr = open(1, "w", encoding="utf-8", buffering=1, closefd=False)  # noqa: SIM115
     try:
         if callable(work):
             sys.exit(work() is False)

@@ -14,15 +14,7 @@ import threading
 import time
 
 from .paths import BUILD, LOGS, TOP
-from .results import (
-    Count,
-    NoResults,
-    as_a_whole,
-    of_json,
-    of_ktap,
-    of_kunit,
-    of_libtest,
-)
+from .results import Count, NoResults, as_a_whole, of_json, of_ktap, of_kunit, of_libtest
 from .steps import Failed, last_lines
 
 SIGN_OF_LIFE = 30
@@ -74,7 +66,7 @@ class Part:
             os.killpg(self.process.pid, signal.SIGKILL)
 
     def failed(self):
-        """How many tests failed; a failure of the whole is one."""
+        """Count the tests that failed; a failure of the whole is one."""
         return len(self.count.failures) or (1 if self.error else 0)
 
 
@@ -117,7 +109,8 @@ def parts(everything=False):
         Part("harness", unittests, results=of_json(BUILD / "harness.json")),
         Part("rustfmt", script("rustfmt")),
         *(Part(name, script(name)) for name in ("shell-scripts", "python-sources", "spelling", "links")),
-        Part("kunit", script("kunit", "qemu"), needs=("conformance",), results=of_kunit(BUILD / "results-qemu/kunit.json")),
+        Part("kunit", script("kunit", "qemu"), needs=("conformance",),
+             results=of_kunit(BUILD / "results-qemu/kunit.json")),
         Part("kunit-hercules", script("kunit", "hercules"), needs=("hercules",),
              results=of_kunit(BUILD / "results-hercules/kunit.json")),
         Part("differences", [*judge, "--machine", "qemu", "--results", str(BUILD / "results-qemu")],
@@ -129,7 +122,7 @@ def parts(everything=False):
 
 
 def long_parts():
-    """What `make test-all` runs more.  Each builds what it needs by itself, or finds it built."""
+    """Further parts of `make test-all`.  Each builds what it needs by itself, or finds it built."""
 
     def whole(name, *words):
         return Part(name, [*HARNESS, *(words or [name])], needs=("images",))
@@ -162,7 +155,7 @@ class Suite:
         self.start = time.monotonic()
 
     def has_room(self, part):
-        """Whether a part can run beside those that run."""
+        """Return whether a part can run beside those that run."""
         if len(self.running) >= self.processors:
             return False
         return not (part.builds and any(other.builds for other in self.running))
@@ -195,7 +188,8 @@ class Suite:
                 self.changed.wait(1)
                 if time.monotonic() - shown > SIGN_OF_LIFE:
                     shown = time.monotonic()
-                    self.tell("         " + "; ".join(f"{p.name}: {shown - p.begun:.0f} s" for p in self.running if p.begun))
+                    times = (f"{part.name}: {shown - part.begun:.0f} s" for part in self.running if part.begun)
+                    self.tell("         " + "; ".join(times))
 
     def begin(self, part):
         self.running.append(part)
@@ -217,7 +211,8 @@ class Suite:
         self.ended.append(part)
         now = time.monotonic() - self.start
         result = f"{part.count.passed} passed" + (f", {part.failed()} FAILED" if part.failed() else "")
-        self.tell(f"[{len(self.ended):2}/{len(self.parts)}] {part.name:22}{result:26}{part.seconds:5.0f} s   (at {now:.0f} s)")
+        place = f"[{len(self.ended):2}/{len(self.parts)}]"
+        self.tell(f"{place} {part.name:22}{result:26}{part.seconds:5.0f} s   (at {now:.0f} s)")
         if part.error:
             self.tell(f"        {part.error}")
         for failure in part.count.failures[:LINES_SHOWN]:

@@ -76,7 +76,3 @@ class Difference(unittest.TestCase):
         ):
             with self.subTest(named):
                 self.assertIn(named, difference(record, b"abc", 0x05))
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -87,7 +87,3 @@ class Requests(unittest.TestCase):
         emulator = object.__new__(hercules.Hercules)
         emulator.process = mock.Mock(stdout=[b"@host ask 1.1 attention 0120 1SYS=1\n", b"@host say SYS=1 is\n"])
         self.assertEqual(list(emulator.lines()), ["@host ask 1.1 attention 0120 1", "@host say SYS=1 is"])
-
-
-if __name__ == "__main__":
-    unittest.main()

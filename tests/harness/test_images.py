@@ -65,7 +65,3 @@ class Disk(unittest.TestCase):
     def test_what_is_no_image_is_refused(self):
         with self.assertRaises(ckd.Broken):
             ckd.records(bytes(ckd.HEADER), 0, 0)
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -57,7 +57,3 @@ class Results(unittest.TestCase):
         left, (text,) = self.rest(HEAD + FIRST + SECOND + "# running: e: f\n")
         self.assertIsNone(left)
         self.assertTrue(text.endswith("# the machine died: oops\nnot ok 3 e: f\n"))
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What documents name is looked for."""
+"""Documents that name what exists, and others."""
 
 import pathlib
 import tempfile
@@ -51,7 +51,3 @@ class Links(unittest.TestCase):
         ):
             with self.subTest(text):
                 self.assertEqual(self.complaints(text), [])
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""How parts are run and judged."""
+"""Parts that are run and judged."""
 
 import json
 import pathlib
@@ -9,6 +9,7 @@ import unittest
 from unittest import mock
 
 from . import results, suite
+from .__main__ import parser
 from .steps import Failed
 from .suite import Part, Suite
 
@@ -151,6 +152,9 @@ class All(unittest.TestCase):
         for part in parts:
             self.assertLessEqual(set(part.needs), set(names), part.name)
 
-
-if __name__ == "__main__":
-    unittest.main()
+    def test_the_harness_knows_each_command_of_its_own(self):
+        commands = [part.command for part in suite.parts(everything=True)]
+        own = [command[len(suite.HARNESS) :] for command in commands if command[: len(suite.HARNESS)] == suite.HARNESS]
+        self.assertGreater(len(own), 20)
+        for words in own:
+            parser().parse_args(words)

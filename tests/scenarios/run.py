@@ -35,7 +35,7 @@ class Cast:
 
 
 class Results:
-    """What came of the scenarios, told as it comes."""
+    """Results of the scenarios, told as they come."""
 
     def __init__(self, cast):
         self.start = time.monotonic()
