@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # For people.  The kernel's make reads Kbuild.
 
-.PHONY: help demo demo-qemu demo-dasd test test-all conformance scenario bench bench-profile fuzz coverage cost \
-	mutations module install doc rust-analyzer clean clean-cache
+.PHONY: help demo demo-qemu demo-hercules test test-all conformance scenario bench bench-profile fuzz coverage cost \
+	mutations figures module install doc rust-analyzer clean clean-cache
 
 help:
 	@echo 'make demo      build all that is needed, boot an s390x Linux in QEMU and run channel'
@@ -10,10 +10,11 @@ help:
 	@echo '               C driver of the kernel tree instead, to compare'
 	@echo 'make demo-qemu a guest of an unmodified QEMU, in that Linux, uses its devices through'
 	@echo '               vfio_ccw; what is shown is recorded'
-	@echo 'make demo-dasd channel programs on a disk, a tape, a printer and a card reader of the'
+	@echo 'make demo-hercules  channel programs on a disk, a tape, a printer and a card reader of the'
 	@echo '               emulator Hercules'
-	@echo 'make test      formatting, lints, host tests, KUnit and the tests in the booted Linux;'
-	@echo '               PARTS="words" runs only the parts with these names, and what they need'
+	@echo 'make test      formatting, lints, spelling, links, host tests, KUnit and the tests in the'
+	@echo '               booted Linux; PARTS="words" runs only the parts with these names, and what'
+	@echo '               they need'
 	@echo 'make test-all  that, and all that takes longer: hours'
 	@echo 'make conformance  the conformance suite alone, on our driver and on the C driver, and a'
 	@echo '               table of both; FILTER=words takes the cases with these words in their'
@@ -32,6 +33,7 @@ help:
 	@echo 'make cost      instructions per CCW and IDAW (needs valgrind)'
 	@echo 'make mutations break the translator in the ways listed in tests/mutations, one at a'
 	@echo '               time, and see that the tests notice'
+	@echo 'make figures   sizes, unsafe code and import circles of each crate'
 	@echo 'make module    build vfio_ccw.ko for the kernel of the tests (DEBUG=1: the debug kernel);'
 	@echo '               KDIR=/path builds it against a kernel tree of your own'
 	@echo 'make install   KDIR=/path: install it for that kernel, in front of the C driver'
@@ -47,43 +49,46 @@ help:
 	@echo 'KERNEL_SOURCE or KERNEL_DEB (a kernel tree or linux-source package of your own).'
 
 demo:
-	@scripts/demo
+	@scripts/harness demo
 
 demo-qemu:
-	@scripts/demo-qemu
+	@scripts/harness demo-qemu
 
-demo-dasd:
-	@scripts/demo-dasd
+demo-hercules:
+	@scripts/harness demo-hercules
 
 test:
-	@scripts/test $(PARTS)
+	@scripts/harness test $(PARTS)
 
 test-all:
-	@scripts/test --all $(PARTS)
+	@scripts/harness test --all $(PARTS)
 
 conformance:
-	@scripts/conformance
+	@scripts/harness conformance
 
 scenario:
-	@scripts/scenario
+	@scripts/harness scenario
 
 bench:
-	@scripts/bench
+	@scripts/harness bench
 
 bench-profile:
-	@scripts/bench profile
+	@scripts/harness bench --profile
 
 fuzz:
-	@scripts/fuzz run $(TARGET) $(SECONDS)
+	@scripts/harness fuzz run $(TARGET) $(SECONDS)
 
 coverage:
-	@scripts/coverage
+	@scripts/harness coverage
 
 cost:
 	@scripts/cost
 
+figures:
+	@python3 -B tests/harness/figures.py
+
 mutations:
-	@scripts/mutations
+	@scripts/harness mutations
 
 module:
 	@scripts/module

@@ -1,6 +1,6 @@
-# How something is had from Debian on a day on which the mirror is not whole: from the first
-# suite of a list that has all of it.  Sourced after lib.sh.
-# shellcheck shell=bash
+# Fetches from Debian on a day on which the mirror is not whole: from the first suite of a list
+# that has all that is asked for.  Sourced after lib.sh.
+# shellcheck shell=bash disable=SC2154
 
 tries=3
 pause=${VFIO_CCW_PAUSE:-10}     # seconds before the next try
@@ -77,7 +77,7 @@ from_first_suite() {
         "the whole log of the last try: $log/$name.log"
 }
 
-# In the build root: apt that sees one suite of one architecture, and nothing of the build root.
+# Sets up, in the build root, an apt that sees one suite of one architecture, and nothing of the build root.
 # Its files are in FOLDER/apt.
 private_apt() { # private_apt FOLDER SUITE ARCHITECTURE
     local dir=$1/apt

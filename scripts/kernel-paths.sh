@@ -34,7 +34,7 @@ kernel_source=${KERNEL_SOURCE:-$linux/source}
 kernel_key=$({
     cat "$top/scripts/kernel" "${kernel_configs[@]}"
     # Which compilers built it: a module must come from the same.
-    cat "$root/taken" 2>/dev/null || true
+    grep -E '^(rustc|bindgen|libclang1-[0-9]+|(gcc-[0-9]+|binutils)-s390x-linux-gnu) ' "$root/taken" 2>/dev/null || true
     echo "$kernel_source"
 } | key_of)
 kernel=$cache/kernel$variant-$kernel_key

@@ -1,6 +1,6 @@
 # Shared by the build scripts: where things are cached, how steps are shown,
 # and how a command is run inside the build root.  Sourced by bash scripts.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 
 set -euo pipefail
 
@@ -30,21 +30,14 @@ log=$cache/log
 # Print the first 16 hex digits of the hash of standard input.
 key_of() { sha256sum | cut -c1-16; }
 
-# step TEXT: announce a step; the caller's number of steps is in $steps.
-step_no=0
-step() {
-    step_no=$((step_no + 1))
-    printf '[%d/%d] %s\n' "$step_no" "${steps:?}" "$1"
-}
-
 # watch NAME COMMAND...: run a long command with its output in a log of that
 # name, and show a sign of life every 20 seconds.  Its exit status is left in $status: a
-# function that is called where its failure is looked at would go on behind a failure within.
+# function that is called where its failure is looked at would go on after a failure within.
 watch() {
-    local name=$1 file=$log/$1.log start=$SECONDS pid shown=0
+    local file=$log/$1.log start=$SECONDS pid shown=0
     shift
     status=0
-    # In a process group of its own, so that an interrupt ends all of it.
+    # A process group of its own, so that an interrupt ends all of it.
     set -m
     "$@" >"$file" 2>&1 </dev/null &
     pid=$!
@@ -111,7 +104,7 @@ root=$cache/root-$root_key
 # The packages of s390x, likewise.
 s390x_key=$(cat "$top/scripts/packages.s390x" "$top/scripts/debian-packages" | key_of)
 
-# What scripts/l1-debian makes of them.
+# Name of the archive that scripts/l1-debian makes of them.
 l1_debian_name() { echo "l1-debian-$(cat "$top/scripts/l1-debian" - <<<"$s390x_key" | key_of).cpio"; }
 
 # note_clone: note what this clone has in the cache, for `make clean-cache`.

@@ -1,6 +1,6 @@
-# Whether a driver's turn leaves memory behind.  Single objects are for the checks
+# Checks that a driver's turn leaves no memory behind.  Single objects are for the checks
 # of the suite, and for kmemleak where the kernel has it; this is about what grows.
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2154
 
 kmemleak=/sys/kernel/debug/kmemleak
 slab_bound=256  # KiB
@@ -9,7 +9,10 @@ if [ -e $kmemleak ]; then
     free_bound=65536 # with what the checks of memory and objects note for themselves
 fi
 
-# What is cached is given back first.
+# note TEXT: say it, also to the host.
+note() { echo "$*" | tee -a memory; }
+
+# Gives back what is cached.
 settle() {
     sync
     echo 3 >/proc/sys/vm/drop_caches
@@ -17,7 +20,7 @@ settle() {
     sleep 1
 }
 
-# In KiB: what kmalloc and the DMA pools of the channel have given out.
+# KiB that kmalloc and the DMA pools of the channel have given out.
 slab_kib() { awk '/^(dma-)?kmalloc/ { sum += $2 * $4 } END { print int(sum / 1024) }' /proc/slabinfo; }
 free_kib() { awk '/^MemFree:/ { print $2 }' /proc/meminfo; }
 
@@ -30,18 +33,18 @@ scan() {
     echo scan >$kmemleak
 }
 
-# What was lost before is not the driver's.
+# Notes what was lost before, which is not the driver's.
 memory_before() {
     if [ -e $kmemleak ]; then
         scan
-        echo "kmemleak: before the turn of $driver $(grep -c '^unreferenced' $kmemleak) reports, cleared"
+        note "kmemleak: before the turn of $driver $(grep -c '^unreferenced' $kmemleak) reports, cleared"
         echo clear >$kmemleak || return
     fi
     settle
     slab_before=$(slab_kib) free_before=$(free_kib)
 }
 
-# Where the module was, for the reports that come when it is gone.
+# Symbols of the module, for the reports that come when it is gone.
 module_symbols() {
     [ ! -e $kmemleak ] || grep -F '[vfio_ccw]' /proc/kallsyms >"$driver.symbols"
 }
@@ -49,7 +52,7 @@ module_symbols() {
 memory_after() {
     settle
     slab=$(($(slab_kib) - slab_before)) lost=$((free_before - $(free_kib)))
-    echo "memory: after the turn of $driver $slab KiB more in slabs, $lost KiB less free"
+    note "memory: after the turn of $driver $slab KiB more in slabs, $lost KiB less free"
     leaks=0
     if [ $slab -gt $slab_bound ]; then
         echo "error: the driver leaves objects behind: $slab KiB, of at most $slab_bound"
@@ -68,7 +71,7 @@ memory_after() {
                 "the module's symbols are in $driver.symbols"
             leaks=1
         else
-            echo "kmemleak: after the turn of $driver none"
+            note "kmemleak: after the turn of $driver none"
         fi
     fi
     return $leaks

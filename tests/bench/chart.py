@@ -44,9 +44,9 @@ def main():
     numbers = json.loads(pathlib.Path(sys.argv[1]).read_text(encoding="utf-8"))
     shapes, instructions = numbers["shapes"], numbers["instructions"]
     width, height = LEFT + len(BACKENDS) * (SCALE + GAP) + 10, HEAD + ROW * len(shapes) + 26
+    view = f'viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
-        'font-family="sans-serif" font-size="11">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" {view} font-family="sans-serif" font-size="11">',
         '<rect width="100%" height="100%" fill="#fff"/>',
         text(10, 20, "Instructions per I/O, as a part of those of the C driver", 'font-size="14" font-weight="bold"'),
     ]

@@ -17,8 +17,7 @@ import sys
 
 from table import BACKENDS, NAMES, SHAPES
 
-
-# Where an instruction is, by the module of its function; all others are the kernel's.
+# Parts that an instruction can be of, by the module of its function; all others are the kernel's.
 PARTS = {
     "client": "client",
     "vfio_ccw": "driver",
@@ -29,7 +28,7 @@ PARTS = {
 }
 PART_NAMES = ("driver", "VFIO", "kernel", "client")
 
-# What is counted, and the functions that do it.
+# Things that are counted, and the functions that do them.
 COUNTS = {
     "allocations": (
         "__kmalloc_noprof",

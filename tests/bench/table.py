@@ -25,7 +25,7 @@ SHAPES = {
 }
 BACKENDS = ("container", "iommufd")
 
-# What was measured, in this order: the C driver, ours, and ours with cached pins.
+# Measured drivers, in this order: the C driver, ours, and ours with cached pins.
 NAMES = {"c": "C", "rust": "ours", "kept": "kept"}
 
 

@@ -12,13 +12,13 @@ what the host says comes in the place where it belongs:
     @host heard NUMBER         its answer has come
     @host say TEXT             show that
 
-Exit status: 0 if the command succeeded, all that was expected came and the
-console is clean; 1 otherwise.  If L1 has asked to tolerate trouble and does not
-come back from that, the exit status is 0 all the same, and the file `died` in the
-shared folder says what the machine died of.
+A run is good if the command succeeded, all that was expected came and the
+console is clean.  If L1 has asked to tolerate trouble and does not come back from
+that, the run is good all the same, and the file `died` in the shared folder says
+what the machine died of.
 """
 
-import argparse
+import dataclasses
 import hashlib
 import pathlib
 import re
@@ -28,10 +28,10 @@ import tempfile
 import threading
 import time
 
-from console import KERNEL_LINE, KUNIT_FAILURE, trouble
-from hercules import Hercules
-from qemu import Qemu
-import data
+from . import data
+from .console import KERNEL_LINE, KUNIT_FAILURE, trouble
+from .hercules import Hercules
+from .qemu import Qemu
 
 EMULATORS = {"qemu": Qemu, "hercules": Hercules}
 
@@ -40,12 +40,33 @@ RECORD_SECONDS = 10
 MOST_FAILURES = 10
 
 
+@dataclasses.dataclass
+class Options:
+    """The machine to boot, and the command for it."""
+
+    kernel: pathlib.Path
+    initrd: pathlib.Path
+    share: pathlib.Path  # the folder that L1 mounts at /share
+    log: pathlib.Path  # where the console goes
+    seconds: float  # the time limit
+    command: list  # what runs in L1
+    emulator: str = "qemu"
+    silence: float | None = None  # the time limit between two lines of the console
+    seed: int | None = None  # of the random data; without it by chance
+    # Of QEMU: processors, virtio-rng beyond the usual ones, whether the clock goes by one nanosecond
+    # an instruction, a plugin and its arguments.
+    cpus: int = 2
+    rngs: int = 0
+    icount: bool = False
+    plugin: str | None = None
+
+
 class Run:
     """One boot: the console as it comes, and what was wrong with it."""
 
-    def __init__(self, args):
-        self.args = args
-        self.share = args.share
+    def __init__(self, options):
+        self.options = options
+        self.share = options.share
         self.failures = []
         self.started = False
         self.host = None
@@ -128,24 +149,25 @@ def difference(record, expected, command):
 
 def watch(machine, run, ended):
     """Kill the machine when its time is over, or when it is silent for too long."""
-    args, start = run.args, time.monotonic()
+    options, start = run.options, time.monotonic()
     while not ended.wait(0.2):
         now = time.monotonic()
-        if now - start > args.seconds:
-            run.fail(f"no power-off within {args.seconds} s")
-        elif args.silence and now - run.heard > args.silence:
-            run.fail(f"nothing on the console for {args.silence} s")
+        if now - start > options.seconds:
+            run.fail(f"no power-off within {options.seconds} s")
+        elif options.silence and now - run.heard > options.silence:
+            run.fail(f"nothing on the console for {options.silence} s")
         else:
             continue
         machine.kill()
         return
 
 
-def boot(args, run):
+def boot(run):
     """Boot, feed the console to `run` line by line until power-off."""
-    ended = threading.Event()
-    with tempfile.TemporaryDirectory() as folder, open(args.log, "w", encoding="utf-8") as log:
-        emulator = EMULATORS[args.emulator](args, run, folder)
+    options, ended = run.options, threading.Event()
+    (options.share / "job.sh").write_text(shlex.join(options.command) + "\n", encoding="utf-8")
+    with tempfile.TemporaryDirectory() as folder, open(options.log, "w", encoding="utf-8") as log:
+        emulator = EMULATORS[options.emulator](options, run, folder)
         watchdog = threading.Thread(target=watch, args=(emulator.process, run, ended), daemon=True)
         watchdog.start()
         try:
@@ -176,49 +198,25 @@ def report(failures, log):
         print(f"       and {len(failures) - MOST_FAILURES} more", file=sys.stderr)
 
 
-def main():
-    parser = argparse.ArgumentParser(description="Boot L1 and run a command in it.")
-    parser.add_argument("--emulator", choices=EMULATORS, default="qemu")
-    parser.add_argument("--kernel", required=True)
-    parser.add_argument("--initrd", required=True)
-    parser.add_argument("--share", required=True, type=pathlib.Path, help="folder that L1 mounts at /share")
-    parser.add_argument("--log", required=True, help="where the console goes")
-    parser.add_argument("--seconds", type=int, default=60, help="time limit")
-    parser.add_argument("--cpus", type=int, default=2, help="QEMU: how many processors there are")
-    parser.add_argument("--rngs", type=int, default=0, help="QEMU: how many virtio-rng there are beyond the usual ones")
-    parser.add_argument("--icount", action="store_true", help="QEMU: the clock goes by one nanosecond an instruction")
-    parser.add_argument("--plugin", help="QEMU: a plugin and its arguments")
-    parser.add_argument("--silence", type=int, help="time limit between two lines of the console")
-    parser.add_argument("--seed", type=int, help="of the random data; default: by chance")
-    parser.add_argument("command", nargs=argparse.REMAINDER)
-    args = parser.parse_args()
-
-    if args.emulator == "qemu":
-        data.make(args.share, args.seed)
-    (args.share / "job.sh").write_text(shlex.join(args.command) + "\n", encoding="utf-8")
-    status_file, died_file = args.share / "status", args.share / "died"
+def run(options):
+    """Boot L1 and run the command in it; whether all was as it should be."""
+    if options.emulator == "qemu":
+        data.make(options.share, options.seed)
+    status_file, died_file = options.share / "status", options.share / "died"
     status_file.unlink(missing_ok=True)
     died_file.unlink(missing_ok=True)
 
-    run = Run(args)
-    try:
-        boot(args, run)
-    except KeyboardInterrupt:
-        sys.exit(130)
-
-    if run.tolerant:
-        run.fail("it has not come back from what is tolerated")
-        died_file.write_text(run.tolerated[0] + "\n", encoding="utf-8")
-    elif not run.failures:
-        command = shlex.join(args.command)
+    this = Run(options)
+    boot(this)
+    if this.tolerant:
+        this.fail("it has not come back from what is tolerated")
+        died_file.write_text(this.tolerated[0] + "\n", encoding="utf-8")
+    elif not this.failures:
+        command = shlex.join(options.command)
         if not status_file.exists():
-            run.fail(f"L1 was powered off before `{command}` had come to its end")
+            this.fail(f"L1 was powered off before `{command}` had come to its end")
         elif (status := status_file.read_text().strip()) != "0":
-            run.fail(f"exit status of `{command}` in L1: {status}")
-    if run.failures:
-        report(run.failures, args.log)
-        sys.exit(1)
-
-
-if __name__ == "__main__":
-    main()
+            this.fail(f"exit status of `{command}` in L1: {status}")
+    if this.failures:
+        report(this.failures, options.log)
+    return not this.failures

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What a line of L1's console says about the kernel's health."""
+"""Signs of trouble in the kernel's lines on a console."""
 
 import re
 

@@ -1,15 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """Compare what programs of demo/ say that they have written and read with what is in the
-images of Hercules' devices.  usage: devices.py SHARE IMAGES
-
-The programs save their data in the shared folder.  Exit status: 0 if all is the same.
+images of Hercules' devices.  The programs save their data in the shared folder.
 """
 
-import pathlib
-import sys
-
-import aws
-import ckd
+from . import aws, ckd
 
 EBCDIC = "cp037"
 CARD = 80
@@ -46,34 +40,23 @@ def cards(saved, images):
         yield f"card {number} in the reader", card, saved(f"card-{number}.bin")
 
 
-def is_same(device, saved, images):
-    """Compare and tell; a device has two records at least."""
-    count, same = 0, True
-    for what, there, said in device(saved, images):
-        count += 1
-        same = same and there == said
-        verdict = "same as" if there == said else "NOT the same as"
-        print(f"L0: {what}, {len(there)} bytes: {verdict} in L1")
-    if count < 2:
-        raise ValueError("something is missing")
-    return same
+def compare(share, images):
+    """Pairs of what is compared and whether it is the same; each is told."""
+    verdicts = []
 
+    def tell(what, is_same):
+        print(f"L0: {what}")
+        verdicts.append((what, is_same))
 
-def main():
-    share, images = (pathlib.Path(argument) for argument in sys.argv[1:])
-
-    def saved(name):
-        return (share / name).read_bytes()
-
-    good = True
     for device in (disk, tape, printer, cards):
+        count = 0
         try:
-            good = is_same(device, saved, images) and good
+            for what, there, said in device(lambda name: (share / name).read_bytes(), images):
+                count += 1
+                is_same = there == said
+                tell(f"{what}, {len(there)} bytes: {'same as' if is_same else 'NOT the same as'} in L1", is_same)
+            if count < 2:
+                raise ValueError("something is missing")
         except (OSError, ValueError, IndexError) as error:
-            good = False
-            print(f"L0: NOT known what is on the {device.__name__}: {error}")
-    sys.exit(0 if good else 1)
-
-
-if __name__ == "__main__":
-    main()
+            tell(f"NOT known what is on the {device.__name__}: {error}", False)
+    return verdicts

@@ -7,6 +7,7 @@ system, and what L1 leaves in it comes back on a tape; the console is for a few 
 
 import io
 import os
+import pathlib
 import queue
 import re
 import shutil
@@ -16,12 +17,13 @@ import tarfile
 import threading
 import time
 
-import aws
-from host import Answers, Refused
+from . import aws
+from .build import archive
+from .host import Answers, Refused
 
 QUIT_SECONDS = 10
 INITRD_AT = 0x0200_0000
-# Where the kernel finds them: arch/s390/include/asm/setup.h.
+# Addresses at which the kernel finds the initial file system and its options (asm/setup.h).
 INITRD_START, INITRD_SIZE, COMMAND_LINE = 0x1_0408, 0x1_0410, 0x1_0480
 # The kernel's own suites are not ours to judge.
 OPTIONS = "conmode=3215 condev=0x0009 console=ttyS0 panic=-1 quiet kunit.filter_glob=vfio_ccw*"
@@ -47,9 +49,9 @@ LEGACYSENSEID ENABLE
 0580 3490 {folder}/results.aws
 0581 3490 {images}/tape.aws
 """
-# What is typed behind it goes to L1.
+# A line that begins with it is typed on the console of L1.
 PREFIX = "/"
-# What Hercules says to the command that has a device give an attention: done, or busy.
+# Answers of Hercules to the command that has a device give an attention: done, or busy.
 RAISED, BUSY = "HHCPN045I", "HHCPN046E"
 ATTENTION = re.compile(r"HHCPN04[5-8]")
 ATTENTION_SECONDS = 30
@@ -61,7 +63,7 @@ READY = ("HHCPN013I", "HHCPN053E")
 # The kernel's lines lose their brackets on the way.
 KERNEL_LINE = re.compile(r"^\W( *\d+\.\d{6})\W ")
 
-# What Hercules tells of the machine's state comes without a line of its own, even behind a line of
+# Reports of the machine's state have no line of their own in Hercules' output; they come even behind a line of
 # the console: `@host ask 1.1 attention 0120 1SYS=1`.
 MACHINE_STATE = re.compile(r"(?:(?:SYS|WAIT|MAN|LOAD|TEST|CHKSTOP)=[01])+$")
 
@@ -69,16 +71,16 @@ MACHINE_STATE = re.compile(r"(?:(?:SYS|WAIT|MAN|LOAD|TEST|CHKSTOP)=[01])+$")
 class Hercules:
     """The emulator, from its start to its end."""
 
-    def __init__(self, args, run, folder):
-        self._args = args
+    def __init__(self, options, run, folder):
+        self._options = options
         self._run = run
         self._folder = folder
-        images = args.share.with_name(args.share.name + "-images")
+        images = options.share.with_name(options.share.name + "-images")
         make_images(images)
-        make_ipl(args, folder)
+        make_ipl(options, folder)
         with open(f"{folder}/x.cnf", "w", encoding="ascii") as configuration:
             configuration.write(CONFIGURATION.format(images=images, folder=folder, prefix=PREFIX))
-        self._own = open(f"{args.log}.hercules", "w", encoding="utf-8")
+        self._own = open(f"{options.log}.hercules", "w", encoding="utf-8")
         self.process = subprocess.Popen(
             ["hercules", "-f", f"{folder}/x.cnf", "EXTERNALGUI"],
             stdin=subprocess.PIPE,
@@ -95,10 +97,10 @@ class Hercules:
             self.process.stdin.write(command.encode() + b"\n")
             self.process.stdin.flush()
         except BrokenPipeError:
-            pass  # It has ended.
+            pass  # Hercules has ended.
 
     def attend(self, _ended):
-        """There is nothing to do besides `lines`."""
+        """Do nothing: `lines` does all there is."""
 
     def lines(self):
         """The lines of the console, as they come."""
@@ -114,7 +116,7 @@ class Hercules:
                 continue
             if line == "@host end":
                 self.type("quit")
-                # It does not end by itself when a suspended program was cleared.
+                # Hercules does not end by itself when a suspended program was cleared.
                 self._end.start()
             yield line
 
@@ -126,8 +128,8 @@ class Hercules:
             self._run.fail("L1 has left no results")
             return
         with tarfile.open(fileobj=io.BytesIO(b"".join(blocks))) as results:
-            results.extractall(self._args.share, filter="data")
-        for line in (self._args.share / "dmesg").read_text(errors="replace").splitlines():
+            results.extractall(self._options.share, filter="data")
+        for line in (self._options.share / "dmesg").read_text(errors="replace").splitlines():
             self._run.line(line)
 
     def close(self):
@@ -137,7 +139,7 @@ class Hercules:
 
 
 class Operator(Answers):
-    """Who sits at the console of Hercules, and answers what L1 asks there."""
+    """The operator at the console of Hercules, who answers what L1 asks there."""
 
     def __init__(self, command, run):
         super().__init__(run)
@@ -151,7 +153,7 @@ class Operator(Answers):
 
         def answer():
             text = f"{PREFIX}{number} {self.answer(request).strip()}"
-            # What is typed while the console is busy with what L1 prints may not be noticed there.
+            # L1 may miss what is typed while its console is busy with what it prints.
             for _ in range(ANSWERS):
                 self._type(text)
                 if heard.wait(ANSWER_SECONDS):
@@ -201,17 +203,13 @@ def make_images(folder):
     (folder / "cards.txt").write_text("".join(f"CARD {number:03}\n" for number in range(1, 11)), encoding="ascii")
 
 
-def make_ipl(args, folder):
-    """What is loaded: the kernel, the initial file system with the shared folder behind it, and
+def make_ipl(options, folder):
+    """Write what is loaded: the kernel, the initial file system with the shared folder behind it, and
     where they are."""
-    shutil.copytree(args.share, f"{folder}/root/job")
-    names = subprocess.run(["find", "."], cwd=f"{folder}/root", stdout=subprocess.PIPE, check=True).stdout
-    archive = subprocess.run(
-        ["cpio", "--quiet", "-o", "-H", "newc"], cwd=f"{folder}/root", input=names, stdout=subprocess.PIPE, check=True
-    ).stdout
-    with open(args.initrd, "rb") as initrd:
+    shutil.copytree(options.share, f"{folder}/root/job")
+    with open(options.initrd, "rb") as initrd:
         packed = initrd.read()
-    packed += bytes(-len(packed) % 4) + archive
+    packed += bytes(-len(packed) % 4) + archive(pathlib.Path(folder, "root"))
 
     parts = {
         "kernel": (0, None),
@@ -220,7 +218,7 @@ def make_ipl(args, folder):
         "size": (INITRD_SIZE, struct.pack(">Q", len(packed))),
         "options": (COMMAND_LINE, OPTIONS.encode("ascii") + b"\0"),
     }
-    shutil.copy(args.kernel, f"{folder}/kernel")
+    shutil.copy(options.kernel, f"{folder}/kernel")
     with open(f"{folder}/x.ins", "w", encoding="ascii") as script:
         for name, (address, content) in parts.items():
             script.write(f"{name} {address:#010x}\n")

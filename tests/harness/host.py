@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What the tests in L1 can ask of the host while they run.
+"""Answers requests that the tests in L1 make of the host while they run.
 
 In QEMU a request is a file of one line, `host/request` in the shared folder, the
 answer is `host/reply` there: `ok` or `error TEXT` in the first line, then the
@@ -25,7 +25,7 @@ import json
 import socket
 import time
 
-from terminal import Terminal
+from .terminal import Terminal
 
 POLL_SECONDS = 0.01
 QMP_SECONDS = 30
@@ -62,7 +62,7 @@ class Qmp:
         """Execute a command and return what it returns."""
         self._number += 1
         self._socket.sendall(json.dumps(command | {"id": self._number}).encode())
-        # In between come events, and the answer of a command that was given up.
+        # Events come in between, and the answer of a command that was given up.
         while (answer := self._message()).get("id") != self._number:
             pass
         if "error" in answer:
@@ -75,7 +75,7 @@ class Qmp:
 
 
 class Answers:
-    """What answers requests; what it can do depends on the emulator."""
+    """Answers requests; the emulator decides which are possible."""
 
     def __init__(self, run):
         self._run = run
@@ -86,7 +86,7 @@ class Answers:
             payload = self._do(line)
         except (Refused, OSError, ValueError) as error:
             return f"error {' '.join(str(error).split())}\n"
-        except Exception as error:  # Who asked must not wait for ever.
+        except Exception as error:  # L1 must not wait for ever.
             self._run.fail(f"the harness failed at the request `{line}`: {error!r}")
             return f"error {error!r}\n"
         return f"ok\n{payload}\n" if payload is not None else "ok\n"
@@ -186,7 +186,7 @@ def json_object(text):
 
 
 def patiently(connect, alive):
-    """What `connect` makes, tried again as long as nobody listens; None if the machine dies."""
+    """Return what `connect` makes, tried again as long as nobody listens; None if the machine dies."""
     while alive():
         try:
             return connect()

@@ -1,20 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Where a suite has come to, by the results that it left (KTAP).
+"""Finds how far a suite has come, by the results that it left (KTAP).
 
 The runner writes `# running: NAME` before a case, its result after it, and
 `# stopped` where the machine must be booted again.  A machine that dies leaves
 the last case without a result.
-
-usage: ktap.py BECAUSE FILE...
-
-Give the case that has no result one, because of BECAUSE, and print what is left
-to be done: the number of the first file that is not complete and the case that
-it has come to, if any.  Nothing is printed if all are complete.
 """
 
-import pathlib
 import re
-import sys
 
 PLAN = re.compile(r"1\.\.(\d+)$")
 RESULT = re.compile(r"(?:not )?ok (\d+)\b")
@@ -22,7 +14,7 @@ RUNNING = re.compile(r"# running: (.*)$")
 
 
 class Progress:
-    """What results say about how far the suite has come."""
+    """Progress of a suite, by its results."""
 
     def __init__(self, text):
         self.planned = None
@@ -50,8 +42,13 @@ def death(text, because):
     return f"{cut}# the machine died: {because}\nnot ok {progress.done + 1} {progress.begun}\n"
 
 
-def main(because, *paths):
-    for number, path in enumerate(map(pathlib.Path, paths), start=1):
+def rest(because, paths):
+    """Return the first file that is not complete and the case that it has come to, which is empty if there
+    is none; None if all are complete.
+
+    A case that has no result is given one: the machine died, because of that.
+    """
+    for path in paths:
         text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
         lines = death(text, because)
         if lines:
@@ -59,11 +56,5 @@ def main(because, *paths):
                 results.write(lines)
         progress = Progress(text + lines)
         if not progress.is_complete():
-            print(number, progress.begun or "")
-            return
-
-
-if __name__ == "__main__":
-    if len(sys.argv) < 3:
-        sys.exit(__doc__)
-    main(*sys.argv[1:])
+            return path, progress.begun or ""
+    return None

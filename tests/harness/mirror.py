@@ -22,7 +22,7 @@ import urllib.parse
 DAY = 24 * 60 * 60
 WAIT_SECONDS = 60
 
-# What happens to a request.
+# Fates of a request.
 REFUSE = "answer 503"
 CUT = "announce all of the file, send half of it and close the connection"
 HANG = "never answer"
@@ -100,7 +100,7 @@ def suite_files(suite, packages, valid_for=DAY):
     ]
     release += [f" {hashlib.sha256(content).hexdigest()} {len(content)} {path}" for path, content in indexes.items()]
     files[f"dists/{suite}/Release"] = ("\n".join(release) + "\n").encode()
-    # As in Debian, the index that is not compressed is named but not there.
+    # The index that is not compressed is named but not there, as in Debian.
     files[f"dists/{suite}/main/binary-s390x/Packages.xz"] = indexes["main/binary-s390x/Packages.xz"]
     return files
 
@@ -137,7 +137,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.end_headers()
             self.wfile.write(content[:length])
         except OSError:
-            # Who asked has gone: killed, or out of patience.
+            # The client has gone: killed, or out of patience.
             self.close_connection = True
 
     def log_message(self, *_):
@@ -209,7 +209,7 @@ class Mirror:
             return None, content
 
     def count(self, pattern):
-        """How often such files have been asked for."""
+        """Count the requests for such files."""
         with self._changed:
             return len(fnmatch.filter(self.requests, pattern))
 

@@ -4,17 +4,17 @@
 import subprocess
 import threading
 
-from host import Host
+from .host import Host
 
 
 class Qemu:
     """The emulator, from its start to its end."""
 
-    def __init__(self, args, run, folder):
+    def __init__(self, options, run, folder):
         self._run = run
-        run.host = Host(args.share, folder, run)
+        run.host = Host(options.share, folder, run)
         self.process = subprocess.Popen(
-            command(args, folder), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            command(options, folder), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
 
     def attend(self, ended):
@@ -38,29 +38,29 @@ class Qemu:
         self._run.host.close()
 
 
-def command(args, sockets):
+def command(options, sockets):
     """QEMU's command line."""
     return [
         "qemu-system-s390x",
         # More memory than 31 bits can address, so that a page above that is pinned as a rule.
         *("-M", "s390-ccw-virtio", "-accel", "tcg", "-m", "3G"),
-        *("-smp", str(args.cpus)),
-        *(("-icount", "shift=0,sleep=off") if args.icount else ()),
-        *(("-plugin", args.plugin) if args.plugin else ()),
+        *("-smp", str(options.cpus)),
+        *(("-icount", "shift=0,sleep=off") if options.icount else ()),
+        *(("-plugin", options.plugin) if options.plugin else ()),
         *("-nodefaults", "-display", "none", "-no-reboot", "-action", "panic=exit-failure"),
-        *("-kernel", args.kernel, "-initrd", args.initrd),
+        *("-kernel", options.kernel, "-initrd", options.initrd),
         # The kernel's own suites are not ours to judge.
         *("-append", "console=ttysclp0 panic=-1 kunit.filter_glob=vfio_ccw*"),
         *("-chardev", "stdio,id=console,signal=off", "-device", "sclpconsole,chardev=console"),
         *("-qmp", f"unix:{sockets}/qmp,server=on,wait=off"),
-        *("-fsdev", f"local,id=share,path={args.share},security_model=none"),
+        *("-fsdev", f"local,id=share,path={options.share},security_model=none"),
         *("-device", "virtio-9p-ccw,fsdev=share,mount_tag=share,devno=fe.0.0001"),
         *("-object", "rng-builtin,id=rng-source"),
         *("-device", "virtio-rng-ccw,id=rng,rng=rng-source,devno=fe.0.0042"),
         # To be unplugged, and plugged again with the same source.
         *("-object", "rng-builtin,id=spare-source"),
         *("-device", "virtio-rng-ccw,id=spare,rng=spare-source,devno=fe.0.0043"),
-        *further_rngs(args.rngs),
+        *further_rngs(options.rngs),
         *("-chardev", f"socket,id=t,path={sockets}/3270,server=on,wait=off,tn3270=on"),
         *("-device", "x-terminal3270,id=terminal,chardev=t,devno=fe.0.000a"),
     ]

@@ -1,10 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""How many tests passed and which failed, by the data that they left.
-
-usage: results.py ktap|kunit FILE
-
-Prints the numbers of those that passed and failed, then the names of what failed.
-"""
+"""Counts tests that passed and names those that failed, by the data that they left."""
 
 import collections
 import json
@@ -12,7 +7,7 @@ import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "conformance"))
-import table  # noqa: E402
+import records
 
 Count = collections.namedtuple("Count", "passed failures")
 
@@ -61,8 +56,8 @@ def of_ktap(*paths):
         passed, failures = 0, []
         for path in paths:
             try:
-                results = table.parse(path.read_text(encoding="utf-8", errors="replace"))
-            except (OSError, table.Missing) as error:
+                results = records.parse(path.read_text(encoding="utf-8", errors="replace"))
+            except (OSError, records.Missing) as error:
                 raise NoResults(f"{path.name}: {error}") from error
             for case, result in results.items():
                 if result.status == "fails":
@@ -75,7 +70,7 @@ def of_ktap(*paths):
 
 
 def of_kunit(path):
-    """What the kernel's own parser makes of the results of KUnit."""
+    """The results of KUnit, from the JSON of the kernel's own parser."""
 
     def cases(group):
         yield from group.get("test_cases", [])
@@ -91,20 +86,3 @@ def of_kunit(path):
         return Count(len(results) - len(failures), failures)
 
     return read
-
-
-def main(kind, path):
-    reader = {"ktap": of_ktap, "kunit": of_kunit}[kind]
-    try:
-        count = reader(pathlib.Path(path))(None)
-    except NoResults as error:
-        count = Count(0, [str(error)])
-    print(count.passed, len(count.failures))
-    for failure in count.failures:
-        print(failure)
-
-
-if __name__ == "__main__":
-    if len(sys.argv) != 3:
-        sys.exit(__doc__)
-    main(*sys.argv[1:])

@@ -1,29 +1,24 @@
 # SPDX-License-Identifier: GPL-2.0
 """Run the parts of `make test` or `make test-all`, side by side where there are processors.
 
-A part is a command of scripts/part.  It passes or fails by its exit status, and has results as
+A part is a process (parts.py has most).  It passes or fails by its exit status, and has results as
 data where it runs many tests: KTAP, or JSON.  The output of each part is in build/logs.  While
 they run there is a line for each part that ends, and the last line tells how many tests passed.
-
-usage: suite.py [--all] [PART...]
 """
 
-import argparse
 import os
-import pathlib
 import signal
 import subprocess
 import sys
 import threading
 import time
 
-from results import Count, NoResults, as_a_whole, of_json, of_ktap, of_kunit, of_libtest
+from .paths import BUILD, LOGS, TOP
+from .results import Count, NoResults, as_a_whole, of_json, of_ktap, of_kunit, of_libtest
+from .steps import Failed, last_lines
 
-TOP = pathlib.Path(__file__).resolve().parent.parent.parent
-BUILD = TOP / "build"
-LOGS = BUILD / "logs"
 SIGN_OF_LIFE = 30
-SHORT = {"SHORT": "1"}
+HARNESS = [sys.executable, "-B", "-m", "harness"]
 BACKENDS = ("container", "iommufd")
 LINES_SHOWN = 12
 
@@ -31,9 +26,9 @@ LINES_SHOWN = 12
 class Part:
     """One part: its command, and the parts that it needs.  One at a time builds in the cache."""
 
-    def __init__(self, name, command, *, needs=(), results=as_a_whole, env=(), builds=False):
+    def __init__(self, name, command, *, needs=(), results=as_a_whole, builds=False):
         self.name, self.command, self.needs = name, command, needs
-        self.results, self.env, self.builds = results, dict(env), builds
+        self.results, self.builds = results, builds
         self.log = LOGS / f"part-{name}.log"
         self.process = None
         self.begun = None
@@ -50,7 +45,7 @@ class Part:
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
                 self.command, cwd=TOP, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-                env=os.environ | self.env, start_new_session=True,
+                start_new_session=True,
             )  # fmt: skip
             status = self.process.wait()
         self.seconds = time.monotonic() - self.begun
@@ -71,16 +66,12 @@ class Part:
             os.killpg(self.process.pid, signal.SIGKILL)
 
     def failed(self):
-        """How many tests failed; a failure of the whole is one."""
+        """Count the tests that failed; a failure of the whole is one."""
         return len(self.count.failures) or (1 if self.error else 0)
-
-    def last_lines(self):
-        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines() if self.log.exists() else []
-        return lines[-LINES_SHOWN:]
 
 
 def script(*words):
-    return [str(TOP / "scripts/part"), *words]
+    return [*HARNESS, "part", *words]
 
 
 def parts(everything=False):
@@ -89,7 +80,7 @@ def parts(everything=False):
     judge = [sys.executable, "-B", str(TOP / "tests/conformance/table.py"), "--ignore-stale"]
     judge += ["--recorded", str(TOP / "tests/conformance/c-driver.json")]
     misuse = [sys.executable, "-B", str(TOP / "tests/misuse/misuse.py"), str(BUILD / "misuse.json")]
-    unittests = [sys.executable, "-B", str(TOP / "tests/harness/unittests.py"), str(BUILD / "harness.json")]
+    unittests = [sys.executable, "-B", "-m", "harness.unittests", str(BUILD / "harness.json")]
     # First what others wait for, then what takes long.
     tests = [
         Part("kernel", script("kernel"), builds=True),
@@ -97,18 +88,18 @@ def parts(everything=False):
         Part("module", script("module"), needs=("kernel",), builds=True),
         Part("image", script("image"), needs=("module", "tools"), builds=True),
         Part("conformance", script("conformance", "qemu", "container"), needs=("image",),
-             env=SHORT, results=of_ktap(BUILD / "results-qemu/rust-container.ktap")),
+             results=of_ktap(BUILD / "results-qemu/rust-container.ktap")),
         Part("kernel-l2", script("kernel-l2"), builds=True),
         Part("l1-debian", script("l1-debian"), builds=True),
         Part("images", script("images"), needs=("image", "l1-debian", "kernel-l2"), builds=True),
-        Part("scenarios", script("scenarios", "container", "--short"), needs=("images",),
+        Part("scenarios", script("scenarios", "container"), needs=("images",),
              results=of_json(BUILD / "scenarios-container.json")),
         Part("conformance-iommufd", script("conformance", "qemu", "iommufd"), needs=("image",),
-             env=SHORT, results=of_ktap(BUILD / "results-qemu/rust-iommufd.ktap")),
-        Part("hercules", script("conformance", "hercules"), needs=("image",), env=SHORT,
+             results=of_ktap(BUILD / "results-qemu/rust-iommufd.ktap")),
+        Part("hercules", script("conformance", "hercules"), needs=("image",),
              results=of_ktap(*(BUILD / f"results-hercules/rust-{backend}.ktap" for backend in BACKENDS))),
         Part("cargo-test", script("cargo-test"), results=of_libtest),
-        Part("disks", script("disks"), needs=("image",)),
+        Part("hercules-devices", script("hercules-devices"), needs=("image",)),
         Part("linux-disk", script("linux-disk"), needs=("image",)),
         Part("shutdown", script("shutdown"), needs=("image",)),
         Part("clippy", script("clippy")),
@@ -116,8 +107,9 @@ def parts(everything=False):
         Part("domain-xml", script("domain-xml")),
         Part("harness", unittests, results=of_json(BUILD / "harness.json")),
         Part("rustfmt", script("rustfmt")),
-        Part("shell-scripts", script("shell-scripts")),
-        Part("kunit", script("kunit", "qemu"), needs=("conformance",), results=of_kunit(BUILD / "results-qemu/kunit.json")),
+        *(Part(name, script(name)) for name in ("shell-scripts", "python-sources", "spelling", "links")),
+        Part("kunit", script("kunit", "qemu"), needs=("conformance",),
+             results=of_kunit(BUILD / "results-qemu/kunit.json")),
         Part("kunit-hercules", script("kunit", "hercules"), needs=("hercules",),
              results=of_kunit(BUILD / "results-hercules/kunit.json")),
         Part("differences", [*judge, "--machine", "qemu", "--results", str(BUILD / "results-qemu")],
@@ -129,10 +121,10 @@ def parts(everything=False):
 
 
 def long_parts():
-    """What `make test-all` runs more.  Each builds what it needs by itself, or finds it built."""
+    """Further parts of `make test-all`.  Each builds what it needs by itself, or finds it built."""
 
-    def whole(name, *words, **env):
-        return Part(name, [str(TOP / "scripts" / words[0]), *words[1:]], needs=("images",), env=env)
+    def whole(name, *words):
+        return Part(name, [*HARNESS, *(words or [name])], needs=("images",))
 
     storms = [
         Part(f"storms-{backend}", script("storms", backend), needs=("image",),
@@ -141,14 +133,14 @@ def long_parts():
     ]  # fmt: skip
     return storms + [
         whole("conformance-both", "conformance"),
-        whole("conformance-both-hercules", "conformance", EMULATOR="hercules"),
-        whole("conformance-debug", "conformance", DEBUG="1"),
+        whole("conformance-both-hercules", "conformance", "--emulator", "hercules"),
+        whole("conformance-debug", "conformance", "--debug", "1"),
         whole("scenarios-all", "scenario"),
-        whole("demo", "demo"),
-        whole("demo-qemu", "demo-qemu"),
-        whole("demo-dasd", "demo-dasd"),
-        whole("bench", "bench"),
-        whole("mutations", "mutations"),
+        whole("demo"),
+        whole("demo-qemu"),
+        whole("demo-hercules"),
+        whole("bench"),
+        whole("mutations"),
     ]  # fmt: skip
 
 
@@ -165,7 +157,7 @@ class Suite:
         self.start = time.monotonic()
 
     def has_room(self, part):
-        """Whether a part can run beside those that run."""
+        """Return whether a part can run beside those that run."""
         if len(self.running) >= self.processors:
             return False
         return not (part.builds and any(other.builds for other in self.running))
@@ -198,7 +190,8 @@ class Suite:
                 self.changed.wait(1)
                 if time.monotonic() - shown > SIGN_OF_LIFE:
                     shown = time.monotonic()
-                    self.tell("         " + "; ".join(f"{p.name}: {shown - p.begun:.0f} s" for p in self.running if p.begun))
+                    times = (f"{part.name}: {shown - part.begun:.0f} s" for part in self.running if part.begun)
+                    self.tell("         " + "; ".join(times))
 
     def begin(self, part):
         self.running.append(part)
@@ -220,14 +213,15 @@ class Suite:
         self.ended.append(part)
         now = time.monotonic() - self.start
         result = f"{part.count.passed} passed" + (f", {part.failed()} FAILED" if part.failed() else "")
-        self.tell(f"[{len(self.ended):2}/{len(self.parts)}] {part.name:22}{result:26}{part.seconds:5.0f} s   (at {now:.0f} s)")
+        place = f"[{len(self.ended):2}/{len(self.parts)}]"
+        self.tell(f"{place} {part.name:22}{result:26}{part.seconds:5.0f} s   (at {now:.0f} s)")
         if part.error:
             self.tell(f"        {part.error}")
         for failure in part.count.failures[:LINES_SHOWN]:
             self.tell(f"        {failure}")
         if part.failed() and part.seconds:
             if part.error:
-                for line in part.last_lines():
+                for line in last_lines(part.log, LINES_SHOWN):
                     self.tell(f"        | {line}")
             self.tell(f"        the whole log: {part.log.relative_to(TOP)}")
 
@@ -252,33 +246,23 @@ class Suite:
         return failed == 0
 
 
-def main():
-    parser = argparse.ArgumentParser(description="Run the tests, part by part.")
-    parser.add_argument("names", nargs="*", metavar="PART", help="only these, and what they need")
-    parser.add_argument("--all", action="store_true", help="those of `make test-all`")
-    args = parser.parse_args()
-    LOGS.mkdir(parents=True, exist_ok=True)
-    chosen = wanted(parts(args.all), args.names)
-    suite = Suite(chosen, int(os.environ.get("JOBS") or os.cpu_count()), lambda text: print(text, flush=True))
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+def run(names, everything):
+    """Run these parts, as a rule all; whether all passed."""
+    suite = Suite(wanted(parts(everything), names), int(os.environ.get("JOBS") or os.cpu_count()))
     try:
         suite.run()
     except KeyboardInterrupt:
         suite.kill()
-        sys.exit(130)
-    sys.exit(0 if suite.summary() else 1)
+        raise
+    return suite.summary()
 
 
 def wanted(all_parts, names):
     """The named parts with all that they need; all if none is named."""
     known = {part.name: part for part in all_parts}
     if unknown := [name for name in names if name not in known]:
-        sys.exit(f"error: there is no part {unknown[0]!r}; there are: {' '.join(known)}")
+        raise Failed(f"there is no part {unknown[0]!r}", f"there are: {' '.join(known)}")
     chosen = set(names or known)
     while more := {need for name in chosen for need in known[name].needs} - chosen:
         chosen |= more
     return [part for part in all_parts if part.name in chosen]
-
-
-if __name__ == "__main__":
-    main()

@@ -6,7 +6,7 @@ import tempfile
 import unittest
 from unittest import mock
 
-import figures
+from . import figures
 
 
 class Code(unittest.TestCase):

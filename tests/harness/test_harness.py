@@ -3,9 +3,9 @@
 
 import unittest
 
-from boot import difference
-from console import KUNIT_FAILURE, trouble
-from terminal import RecordReader, escape
+from .boot import difference
+from .console import KUNIT_FAILURE, trouble
+from .terminal import RecordReader, escape
 
 
 class Console(unittest.TestCase):
@@ -76,7 +76,3 @@ class Difference(unittest.TestCase):
         ):
             with self.subTest(named):
                 self.assertIn(named, difference(record, b"abc", 0x05))
-
-
-if __name__ == "__main__":
-    unittest.main()

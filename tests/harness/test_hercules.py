@@ -5,8 +5,8 @@ import time
 import unittest
 from unittest import mock
 
-import hercules
-from hercules import Operator
+from . import hercules
+from .hercules import Operator
 
 RAISED = f"{hercules.RAISED} Device 0120 attention request raised"
 BUSY = f"{hercules.BUSY} Device 0120 busy or interrupt pending"
@@ -67,7 +67,7 @@ class Requests(unittest.TestCase):
         machine.answers("7.1")
         self.assertTrue(machine.tolerant)
 
-    @mock.patch("hercules.ANSWER_SECONDS", 0.01)
+    @mock.patch("harness.hercules.ANSWER_SECONDS", 0.01)
     def test_an_answer_is_typed_until_it_is_heard(self):
         machine = Machine()
         machine.operator.ask("7.1", "tolerate off")
@@ -87,7 +87,3 @@ class Requests(unittest.TestCase):
         emulator = object.__new__(hercules.Hercules)
         emulator.process = mock.Mock(stdout=[b"@host ask 1.1 attention 0120 1SYS=1\n", b"@host say SYS=1 is\n"])
         self.assertEqual(list(emulator.lines()), ["@host ask 1.1 attention 0120 1", "@host say SYS=1 is"])
-
-
-if __name__ == "__main__":
-    unittest.main()

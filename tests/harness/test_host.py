@@ -10,9 +10,9 @@ import threading
 import time
 import unittest
 
-from boot import Run, watch
-from host import Host, patiently
-from terminal import TERMINAL_TYPE_IS
+from .boot import Run, watch
+from .host import Host, patiently
+from .terminal import TERMINAL_TYPE_IS
 
 NEGOTIATION = bytes.fromhex("fffd19fffb19fffd00fffb00fffd18fffa1801fff0")
 BOOM = {"error": {"class": "DeviceNotFound", "desc": "Device 'boom' not found"}}
@@ -62,7 +62,7 @@ class Machine:
         self.terminals += 1
         with connection:
             connection.sendall(NEGOTIATION)
-            # The type of the terminal; what is typed may come right behind it.
+            # The type of the terminal; what is typed may come right after it.
             connection.recv(len(TERMINAL_TYPE_IS), socket.MSG_WAITALL)
             while data := connection.recv(4096):
                 connection.sendall(b"\xf5" + data)
@@ -182,7 +182,3 @@ class Watchdog(unittest.TestCase):
 
     def test_a_silent_machine_is_not_waited_for(self):
         self.assertEqual(self.ends(silence=0.1), ["nothing on the console for 0.1 s"])
-
-
-if __name__ == "__main__":
-    unittest.main()

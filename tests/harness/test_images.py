@@ -4,8 +4,7 @@
 import struct
 import unittest
 
-import aws
-import ckd
+from . import aws, ckd
 
 
 def block(content, flags=aws.NEW_RECORD | aws.END_OF_RECORD):
@@ -66,7 +65,3 @@ class Disk(unittest.TestCase):
     def test_what_is_no_image_is_refused(self):
         with self.assertRaises(ckd.Broken):
             ckd.records(bytes(ckd.HEADER), 0, 0)
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -43,6 +43,7 @@ class KbuildTest(unittest.TestCase):
             text=True,
             capture_output=True,
             env={"PATH": "/usr/bin:/bin"},
+            check=False,
         )
 
     def shown(self, *args, **kwargs):

@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 """Results of suites that did not come to their end."""
 
-import contextlib
-import io
 import pathlib
 import tempfile
 import unittest
 
-from ktap import Progress, death, main
+from .ktap import Progress, death, rest
 
 HEAD = "KTAP version 1\n1..3\n"
 FIRST = "# running: a: b\n# why\nnot ok 1 a: b\n"
@@ -38,28 +36,24 @@ class Results(unittest.TestCase):
         self.assertEqual(death(HEAD + FIRST, "oops"), "")
 
     def rest(self, *texts):
-        """What main prints of files with these texts (None: there is no file), and what they are then."""
+        """What is left of files with these texts (None: there is no file), and what they are then."""
         with tempfile.TemporaryDirectory() as name:
-            paths = [pathlib.Path(name, str(number)) for number in range(len(texts))]
+            paths = [pathlib.Path(name, str(number)) for number in range(1, len(texts) + 1)]
             for path, text in zip(paths, texts):
                 if text is not None:
                     path.write_text(text)
-            with contextlib.redirect_stdout(io.StringIO()) as printed:
-                main("oops", *paths)
-            return printed.getvalue(), [path.read_text() if path.exists() else None for path in paths]
+            left = rest("oops", paths)
+            left = left and (left[0].name, left[1])
+            return left, [path.read_text() if path.exists() else None for path in paths]
 
     def test_what_is_left_to_do_is_named(self):
         whole = HEAD + FIRST + SECOND + THIRD
-        self.assertEqual(self.rest(whole, whole)[0], "")
-        self.assertEqual(self.rest(whole, None)[0], "2 \n")
-        self.assertEqual(self.rest(whole, HEAD)[0], "2 \n")
-        self.assertEqual(self.rest(HEAD + FIRST + "# stopped\n", None)[0], "1 a: b\n")
+        self.assertIsNone(self.rest(whole, whole)[0])
+        self.assertEqual(self.rest(whole, None)[0], ("2", ""))
+        self.assertEqual(self.rest(whole, HEAD)[0], ("2", ""))
+        self.assertEqual(self.rest(HEAD + FIRST + "# stopped\n", None)[0], ("1", "a: b"))
 
     def test_the_last_case_may_be_the_deadly_one(self):
-        printed, (text,) = self.rest(HEAD + FIRST + SECOND + "# running: e: f\n")
-        self.assertEqual(printed, "")
+        left, (text,) = self.rest(HEAD + FIRST + SECOND + "# running: e: f\n")
+        self.assertIsNone(left)
         self.assertTrue(text.endswith("# the machine died: oops\nnot ok 3 e: f\n"))
-
-
-if __name__ == "__main__":
-    unittest.main()

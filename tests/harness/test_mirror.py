@@ -14,7 +14,7 @@ import tempfile
 import time
 import unittest
 
-from mirror import CUT, DAY, HANG, HOLD, REFUSE, STALL, Mirror, Package, deb, file_name, suite_files
+from .mirror import CUT, DAY, HANG, HOLD, REFUSE, STALL, Mirror, Package, deb, file_name, suite_files
 
 SCRIPT = pathlib.Path(__file__).resolve().parents[2] / "scripts/debian-packages"
 TRIES = 3
@@ -496,7 +496,3 @@ class Dependencies(Case):
         result = self.run_script("qemu")
         self.assert_failed(result, {"trixie": "libc6_2.41.*404", "forky": "libc6_2.42.*404", "sid": ""})
         self.assertEqual(self.mirror.count("*bookworm*"), 0)
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What the scripts do when something fails within them."""
+"""Scripts within which something fails."""
 
 import os
 import pathlib
@@ -34,7 +34,3 @@ class Failures(unittest.TestCase):
         result = self.bash("run name true; echo second")
         self.assertEqual(result.returncode, 0)
         self.assertIn("second", result.stdout)
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""How parts are run and judged."""
+"""Parts that are run and judged."""
 
 import json
 import pathlib
@@ -8,9 +8,10 @@ import tempfile
 import unittest
 from unittest import mock
 
-import results
-import suite
-from suite import Part, Suite
+from . import results, suite
+from .__main__ import parser
+from .steps import Failed
+from .suite import Part, Suite
 
 
 def python(code):
@@ -139,7 +140,7 @@ class Parts(unittest.TestCase):
     def test_named_parts_bring_what_they_need(self):
         parts = [Part("a", []), Part("b", [], needs=("a",)), Part("c", [])]
         self.assertEqual([part.name for part in suite.wanted(parts, ["b"])], ["a", "b"])
-        with self.assertRaises(SystemExit):
+        with self.assertRaises(Failed):
             suite.wanted(parts, ["z"])
 
 
@@ -151,6 +152,9 @@ class All(unittest.TestCase):
         for part in parts:
             self.assertLessEqual(set(part.needs), set(names), part.name)
 
-
-if __name__ == "__main__":
-    unittest.main()
+    def test_the_harness_knows_each_command_of_its_own(self):
+        commands = [part.command for part in suite.parts(everything=True)]
+        own = [command[len(suite.HARNESS) :] for command in commands if command[: len(suite.HARNESS)] == suite.HARNESS]
+        self.assertGreater(len(own), 20)
+        for words in own:
+            parser().parse_args(words)

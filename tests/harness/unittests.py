@@ -13,7 +13,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 
 
 def main(path):
-    tests = unittest.defaultTestLoader.discover(str(HERE))
+    tests = unittest.defaultTestLoader.discover(str(HERE), top_level_dir=str(HERE.parent))
     result = unittest.TextTestRunner(stream=sys.stdout, verbosity=2).run(tests)
     bad = [str(test) for test, _ in result.failures + result.errors]
     bad += [str(test) for test in result.unexpectedSuccesses]

@@ -3,9 +3,9 @@
 
 import re
 
-from display import ENTER, made
-from lab import RNG, TERMINAL, check, wait_for
-from scenarios import DEVICES, SIZES, STRUCTURED, TUB, path, take_rng, wait_missed, with_terminal, write
+from .display import ENTER, made
+from .lab import RNG, TERMINAL, check, wait_for
+from .scenarios import DEVICES, SIZES, STRUCTURED, TUB, take_rng, wait_missed, with_terminal, write
 
 ERASE_WRITE = 0x0D  # which QEMU's terminal makes of 05
 KEYBOARD_RESTORE = 0xC2
@@ -60,7 +60,8 @@ def terminal(lab, guest, at):
     _, output = guest.wait_line(rf"@done {number} 0")
     read = bytes.fromhex(output[-1])
     check(read == ENTER + TYPED.encode(EBCDIC), f"L2 reads {read.hex()}")
-    lab.tell(f"L2# l2 read {TUB}\n{output[-1]}\nL0: which is ENTER, the cursor's address and {read[3:].decode(EBCDIC)!r}")
+    text = read[3:].decode(EBCDIC)
+    lab.tell(f"L2# l2 read {TUB}\n{output[-1]}\nL0: which is ENTER, the cursor's address and {text!r}")
 
     size = SIZES[-1]
     write(lab, guest, STRUCTURED, size, 1)

@@ -8,7 +8,7 @@ import time
 # (Query) and a Query Reply for a usable area of 24 by 80 (GA23-0059).
 WRITE_STRUCTURED_FIELD = 0x11
 QUERY = bytes.fromhex("000701ff030081")
-QUERY_REPLY = bytes.fromhex("88" "0017" "8181" "0100" "0050" "0018" "01" "000a02e5" "0002006f" "090c" "0780")
+QUERY_REPLY = bytes.fromhex("880017818101000050001801000a02e50002006f090c0780")
 ENTER = b"\x7d\x40\x40"  # the attention identifier, and where the cursor is
 
 
@@ -59,7 +59,7 @@ class Display:
             self._records.clear()
 
     def shows(self, record, seconds):
-        """Whether the record is shown in time; it and what came before it are forgotten."""
+        """Return whether the record is shown in time; it and what came before it are forgotten."""
         end = time.monotonic() + seconds
         with self._changed:
             while record not in self._records:
@@ -69,6 +69,6 @@ class Display:
             return True
 
     def lengths(self):
-        """How long the records are that nobody has waited for."""
+        """Return the lengths of the records that nobody has waited for."""
         with self._changed:
             return [len(record) for record in self._records]

@@ -2,17 +2,14 @@
 """L1 and L2 as a scenario sees them: two machines that take commands."""
 
 import json
-import pathlib
 import re
 import shlex
-import sys
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "harness"))
+from harness.boot import Run
+from harness.console import trouble
 
-from boot import Run
-from console import trouble
-from display import Display
+from .display import Display
 
 POLL_SECONDS = 0.02
 # Long, as L2 is emulated twice, on a machine that may have much else to do.
@@ -82,10 +79,10 @@ class Tail:
 class L1(Run):
     """The machine that loads the module; `scripts/l1/agent` runs in it."""
 
-    def __init__(self, args, tell):
-        super().__init__(args)
+    def __init__(self, options, tell):
+        super().__init__(options)
         self.tell = tell
-        self._folder = args.share / "agent"
+        self._folder = options.share / "agent"
         self._folder.mkdir(exist_ok=True)
         for left in self._folder.iterdir():
             left.unlink()
@@ -130,7 +127,7 @@ class L1(Run):
         return self.run(f"basename $(dirname $(readlink -f {link}))")
 
     def pinned(self):
-        """How many pages the driver has pinned, by its own statistics."""
+        """Return the number of pages that the driver has pinned, by its own statistics."""
         statistics = self.run("cat /sys/kernel/debug/vfio_ccw/*/statistics")
         return sum(int(pages) for pages in re.findall(r"^pages_pinned (\d+)$", statistics, re.MULTILINE))
 
@@ -183,7 +180,7 @@ class Guest:
         return device + (",iommufd=iommufd0" if self.backend == "iommufd" else "")
 
     def is_running(self):
-        """Whether QEMU is."""
+        """Return whether QEMU runs."""
         return self.l1.attempt(f"kill -0 $(cat {self._folder}/pid)")[0] == 0
 
     def kill(self, signal="KILL"):
@@ -288,7 +285,7 @@ class Guest:
 
 
 class Lab:
-    """What the scenarios of one boot of L1 share."""
+    """The machines and devices that the scenarios of one boot of L1 share."""
 
     def __init__(self, l1, backend, tell):
         self.l1 = l1
@@ -351,11 +348,11 @@ class Lab:
         self.display = Display(self.l1.host.terminal)
 
     def logs(self):
-        """Where the consoles of all L2s are, the newest last."""
+        """Return the logs of the consoles of all L2s, the newest last."""
         return [self.l1.share / f"l2-{number + 1}.console" for number in range(self._guests)]
 
     def recover(self):
-        """Behind a scenario that has failed: no L2, and a display."""
+        """Set up again after a scenario has failed: no L2, and a display."""
         self.drop_guest()
         if not self.l1.host.terminal:
             self.connect()

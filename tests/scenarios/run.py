@@ -1,20 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Run scenarios: boot L1 with our module, and in it an unmodified QEMU with L2.
+"""Run scenarios: boot L1 with our module, and in it an unmodified QEMU with L2."""
 
-Exit status: 0 if all that was run is as promised and the consoles are clean.
-"""
-
-import argparse
 import json
-import pathlib
-import sys
 import threading
 import time
 
-from lab import L1, Failed, Lab, Limit
-from demo import demo
-from scenarios import ALL, SHORT
-from boot import boot, report
+from harness.boot import boot, report
+
+from .demo import demo
+from .lab import L1, Failed, Lab, Limit
+from .scenarios import ALL
 
 DEMO = {"demo": (demo, 900)}
 START_SECONDS = 400
@@ -40,7 +35,7 @@ class Cast:
 
 
 class Results:
-    """What came of the scenarios, told as it comes."""
+    """Results of the scenarios, told as they come."""
 
     def __init__(self, cast):
         self.start = time.monotonic()
@@ -56,7 +51,7 @@ class Results:
             before = " " * len(before)
 
 
-def serve(l1, args, results):
+def serve(l1, backend, names, results):
     """Run the scenarios one after the other, then power L1 off."""
     try:
         until = time.monotonic() + START_SECONDS
@@ -65,9 +60,9 @@ def serve(l1, args, results):
                 raise Failed("L1 does not come up")
             time.sleep(0.05)
         l1.run(". l1/devices.sh; load_driver rust")
-        lab = Lab(l1, args.backend, results.tell)
-        for number, name in enumerate(args.names):
-            one(lab, name, f"[{number + 1}/{len(args.names)}] {name}", results)
+        lab = Lab(l1, backend, results.tell)
+        for number, name in enumerate(names):
+            one(lab, name, f"[{number + 1}/{len(names)}] {name}", results)
             if l1.failures:
                 break
         Limit.set(END_SECONDS)
@@ -106,44 +101,20 @@ def show_last_lines(logs):
             print(f"            {line}", flush=True)
 
 
-def main():
-    parser = argparse.ArgumentParser(description="Run scenarios of a guest that uses passed-through devices.")
-    parser.add_argument("--kernel", required=True)
-    parser.add_argument("--initrd", required=True)
-    parser.add_argument("--share", required=True, type=pathlib.Path)
-    parser.add_argument("--log", required=True)
-    parser.add_argument("--seconds", type=int, required=True, help="time limit of all")
-    parser.add_argument("--backend", choices=("container", "iommufd"), default="container")
-    parser.add_argument("--short", action="store_true", help="a part of them, for which L2 comes up once")
-    parser.add_argument("--results", type=pathlib.Path, help="file for the results: JSON, names of what passed and failed")
-    parser.add_argument("--demo", type=pathlib.Path, metavar="CAST", help="the demo, recorded in that file")
-    parser.add_argument("names", nargs="*")
-    args = parser.parse_args()
-    args.silence, args.emulator, args.icount, args.plugin, args.cpus, args.rngs = None, "qemu", False, None, 2, 0
-    for name in args.names:
-        if name not in ALL:
-            sys.exit(f"error: there is no scenario {name!r}; there are: {' '.join(ALL)}")
-    if args.demo:
-        args.names = list(DEMO)
-    args.names = args.names or list(SHORT if args.short else ALL)
+def run(options, backend, names=(), cast=None, results_file=None):
+    """Boot L1 and run scenarios, as a rule all; whether all is as promised and the consoles are clean.
 
-    (args.share / "job.sh").write_text("sh l1/agent\n", encoding="utf-8")
-    if args.results:
-        args.results.unlink(missing_ok=True)
-    results = Results(args.demo)
-    l1 = L1(args, results.tell)
-    threading.Thread(target=serve, args=(l1, args, results), daemon=True).start()
-    try:
-        boot(args, l1)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    The results go to a file as JSON, names of what passed and failed; what is shown is recorded in a cast.
+    """
+    if results_file:
+        results_file.unlink(missing_ok=True)
+    results = Results(cast)
+    l1 = L1(options, results.tell)
+    threading.Thread(target=serve, args=(l1, backend, names or list(ALL), results), daemon=True).start()
+    boot(l1)
     results.tell(f"{len(results.passed)} passed, {len(results.failed)} failed")
-    if args.results:
-        args.results.write_text(json.dumps({"passed": results.passed, "failed": results.failed}), encoding="utf-8")
+    if results_file:
+        results_file.write_text(json.dumps({"passed": results.passed, "failed": results.failed}), encoding="utf-8")
     if l1.failures:
-        report(l1.failures, args.log)
-    sys.exit(1 if l1.failures or results.failed else 0)
-
-
-if __name__ == "__main__":
-    main()
+        report(l1.failures, options.log)
+    return not l1.failures and not results.failed

@@ -7,22 +7,22 @@ fails, the next gets a new L2.
 
 import time
 
-from display import ENTER, made
-from lab import RNG, SPARE, TERMINAL, Failed, check, wait_for
+from .display import ENTER, made
+from .lab import RNG, SPARE, TERMINAL, Failed, check, wait_for
 
 WRITE, ERASE_WRITE, STRUCTURED = 0x01, 0x0D, 0x11
 # By their names in QEMU: the device in L1, and its number in L2.
 DEVICES = {"terminal": (TERMINAL, "0.0.1234"), "rng": (RNG, "0.0.1235"), "spare": (SPARE, "0.0.1236")}
 SIZES = (1, 80, 1920, 2048, 4096, 4097, 16384, 61440)
 TUB = "/dev/3270/tub1"
-# How long L2 is stopped: longer than status is held off at a guest that was fast so far.
+# Seconds for which L2 is stopped: longer than status is held off at a guest that was fast so far.
 STOPPED_SECONDS = 1
-# How long L2 takes to look at its 262,144 subchannels.
+# Seconds that L2 takes to look at its 262,144 subchannels.
 SCAN_SECONDS = 150
 
 
 def path(name):
-    """Where L2 has a device, if it has it."""
+    """Return the path that a device has in L2, if L2 has it."""
     return f"/sys/bus/ccw/devices/{DEVICES[name][1]}"
 
 
@@ -108,7 +108,7 @@ def disconnect(lab):
     is_usable(lab, guest)
     lab.disconnect()
     lab.tell("the display has hung up")
-    # It waits in the driver until there is a display again.
+    # The command waits in the driver until there is a display again.
     guest.run(f"l2 write {TUB} 01 100 1 &")
     lab.connect()
     waits = "pidof l2 >/dev/null"
@@ -336,5 +336,5 @@ ALL = {
     "tools": (tools, 300),
     "unsafe-virtio": (unsafe_virtio, 300),
 }
-# What `make test` runs: L2 comes up once for all of them, and looks for devices once.
+# Scenarios that `make test` runs: L2 comes up once for all of them, and looks for devices once.
 SHORT = ("terminal", "killed", "tools", "unsafe-virtio")

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Builds what machines are booted from, step by step."""
+
+import gzip
+import io
+import os
+import shutil
+import subprocess
+import tarfile
+
+from . import paths, steps
+from .paths import BUILD, SCRIPTS, TOP
+
+TITLES = {
+    "kernel": "Linux kernel of L1",
+    "kernel-l2": "Linux kernel of L2",
+    "module": "vfio_ccw.ko",
+    "tools": "Programs for L1 and L2",
+    "image": "Initial file system of L1",
+    "l1-debian": "Debian's QEMU, mdevctl and driverctl for L1",
+    "images": "Initial file systems of L1 and L2",
+}
+FOR_L1 = ("kernel", "module", "tools", "image")
+FOR_L2 = ("kernel", "kernel-l2", "module", "tools", "l1-debian", "images")
+
+TOOLS = ("ccw", "conformance", "bench", "l2")
+TARGET = "s390x-unknown-linux-gnu"
+# The C library of the cross compiler, for dasdfmt in L1.
+CROSS = "/usr/s390x-linux-gnu/lib"
+# Commands of busybox that L2 calls.
+APPLETS = "basename cat dirname dmesg grep kill ls mount pidof readlink reboot sh sleep stty".split()
+
+
+def build(step, what, kernel="plain"):
+    """Build each of these, as a step."""
+    with steps.lock_cache(paths.kernel(kernel).cache):
+        for name in what:
+            step(TITLES[name])
+            one(name, kernel)
+
+
+def one(name, kernel="plain"):
+    """Build one of them."""
+    match name:
+        case "tools":
+            tools()
+        case "image":
+            steps.run(f"image{paths.kernel(kernel).variant}", lambda: l1_image(kernel))
+        case "images":
+            one("image", kernel)
+            steps.run("l2-image", l2_image)
+            scenarios_image(kernel)
+        case "kernel-l2":
+            script("kernel", kernel="l2")
+        case _:
+            script(name, kernel=kernel)
+
+
+def script(*words, kernel="plain"):
+    """Run a script that shows by itself what it does."""
+    if subprocess.run([SCRIPTS / words[0], *words[1:]], env=paths.environment(kernel), check=False).returncode:
+        raise steps.Failed(f"scripts/{words[0]} failed")
+
+
+def tools():
+    """Build the programs that run in L1 and L2, static, and leave them in build/tools."""
+    # The standard library is built from its source with the rest: Debian's own for s390x asks for
+    # a newer machine.  It is built once for all clones, which therefore share a directory; cargo
+    # must tell their files apart by contents.
+    target = paths.kernel().cache / "target"
+    settings = {
+        "RUSTC_BOOTSTRAP": "1",
+        "CARGO_TARGET_DIR": str(target),
+        "CARGO_TARGET_S390X_UNKNOWN_LINUX_GNU_LINKER": "s390x-linux-gnu-gcc",
+        "CARGO_TARGET_S390X_UNKNOWN_LINUX_GNU_RUSTFLAGS": "-Ctarget-feature=+crt-static -Ctarget-cpu=z10",
+    }
+    options = ["--release", "-Zchecksum-freshness", "-Zbuild-std=std,panic_abort", "--target", TARGET, "--locked"]
+    for name in TOOLS:
+        options += ["--bin", name]
+    folder = fresh(BUILD / "tools")
+    steps.run(
+        "tools-build", ["env", *(f"{key}={value}" for key, value in settings.items()), "cargo", "build", *options]
+    )
+    for name in TOOLS:
+        shutil.copy(target / TARGET / "release" / name, folder)
+
+
+def fresh(folder):
+    """Make a folder anew."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def archive(folder):
+    """A folder as an archive for an initial file system."""
+    names = sorted(os.fsencode(path.relative_to(folder)) for path in folder.rglob("*"))
+    return subprocess.run(
+        ["cpio", "--quiet", "-o", "-H", "newc", "-R", "0:0"],
+        cwd=folder, input=b"\n".join([b".", *names]) + b"\n", stdout=subprocess.PIPE, check=True,
+    ).stdout  # fmt: skip
+
+
+def write(path, content):
+    """Write a file that is whole or as it was before."""
+    new = path.with_name(path.name + ".new")
+    new.write_bytes(content)
+    new.rename(path)
+
+
+def take(packages, package, program):
+    """The bytes of a program in a package; Debian 12 has it beside usr."""
+    (file,) = packages.glob(f"{package}_*.deb")
+    content = subprocess.run(["dpkg-deb", "--fsys-tarfile", file], stdout=subprocess.PIPE, check=True).stdout
+    with tarfile.open(fileobj=io.BytesIO(content)) as tar:
+        for name in (f"./usr/{program}", f"./{program}"):
+            if name in tar.getnames():
+                return tar.extractfile(name).read()
+    raise steps.Failed(f"{file} has no {program}")
+
+
+def l1_image(kernel):
+    """Make the initial file system of L1: busybox, dasdfmt, the kernel's modules with ours under
+    updates/, our programs and scripts/l1/init."""
+    at = paths.kernel(kernel)
+    script("debian-packages", "l1", str(at.l1_packages))
+    tree = fresh(BUILD / f"l1{at.variant}")
+    for name in ("bin", "dev", "proc", "sys", "share", "lib"):
+        (tree / name).mkdir()
+    (tree / "bin/busybox").write_bytes(take(at.l1_packages, "busybox-static", "bin/busybox"))
+    (tree / "bin/dasdfmt").write_bytes(take(at.l1_packages, "s390-tools", "sbin/dasdfmt"))
+    for name in ("libc.so.6", "ld64.so.1"):
+        shutil.copy(f"{CROSS}/{name}", tree / "lib")
+    for path in (*tree.glob("bin/*"), *tree.glob("lib/*")):
+        path.chmod(0o755)
+    (tree / "bin/sh").symlink_to("busybox")
+    (tree / "sbin").symlink_to("bin")
+    for modules in (at.kernel_build / "install", at.module / "install"):
+        shutil.copytree(modules / "lib/modules", tree / "lib/modules", symlinks=True, dirs_exist_ok=True)
+    (release,) = tree.glob("lib/modules/*")
+    (release / "build").unlink(missing_ok=True)
+    subprocess.run(["depmod", "-b", tree, release.name], check=True)
+    for name in ("ccw", "conformance", "bench"):
+        shutil.copy(BUILD / "tools" / name, tree / "bin")
+    shutil.copy(SCRIPTS / "l1/init", tree)
+    write(at.image, gzip.compress(archive(tree), 1))
+
+
+def l2_image():
+    """Make the initial file system of L2.  L2 is slow at unpacking: it is not packed, and has no
+    more than is used."""
+    tree = fresh(BUILD / "l2")
+    for name in ("bin", "dev", "proc", "sys"):
+        (tree / name).mkdir()
+    shutil.copy(BUILD / "l1/bin/busybox", tree / "bin")
+    for applet in APPLETS:
+        (tree / "bin" / applet).symlink_to("busybox")
+    for name in ("ccw", "l2"):
+        shutil.copy(BUILD / "tools" / name, tree / "bin")
+    shutil.copytree(TOP / "demo", tree / "demo")
+    shutil.copy(SCRIPTS / "l2/init", tree)
+    write(BUILD / "l2.cpio", archive(tree))
+
+
+def scenarios_image(kernel):
+    """Make the initial file system of an L1 that runs L2."""
+    packed = paths.kernel(kernel).image.read_bytes()
+    write(BUILD / "l1-scenarios.cpio", gzip.decompress(packed) + (BUILD / "l1-debian.cpio").read_bytes())

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Boots L1 with a job in its shared folder."""
+
+import os
+import shutil
+
+from . import boot, build, paths
+from .paths import BUILD, LOGS, SCRIPTS, TOP
+
+
+def share(name):
+    """Make a shared folder anew, with scripts/l1 and demo in it."""
+    folder = build.fresh(BUILD / name)
+    shutil.copytree(SCRIPTS / "l1", folder / "l1")
+    shutil.copytree(TOP / "demo", folder / "demo")
+    return folder
+
+
+def options(name, folder, seconds, command, kernel="plain", **more):
+    """Make the options of a boot for a command in a shared folder; the console goes to a log of that name."""
+    at = paths.kernel(kernel)
+    LOGS.mkdir(parents=True, exist_ok=True)
+    seed = os.environ.get("SEED")
+    return boot.Options(
+        at.kernel_image, more.pop("initrd", at.image), folder, LOGS / f"{name}.log", seconds, command,
+        seed=int(seed) if seed else None, **more,
+    )  # fmt: skip
+
+
+def run(*arguments, **more):
+    """Boot L1 for a command, whose output is shown; whether all was as it should be."""
+    return boot.run(options(*arguments, **more))

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Work that is watched: its status and its log."""
+
+import contextlib
+import io
+import pathlib
+import sys
+import tempfile
+import unittest
+from unittest import mock
+
+from . import coverage, steps
+
+
+def fail():
+    raise steps.Failed("this", "that")
+
+
+class Watched(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        patch = mock.patch.object(steps, "LOGS", pathlib.Path(folder.name))
+        self.logs = patch.start()
+        self.addCleanup(patch.stop)
+
+    def watch(self, work):
+        with contextlib.redirect_stdout(io.StringIO()):
+            return steps.watch("it", work), steps.last_lines(self.logs / "it.log", 9)
+
+    def test_functions_and_commands_have_a_status_and_a_log(self):
+        self.assertEqual(self.watch(lambda: print("x")), (0, ["x"]))
+        self.assertEqual(self.watch(lambda: print("x") or False), (1, ["x"]))
+        self.assertEqual(self.watch(fail), (1, ["error: this", "       that"]))
+        self.assertEqual(self.watch(lambda: 1 / 0)[0], 1)
+        self.assertEqual(self.watch([sys.executable, "-c", "print(3); raise SystemExit(3)"]), (3, ["3"]))
+
+    def test_what_must_succeed_shows_the_end_of_its_log(self):
+        with contextlib.redirect_stderr(io.StringIO()) as said, self.assertRaises(steps.Failed):
+            steps.run("it", fail)
+        self.assertIn("    error: this\n", said.getvalue())
+
+
+class Lcov(unittest.TestCase):
+    def test_lines_are_counted_by_their_files(self):
+        lcov = "SF:/a\nDA:1,0\nDA:2,5\nend_of_record\nSF:/b\nDA:7,1\nend_of_record\n"
+        self.assertEqual(coverage.parse(lcov), {"/a": {1: 0, 2: 5}, "/b": {7: 1}})
