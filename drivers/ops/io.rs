@@ -78,7 +78,9 @@ pub(super) fn write(
     if session.member.space().is_stale() {
         let space = session.member.space().clone();
         drop(guard);
-        space.empty(dev.device())?;
+        space
+            .empty(dev.device())
+            .map_err(|error| errno_for_user(dev, error))?;
         guard = dev.session.try_lock().ok_or(EAGAIN)?;
     }
     let session = Option::as_mut(&mut guard).ok_or(EIO)?;
@@ -260,6 +262,11 @@ fn report_failure(dev: &Device, fctl: FunctionControl, failure: Failure) -> Erro
         }
     };
     trace_request(dev, fctl, Err(error), step);
+    errno_for_user(dev, error)
+}
+
+/// Returns the errno for the user in place of `error`, and counts a shortage.
+fn errno_for_user(dev: &Device, error: Error) -> Error {
     let errno = user_errno(error);
     if errno != error {
         dev.statistics.shortages.increment();

@@ -3,9 +3,9 @@
 //! Explores the state machine of the driver (crate `state`): every short sequence of events from a
 //! user, a device and the host.
 //!
-//! [`channel`] is a model of a subchannel, [`driver`] a model of the rest of the driver, with one
-//! step for each time that it holds a lock. [`invariants`] and [`world`] check what must hold,
-//! [`explore`] looks for a sequence after which it does not hold, [`faults`] are the faults for
+//! `channel` is a model of a subchannel, `driver` a model of the rest of the driver, with one
+//! step for each time that it holds a lock. `invariants` and `world` check what must hold,
+//! `explore` looks for a sequence after which it does not hold, `faults` are the faults for
 //! which it must find one.
 
 #![cfg(test)]
