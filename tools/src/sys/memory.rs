@@ -16,7 +16,6 @@ use rustix::mm::{
     Advice,
     MapFlags,
     MprotectFlags,
-    MremapFlags,
     ProtFlags, //
 };
 
@@ -78,9 +77,14 @@ impl Memory {
     /// Moves the page at `from` to `offset`, in place of the one there, and maps a new page at
     /// `from`.
     pub fn move_page(&self, from: usize, offset: usize) -> io::Result<()> {
+        // `rustix::mm::mremap_fixed` passes MAP_FIXED in place of MREMAP_FIXED where it uses libc.
+        let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
         let (old, new) = (self.part(from, PAGE), self.part(offset, PAGE));
         // SAFETY: Both pages are in this mapping, to whose bytes there are no references.
-        unsafe { mm::mremap_fixed(old.cast(), PAGE, PAGE, MremapFlags::MAYMOVE, new.cast()) }?;
+        let moved = unsafe { libc::mremap(old.cast(), PAGE, PAGE, flags, new) };
+        if moved == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
         self.replace(from)
     }
 
