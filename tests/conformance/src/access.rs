@@ -20,7 +20,10 @@ use ccw::{
     }, //
 };
 
-use crate::fixtures::*;
+use crate::{
+    case::*,
+    fixtures::*, //
+};
 
 /// The cases, once for each region.
 macro_rules! for_each_region {

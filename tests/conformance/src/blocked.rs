@@ -33,6 +33,7 @@ use ccwchain::{
 };
 
 use crate::{
+    case::*,
     fixtures::*,
     host_side::Host, //
 };

@@ -9,7 +9,10 @@ use std::os::fd::AsFd;
 
 use ccw::sys;
 
-use crate::fixtures::*;
+use crate::{
+    case::*,
+    fixtures::*, //
+};
 
 mod listener;
 

@@ -35,6 +35,7 @@ use ccwchain::{
 };
 
 use crate::{
+    case::*,
     fixtures::*,
     machine, //
 };

@@ -32,6 +32,7 @@ use ccw::{
 };
 
 use crate::{
+    case::*,
     fixtures::*,
     machine, //
 };

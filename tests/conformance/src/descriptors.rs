@@ -50,10 +50,7 @@ use ccwchain::{
     scsw::FunctionControl, //
 };
 
-use crate::{
-    fixtures::*,
-    lifecycle::User, //
-};
+use crate::{case::*, fixtures::*};
 
 pub(crate) fn cases() -> Vec<Case> {
     cases! {

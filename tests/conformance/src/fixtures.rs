@@ -12,18 +12,15 @@ mod devices;
 mod programs;
 mod regions;
 mod threads;
+mod user;
 
-pub(crate) use crate::case::{
-    cases,
-    Backends,
-    Case, //
-};
 pub(crate) use checks::*;
 pub(crate) use debugfs::*;
 pub(crate) use devices::*;
 pub(crate) use programs::*;
 pub(crate) use regions::*;
 pub(crate) use threads::*;
+pub(crate) use user::*;
 
 /// The time that an interrupt may take.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(5);

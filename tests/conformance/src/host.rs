@@ -17,8 +17,8 @@ use ccw::sysfs::{
 };
 
 use crate::{
+    case::*,
     fixtures::*,
-    lifecycle::User,
     machine, //
 };
 

@@ -17,6 +17,7 @@ use ccw::sys::{
 };
 
 use crate::{
+    case::*,
     fixtures::*,
     interrupts::{
         check_fails,

@@ -26,6 +26,7 @@ use ccw::{
 };
 
 use crate::{
+    case::*,
     fixtures::*,
     machine, //
 };

@@ -2,33 +2,17 @@
 
 //! Open, close, reset, unmap and sudden death, with a program in flight.
 
-use std::{
-    io::{
-        self,
-        Write, //
-    },
-    process::{
-        Child,
-        Command,
-        Stdio, //
-    },
-    thread,
-    time::Duration, //
-};
+use std::time::Duration;
 
-use ccw::{
-    channel::Channel,
-    sysfs::Mdev,
-    vfio::Backend, //
-};
+use ccw::channel::Channel;
 use ccwchain::{
     orb::Orb,
     scsw::SubchannelStatus, //
 };
 
 use crate::{
-    fixtures::*,
-    hercules, //
+    case::*,
+    fixtures::*, //
 };
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -112,70 +96,6 @@ fn close(devices: &Devices) -> TestResult {
         check_eq("KiB pinned after closing", pinned()?, before)?;
     }
     check_usable(&mut devices.open()?)
-}
-
-/// Runs in the process of a test: opens a device, starts a program (suspended, endless, a storm of
-/// interruptions, or none), says so, and waits to be killed.
-pub(crate) fn hold(what: &str, backend: &str, uuid: &str) -> TestResult {
-    let backend = backend_of(backend).ok_or_else(|| "no such back end".to_owned())?;
-    let mut channel = open(&Mdev::find(uuid)?, backend)?;
-    match what {
-        "endless" => hercules::start_endless(&mut channel)?,
-        "storm" => hercules::start_storm(&mut channel)?,
-        "idle" => {}
-        _ => drop(start_suspended(&mut channel)?),
-    }
-    println!("held");
-    io::stdout().flush()?;
-    thread::sleep(TIMEOUT * 10);
-    Ok(())
-}
-
-/// Another process that has a program in flight.
-pub(crate) struct User(Child);
-
-impl User {
-    /// Starts the process, and waits until it has started a suspended program on the first device.
-    pub(crate) fn hold(devices: &Devices) -> TestResult<Self> {
-        Self::hold_device(devices.first(), devices.backend())
-    }
-
-    /// Starts a process that holds another device.
-    pub(crate) fn hold_device(mdev: &Mdev, backend: Backend) -> TestResult<Self> {
-        Self::start("suspended", mdev, backend)
-    }
-
-    /// Starts a process that holds the first device with a program that does not end.
-    pub(crate) fn hold_endless(devices: &Devices) -> TestResult<Self> {
-        Self::start("endless", devices.first(), devices.backend())
-    }
-
-    /// Starts a process that holds the first device with a program that does not end, and
-    /// interrupts all the time.
-    pub(crate) fn hold_storm(devices: &Devices) -> TestResult<Self> {
-        Self::start("storm", devices.first(), devices.backend())
-    }
-
-    fn start(what: &str, mdev: &Mdev, backend: Backend) -> TestResult<Self> {
-        let mut user = Command::new("/proc/self/exe")
-            .args(["hold", what, backend_word(backend), mdev.uuid()])
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let line = first_line(&mut user)?;
-        let user = Self(user);
-        if line.trim() != "held" {
-            user.kill()?;
-            return Err(format!("the user said {line:?}").into());
-        }
-        Ok(user)
-    }
-
-    /// Kills the process, and waits until it is gone.
-    pub(crate) fn kill(mut self) -> TestResult {
-        self.0.kill()?;
-        self.0.wait()?;
-        Ok(())
-    }
 }
 
 fn death(devices: &Devices) -> TestResult {

@@ -2,7 +2,10 @@
 
 //! The bounds of programs, from both sides.
 
-use crate::fixtures::*;
+use crate::{
+    case::*,
+    fixtures::*, //
+};
 
 pub(crate) fn cases() -> Vec<Case> {
     cases! {

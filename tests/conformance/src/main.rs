@@ -52,6 +52,7 @@ mod descriptors;
 mod fixtures;
 mod give_back;
 mod hercules;
+mod hold;
 mod host;
 mod host_side;
 mod information;
@@ -271,7 +272,7 @@ fn part(words: &[&str], arguments: &Arguments) -> Option<TestResult> {
         ["probe", backend] => Some(devices(backend).and_then(|devices| devices.probe())),
         ["rebind", subchannel, uuid] => Some(host::rebind(subchannel, uuid)),
         ["block", missing, backend, uuid] => Some(blocked::hold(missing, backend, uuid)),
-        ["hold", what, backend, uuid] => Some(lifecycle::hold(what, backend, uuid)),
+        ["hold", what, backend, uuid] => Some(hold::hold(what, backend, uuid)),
         ["request", bytes] => Some(set_up::request(bytes)),
         _ => None,
     }

@@ -8,7 +8,10 @@
 //!
 //! The cases test guarantees of our driver, and skip the C driver.
 
-use crate::fixtures::*;
+use crate::{
+    case::*,
+    fixtures::*, //
+};
 
 /// The address of the page, and the byte that fills it.
 const PAGE: u64 = 0x3_0000;

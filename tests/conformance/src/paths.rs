@@ -25,7 +25,10 @@ use ccwchain::scsw::{
     FunctionControl, //
 };
 
-use crate::fixtures::*;
+use crate::{
+    case::*,
+    fixtures::*, //
+};
 
 pub(crate) fn cases() -> Vec<Case> {
     cases! {

@@ -23,7 +23,10 @@ use ccwchain::{
     scsw::FunctionControl, //
 };
 
-use crate::fixtures::*;
+use crate::{
+    case::*,
+    fixtures::*, //
+};
 
 pub(crate) fn cases() -> Vec<Case> {
     cases! {

@@ -21,7 +21,10 @@ use ccw::{
     }, //
 };
 
-use crate::fixtures::*;
+use crate::{
+    case::*,
+    fixtures::*, //
+};
 
 const READ: u32 = uapi::REGION_READ;
 const WRITE: u32 = uapi::REGION_WRITE;

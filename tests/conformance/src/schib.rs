@@ -17,7 +17,10 @@ use ccwchain::scsw::{
     StatusControl, //
 };
 
-use crate::fixtures::*;
+use crate::{
+    case::*,
+    fixtures::*, //
+};
 
 pub(crate) fn cases() -> Vec<Case> {
     cases! {

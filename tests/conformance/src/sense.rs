@@ -11,6 +11,7 @@ use ccw::{
 use ccwchain::scsw::DeviceStatus;
 
 use crate::{
+    case::*,
     fixtures::*,
     machine, //
 };

@@ -42,7 +42,10 @@ use ccwchain::{
     }, //
 };
 
-use crate::fixtures::*;
+use crate::{
+    case::*,
+    fixtures::*, //
+};
 
 pub(crate) fn cases() -> Vec<Case> {
     cases! {

@@ -14,7 +14,10 @@ use std::{
 use ccw::channel::Channel;
 use ccwchain::orb::Orb;
 
-use crate::fixtures::*;
+use crate::{
+    case::*,
+    fixtures::*, //
+};
 
 pub(crate) fn cases() -> Vec<Case> {
     cases! {

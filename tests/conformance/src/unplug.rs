@@ -35,11 +35,7 @@ use ccwchain::{
     scsw::FunctionControl, //
 };
 
-use crate::{
-    fixtures::*,
-    host_side::Host,
-    lifecycle::User, //
-};
+use crate::{case::*, fixtures::*, host_side::Host};
 
 pub(crate) fn cases() -> Vec<Case> {
     let cases = cases! {

@@ -23,6 +23,7 @@ use ccwchain::{
 };
 
 use crate::{
+    case::*,
     fixtures::*,
     host_side::Host,
     machine, //

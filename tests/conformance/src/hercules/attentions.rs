@@ -15,6 +15,7 @@ use ccwchain::{
 };
 
 use crate::{
+    case::*,
     fixtures::*,
     host_side::Host,
     machine, //

@@ -4,7 +4,10 @@
 
 use std::fmt::Write;
 
-use crate::fixtures::*;
+use crate::{
+    case::*,
+    fixtures::*, //
+};
 
 pub(crate) fn cases() -> Vec<Case> {
     cases! {

@@ -30,7 +30,10 @@ use ccwchain::{
     scsw::SubchannelStatus, //
 };
 
-use crate::fixtures::*;
+use crate::{
+    case::*,
+    fixtures::*, //
+};
 
 use super::{
     ENDLESS,

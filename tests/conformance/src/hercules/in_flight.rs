@@ -22,9 +22,9 @@ use ccwchain::scsw::{
 };
 
 use crate::{
+    case::*,
     fixtures::*,
     host,
-    lifecycle::User,
     machine, //
 };
 

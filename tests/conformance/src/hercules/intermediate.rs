@@ -20,7 +20,10 @@ use ccwchain::{
     }, //
 };
 
-use crate::fixtures::*;
+use crate::{
+    case::*,
+    fixtures::*, //
+};
 
 use super::{
     Endless,

@@ -4,7 +4,10 @@
 //!
 //! Not asked of the C driver, which does not know them.
 
-use crate::fixtures::*;
+use crate::{
+    case::*,
+    fixtures::*, //
+};
 
 pub(crate) fn cases() -> Vec<Case> {
     cases! {

@@ -7,7 +7,10 @@
 //! The cases test guarantees of our driver. They skip the C driver, whose copy of the program ends
 //! where the channel goes on.
 
-use crate::fixtures::*;
+use crate::{
+    case::*,
+    fixtures::*, //
+};
 
 pub(crate) fn cases() -> Vec<Case> {
     cases! {
