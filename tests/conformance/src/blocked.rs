@@ -146,8 +146,11 @@ fn attention(devices: &Devices, missing: Missing) -> TestResult {
     };
     let status = channel.irb()?.scsw().device_status();
     check_eq("device status", status, DeviceStatus::ATTENTION)?;
-    if let Some(Ok(_)) = result {
-        wait_end(&mut channel)?;
+    match result {
+        Some(Ok(_)) => drop(wait_end(&mut channel)?),
+        Some(Err(_)) => {}
+        // The thread has the device open until its read ends.
+        None => drop(blocked.serve()??),
     }
     take_rest(&mut channel)?;
     blocked.clean_up(&mut channel)?;
