@@ -44,7 +44,7 @@ mdev::css_device_table!(ID_TABLE, [css::DeviceId::IO]);
 pub(crate) struct CssDriver {
     shared: Arc<SharedData>,
     mdev_driver: Arc<mediated::Registration<MdevDriver>>,
-    /// Whether the administrator insists on passing through virtio devices.
+    /// Set if the administrator insists on passing through virtio devices.
     allow_virtio: bool,
 }
 

@@ -119,7 +119,7 @@ pub(crate) struct Session {
     pub(crate) generation: u64,
     /// The IRB that was read last, unless it ended the start function.
     pub(crate) unfinished: Option<Irb>,
-    /// Whether the administrator was warned of programs that must not be prefetched.
+    /// Set if the administrator was warned of programs that must not be prefetched.
     pub(crate) warned_of_prefetch: bool,
 }
 

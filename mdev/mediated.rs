@@ -47,7 +47,7 @@ use kernel::{
 
 /// The trait of a driver of mediated devices of one type.
 pub trait Driver: Sized + 'static {
-    /// What the parent device provides for its mediated devices.
+    /// The data that the parent device provides for its mediated devices.
     type Parent: Send + Sync + 'static;
 
     /// The data of the VFIO device of a mediated device.

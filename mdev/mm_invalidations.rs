@@ -68,7 +68,7 @@ unsafe impl Sync for MmInvalidations {}
 
 #[cfg(CONFIG_MMU_NOTIFIER)]
 impl MmInvalidations {
-    /// Whether the kernel notifies of invalidations.
+    /// True if the kernel notifies of invalidations.
     pub const IS_POSSIBLE: bool = true;
 
     const OPS: bindings::mmu_notifier_ops = bindings::mmu_notifier_ops {
@@ -178,7 +178,7 @@ impl MmInvalidations {
 
 #[cfg(not(CONFIG_MMU_NOTIFIER))]
 impl MmInvalidations {
-    /// Whether the kernel notifies of invalidations.
+    /// True if the kernel notifies of invalidations.
     pub const IS_POSSIBLE: bool = false;
 
     /// Returns `EOPNOTSUPP`: the kernel does not notify of invalidations.

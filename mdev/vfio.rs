@@ -53,14 +53,14 @@ pub struct Region {
     pub offset: u64,
     /// The length of the region in bytes.
     pub size: u64,
-    /// Whether the region is writable.
+    /// Set if the region is writable.
     pub writable: bool,
     /// The type (`VFIO_REGION_TYPE_*`) and subtype of a region whose index does not tell what it
     /// is.
     pub kind: Option<(u32, u32)>,
 }
 
-/// What a user requests for an interrupt by `VFIO_DEVICE_SET_IRQS`.
+/// A request for an interrupt by `VFIO_DEVICE_SET_IRQS`.
 pub enum Trigger {
     /// Signal the interrupt now.
     Signal,

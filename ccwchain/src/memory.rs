@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the translator needs from its environment: guest memory, an arena for the host program, and
-//! working memory.
+//! The environment of the translator: guest memory, an arena for the host program, and working
+//! memory.
 
 use core::{
     num::NonZeroU32,

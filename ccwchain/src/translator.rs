@@ -4,8 +4,8 @@
 //!
 //! 1. `walk.rs` finds the CCWs of the program, and fetches each of them once.
 //! 2. `layout.rs` assigns each a slot in the host program.
-//! 3. `general.rs` writes the host CCWs, and `data.rs` their lists, into the arena. The pages of the
-//!    data are looked up in the pin cache or requested.
+//! 3. `general.rs` writes the host CCWs, and `data.rs` their lists, into the arena. The pages of
+//!    the data are looked up in the pin cache or requested.
 //! 4. `pin/pages.rs` pins the requested pages.
 //! 5. `data.rs` writes the absolute addresses of their blocks into the lists.
 //!

@@ -4,7 +4,7 @@
 
 use super::ring::Ring;
 
-/// How many reports can wait for the user.
+/// The number of reports that can wait for the user.
 ///
 /// A machine check gives one for each of the eight paths of a subchannel at most; a user who reads
 /// each report that is announced needs few more. Another user finds the overflow bit in the newest.

@@ -72,11 +72,11 @@ impl Event {
 /// The reason why an event may not happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// It may happen shortly.
+    /// The event may happen shortly.
     Again,
-    /// It may happen after the start function in progress has ended.
+    /// The event may happen after the start function in progress has ended.
     Busy,
-    /// It may not happen: the device is closed or not operational.
+    /// The event may not happen: the device is closed or not operational.
     Unusable,
 }
 

@@ -8,7 +8,7 @@
 use super::ring::Ring;
 use ccwchain::irb::Irb;
 
-/// How many IRBs can wait for the user.
+/// The number of IRBs that can wait for the user.
 ///
 /// A start function presents an initial, an intermediate, a primary and a secondary status at most,
 /// unless its program asks for more; a user who reads each IRB that is announced needs fewer still.
@@ -36,11 +36,11 @@ pub struct Entry {
     pub irb: Irb,
     /// The function that it answers.
     pub answer: Answer,
-    /// Whether it ends a start function.
+    /// Set if the IRB ends a start function.
     pub ends: bool,
-    /// Whether its addresses are those of the host program, and not yet translated back.
+    /// Set while the addresses in the IRB are those of the host program, not yet translated back.
     pub has_host_addresses: bool,
-    /// Whether the guest also needs the IRB that the user read before, as the guest may not have
+    /// Set if the guest also needs the IRB that the user read before, as the guest may not have
     /// tested that one.
     pub adds: bool,
 }
@@ -63,14 +63,14 @@ impl Entry {
     }
 }
 
-/// How an IRB was queued.
+/// The result of pushing an IRB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pushed {
-    /// It has an entry of its own, the newest.
+    /// The IRB has an entry of its own, the newest.
     Queued,
-    /// It was accumulated into the newest entry of its kind, as there is little room.
+    /// The IRB was accumulated into the newest entry of its kind, as there is little room.
     Accumulated,
-    /// It was dropped. This does not happen with a subchannel that presents one IRB for each
+    /// The IRB was dropped. This does not happen with a subchannel that presents one IRB for each
     /// function.
     Lost,
 }

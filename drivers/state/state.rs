@@ -113,7 +113,7 @@ pub struct SubchannelState<N> {
     /// Counts the requests for the start function and the events that cancel one. A translated
     /// program may only be started if the number is still the one of its request.
     generation: u64,
-    /// Whether a request is being worked on, even if it was cancelled meanwhile.
+    /// Set while a request is being worked on, even if it was cancelled meanwhile.
     translating: bool,
     /// The IRB that QEMU may still store for its guest. QEMU stores one IRB, and the next one that
     /// it reads overwrites one that the guest has not tested: so the next IRB is added to it, or
@@ -122,7 +122,7 @@ pub struct SubchannelState<N> {
     /// While this is `Some`, no IRB waits that was announced, unless the same function solicited
     /// it.
     untested: Option<Untested>,
-    /// Whether a function has ended since [`Self::expect_end`].
+    /// Set if a function has ended since [`Self::expect_end`].
     has_ended: bool,
     irbs: IrbQueue,
     crws: CrwQueue,

@@ -129,7 +129,7 @@ pub trait Driver: Send + Sync + Sized + 'static {
     /// The state that the driver keeps for each subchannel under the subchannel lock.
     type State: Send + 'static;
 
-    /// What is registered on the subchannel while it is bound, or `()`.
+    /// The registration on the subchannel while it is bound, or `()`.
     ///
     /// When the subchannel is unbound, the registration ends first, while the other callbacks can
     /// still be called.

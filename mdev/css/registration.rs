@@ -264,8 +264,9 @@ impl<T: Driver> Registration<T> {
         // off, so that the thread stays on it.
         unsafe { bindings::mdev_cio_irb(&mut irb) };
 
-        // SAFETY: The interrupt handler passes a valid subchannel that has this driver, and has taken
-        // its lock just before it called this. `irb` is the status that the subchannel has presented.
+        // SAFETY: The interrupt handler passes a valid subchannel that has this driver, and has
+        // taken its lock just before it called this. `irb` is the status that the subchannel has
+        // presented.
         unsafe {
             Self::with_locked(raw, |driver, sch| {
                 sch.note_status(&irb);

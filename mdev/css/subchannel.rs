@@ -54,11 +54,11 @@ pub struct Subchannel<S> {
     interruption_parameter: u32,
     /// The memory of the program that was started last, until it is taken back.
     program: UnsafeCell<Option<Area>>,
-    /// Whether the channel may have that program.
+    /// Set while the channel may have that program.
     may_run: UnsafeCell<bool>,
     /// The mask of the paths that the administrator has not varied off, as last determined.
     varied_on: UnsafeCell<u8>,
-    /// Whether a thread waits for an interrupt.
+    /// Set while a thread waits for an interrupt.
     waits: UnsafeCell<bool>,
     #[pin]
     interrupt: Opaque<bindings::completion>,

@@ -94,13 +94,13 @@ struct Requests {
 pub(super) struct Unmap {
     #[pin]
     requests: SpinLock<Requests>,
-    /// Whether a request is not completed.
+    /// Set while a request is not completed.
     pending: Atomic<bool>,
     /// The number of calls of type1 whose threads have not returned to user space since.
     unmapping: Atomic<u64>,
     /// The number of calls in progress that pin pages.
     pinning: Atomic<u64>,
-    /// Whether a user has the device open: true after [`Operations::open`] has succeeded until
+    /// Set while a user has the device open: after [`Operations::open`] has succeeded until
     /// [`Operations::close`] has returned.
     #[pin]
     is_open: Mutex<bool>,

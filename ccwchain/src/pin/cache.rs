@@ -78,7 +78,7 @@ pub(crate) struct PinCache<S: Storage> {
     next: u32,
     /// The range of the page that was found last.
     last_used: u32,
-    /// Whether the current program needs more access to a cached page than the page is pinned for.
+    /// Set if the current program needs more access to a cached page than the page is pinned for.
     lacks_access: bool,
     /// [`GuestMemory::invalidate_seq`] when the cached pages were pinned.
     invalidate_seq: Option<u64>,

@@ -61,7 +61,7 @@ pub(crate) struct ProgramPages<S: Storage> {
     uncached: usize,
     /// The number of calls of [`GuestMemory::pin`].
     calls: usize,
-    /// Whether the current program uses the cache.
+    /// Set if the current program uses the cache.
     use_cache: bool,
     cache: PinCache<S>,
 }

@@ -29,7 +29,7 @@ pub(crate) struct BlockRequest {
     pub(super) page: u32,
     /// The offset of its first byte in the page.
     pub(super) offset: u16,
-    /// What the channel does with it.
+    /// The access that the channel needs to the page of the block.
     pub(super) access: Access,
 }
 
@@ -92,7 +92,7 @@ pub(super) struct PageRequests<S: Storage> {
     len: usize,
     /// Finds pages by number, if they are not requested in ascending order.
     index: HashIndex<S>,
-    /// Whether all pages so far were requested in ascending order, as most programs do.
+    /// Set if all pages so far were requested in ascending order, as most programs do.
     ascending: bool,
     /// The position after sorting of each page, by its position in the order of requests. Used only
     /// if the pages are not requested in ascending order.

@@ -19,7 +19,7 @@ pub(crate) struct StorageArea {
     pub(crate) address: u64,
     /// The number of bytes.
     pub(crate) count: u16,
-    /// How the data is moved.
+    /// The direction in which the data is moved.
     pub(crate) transfer: DataTransfer,
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How the channel can reach a CCW, and which commands can be in effect there.
+//! The ways in which the channel can reach a CCW, and the commands that can be in effect there.
 //!
 //! A CCW that is reached by command chaining, or that is the first of the program, is a command:
 //! its command code counts. A CCW that is reached by data chaining is a further part of a command:
@@ -225,7 +225,7 @@ impl CommandCodes {
     }
 }
 
-/// How a CCW is reached, and which command codes can be in effect there.
+/// The ways in which a CCW is reached, and the command codes that can be in effect there.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Reached {
     /// The ways in which it is reached.
@@ -293,7 +293,7 @@ impl Reached {
     }
 }
 
-/// How a CCW moves data.
+/// The way in which a CCW moves data.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DataTransfer {
     /// From memory to the device.

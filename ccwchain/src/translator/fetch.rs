@@ -20,15 +20,15 @@ use crate::{
     translator::reader::GuestReader, //
 };
 
-/// What a CCW is, by its own fields.
+/// The kind of a CCW, by its own fields.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum CcwKind {
-    /// It gives a program check: it is invalid however it is reached, or could not be fetched.
+    /// A program check: the CCW is invalid however it is reached, or could not be fetched.
     #[default]
     ProgramCheck,
-    /// It is a transfer in channel.
+    /// A transfer in channel.
     Tic,
-    /// It is a command, or a part of one.
+    /// A command, or a part of one.
     Command,
 }
 
@@ -37,7 +37,7 @@ pub(crate) enum CcwKind {
 pub(crate) struct FetchedCcw {
     pub(crate) ccw: Ccw,
     pub(crate) kind: CcwKind,
-    /// Whether it could be fetched.
+    /// Set if the CCW could be fetched.
     pub(crate) is_available: bool,
 }
 

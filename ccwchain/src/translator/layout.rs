@@ -54,7 +54,7 @@ pub(crate) struct CcwInstance {
     effect: Effects,
     /// The command code of the host CCW.
     code: u8,
-    /// Whether status modifier can skip this CCW.
+    /// Set if status modifier can skip this CCW.
     is_skipped: bool,
 }
 

@@ -25,7 +25,7 @@ use crate::{
     translator::reader::GuestReader, //
 };
 
-/// How a segment, which is the part of a program in one arena block, ends.
+/// The end of a segment, which is the part of a program in one arena block.
 enum SegmentEnd {
     /// The program ends with the CCW in this slot.
     Program(u32),

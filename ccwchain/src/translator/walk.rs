@@ -54,10 +54,10 @@ pub(crate) struct FoundCcw {
     bucket: u32,
     /// The next CCW to follow after this one.
     next_to_follow: Option<u32>,
-    /// Whether the CCW is still to be followed.
+    /// Set while the CCW is still to be followed.
     is_queued: bool,
     pub(crate) fetched: FetchedCcw,
-    /// How the program reaches the CCW.
+    /// The ways in which the program reaches the CCW.
     reached: Reached,
 }
 
@@ -65,7 +65,7 @@ pub(crate) struct FoundCcw {
 struct Successor {
     /// The guest address.
     address: u32,
-    /// How the CCW is reached.
+    /// The way in which the CCW is reached.
     reached: Reached,
 }
 
@@ -164,7 +164,7 @@ pub(crate) struct GuestProgram<S: Storage> {
     len: usize,
     /// The first CCW to follow.
     to_follow: Option<u32>,
-    /// Whether an end of the program was passed ([`FoundCcw::is_passed_end`]).
+    /// Set if an end of the program was passed ([`FoundCcw::is_passed_end`]).
     looks_past_ends: bool,
     /// Finds CCWs by guest address.
     index: HashIndex<S>,

@@ -178,8 +178,8 @@ impl<S> Locked<'_, S> {
     /// its pages.
     pub(super) unsafe fn note_program_ended(&mut self) {
         // INVARIANT: By the safety requirements of this function, the channel has no program.
-        // SAFETY: By the type invariants, the subchannel lock is held, under which alone the cell is
-        // accessed.
+        // SAFETY: By the type invariants, the subchannel lock is held, under which alone the cell
+        // is accessed.
         unsafe { *self.sch.may_run.get() = false };
     }
 
@@ -192,8 +192,8 @@ impl<S> Locked<'_, S> {
         let scsw = Irb::from_bytes(irb).scsw();
 
         if scsw.is_solicited() && scsw.ends_start() {
-            // SAFETY: By the safety requirements of this function, the subchannel has presented this
-            // status, which is the last of a start function.
+            // SAFETY: By the safety requirements of this function, the subchannel has presented
+            // this status, which is the last of a start function.
             unsafe { self.note_program_ended() };
         }
     }

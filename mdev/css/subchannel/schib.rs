@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the subchannel-information block tells.
+//! The subchannel-information block, and the paths that it names.
 //!
 //! All but [`Locked::stsch`] return what was stored last, without an instruction.
 //!
@@ -25,8 +25,8 @@ impl<S> Locked<'_, S> {
         let stored = to_result(unsafe { bindings::cio_update_schib(self.as_raw()) });
         match stored {
             Ok(()) => self.update_varied_on(),
-            // SAFETY: The subchannel is not operational, or has no device, so that no function is in
-            // progress.
+            // SAFETY: The subchannel is not operational, or has no device, so that no function is
+            // in progress.
             Err(_) => unsafe { self.note_program_ended() },
         }
         stored
