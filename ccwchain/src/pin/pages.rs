@@ -337,10 +337,19 @@ impl<S: Storage> ProgramPages<S> {
             .map(|number| number * PAGE_SIZE + offset)
     }
 
-    /// Returns the absolute addresses in the host of the pages that are pinned for the program.
+    /// Returns the absolute addresses in the host of the pages that are pinned for the program, each
+    /// once.
     pub(crate) fn host_addresses(&self) -> impl Iterator<Item = u64> + '_ {
+        // The number of pages that are still to come of the current uncached range.
+        let mut left = 0;
+        let is_uncached = move |(page, _): &(&GuestPage, &u64)| {
+            left = page.range.max(left);
+            let is_uncached = left > 0;
+            left = left.saturating_sub(1);
+            is_uncached
+        };
         self.tried()
-            .filter(|(page, _)| page.access.is_some())
+            .filter(is_uncached)
             .map(|(_, host_address)| *host_address)
             .chain(self.cache.used_addresses())
     }

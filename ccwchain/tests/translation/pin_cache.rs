@@ -86,6 +86,38 @@ fn pages_are_found_again_without_a_call() {
     assert_eq!(machine.translator.cached_pages(), 4);
 }
 
+/// Returns the numbers of the guest pages that the translator names as pinned, sorted.
+fn named_pages(machine: &Machine) -> Vec<u64> {
+    let iommu = &machine.guest.iommu;
+    let host_addresses = machine.translator.host_addresses();
+    let pages = host_addresses.map(|host| iommu.iova(host).unwrap() >> 12);
+    let mut pages: Vec<u64> = pages.collect();
+    pages.sort_unstable();
+    pages
+}
+
+#[test]
+fn each_pinned_page_of_a_program_is_named_once() {
+    // The last page is not mapped.
+    let mut uncached = machine(0);
+    uncached.translate1(&program(&reads(&[0x21, 0x20, 0x28, 0x2f, 0x30])));
+    assert_eq!(named_pages(&uncached), [0x20, 0x21, 0x28, 0x2f]);
+    assert_eq!(uncached.translator.pinned(), 4);
+
+    // One page is cached, with another in its range; one takes the room of the third, and for the
+    // last there is no room.
+    let mut cached = machine(3);
+    run(&mut cached, &reads(&[0x20, 0x21, 0x28]));
+    cached.translate1(&program(&reads(&[0x20, 0x24, 0x26])));
+    assert_eq!(named_pages(&cached), [0x20, 0x21, 0x24, 0x26]);
+    assert_eq!(cached.translator.pinned(), 4);
+    assert_eq!(cached.guest.iommu.pins(), 4);
+
+    cached.release();
+    assert_eq!(named_pages(&cached), []);
+    assert_eq!(cached.translator.pinned(), 3);
+}
+
 #[test]
 fn pages_stay_while_the_translator_grows() {
     let mut machine = Machine::with_sizes(
