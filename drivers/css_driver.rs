@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The driver of I/O subchannels, each of which becomes the parent of one mediated device.
+//! The driver of I/O subchannels, each of which becomes the parent of one mediated device: binding,
+//! interrupts, and events of subchannels and channel paths.
 
 use crate::{
     device::SharedData,
-    irq,
     log::{
+        Instruction,
         Span,
         SubchannelLog, //
     },
@@ -15,6 +16,7 @@ use crate::{
     },
     quiesce::quiesce,
     subchannel::{
+        present_irb,
         Notifier,
         SubchannelData, //
     },
@@ -34,6 +36,7 @@ use mdev::{
     mediated, //
 };
 use state::{
+    Crw,
     Event,
     SubchannelState, //
 };
@@ -128,11 +131,19 @@ impl css::Driver for CssDriver {
     }
 
     fn irq(&self, sch: &mut Locked<'_, SubchannelData>, irb: &[u8; IRB_LEN]) {
-        irq::irq(sch, irb);
+        present_irb(sch, irb);
     }
 
     fn event(&self, sch: &mut Locked<'_, SubchannelData>) {
-        irq::event(sch);
+        if sch.stsch().is_ok() {
+            return;
+        }
+
+        // The user is requested to release the device, and gets no channel report: it would have
+        // the number of the subchannel in the host, which may be another device in the guest. The
+        // table has a transition for this event in every state.
+        let _ = sch.fire(Event::Gone);
+        sch.unregister_later();
     }
 
     fn path_event(
@@ -141,7 +152,21 @@ impl css::Driver for CssDriver {
         path: css::Path,
         event: css::PathEvent,
     ) -> Result {
-        irq::path_event(sch, path, event)
+        let mask = path.mask;
+        sch.notifier.log.path_event(mask, event);
+        sch.stsch().map_err(|_| ENODEV)?;
+
+        match event {
+            css::PathEvent::VaryOff => halt_on(sch, mask),
+            css::PathEvent::Offline => {
+                halt_on(sch, mask);
+                report(sch, Crw::path_is_gone(path.chpid));
+            }
+            css::PathEvent::Online => report(sch, Crw::path_is_back(path.chpid)),
+            // The next start function may use it.
+            css::PathEvent::VaryOn => {}
+        }
+        Ok(())
     }
 
     fn shutdown(sch: &Subchannel<SubchannelData>) {
@@ -155,5 +180,26 @@ impl css::Driver for CssDriver {
         if let Ok(mut sch) = sch.lock() {
             let _ = sch.fire(Event::Gone);
         }
+    }
+}
+
+/// Queues a channel report and signals the user, if the device is open.
+fn report(sch: &mut Locked<'_, SubchannelData>, crw: Crw) {
+    if sch.push_crw(crw) {
+        sch.notifier.counts.crws += 1;
+    }
+}
+
+/// Halts a program that uses one of the paths `mask`, or has no other path to continue on.
+///
+/// The program is not cancelled by CANCEL SUBCHANNEL, as then its user would wait for an IRB in
+/// vain. Nor is it cleared where it cannot be halted: then its status is pending, or the user ends
+/// it already.
+fn halt_on(sch: &mut Locked<'_, SubchannelData>, mask: u8) {
+    let affected = sch.last_path() & mask != 0 || sch.paths() & !mask == 0;
+
+    if sch.is_running() && affected {
+        let cc = sch.halt();
+        sch.notifier.issued(Instruction::Halt, cc);
     }
 }

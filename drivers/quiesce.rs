@@ -3,9 +3,9 @@
 //! Quiescing a subchannel: CANCEL, HALT and CLEAR SUBCHANNEL until it can be disabled; and resuming
 //! it.
 
-use crate::{
-    irq,
-    subchannel::SubchannelData, //
+use crate::subchannel::{
+    present_irb,
+    SubchannelData, //
 };
 use kernel::{
     prelude::*,
@@ -61,7 +61,7 @@ pub(crate) fn quiesce(subchannel: &Subchannel<SubchannelData>) -> Result {
             // It may be unsolicited status, which a clear function would drop.
             ConditionCode::StatusPending if statuses.next().is_some() => {
                 if let Some(irb) = sch.test() {
-                    irq::irq(&mut sch, &irb);
+                    present_irb(&mut sch, &irb);
                 }
                 continue;
             }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! The data of a subchannel under the subchannel lock: its state, the eventfds of the user, the
-//! interrupt hold-off, logs and counts.
+//! interrupt hold-off, logs and counts; and what happens to it when status is presented.
 
 use crate::{
     log::{
@@ -10,7 +10,10 @@ use crate::{
     },
     stats::Counts, //
 };
-use ccwchain::scsw::Scsw;
+use ccwchain::{
+    irb::Irb,
+    scsw::Scsw, //
+};
 use kernel::{
     new_mutex,
     prelude::*,
@@ -24,7 +27,9 @@ use mdev::{
     clock::Tod,
     css::{
         ConditionCode,
-        Subchannel, //
+        Locked,
+        Subchannel,
+        IRB_LEN, //
     },
     eventfd::EventFd,
     timer::Timer,
@@ -49,6 +54,27 @@ pub(crate) fn refusal_errno(refusal: Refusal) -> Error {
         Refusal::Again => EAGAIN,
         Refusal::Busy => EBUSY,
         Refusal::Unusable => EIO,
+    }
+}
+
+/// Queues the IRB that the subchannel has presented, and signals the user.
+pub(crate) fn present_irb(sch: &mut Locked<'_, SubchannelData>, irb: &[u8; IRB_LEN]) {
+    let irb = Irb::from_bytes(irb);
+    let scsw = irb.scsw();
+
+    sch.notifier.log.interrupt();
+    match sch.push_irb(irb) {
+        Ok(pushed) => {
+            let waiting = sch.irbs().len();
+            sch.notifier.presented(&scsw, pushed, waiting);
+        }
+        Err(_) => {
+            // The device is closed or given up, and its subchannel was left enabled.
+            let _ = sch.disable();
+            sch.notifier
+                .log
+                .msg(2, format_args!("unexpected interrupt, {scsw:?}"));
+        }
     }
 }
 

@@ -4,8 +4,8 @@
 //!
 //! The path of an I/O: the user writes an ORB to region 0 (`ops/io.rs`). The state machine (crate
 //! `state`) accepts the request, `ccwchain` translates the channel program of the guest (memory:
-//! [`memory`]), and START SUBCHANNEL is issued. The interrupt ([`irq`]) queues the IRB and signals
-//! the user ([`subchannel`]), who reads the IRB from region 0.
+//! [`memory`]), and START SUBCHANNEL is issued. At the interrupt ([`css_driver`]) the IRB is queued
+//! and the user is signalled ([`subchannel`]), who reads the IRB from region 0.
 
 #![deny(unsafe_code)]
 
@@ -13,7 +13,6 @@ mod address_space;
 mod css_driver;
 mod debugfs;
 mod device;
-mod irq;
 mod log;
 mod mdev_driver;
 mod memory;

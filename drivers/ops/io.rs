@@ -4,7 +4,8 @@
 //!
 //! The functions are in the order of an I/O: [`write`] copies the request and decodes it, [`start`]
 //! asks the state machine, [`translate`] makes the host program, [`start_translated`] issues START
-//! SUBCHANNEL. After the interrupt (`irq.rs`), [`read`] and [`take_irb`] copy the IRB to the user.
+//! SUBCHANNEL. After the interrupt (`css_driver.rs`), [`read`] and [`take_irb`] copy the IRB to the
+//! user.
 
 mod failure;
 

@@ -10,7 +10,7 @@
 //! | `driver/io.rs`, `Task::Start*`, `Task::Read*` | `ops/io.rs` |
 //! | `driver/cmd.rs` | `ops/cmd.rs` |
 //! | `driver/ops.rs`, `Task::Unmap*`, `Quiesce*` | `ops.rs`, `ops/unmap.rs`, `device.rs`, `quiesce.rs` |
-//! | `driver/irq.rs` | `irq.rs` |
+//! | `driver/irq.rs` | `css_driver.rs`, `subchannel.rs` |
 //! | `Task::Crw*` | `ops/crw.rs` |
 
 mod cmd;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `drivers/irq.rs`: interrupts and events from the channel subsystem.
+//! `drivers/css_driver.rs`: interrupts and events from the channel subsystem.
 
 use super::{
     Driver,
