@@ -32,8 +32,7 @@ use mdev::{
     mm_invalidations::MmInvalidations,
     vfio::{
         Open,
-        Operations,
-        Protection, //
+        Operations, //
     },
 };
 
@@ -162,14 +161,10 @@ impl<D: Operations> GuestMemory for UserMemory<'_, '_, D> {
         host_addresses: &mut [u64],
     ) -> Result<(), MemoryError<Error>> {
         let iova = first.checked_mul(PAGE_SIZE).ok_or(MemoryError::Guest)?;
-        let protection = match access {
-            Access::Read => Protection::Read,
-            Access::Write => Protection::ReadWrite,
-        };
 
         self.about_to_pin();
         self.dev
-            .pin_pages(iova, protection, host_addresses)
+            .pin_pages(iova, access, host_addresses)
             .map_err(|error| classify(error, || self.dev.check_attached()))
     }
 

@@ -13,11 +13,7 @@ mod ioctl;
 mod open;
 mod unmap;
 
-pub use open::{
-    Open,
-    Protection,
-    PIN_PAGES_MAX, //
-};
+pub use open::Open;
 
 use crate::{
     bindings,

@@ -8,8 +8,10 @@ use super::{
 };
 use crate::bindings;
 use ccwchain::memory::{
+    Access,
     PinnedRange,
-    PAGE_SIZE, //
+    PAGE_SIZE,
+    PIN_MAX, //
 };
 use core::ops::Deref;
 use kernel::{
@@ -17,29 +19,18 @@ use kernel::{
     prelude::*, //
 };
 
-/// The most pages that one call can pin (`VFIO_PIN_PAGES_MAX_ENTRIES`).
-pub const PIN_PAGES_MAX: usize = kernel::page::PAGE_SIZE / core::mem::size_of::<c_ulong>();
+// `VFIO_PIN_PAGES_MAX_ENTRIES` is the number of pointers in a page.
+const _: () = assert!(PIN_MAX == kernel::page::PAGE_SIZE / core::mem::size_of::<c_ulong>());
 
-/// The access for which pages are pinned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Protection {
-    /// The device only reads the pages.
-    Read,
-    /// The device writes the pages, and may read them.
-    ReadWrite,
-}
+/// Returns the flags `IOMMU_*` of an access.
+fn iommu_flags(access: Access) -> c_int {
+    let flags = match access {
+        Access::Read => bindings::IOMMU_READ,
+        Access::Write => bindings::IOMMU_READ | bindings::IOMMU_WRITE,
+    };
 
-impl Protection {
-    /// Returns the access as the flags `IOMMU_*`.
-    fn bits(self) -> c_int {
-        let bits = match self {
-            Self::Read => bindings::IOMMU_READ,
-            Self::ReadWrite => bindings::IOMMU_READ | bindings::IOMMU_WRITE,
-        };
-
-        // CAST: Only the two lowest bits are set.
-        bits as c_int
-    }
+    // CAST: Only the two lowest bits are set.
+    flags as c_int
 }
 
 /// A device that a user has open.
@@ -90,15 +81,10 @@ impl<'a, T: Operations> Open<'a, T> {
     /// Pins the pages that the user has mapped from `iova` on, all or none, and stores their
     /// absolute addresses into `host_addresses`.
     ///
-    /// `iova` must be the beginning of a page; at most [`PIN_PAGES_MAX`] can be pinned at once.
+    /// `iova` must be the beginning of a page; at most [`PIN_MAX`] can be pinned at once.
     /// Returns `EINVAL`, `ENOENT`, `EPERM` or `EFAULT` when the user has no such memory, and
     /// `EAGAIN` while memory is being unmapped.
-    pub fn pin_pages(
-        &self,
-        iova: u64,
-        protection: Protection,
-        host_addresses: &mut [u64],
-    ) -> Result {
+    pub fn pin_pages(&self, iova: u64, access: Access, host_addresses: &mut [u64]) -> Result {
         const { assert!(core::mem::size_of::<u64>() == core::mem::size_of::<*mut bindings::page>()) };
 
         let count = c_int::try_from(host_addresses.len())?;
@@ -112,7 +98,7 @@ impl<'a, T: Operations> Open<'a, T> {
                 self.0.as_raw(),
                 iova,
                 count,
-                protection.bits(),
+                iommu_flags(access),
                 host_addresses.as_mut_ptr().cast(),
             )
         };
@@ -151,7 +137,7 @@ impl<'a, T: Operations> Open<'a, T> {
         let first = iova - iova % PAGE_SIZE;
         // The thread of an unmap of type1 waits for this, and so until the page is unpinned.
         let _pinning = self.0.begin_pin();
-        self.pin_pages(first, Protection::Read, &mut [0])?;
+        self.pin_pages(first, Access::Read, &mut [0])?;
 
         // SAFETY: By the type invariant, the device is open. The call above has pinned exactly this
         // page.
