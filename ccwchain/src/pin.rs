@@ -4,7 +4,9 @@
 //!
 //! Numbers of pages are guest addresses divided by [`PAGE_SIZE`](crate::memory::PAGE_SIZE).
 
-pub(crate) mod cache;
+mod cache;
+mod entries;
+
 pub(crate) mod index;
 pub(crate) mod pages;
 pub(crate) mod requests;

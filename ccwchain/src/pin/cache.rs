@@ -13,61 +13,20 @@ use crate::{
         PinnedRange,
         Storage, //
     },
-    pin::index::hash,
+    pin::entries::{
+        CachedPage,
+        Entries,
+        NONE, //
+    },
 };
-
-/// The index of no entry: the end of a list.
-const NONE: u32 = u32::MAX;
-
-/// The page number of an entry that is free.
-const FREE: u64 = u64::MAX;
-
-/// An entry of the cache: one page.
-#[derive(Clone, Copy, Default)]
-struct CachedPage {
-    /// The page number, or [`FREE`].
-    number: u64,
-    /// The absolute address of its first byte in the host.
-    host_address: u64,
-    /// The access that it is pinned for.
-    access: Access,
-    /// The next entry in the same bucket, or in the list of free entries.
-    next: u32,
-    /// The entry of the first page of the range. It alone has the fields below.
-    head: u32,
-    /// The number of pages of the range.
-    range: u32,
-    /// The range that was used before this one.
-    older: u32,
-    /// The range that was used after this one.
-    newer: u32,
-    /// The program that has used the range last.
-    program: u64,
-}
-
-impl CachedPage {
-    /// Returns whether the range that begins with this page has one from number `first` to number
-    /// `last`.
-    fn overlaps(&self, first: u64, last: u64) -> bool {
-        self.number <= last && first < self.number + u64::from(self.range)
-    }
-}
 
 /// A cache of pinned pages.
 ///
 /// # Invariants
 ///
-/// Each page in a bucket is pinned, by one call for all pages of its range.
+/// Each page that has an entry is pinned, by one call for all pages of its range.
 pub(crate) struct PinCache<S: Storage> {
-    entries: S::Of<CachedPage>,
-    /// The first entry of each bucket of the hash table. The number of buckets is a power of two.
-    buckets: S::Of<u32>,
-    /// A random odd number.
-    seed: u64,
-    /// The first free entry.
-    free: u32,
-    /// The number of cached pages.
-    len: usize,
+    entries: Entries<S>,
     /// The range that was used the longest time ago.
     oldest: u32,
     /// The range that was used last.
@@ -87,12 +46,8 @@ pub(crate) struct PinCache<S: Storage> {
 impl<S: Storage> PinCache<S> {
     /// Allocates room for `pages` pages. `seed` is a random number.
     pub(crate) fn new(pages: usize, seed: u64) -> Result<Self, S::Error> {
-        let mut cache = Self {
-            entries: S::allocate(pages)?,
-            buckets: S::allocate(pages.next_power_of_two())?,
-            seed: seed | 1,
-            free: NONE,
-            len: 0,
+        Ok(Self {
+            entries: Entries::new(pages, seed)?,
             oldest: NONE,
             newest: NONE,
             program: 0,
@@ -100,24 +55,17 @@ impl<S: Storage> PinCache<S> {
             last_used: NONE,
             lacks_access: false,
             invalidate_seq: None,
-        };
-        cache.buckets.fill(NONE);
-        for (page, index) in cache.entries.iter_mut().rev().zip((0..pages as u32).rev()) {
-            page.number = FREE;
-            page.next = cache.free;
-            cache.free = index;
-        }
-        Ok(cache)
+        })
     }
 
     /// Returns whether the cache has room for pages at all.
     pub(crate) fn is_enabled(&self) -> bool {
-        !self.entries.is_empty()
+        self.entries.capacity() > 0
     }
 
     /// Returns the number of cached pages.
     pub(crate) fn len(&self) -> usize {
-        self.len
+        self.entries.len()
     }
 
     /// Begins a program, and empties the cache if a guest page may have been replaced. Returns
@@ -142,7 +90,7 @@ impl<S: Storage> PinCache<S> {
 
     /// Empties the cache if a guest page may have been replaced. No program may be using it.
     pub(crate) fn evict_stale<M: GuestMemory>(&mut self, memory: &mut M) {
-        if self.len > 0 && !self.is_valid(memory) {
+        if self.len() > 0 && !self.is_valid(memory) {
             self.clear(memory);
         }
     }
@@ -152,36 +100,6 @@ impl<S: Storage> PinCache<S> {
         self.program += 1;
         self.last_used = NONE;
         self.lacks_access = false;
-    }
-
-    fn entry(&self, index: u32) -> Option<&CachedPage> {
-        self.entries.get(index as usize)
-    }
-
-    fn entry_mut(&mut self, index: u32) -> Option<&mut CachedPage> {
-        self.entries.get_mut(index as usize)
-    }
-
-    /// Returns the bucket of a page number.
-    fn bucket(&self, number: u64) -> usize {
-        hash(number, self.seed) & (self.buckets.len() - 1)
-    }
-
-    /// Returns the index of the entry of a page.
-    fn find(&self, number: u64) -> Option<u32> {
-        let mut index = *self.buckets.get(self.bucket(number))?;
-        loop {
-            let page = self.entry(index)?;
-            if page.number == number {
-                return Some(index);
-            }
-            index = page.next;
-        }
-    }
-
-    /// Returns the entry of a page.
-    fn page(&self, number: u64) -> Option<&CachedPage> {
-        self.entry(self.find(number)?)
     }
 
     /// Returns whether the current program needs more access to a cached page than it is pinned
@@ -195,10 +113,14 @@ impl<S: Storage> PinCache<S> {
     #[inline(always)]
     pub(crate) fn lookup(&mut self, number: u64, access: Access) -> Option<u64> {
         let mut index = self.next;
-        if self.entry(index).is_none_or(|page| page.number != number) {
-            index = self.find(number)?;
+        if self
+            .entries
+            .get(index)
+            .is_none_or(|page| page.number != number)
+        {
+            index = self.entries.find(number)?;
         }
-        let page = self.entry(index)?;
+        let page = self.entries.get(index)?;
         if page.access < access {
             self.lacks_access = true;
             return None;
@@ -216,7 +138,7 @@ impl<S: Storage> PinCache<S> {
     fn use_range(&mut self, head: u32) {
         self.last_used = head;
         let (program, newest) = (self.program, self.newest);
-        match self.entry_mut(head) {
+        match self.entries.get_mut(head) {
             Some(page) if page.program == program => {}
             Some(page) if head == newest => page.program = program,
             _ => {
@@ -229,12 +151,12 @@ impl<S: Storage> PinCache<S> {
     /// Adds a range, as the newest one, to the list of ranges.
     fn link(&mut self, head: u32) {
         let (newest, program) = (self.newest, self.program);
-        if let Some(page) = self.entry_mut(head) {
+        if let Some(page) = self.entries.get_mut(head) {
             page.program = program;
             page.older = newest;
             page.newer = NONE;
         }
-        match self.entry_mut(newest) {
+        match self.entries.get_mut(newest) {
             Some(page) => page.newer = head,
             None => self.oldest = head,
         }
@@ -243,14 +165,14 @@ impl<S: Storage> PinCache<S> {
 
     /// Removes a range from the list of ranges.
     fn unlink(&mut self, head: u32) {
-        let Some(&CachedPage { older, newer, .. }) = self.entry(head) else {
+        let Some(&CachedPage { older, newer, .. }) = self.entries.get(head) else {
             return;
         };
-        match self.entry_mut(older) {
+        match self.entries.get_mut(older) {
             Some(page) => page.newer = newer,
             None => self.oldest = newer,
         }
-        match self.entry_mut(newer) {
+        match self.entries.get_mut(newer) {
             Some(page) => page.older = older,
             None => self.newest = older,
         }
@@ -265,37 +187,28 @@ impl<S: Storage> PinCache<S> {
         host_addresses: &[u64],
         memory: &mut M,
     ) -> bool {
-        if host_addresses.len() > self.entries.len() {
+        if host_addresses.len() > self.entries.capacity() {
             return false;
         }
-        while self.entries.len() - self.len < host_addresses.len() {
+        while self.entries.capacity() - self.len() < host_addresses.len() {
             if !self.evict_oldest(memory) {
                 return false;
             }
         }
-        let head = self.free;
+        let head = self.entries.next_free();
         for (number, host_address) in (first..).zip(host_addresses) {
-            let index = self.free;
-            let bucket = self.bucket(number);
-            let (Some(bucket), Some(page)) = (
-                self.buckets.get_mut(bucket),
-                self.entries.get_mut(index as usize),
-            ) else {
-                debug_assert!(false, "there are fewer free entries than counted");
-                return false;
-            };
-            self.free = page.next;
-            *page = CachedPage {
+            let inserted = self.entries.insert(CachedPage {
                 number,
                 host_address: *host_address,
                 access,
-                next: *bucket,
                 head,
                 range: host_addresses.len() as u32,
                 ..CachedPage::default()
-            };
-            *bucket = index;
-            self.len += 1;
+            });
+            if !inserted {
+                debug_assert!(false, "there are fewer free entries than counted");
+                return false;
+            }
         }
         self.link(head);
         true
@@ -306,7 +219,7 @@ impl<S: Storage> PinCache<S> {
     fn evict_oldest<M: GuestMemory>(&mut self, memory: &mut M) -> bool {
         let oldest = self.oldest;
         let is_unused = |page: &CachedPage| page.program != self.program;
-        let evict = self.entry(oldest).is_some_and(is_unused);
+        let evict = self.entries.get(oldest).is_some_and(is_unused);
         if evict {
             self.evict_range(oldest, memory);
         }
@@ -315,73 +228,46 @@ impl<S: Storage> PinCache<S> {
 
     /// Unpins all ranges that the current program does not use. Returns whether there were any.
     pub(crate) fn evict_unused<M: GuestMemory>(&mut self, memory: &mut M) -> bool {
-        let before = self.len;
+        let before = self.len();
         while self.evict_oldest(memory) {}
-        self.len < before
+        self.len() < before
     }
 
     /// Unpins the range of a page, if it is cached.
     pub(crate) fn evict_page<M: GuestMemory>(&mut self, number: u64, memory: &mut M) {
-        if let Some(page) = self.page(number) {
+        if let Some(page) = self.entries.page(number) {
             self.evict_range(page.head, memory);
         }
     }
 
     /// Unpins a range.
     fn evict_range<M: GuestMemory>(&mut self, head: u32, memory: &mut M) {
-        let Some(&CachedPage { number, range, .. }) = self.entry(head) else {
+        let Some(&CachedPage { number, range, .. }) = self.entries.get(head) else {
             return;
         };
-        // INVARIANT: One call has pinned the range, and no page of it is in a bucket after this.
+        // INVARIANT: One call has pinned the range, and no page of it has an entry after this.
         let Some(pinned) = PinnedRange::new(number, range) else {
             return;
         };
         self.unlink(head);
         // From the last to the first, so that the next range takes the entries in ascending order.
         for number in (number..number + u64::from(range)).rev() {
-            self.remove(number);
+            self.entries.remove(number);
         }
         memory.unpin(pinned);
     }
 
-    /// Removes a page from its bucket, and frees its entry.
-    fn remove(&mut self, number: u64) {
-        let bucket = self.bucket(number);
-        let mut before = NONE;
-        let mut index = self.buckets.get(bucket).copied().unwrap_or(NONE);
-        while let Some(&page) = self.entry(index) {
-            if page.number != number {
-                before = index;
-                index = page.next;
-                continue;
-            }
-            if let Some(before) = self.entry_mut(before) {
-                before.next = page.next;
-            } else if let Some(bucket) = self.buckets.get_mut(bucket) {
-                *bucket = page.next;
-            }
-            let free = core::mem::replace(&mut self.free, index);
-            if let Some(page) = self.entry_mut(index) {
-                page.number = FREE;
-                page.next = free;
-            }
-            self.len -= 1;
-            return;
-        }
-        debug_assert!(false, "page {number} of a range is not cached");
-    }
-
     /// Unpins all pages. No program may be using them.
     pub(crate) fn clear<M: GuestMemory>(&mut self, memory: &mut M) {
-        while self.entry(self.oldest).is_some() {
+        while self.entries.get(self.oldest).is_some() {
             self.evict_range(self.oldest, memory);
         }
     }
 
     /// Returns the first pages of the ranges that the current program uses. These are the newest.
     fn used_ranges(&self) -> impl Iterator<Item = &CachedPage> {
-        let older = |page: &&CachedPage| self.entry(page.older);
-        core::iter::successors(self.entry(self.newest), older)
+        let older = |page: &&CachedPage| self.entries.get(page.older);
+        core::iter::successors(self.entries.get(self.newest), older)
             .take_while(|page| page.program == self.program)
     }
 
@@ -389,7 +275,7 @@ impl<S: Storage> PinCache<S> {
     fn used_pages(&self) -> impl Iterator<Item = &CachedPage> {
         self.used_ranges()
             .flat_map(|page| (page.number..).take(page.range as usize))
-            .filter_map(|number| self.page(number))
+            .filter_map(|number| self.entries.page(number))
     }
 
     /// Returns whether a range that the current program uses has a page from number `first` to
@@ -415,7 +301,7 @@ impl<S: Storage> PinCache<S> {
     /// the current program uses.
     pub(crate) fn invalidate<M: GuestMemory>(&mut self, first: u64, last: u64, memory: &mut M) {
         let mut head = self.oldest;
-        while let Some(&page) = self.entry(head) {
+        while let Some(&page) = self.entries.get(head) {
             if page.program != self.program && page.overlaps(first, last) {
                 self.evict_range(head, memory);
             }

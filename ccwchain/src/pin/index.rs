@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Hash tables that find the items of an array by number, in constant time.
+//! A hash table that finds the items of an array by number, in constant time.
+//!
+//! The items of this table are removed all at once, and those of the table of the pin cache
+//! (`entries.rs`) one by one. One table for both makes each insertion dearer, and programs that are
+//! not sequential 1 to 2 %: an item that leaves this table would leave a gap behind it, and the
+//! table of the cache cannot tell the items of an earlier program from those of this one.
 
 use crate::memory::Storage;
 
