@@ -7,7 +7,7 @@
 //! 3. `general.rs` writes the host CCWs, and `data.rs` their lists, into the arena. The pages of
 //!    the data are looked up in the pin cache or requested.
 //! 4. `pin/pages.rs` pins the requested pages.
-//! 5. `data.rs` writes the absolute addresses of their blocks into the lists.
+//! 5. `lists.rs` writes the absolute addresses of their blocks into the lists.
 //!
 //! For a sequential program, `sequential.rs` does the first three steps at once.
 //!
@@ -25,7 +25,6 @@ mod general;
 mod image;
 mod layout;
 mod lists;
-mod reader;
 mod sequential;
 mod sizes;
 mod slots;
@@ -50,17 +49,16 @@ use crate::{
         Storage,
         PAGE_SIZE, //
     },
-    orb::{
-        self,
-        Orb, //
-    },
+    orb::Orb,
     pin::pages::ProgramPages,
-    translator::data::{
-        CommandWriter,
-        DataBlocks, //
+    translator::data::CommandWriter,
+    translator::fetch::{
+        CcwRules,
+        GuestReader,
+        PIECE, //
     },
-    translator::fetch::CcwRules,
     translator::host_orb::{
+        check_orb,
         HostOrb,
         HostProgram, //
     },
@@ -69,10 +67,7 @@ use crate::{
         ArenaImage, //
     },
     translator::layout::SlotLayout,
-    translator::reader::{
-        GuestReader,
-        PIECE, //
-    },
+    translator::lists::DataBlocks,
     translator::slots::SlotBlocks,
     translator::walk::GuestProgram,
 };
@@ -206,7 +201,7 @@ impl<S: Storage> Translator<S> {
         memory: &mut M,
         arena: &mut A,
     ) -> Result<HostOrb, Error<M::Error>> {
-        validate(orb)?;
+        check_orb(orb)?;
         let mut attempt = 0;
         loop {
             // A second attempt is made if a page is cached with less access than it needs, or if a
@@ -395,19 +390,4 @@ struct WrittenProgram {
 fn pages(address: u64, len: u64) -> Option<(u64, u64)> {
     let last = address.saturating_add(len.checked_sub(1)?);
     Some((address / PAGE_SIZE, last / PAGE_SIZE))
-}
-
-/// Refuses an ORB for which START SUBCHANNEL recognizes an operand exception, and one of transport
-/// mode.
-fn validate<E>(orb: &Orb) -> Result<(), Error<E>> {
-    if orb.transport() {
-        return Err(Error::TransportMode);
-    }
-    let control = orb.flags().intersection(orb::Flags::RESERVED);
-    let cpa = orb.cpa() & 0x8000_0000;
-    if control.is_empty() && cpa == 0 {
-        Ok(())
-    } else {
-        Err(Error::ReservedOrbBits { control, cpa })
-    }
 }

@@ -6,9 +6,9 @@
 
 use core::fmt;
 
-use crate::{
-    format::flags::flags,
-    format::words, //
+use crate::format::{
+    self,
+    flags::flags, //
 };
 
 /// Returns bit `number` of a word. As in the Principles of Operation, bit 0 is the most
@@ -73,12 +73,12 @@ impl Orb {
     /// Parses an ORB.
     #[inline]
     pub fn from_bytes(bytes: &[u8; 12]) -> Self {
-        Self(words::from_bytes(bytes))
+        Self(format::words_from_bytes(bytes))
     }
 
     /// Returns the bytes of the three words in memory.
     pub fn to_bytes(&self) -> [u8; 12] {
-        words::to_bytes(self.0)
+        format::words_to_bytes(self.0)
     }
 
     /// Returns the three words, as numbers.

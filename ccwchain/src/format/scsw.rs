@@ -8,8 +8,10 @@ use core::fmt;
 
 use crate::{
     ccw::Format,
-    format::flags::flags,
-    format::words, //
+    format::{
+        self,
+        flags::flags, //
+    },
 };
 
 flags! {
@@ -118,13 +120,13 @@ impl Scsw {
     /// Parses an SCSW.
     #[inline]
     pub fn from_bytes(bytes: &[u8; 12]) -> Self {
-        Self(words::from_bytes(bytes))
+        Self(format::words_from_bytes(bytes))
     }
 
     /// Returns the bytes of the SCSW in memory.
     #[inline]
     pub fn to_bytes(&self) -> [u8; 12] {
-        words::to_bytes(self.0)
+        format::words_to_bytes(self.0)
     }
 
     #[inline]

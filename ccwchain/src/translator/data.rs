@@ -6,7 +6,7 @@
 //! host list ends with the first invalid entry: nothing after that matters.
 //!
 //! The absolute addresses of blocks in pages that are not cached are written last, when the pages
-//! are pinned.
+//! are pinned ([`DataBlocks`]).
 
 use crate::{
     ccw::{
@@ -30,66 +30,22 @@ use crate::{
     },
     orb::Orb,
     pin::pages::ProgramPages,
-    pin::requests::BlockRequest,
     prefix::prefix,
     translator::area::StorageArea,
     translator::effect::{
         DataTransfer,
         Effects, //
     },
+    translator::fetch::GuestReader,
     translator::image::ArenaImage,
     translator::lists::{
+        DataBlocks,
         HostList,
         HostLists,
         ListEntries,
         ListEntry, //
     },
-    translator::reader::GuestReader,
 };
-
-/// A block of storage, which lies within one page, and the list entry for its address.
-#[derive(Clone, Copy, Default)]
-struct DataBlock {
-    entry: ListEntry,
-    request: BlockRequest,
-}
-
-/// The blocks of a program whose pages are not cached.
-pub(crate) struct DataBlocks<S: Storage> {
-    blocks: S::Of<DataBlock>,
-    len: usize,
-    /// Working memory: a list of guest MIDAWs.
-    midaws: S::Of<Midaw>,
-}
-
-impl<S: Storage> DataBlocks<S> {
-    /// Allocates room for `blocks` blocks.
-    pub(crate) fn new(blocks: usize) -> Result<Self, S::Error> {
-        Ok(Self {
-            blocks: S::allocate(blocks)?,
-            len: 0,
-            midaws: S::allocate(midaw::LIST_BOUNDARY / midaw::SIZE)?,
-        })
-    }
-
-    /// Returns the number of blocks.
-    pub(crate) fn len(&self) -> usize {
-        self.len
-    }
-
-    /// Removes all blocks.
-    pub(crate) fn clear(&mut self) {
-        self.len = 0;
-    }
-
-    /// Writes the absolute addresses of the blocks into their list entries.
-    pub(crate) fn fill<A: Arena>(&self, pages: &ProgramPages<S>, arena: &mut A) {
-        let pinned = pages.pinned();
-        for block in prefix(&self.blocks, self.len) {
-            block.entry.fill(pinned.block(block.request), arena);
-        }
-    }
-}
 
 /// A writer of host commands.
 pub(crate) struct CommandWriter<'a, S: Storage, A> {
@@ -367,12 +323,7 @@ impl<'a, S: Storage, A: Arena> CommandWriter<'a, S, A> {
             self.lists.put_block(entry, block);
             return Ok(());
         }
-        let blocks = &mut *self.blocks;
-        let block = blocks.blocks.get_mut(blocks.len).ok_or(Bound::Idaws)?;
-        self.pages.request(address, access, &mut block.request)?;
-        block.entry = entry;
-        blocks.len += 1;
-        Ok(())
+        self.blocks.request(address, access, entry, self.pages)
     }
 
     /// Reads an entry of a guest list. Returns `None` if it is at an address that no CCW can

@@ -5,6 +5,7 @@
 use core::fmt;
 
 use crate::{
+    error::Error,
     idaw,
     memory::Arena,
     orb::{
@@ -13,6 +14,21 @@ use crate::{
     },
     translator::image::ArenaAddress,
 };
+
+/// Refuses a guest ORB for which START SUBCHANNEL recognizes an operand exception, and one of transport
+/// mode.
+pub(crate) fn check_orb<E>(orb: &Orb) -> Result<(), Error<E>> {
+    if orb.transport() {
+        return Err(Error::TransportMode);
+    }
+    let control = orb.flags().intersection(Flags::RESERVED);
+    let cpa = orb.cpa() & 0x8000_0000;
+    if control.is_empty() && cpa == 0 {
+        Ok(())
+    } else {
+        Err(Error::ReservedOrbBits { control, cpa })
+    }
+}
 
 /// The ORB of a host program. Only a translation creates one.
 #[derive(Clone, Copy, PartialEq, Eq)]

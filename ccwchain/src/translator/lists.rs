@@ -17,6 +17,7 @@ use crate::{
     error::Bound,
     idaw,
     memory::{
+        Access,
         Arena,
         Storage,
         PAGE_SIZE, //
@@ -25,7 +26,12 @@ use crate::{
         self,
         Midaw, //
     },
-    pin::pages::PinnedBlock,
+    pin::pages::{
+        PinnedBlock,
+        ProgramPages, //
+    },
+    pin::requests::BlockRequest,
+    prefix::prefix,
     translator::image::{
         ArenaAddress,
         ArenaImage, //
@@ -88,6 +94,66 @@ impl ListEntry {
     pub(crate) fn fill<A: Arena>(self, block: Option<PinnedBlock>, arena: &mut A) {
         let address = block.map_or(FAULT, PinnedBlock::address);
         arena.write(self.0 as usize, address.to_be_bytes());
+    }
+}
+
+/// A block of storage, which lies within one page, and the list entry for its address.
+#[derive(Clone, Copy, Default)]
+struct DataBlock {
+    entry: ListEntry,
+    request: BlockRequest,
+}
+
+/// The blocks of a program whose pages are not cached.
+pub(crate) struct DataBlocks<S: Storage> {
+    blocks: S::Of<DataBlock>,
+    len: usize,
+    /// Working memory: a list of guest MIDAWs.
+    pub(crate) midaws: S::Of<Midaw>,
+}
+
+impl<S: Storage> DataBlocks<S> {
+    /// Allocates room for `blocks` blocks.
+    pub(crate) fn new(blocks: usize) -> Result<Self, S::Error> {
+        Ok(Self {
+            blocks: S::allocate(blocks)?,
+            len: 0,
+            midaws: S::allocate(midaw::LIST_BOUNDARY / midaw::SIZE)?,
+        })
+    }
+
+    /// Requests the page of the block at the guest address `address`, for the list entry `entry`.
+    #[inline(always)]
+    pub(crate) fn request(
+        &mut self,
+        address: u64,
+        access: Access,
+        entry: ListEntry,
+        pages: &mut ProgramPages<S>,
+    ) -> Result<(), Bound> {
+        let block = self.blocks.get_mut(self.len).ok_or(Bound::Idaws)?;
+        pages.request(address, access, &mut block.request)?;
+        block.entry = entry;
+        self.len += 1;
+        Ok(())
+    }
+
+    /// Returns the number of blocks.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Removes all blocks.
+    pub(crate) fn clear(&mut self) {
+        self.len = 0;
+    }
+
+    /// Writes the absolute addresses of the blocks into their list entries.
+    pub(crate) fn fill<A: Arena>(&self, pages: &ProgramPages<S>, arena: &mut A) {
+        let pinned = pages.pinned();
+        for block in prefix(&self.blocks, self.len) {
+            block.entry.fill(pinned.block(block.request), arena);
+        }
     }
 }
 

@@ -20,9 +20,11 @@ use crate::{
         Storage, //
     },
     translator::data::CommandWriter,
-    translator::fetch::CcwRules,
-    translator::image::HostCcw,
-    translator::reader::GuestReader, //
+    translator::fetch::{
+        CcwRules,
+        GuestReader, //
+    },
+    translator::image::HostCcw, //
 };
 
 /// The end of a segment, which is the part of a program in one arena block.
@@ -38,7 +40,7 @@ enum SegmentEnd {
 /// Writes the program at the guest address `cpa`, and returns the number of its CCWs.
 ///
 /// Returns `None` if the program is not sequential; what was written is useless then. `buffer` has
-/// room for one [`PIECE`](crate::translator::reader::PIECE) of guest memory.
+/// room for one [`PIECE`](crate::translator::fetch::PIECE) of guest memory.
 #[inline]
 pub(crate) fn write<S: Storage, A: Arena, M: GuestMemory>(
     cpa: u32,

@@ -40,9 +40,9 @@ use crate::{
     translator::fetch::{
         CcwKind,
         CcwRules,
-        FetchedCcw, //
+        FetchedCcw,
+        GuestReader, //
     },
-    translator::reader::GuestReader,
 };
 
 /// A CCW that was found in a guest program.
