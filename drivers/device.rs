@@ -53,6 +53,7 @@ use kernel::{
         File, //
     },
     new_mutex,
+    num::casts::u32_as_usize,
     prelude::*,
     sync::{
         atomic::{
@@ -269,7 +270,7 @@ impl Device {
 
     /// Returns the size of the pin cache in pages.
     pub(crate) fn pin_cache_pages(&self) -> usize {
-        usize::try_from(self.pin_cache_pages.load(Relaxed)).unwrap_or(0)
+        u32_as_usize(self.pin_cache_pages.load(Relaxed))
     }
 
     /// Sets the size of the pin cache from the next open on.

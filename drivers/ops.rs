@@ -25,6 +25,7 @@ use crate::{
     },
 };
 use kernel::{
+    num::casts::u32_as_usize,
     prelude::*,
     uaccess::{
         UserSliceReader,
@@ -118,11 +119,11 @@ impl Operations for Device {
     }
 
     fn region(index: u32) -> Option<vfio::Region> {
-        Region::of_index(index)?.information().ok()
+        Region::of_index(index).map(Region::information)
     }
 
     fn set_irq(dev: &Open<'_, Self>, index: u32, trigger: Trigger) -> Result {
-        let irq = *nospec::get(&IRQS, usize::try_from(index)?).ok_or(EINVAL)?;
+        let irq = *nospec::get(&IRQS, u32_as_usize(index)).ok_or(EINVAL)?;
 
         let old = set_trigger(&mut *dev.sch.lock()?, irq, trigger);
         drop(old);

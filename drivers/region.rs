@@ -9,7 +9,13 @@ pub(crate) mod cmd;
 pub(crate) mod io;
 
 use core::ops::Range;
-use kernel::prelude::*;
+use kernel::{
+    num::casts::{
+        u32_as_usize,
+        usize_as_u64, //
+    },
+    prelude::*, //
+};
 use mdev::{
     nospec,
     vfio, //
@@ -48,11 +54,11 @@ impl Region {
 
     /// Returns region `index`.
     pub(crate) fn of_index(index: u32) -> Option<Self> {
-        nospec::get(&Self::ALL, usize::try_from(index).ok()?).copied()
+        nospec::get(&Self::ALL, u32_as_usize(index)).copied()
     }
 
     /// Returns the description of the region for `VFIO_DEVICE_GET_REGION_INFO`.
-    pub(crate) fn information(self) -> Result<vfio::Region> {
+    pub(crate) fn information(self) -> vfio::Region {
         // `VFIO_REGION_SUBTYPE_CCW_*`.
         let subtype = match self {
             Self::Io => None,
@@ -61,12 +67,12 @@ impl Region {
             Self::Crw => Some(3),
         };
 
-        Ok(vfio::Region {
+        vfio::Region {
             offset: self.offset(),
-            size: u64::try_from(self.size())?,
+            size: usize_as_u64(self.size()),
             writable: matches!(self, Self::Io | Self::Cmd),
             kind: subtype.map(|subtype| (TYPE_CCW, subtype)),
-        })
+        }
     }
 
     const fn offset(self) -> u64 {

@@ -14,6 +14,7 @@ use ccwchain::{
     translator::Stats, //
 };
 use kernel::{
+    num::casts::usize_as_u64,
     prelude::*,
     sync::atomic::{
         Atomic,
@@ -90,8 +91,8 @@ impl Counts {
     /// Counts a program with which START SUBCHANNEL is about to be issued. Its translation began at
     /// `requested`, and ended `now`.
     pub(crate) fn starting(&mut self, requested: Tod, now: Tod, program: &Stats) {
-        self.ccws += wide(program.ccws);
-        self.pages_pinned_ever += wide(program.pages);
+        self.ccws += usize_as_u64(program.ccws);
+        self.pages_pinned_ever += usize_as_u64(program.pages);
         self.last_request = Some(requested);
         self.last_start = Some(now);
         self.last_end = None;
@@ -112,7 +113,7 @@ impl Counts {
         if scsw.device_status().contains(DeviceStatus::UNIT_CHECK) {
             self.unit_checks += 1;
         }
-        self.irbs_waiting_most = self.irbs_waiting_most.max(wide(waiting));
+        self.irbs_waiting_most = self.irbs_waiting_most.max(usize_as_u64(waiting));
     }
 
     /// Returns how long the translation of the last program took, in nanoseconds.
@@ -181,9 +182,4 @@ impl Statistics {
     pub(crate) fn errors_other(&self) -> u64 {
         self.errors_other.get()
     }
-}
-
-/// Converts a `usize`, which has at most 64 bits on all machines that Linux runs on.
-fn wide(count: usize) -> u64 {
-    u64::try_from(count).unwrap_or(u64::MAX)
 }

@@ -13,6 +13,7 @@ use ccwchain::memory::{
 use core::ptr::NonNull;
 use kernel::{
     error::to_result,
+    num::casts::usize_as_u64,
     prelude::*, //
 };
 
@@ -22,7 +23,7 @@ const PAGES: usize = 1 << ORDER;
 /// The order of a block: two pages, which the allocator has even when memory is fragmented.
 const ORDER: u32 = 1;
 
-const _: () = assert!(PAGES * PAGE_SIZE as usize == BLOCK);
+const _: () = assert!(usize_as_u64(PAGES) * PAGE_SIZE == usize_as_u64(BLOCK));
 
 /// Neighbouring pages below 2 GiB.
 ///
@@ -37,7 +38,7 @@ struct Block {
 }
 
 impl Block {
-    /// The address behind the last byte that the channel can fetch from.
+    /// The address after the last byte that the channel can fetch from.
     const END: u64 = 1 << 31;
 
     /// Allocates a zeroed block, which is charged to the caller.
@@ -62,7 +63,7 @@ impl Block {
 
     /// Returns the address of a block, or `None` if the block ends above 2 GiB.
     fn address_of(address: u64) -> Option<u32> {
-        let end = address.checked_add(u64::try_from(BLOCK).ok()?)?;
+        let end = address.checked_add(usize_as_u64(BLOCK))?;
         if end > Self::END {
             return None;
         }
