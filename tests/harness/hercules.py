@@ -38,6 +38,9 @@ CPUSERIAL 002623
 CPUMODEL 2097
 OSTAILOR QUIET
 PANRATE SLOW
+# Without these its processors have niceness 15, and hardly run beside other work.
+CPUPRIO 0
+DEVPRIO 0
 # 1403 and 3505 answer SENSE ID, too.
 LEGACYSENSEID ENABLE
 0009 3215-C {prefix} noprompt
