@@ -8,7 +8,6 @@
 /// The prefix of this crate's messages, see `pr_info!` and the like.
 const __LOG_PREFIX: &[u8] = b"vfio_ccw\0";
 
-pub mod binding;
 mod bindings;
 pub mod clock;
 pub mod css;
@@ -25,3 +24,4 @@ mod task_work;
 pub mod timer;
 pub mod trace;
 pub mod vfio;
+pub mod while_bound;

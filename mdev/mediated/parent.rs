@@ -9,8 +9,8 @@ use super::{
     Registration, //
 };
 use crate::{
-    binding::WhileBound,
     bindings, //
+    while_bound::WhileBound,
 };
 use kernel::{
     device,

@@ -11,8 +11,8 @@ use kernel::{
     sync::Arc, //
 };
 use mdev::{
-    binding::WhileBound,
     mediated, //
+    while_bound::WhileBound,
 };
 
 pub struct Driver;
