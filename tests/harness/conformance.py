@@ -2,21 +2,18 @@
 """Runs the conformance suite in L1, on our driver and on the kernel tree's own (C), and compares them."""
 
 import datetime
-import json
 import os
 import shutil
 import subprocess
 import sys
 import time
 
-from . import build, ktap, l1, paths, steps
-from .paths import BUILD, LOGS, TOP
+from . import build, l1, paths, records, steps, table
+from .paths import BUILD, LOGS
+from .records import BACKENDS
 from .results import Count, NoResults, of_ktap, of_kunit
 from .steps import Failed
 
-BACKENDS = ("container", "iommufd")
-TABLE = TOP / "tests/conformance/table.py"
-C_RECORD = TOP / "tests/conformance/c-driver.json"
 SILENCE_SECONDS = 700  # longer than the longest case
 LIMIT_SECONDS = {"plain": 3600, "debug": 7200}
 # The C driver may bring the machine down: the suite then continues after that case in another boot.
@@ -44,7 +41,7 @@ class Tally:
         self.failures = []  # are told once more at the end
         self._start = time.monotonic()
 
-    def count(self, name, count, lines=()):
+    def count(self, name, count, lines):
         """Add to the totals; a suite that ran nothing failed.  The lines say more of what failed."""
         bad = len(count.failures)
         result = f"{name}: {count.passed} passed, {bad} failed"
@@ -54,10 +51,8 @@ class Tally:
         self.failed += bad
         print(f"      {result}")
         if bad:
-            self.failures.append(result)
-            for line in lines:
-                print(f"          {line}")
-                self.failures.append(f"    {line}")
+            print("".join(f"          {line}\n" for line in lines), end="")
+            self.failures += [result, *(f"    {line}" for line in lines)]
 
     def read(self, name, results):
         """Count results that were left as data."""
@@ -74,19 +69,14 @@ class Tally:
         except Failed as failure:
             print(f"error: {failure}", file=sys.stderr)
             good = False
-        self.count(
-            name,
-            Count(int(good), [] if good else [name]),
-            [] if good or not log else steps.last_lines(log, LINES_SHOWN),
-        )
+        lines = steps.last_lines(log, LINES_SHOWN) if log and not good else []
+        self.count(name, Count(int(good), [] if good else [name]), lines)
 
     def total(self):
         """Tell the totals; whether nothing failed."""
         print(f"\n{time.monotonic() - self._start:.0f} s")
         if self.failures:
-            print("what failed:")
-            for line in self.failures:
-                print(f"    {line}")
+            print("what failed:", *(f"    {line}" for line in self.failures), sep="\n")
         print(f"{self.passed} passed, {self.failed} failed")
         return not self.failed
 
@@ -143,9 +133,8 @@ class Machine:
         for boot in range(1, MORE_BOOTS + 2):
             died = self.share / "died"
             because = died.read_text(encoding="utf-8").strip() if died.exists() else ""
-            rest = ktap.rest(
-                because or "no reason is known", [self.share / f"c-{backend}.ktap" for backend in BACKENDS]
-            )
+            results = [self.share / f"c-{backend}.ktap" for backend in BACKENDS]
+            rest = records.rest(because or "no reason is known", results)
             if rest is None:
                 return
             if rest == last:
@@ -187,37 +176,26 @@ class Machine:
             move_results(self.share, again / str(number))
         move_results(first, self.share)
 
-    def table(self, *words, stdout=None):
-        """Compare or record results; whether that succeeded."""
-        command = [sys.executable, "-B", TABLE, "--results", self.share, "--machine", self.emulator, *words]
-        return subprocess.run(command, stdout=stdout, stderr=stdout and subprocess.STDOUT, check=False).returncode == 0
-
     def compare_once(self):
-        """Compare both drivers; whether that is as it should be, the table, and the cases that no difference
-        explains."""
-        shown, summary = LOGS / f"table-{self.emulator}.out", LOGS / f"table-{self.emulator}.json"
-        summary.unlink(missing_ok=True)
+        """Compare both drivers."""
         # If not all cases were run, a difference that none shows is not stale.
-        in_part = ["--ignore-stale"] if self.selection or self.short else []
-        with open(shown, "wb") as out:
-            good = self.table("--changed-since", C_RECORD, "--json", summary, *in_part, stdout=out)
-        unexplained = json.loads(summary.read_text(encoding="utf-8"))["unexplained"] if summary.exists() else []
-        return good, shown.read_text(encoding="utf-8"), unexplained
+        in_part = bool(self.selection) or self.short
+        return table.judge(self.share, self.emulator, changed_since=table.C_RECORD, in_part=in_part)
 
     def compare(self):
         """Compare both drivers, and show the table."""
-        good, shown, unexplained = self.compare_once()
-        if not good and 0 < len(unexplained) <= MOST_AGAIN:
+        report = self.compare_once()
+        unexplained = report.having("UNEXPLAINED")
+        if report.errors and 0 < len(unexplained) <= MOST_AGAIN:
             self.run_again(unexplained)
-            good, shown, _ = self.compare_once()
-        print(shown, end="")
-        return good
+            report = self.compare_once()
+        return report.show()
 
-    def record_c(self, *words):
+    def record_c(self, add):
         """Write what the C driver did into the repository."""
         release = paths.kernel(self.kernel).kernel_build / "include/config/kernel.release"
         kernel = release.read_text(encoding="utf-8").strip()
-        return self.table("--record", C_RECORD, "--kernel", kernel, "--date", f"{datetime.date.today()}", *words)
+        records.record(self.share, table.C_RECORD, self.emulator, kernel, f"{datetime.date.today()}", add)
 
 
 def move_results(source, target):
@@ -248,7 +226,5 @@ def run(emulator="qemu", debug=False, c=False, filter="", short=False, record="0
         print()
         tally.check("comparison with the C driver", machine.compare)
     if record != "0":
-        tally.check(
-            "record of the C driver", lambda: machine.record_c(*(["--add"] if record == "add" else []))
-        )
+        tally.check("record of the C driver", lambda: machine.record_c(record == "add"))
     return tally.total()

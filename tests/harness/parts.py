@@ -11,7 +11,7 @@ import shutil
 import subprocess
 from xml.etree import ElementTree
 
-from . import build, conformance, demo, l1, links, scenario
+from . import build, conformance, demo, l1, links, scenario, table
 from .paths import BUILD, TOP
 
 SHORT = ["env", "SHORT=1"]
@@ -116,6 +116,11 @@ def kunit(emulator):
     return conformance.parse_kunit(results / "kunit.log", results / "kunit.json")
 
 
+def differences(machine):
+    """Compare the results of our driver with the record of the C driver's.  Not all cases were run."""
+    return table.judge(BUILD / f"results-{machine}", machine, recorded=table.C_RECORD, in_part=True).show()
+
+
 def hercules_devices():
     return demo.hercules_devices()[0]
 
@@ -133,6 +138,7 @@ PARTS = {
     "cargo-test": cargo_test,
     "clippy": clippy,
     "conformance": conformance_of_ours,
+    "differences": differences,
     "domain-xml": domain_xml,
     "hercules-devices": hercules_devices,
     "kunit": kunit,

@@ -3,11 +3,9 @@
 
 import collections
 import json
-import pathlib
-import sys
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "conformance"))
-import records
+from . import records
+from .steps import Failed
 
 Count = collections.namedtuple("Count", "passed failures")
 
@@ -21,10 +19,42 @@ def as_a_whole(_log):
     return Count(1, [])
 
 
-def of_libtest(log):
-    """The tests of cargo, from libtest's JSON lines."""
+def read(parse, paths):
+    """Count the results in files; `parse` makes a Count of the text of one."""
     passed, failures = 0, []
-    for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
+    for path in paths:
+        try:
+            count = parse(records.read_text(path))
+        except (Failed, OSError, ValueError, KeyError) as error:
+            raise NoResults(f"{path.name}: {error}") from error
+        passed += count.passed
+        failures += count.failures
+    return Count(passed, failures)
+
+
+def of_libtest(log):
+    """The tests of cargo, from libtest's JSON lines in the log of the part."""
+    return read(parse_libtest, [log])
+
+
+def of_json(path):
+    """Results as {"passed": number or names, "failed": names}."""
+    return lambda _log: read(parse_json, [path])
+
+
+def of_ktap(*paths):
+    """The cases of the conformance suite."""
+    return lambda _log: read(parse_ktap, paths)
+
+
+def of_kunit(path):
+    """The results of KUnit, from the JSON of the kernel's own parser."""
+    return lambda _log: read(parse_kunit, [path])
+
+
+def parse_libtest(text):
+    passed, failures = 0, []
+    for line in text.splitlines():
         if not line.startswith("{"):
             continue  # cargo's own
         event = json.loads(line)
@@ -35,54 +65,24 @@ def of_libtest(log):
     return Count(passed, failures)
 
 
-def of_json(path):
-    """Results as {"passed": number or names, "failed": names}."""
-
-    def read(_log):
-        try:
-            results = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise NoResults(f"{path.name}: {error}") from error
-        passed = results["passed"]
-        return Count(passed if isinstance(passed, int) else len(passed), results["failed"])
-
-    return read
+def parse_json(text):
+    results = json.loads(text)
+    passed = results["passed"]
+    return Count(passed if isinstance(passed, int) else len(passed), results["failed"])
 
 
-def of_ktap(*paths):
-    """The cases of the conformance suite."""
-
-    def read(_log):
-        passed, failures = 0, []
-        for path in paths:
-            try:
-                results = records.parse(path.read_text(encoding="utf-8", errors="replace"))
-            except (OSError, records.Missing) as error:
-                raise NoResults(f"{path.name}: {error}") from error
-            for case, result in results.items():
-                if result.status == "fails":
-                    failures.append(f"{case}: {result.reason}")
-                else:
-                    passed += 1
-        return Count(passed, failures)
-
-    return read
+def parse_ktap(text):
+    results = records.parse(text).items()
+    failures = [f"{case}: {result.reason}" for case, result in results if result.status == "fails"]
+    return Count(len(results) - len(failures), failures)
 
 
-def of_kunit(path):
-    """The results of KUnit, from the JSON of the kernel's own parser."""
-
+def parse_kunit(text):
     def cases(group):
         yield from group.get("test_cases", [])
         for inner in group.get("sub_groups", []):
             yield from cases(inner)
 
-    def read(_log):
-        try:
-            results = list(cases(json.loads(path.read_text(encoding="utf-8"))))
-        except (OSError, ValueError) as error:
-            raise NoResults(f"{path.name}: {error}") from error
-        failures = [case["name"] for case in results if case["status"] not in ("PASS", "SKIP")]
-        return Count(len(results) - len(failures), failures)
-
-    return read
+    results = list(cases(json.loads(text)))
+    failures = [case["name"] for case in results if case["status"] not in ("PASS", "SKIP")]
+    return Count(len(results) - len(failures), failures)

@@ -6,20 +6,20 @@ data where it runs many tests: KTAP, or JSON.  The output of each part is in bui
 they run there is a line for each part that ends, and the last line tells how many tests passed.
 """
 
+import concurrent.futures
 import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 
 from .paths import BUILD, LOGS, TOP
+from .records import BACKENDS
 from .results import Count, NoResults, as_a_whole, of_json, of_ktap, of_kunit, of_libtest
 from .steps import Failed, last_lines
 
 SIGN_OF_LIFE = 30
 HARNESS = [sys.executable, "-B", "-m", "harness"]
-BACKENDS = ("container", "iommufd")
 LINES_SHOWN = 12
 
 
@@ -30,9 +30,8 @@ class Part:
         self.name, self.command, self.needs = name, command, needs
         self.results, self.builds = results, builds
         self.log = LOGS / f"part-{name}.log"
-        self.process = None
-        self.begun = None
-        self.seconds = None
+        self.process = self.begun = self.seconds = None
+        self.is_killed = False
         self.count = None  # once it has ended
         self.error = None  # why it failed as a whole
 
@@ -47,12 +46,14 @@ class Part:
                 self.command, cwd=TOP, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
                 start_new_session=True,
             )  # fmt: skip
+            if self.is_killed:
+                self.kill()
             status = self.process.wait()
         self.seconds = time.monotonic() - self.begun
         try:
             count = self.results(self.log)
-        except (NoResults, ValueError, KeyError) as error:
-            self.error, count = str(error) or type(error).__name__, Count(0, [])
+        except NoResults as error:
+            self.error, count = str(error), Count(0, [])
         if self.results is as_a_whole and status:
             count = Count(0, [])
         if status and not count.failures:
@@ -61,7 +62,13 @@ class Part:
             self.error = "no test was run"
         self.count = count
 
+    def fail(self, why):
+        """Count it as failed without its results."""
+        self.count, self.error, self.seconds = Count(0, []), why, 0
+
     def kill(self):
+        """End it, also if its process has not begun yet."""
+        self.is_killed = True
         if self.process and self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
 
@@ -77,8 +84,6 @@ def script(*words):
 def parts(everything=False):
     """The parts of `make test`, or of `make test-all`, in the order in which they are begun if
     nothing hinders."""
-    judge = [sys.executable, "-B", str(TOP / "tests/conformance/table.py"), "--ignore-stale"]
-    judge += ["--recorded", str(TOP / "tests/conformance/c-driver.json")]
     misuse = [sys.executable, "-B", str(TOP / "tests/misuse/misuse.py"), str(BUILD / "misuse.json")]
     unittests = [sys.executable, "-B", "-m", "harness.unittests", str(BUILD / "harness.json")]
     # First what others wait for, then what takes long.
@@ -112,10 +117,8 @@ def parts(everything=False):
              results=of_kunit(BUILD / "results-qemu/kunit.json")),
         Part("kunit-hercules", script("kunit", "hercules"), needs=("hercules",),
              results=of_kunit(BUILD / "results-hercules/kunit.json")),
-        Part("differences", [*judge, "--machine", "qemu", "--results", str(BUILD / "results-qemu")],
-             needs=("conformance", "conformance-iommufd")),
-        Part("differences-hercules", [*judge, "--machine", "hercules", "--results", str(BUILD / "results-hercules")],
-             needs=("hercules",)),
+        Part("differences", script("differences", "qemu"), needs=("conformance", "conformance-iommufd")),
+        Part("differences-hercules", script("differences", "hercules"), needs=("hercules",)),
     ]  # fmt: skip
     return tests + long_parts() if everything else tests
 
@@ -148,65 +151,52 @@ class Suite:
     """The parts of one run."""
 
     def __init__(self, parts, processors, tell=print):
-        self.parts = parts
-        self.processors = processors
-        self.tell = tell
-        self.changed = threading.Condition()
-        self.running = []
-        self.ended = []
+        self.parts, self.processors, self.tell = parts, processors, tell
+        self.running, self.ended = {}, []  # futures, each with its part; parts
         self.start = time.monotonic()
 
     def has_room(self, part):
         """Return whether a part can run beside those that run."""
-        if len(self.running) >= self.processors:
-            return False
-        return not (part.builds and any(other.builds for other in self.running))
+        builds = part.builds and any(other.builds for other in self.running.values())
+        return len(self.running) < self.processors and not builds
 
     def missing(self, part):
         """Names of parts that this one needs and that are not good (None: not ended yet)."""
-        known = {other.name: other for other in self.parts}
-        needed = [known[name] for name in part.needs if name in known]
+        needed = [other for other in self.parts if other.name in part.needs]
         if any(other.count is None for other in needed):
             return None
         return [other.name for other in needed if not other.is_good()]
 
     def run(self):
         """Run all; returns when all have ended."""
-        waiting = list(self.parts)
-        shown = self.start
-        with self.changed:
-            while waiting or self.running:
-                for part in list(waiting):
-                    missing = self.missing(part)
-                    if missing:
-                        waiting.remove(part)
-                        part.count, part.error, part.seconds = Count(0, []), f"not run: {missing[0]} has failed", 0
-                        self.end(part)
-                    elif missing is not None and self.has_room(part):
-                        waiting.remove(part)
-                        self.begin(part)
-                if not waiting and not self.running:
-                    break
-                self.changed.wait(1)
-                if time.monotonic() - shown > SIGN_OF_LIFE:
-                    shown = time.monotonic()
-                    times = (f"{part.name}: {shown - part.begun:.0f} s" for part in self.running if part.begun)
-                    self.tell("         " + "; ".join(times))
-
-    def begin(self, part):
-        self.running.append(part)
-
-        def run():
+        waiting, shown = list(self.parts), self.start
+        with concurrent.futures.ThreadPoolExecutor(self.processors) as pool:
             try:
-                part.run()
-            except Exception as error:  # A fault of this program must not look like a pass.
-                part.count, part.error, part.seconds = Count(0, []), repr(error), 0
-            with self.changed:
-                self.running.remove(part)
-                self.end(part)
-                self.changed.notify()
-
-        threading.Thread(target=run, daemon=True).start()
+                while waiting or self.running:
+                    for part in list(waiting):
+                        missing = self.missing(part)
+                        if missing:
+                            part.fail(f"not run: {missing[0]} has failed")
+                            self.end(part)
+                        elif missing is not None and self.has_room(part):
+                            self.running[pool.submit(part.run)] = part
+                        else:
+                            continue
+                        waiting.remove(part)
+                    ended, _ = concurrent.futures.wait(self.running, 1, concurrent.futures.FIRST_COMPLETED)
+                    for future in ended:
+                        part = self.running.pop(future)
+                        if error := future.exception():  # A fault of this program must not look like a pass.
+                            part.fail(repr(error))
+                        self.end(part)
+                    if time.monotonic() - shown > SIGN_OF_LIFE:
+                        shown = time.monotonic()
+                        times = (f"{part.name}: {shown - part.begun:.0f} s" for part in self.running.values() if part.begun)
+                        self.tell("         " + "; ".join(times))
+            except BaseException:
+                for part in self.running.values():
+                    part.kill()
+                raise
 
     def end(self, part):
         """Tell what came of a part."""
@@ -224,10 +214,6 @@ class Suite:
                 for line in last_lines(part.log, LINES_SHOWN):
                     self.tell(f"        | {line}")
             self.tell(f"        the whole log: {part.log.relative_to(TOP)}")
-
-    def kill(self):
-        for part in self.running:
-            part.kill()
 
     def summary(self):
         """Tell the slowest parts and the sum; returns whether all passed."""
@@ -249,11 +235,7 @@ class Suite:
 def run(names, everything):
     """Run these parts, as a rule all; whether all passed."""
     suite = Suite(wanted(parts(everything), names), int(os.environ.get("JOBS") or os.cpu_count()))
-    try:
-        suite.run()
-    except KeyboardInterrupt:
-        suite.kill()
-        raise
+    suite.run()
     return suite.summary()
 
 

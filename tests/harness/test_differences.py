@@ -2,13 +2,10 @@
 """The differences between the drivers, and the document that is written from them."""
 
 import pathlib
-import sys
 import unittest
 
-TOP = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(TOP / "tests/conformance"))
-
-import differences
+from . import differences
+from .paths import TOP
 
 ONE = """\
 [[difference]]
@@ -26,9 +23,9 @@ TWO = ONE.replace('"one"', '"two"').replace('why = "d"\nnote = "More."\n', "")
 
 class Differences(unittest.TestCase):
     def test_the_document_is_up_to_date(self):
-        known = differences.read(TOP / "tests/conformance/differences.toml")
+        known = differences.read(differences.DIFFERENCES)
         is_there = (TOP / "docs/differences.md").read_text(encoding="utf-8")
-        how = "run `python3 tests/conformance/table.py --write-differences`"
+        how = "run `scripts/harness differences`"
         self.assertEqual(is_there, differences.document(known), how)
 
     def test_fields_are_read(self):
@@ -64,20 +61,14 @@ class Differences(unittest.TestCase):
             differences.read(pathlib.Path("/nonexistent"))
 
     def test_a_star_is_the_only_wildcard(self):
-        self.assertTrue(differences.matches("a: *c", "a: b.c"))
-        self.assertTrue(differences.matches("a: b", "a: b"))
-        self.assertFalse(differences.matches("a: b", "a: bc"))
-        self.assertFalse(differences.matches("a: ?", "a: b"))
-        self.assertFalse(differences.matches("a: .", "a: b"))
+        for pattern, case in (("a: *c", "a: b.c"), ("a: b", "a: b")):
+            self.assertTrue(differences.matches(pattern, case))
+        for pattern, case in (("a: b", "a: bc"), ("a: ?", "a: b"), ("a: .", "a: b")):
+            self.assertFalse(differences.matches(pattern, case))
 
     def test_a_difference_has_cases_of_its_machine(self):
         both, hercules = differences.parse(ONE + TWO + 'machine = "hercules"\n')
         self.assertTrue(both.has("status: x", "qemu"))
         self.assertTrue(hercules.has("status: x", "hercules"))
-        self.assertTrue(hercules.has("status: x"))
         self.assertFalse(hercules.has("status: x", "qemu"))
-        self.assertFalse(both.has("region: x"))
-
-
-if __name__ == "__main__":
-    unittest.main()
+        self.assertFalse(both.has("region: x", "qemu"))

@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Results of the conformance suite: KTAP of a run, and c-driver.json, the record of the C driver's."""
+"""Results of the conformance suite: KTAP of a run, and c-driver.json, the record of the C driver's.
+
+The runner writes `# running: NAME` before a case, its result after it, and `# stopped` where the machine
+must be booted again.  A machine that dies leaves the last case without a result.
+"""
 
 import collections
 import contextlib
 import json
 import re
 
-from differences import MACHINES
+from .differences import MACHINES
+from .steps import Failed
 
 BACKENDS = ("container", "iommufd")
 RESULT = re.compile(r"(not ok|ok) (\d+) (.*?)(?: # SKIP ?(.*))?$")
@@ -15,37 +20,76 @@ Result = collections.namedtuple("Result", "status reason")  # status: ok, fails,
 Record = collections.namedtuple("Record", "kernel date results")  # of the C driver in one machine
 
 
-class Missing(Exception):
+class Missing(Failed):
     """Results that are not there."""
 
 
+class Run:
+    """The results of a run by their cases, from KTAP that may be cut off."""
+
+    def __init__(self, text):
+        self.results, self.numbers, self.plan = {}, [], None
+        self.begun, self.has_result = "", True  # the case that was begun last, and whether it has a result
+        reason = []
+        for line in text.splitlines():
+            if match := re.fullmatch(r"1\.\.(\d+)", line):
+                self.plan = int(match[1])
+            elif line.startswith("# running: "):
+                self.begun, self.has_result, reason = line.removeprefix("# running: "), False, []
+            elif line.startswith("# "):
+                reason.append(line.removeprefix("# "))
+            elif match := RESULT.fullmatch(line):
+                verdict, number, name, skip = match.groups()
+                self.numbers.append(int(number))
+                if verdict == "not ok":
+                    self.results[name] = Result("fails", reason[0] if reason else "")
+                else:
+                    self.results[name] = Result("ok", "") if skip is None else Result("skipped", skip)
+                self.has_result, reason = True, []
+
+    def missing(self):
+        """Returns what is missing, in words; None if the run has come to its end."""
+        if self.plan is None:
+            return "there is no plan"
+        if not self.has_result:
+            return f"there is no result of {self.begun!r}"
+        if lacking := sorted(set(range(1, self.plan + 1)) - set(self.numbers)):
+            return f"{len(lacking)} of {self.plan} results are missing, the first is number {lacking[0]}"
+        return None
+
+
 def parse(text):
-    """Returns the results of a run by their cases, from KTAP."""
-    results, numbers, reason, running, plan = {}, set(), [], None, None
-    for line in text.splitlines():
-        if match := re.fullmatch(r"1\.\.(\d+)", line):
-            plan = int(match[1])
-        elif line.startswith("# running: "):
-            running, reason = line.removeprefix("# running: "), []
-        elif line.startswith("# "):
-            reason.append(line.removeprefix("# "))
-        elif match := RESULT.fullmatch(line):
-            verdict, number, name, skip = match.groups()
-            numbers.add(int(number))
-            if verdict == "not ok":
-                results[name] = Result("fails", reason[0] if reason else "")
-            elif skip is not None:
-                results[name] = Result("skipped", skip)
-            else:
-                results[name] = Result("ok", "")
-            running, reason = None, []
-    if plan is None:
-        raise Missing("there is no plan")
-    if running is not None:
-        raise Missing(f"there is no result of {running!r}")
-    if lacking := sorted(set(range(1, plan + 1)) - numbers):
-        raise Missing(f"{len(lacking)} of {plan} results are missing, the first is number {lacking[0]}")
-    return results
+    """Returns the results of a run by their cases, from KTAP that must be complete."""
+    run = Run(text)
+    if missing := run.missing():
+        raise Missing(missing)
+    return run.results
+
+
+def read_text(path):
+    """Returns the text of a file of results."""
+    return path.read_text(encoding="utf-8", errors="replace")
+
+
+def rest(because, paths):
+    """Returns the first file that is not complete and the case that it has come to, which is empty if there
+    is none; None if all are complete.
+
+    A case that has no result is given one: the machine died, because of that.
+    """
+    for path in paths:
+        text = read_text(path) if path.exists() else ""
+        run = Run(text)
+        if not run.has_result:
+            number = run.numbers[-1] + 1 if run.numbers else 1
+            line_end = "" if text.endswith("\n") else "\n"
+            died = f"{line_end}# the machine died: {because}\nnot ok {number} {run.begun}\n"
+            with path.open("a", encoding="utf-8") as file:
+                file.write(died)
+            run = Run(text + died)
+        if run.missing():
+            return path, run.begun
+    return None
 
 
 def read_run(directory, driver):
@@ -54,7 +98,7 @@ def read_run(directory, driver):
     for backend in BACKENDS:
         path = directory / f"{driver}-{backend}.ktap"
         try:
-            run[backend] = parse(path.read_text(encoding="utf-8", errors="replace"))
+            run[backend] = parse(read_text(path))
         except (OSError, Missing) as error:
             raise Missing(f"{path}: {error}") from error
     return run
@@ -66,7 +110,7 @@ def read_c(directory):
     for path in sorted(directory.glob("again/*/c-*.ktap")):
         run = c[path.stem.removeprefix("c-")]
         with contextlib.suppress(Missing):  # if the machine died again, the first result stands
-            for case, result in parse(path.read_text(encoding="utf-8", errors="replace")).items():
+            for case, result in parse(read_text(path)).items():
                 if case in run:
                     run[case] = joined(run[case], [result])
     return c

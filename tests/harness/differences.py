@@ -6,13 +6,16 @@ import itertools
 import re
 import tomllib
 
+from .paths import TOP
+from .steps import Failed
+
+DIFFERENCES = TOP / "tests/conformance/differences.toml"
 MACHINES = ("qemu", "hercules")
 CELL_WIDTH = 120
 HEAD = """\
 # Differences from the C driver
 
-<!-- Written by `python3 tests/conformance/table.py --write-differences`: change
-tests/conformance/differences.toml instead. -->
+<!-- Written by `scripts/harness differences`: change tests/conformance/differences.toml instead. -->
 
 The user interface is that of `drivers/s390/cio/vfio_ccw_*.c` in Linux 7.3, except for what is below.
 
@@ -23,7 +26,7 @@ to a difference, and a difference that names cases must have one whose results d
 """
 
 
-class Invalid(Exception):
+class Invalid(Failed):
     """The file of differences is not as it must be."""
 
 
@@ -59,10 +62,9 @@ class Difference:
         if odd := [pattern for pattern in self.cases if ": " not in pattern]:
             raise Invalid(f"{self.name}: {odd[0]!r} is no name of a case, which has a group in front")
 
-    def has(self, case, machine=None):
-        """Returns whether it explains a case, in a machine if one is given."""
-        is_there = machine is None or self.machine in (None, machine)
-        return is_there and any(matches(pattern, case) for pattern in self.cases)
+    def has(self, case, machine):
+        """Returns whether it explains a case in a machine."""
+        return self.machine in (None, machine) and any(matches(pattern, case) for pattern in self.cases)
 
 
 def matches(pattern, case):
@@ -108,3 +110,8 @@ def document(differences):
                 lines += ["", f"`{row.name}`: {row.note}"]
         lines.append("")
     return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def write():
+    """Writes docs/differences.md."""
+    (TOP / "docs/differences.md").write_text(document(read(DIFFERENCES)), encoding="utf-8")
