@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 """Adds the crates of the module to a rust-project.json of the kernel.
 
@@ -71,10 +70,7 @@ def main(clone, module, root):
         if source.stem == "mdev":
             for bindings in module.rglob("bindings_generated.rs"):
                 crate["env"]["MDEV_BINDINGS"] = str(bindings)
-                crate["source"] = {
-                    "include_dirs": [str(source.parent), str(bindings.parent)],
-                    "exclude_dirs": [],
-                }
+                crate["source"] = {"include_dirs": [str(source.parent), str(bindings.parent)], "exclude_dirs": []}
         index[source.stem] = len(crates)
         crates.append(crate)
 

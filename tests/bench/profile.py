@@ -1,42 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Tell where the instructions of an I/O go.
-
-usage: profile.py SHARE ROUNDS OUT
-
-SHARE is the folder that L1 had: for each measurement there is a file blocks.N of the
-plugin (profile/profile.c), and for each driver DRIVER.kallsyms.  Prints for each program
-what an I/O took by module, and how often what is dear was called; the folder OUT gets
-a list of all functions for each measurement.
-"""
+"""Tells where the instructions of an I/O go, by what a plugin of QEMU has counted (profile/profile.c)."""
 
 import bisect
 import collections
-import pathlib
 import subprocess
-import sys
 
-from table import BACKENDS, NAMES, SHAPES
+from .table import BACKENDS, NAMES, SHAPES
 
 # Parts that an instruction can be of, by the module of its function; all others are the kernel's.
-PARTS = {
-    "client": "client",
-    "vfio_ccw": "driver",
-    "mdev": "VFIO",
-    "vfio": "VFIO",
-    "vfio_iommu_type1": "VFIO",
-    "iommufd": "VFIO",
-}
+PARTS = {"client": "client", "vfio_ccw": "driver"}
+PARTS |= dict.fromkeys(("mdev", "vfio", "vfio_iommu_type1", "iommufd"), "VFIO")
 PART_NAMES = ("driver", "VFIO", "kernel", "client")
 
 # Things that are counted, and the functions that do them.
 COUNTS = {
     "allocations": (
-        "__kmalloc_noprof",
-        "__kmalloc_large_noprof",
-        "__kmalloc_node_noprof",
-        "__kvmalloc_node_noprof",
-        "__kmalloc_cache_noprof",
-        "kmem_cache_alloc_noprof",
+        *("__kmalloc_noprof", "__kmalloc_large_noprof", "__kmalloc_node_noprof"),
+        *("__kvmalloc_node_noprof", "__kmalloc_cache_noprof", "kmem_cache_alloc_noprof"),
     ),
     "pin calls": ("vfio_pin_pages",),
     "unpin calls": ("vfio_unpin_pages",),
@@ -80,10 +60,8 @@ def profile(blocks, symbols):
 
 def readable(names):
     """Names as they are in the sources."""
-    filtered = subprocess.run(
-        ["c++filt"], input="\n".join(names), stdout=subprocess.PIPE, encoding="utf-8", check=True
-    )
-    return dict(zip(names, filtered.stdout.splitlines()))
+    filtered = subprocess.check_output(["c++filt"], input="\n".join(names), encoding="utf-8")
+    return dict(zip(names, filtered.splitlines()))
 
 
 def write(path, instructions, calls, rounds):
@@ -109,8 +87,12 @@ def summary(instructions, calls, rounds):
     return numbers, [sum(called[name] for name in names) / rounds for names in COUNTS.values()]
 
 
-def main():
-    share, rounds, out = pathlib.Path(sys.argv[1]), int(sys.argv[2]), pathlib.Path(sys.argv[3])
+def report(share, rounds, out):
+    """Print for each program what an I/O took by module, and how often what is dear was called; a folder gets
+    a list of all functions for each measurement.
+
+    The folder that L1 had has a file blocks.N of the plugin for each measurement, and DRIVER.kallsyms.
+    """
     out.mkdir(parents=True, exist_ok=True)
     number = 0
     rows = []
@@ -130,7 +112,3 @@ def main():
         line += "".join(f"{value:12,.1f}" for value in counts)
         print(line)
     print(f"\nall functions: {out}")
-
-
-if __name__ == "__main__":
-    main()

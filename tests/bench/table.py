@@ -1,16 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Compare what an I/O costs on the C driver and on ours.
-
-usage: table.py TIMES JSON
-
-TIMES is a folder with {c,rust,kept}-{container,iommufd}.times: a line for each shape with
-its median, least and greatest number of instructions.  Prints a table, and writes the
-same to JSON.
-"""
-
-import json
-import pathlib
-import sys
+"""What an I/O costs on the C driver and on ours, as a table."""
 
 SHAPES = {
     "1": "one no-operation",
@@ -35,18 +24,13 @@ def read(path):
     return {shape: int(median) for shape, median, _, _ in lines}
 
 
-def main():
-    folder, out = map(pathlib.Path, sys.argv[1:])
-    times = {
-        f"{name}-{backend}": read(folder / f"{name}-{backend}.times") for name in NAMES for backend in BACKENDS
-    }
+def compare(folder):
+    """Print a table of {c,rust,kept}-{container,iommufd}.times, which have a line for each shape with its
+    median, least and greatest number of instructions.  Returns the medians."""
+    times = {f"{name}-{backend}": read(folder / f"{name}-{backend}.times") for name in NAMES for backend in BACKENDS}
     for backend in BACKENDS:
         print(f"\n{f'instructions per I/O, {backend}':42}{'C':>11}{'ours':>11}{'ratio':>7}{'kept':>11}{'ratio':>7}")
         for shape, what in SHAPES.items():
             c, ours, kept = (times[f"{name}-{backend}"][shape] for name in NAMES)
             print(f"{shape}  {what:39}{c:11,}{ours:11,}{ours / c:7.2f}{kept:11,}{kept / c:7.2f}")
-    out.write_text(json.dumps({"shapes": SHAPES, "instructions": times}, indent=1) + "\n", encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
+    return times

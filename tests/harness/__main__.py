@@ -83,7 +83,7 @@ def parser():
     )  # fmt: skip
     commands.add("scenario", run_scenario, "scenarios", emulator=emulator, name=(str, None), backend=backend)
     profile = commands.add("bench", bench.run, "instructions per I/O")
-    profile.add_argument("--profile", action="store_true", help="where they go")
+    profile.add_argument("--profile", action="store_true", dest="where", help="where they go")
     fuzzing = commands.add("fuzz", fuzz.run, "fuzz ccwchain with libFuzzer")
     fuzzing.add_argument("action", choices=("run", "replay", "minimise"))
     fuzzing.add_argument("target", nargs="?", default="")

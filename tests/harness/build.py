@@ -28,7 +28,22 @@ TARGET = "s390x-unknown-linux-gnu"
 # The C library of the cross compiler, for dasdfmt in L1.
 CROSS = "/usr/s390x-linux-gnu/lib"
 # Commands of busybox that L2 calls.
-APPLETS = "basename cat dirname dmesg grep kill ls mount pidof readlink reboot sh sleep stty".split()
+APPLETS = [
+    "basename",
+    "cat",
+    "dirname",
+    "dmesg",
+    "grep",
+    "kill",
+    "ls",
+    "mount",
+    "pidof",
+    "readlink",
+    "reboot",
+    "sh",
+    "sleep",
+    "stty",
+]
 
 
 def build(step, what, kernel="plain"):

@@ -83,7 +83,7 @@ class Hercules:
         make_ipl(options, folder)
         with open(f"{folder}/x.cnf", "w", encoding="ascii") as configuration:
             configuration.write(CONFIGURATION.format(images=images, folder=folder, prefix=PREFIX))
-        self._own = open(f"{options.log}.hercules", "w", encoding="utf-8")
+        self._own = open(f"{options.log}.hercules", "w", encoding="utf-8")  # noqa: SIM115
         self.process = subprocess.Popen(
             ["hercules", "-f", f"{folder}/x.cnf", "EXTERNALGUI"],
             stdin=subprocess.PIPE,

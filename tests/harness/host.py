@@ -86,7 +86,7 @@ class Answers:
             payload = self._do(line)
         except (Refused, OSError, ValueError) as error:
             return f"error {' '.join(str(error).split())}\n"
-        except Exception as error:  # L1 must not wait for ever.
+        except Exception as error:  # noqa: BLE001  # L1 must not wait for ever.
             self._run.fail(f"the harness failed at the request `{line}`: {error!r}")
             return f"error {error!r}\n"
         return f"ok\n{payload}\n" if payload is not None else "ok\n"
@@ -181,7 +181,7 @@ class Host(Answers):
 def json_object(text):
     command = json.loads(text)
     if not isinstance(command, dict):
-        raise ValueError(f"a QMP command is a JSON object, not {text}")
+        raise Refused(f"a QMP command is a JSON object, not {text}")
     return command
 
 

@@ -29,9 +29,7 @@ HANG = "never answer"
 STALL = "announce all of the file, send half of it and then nothing more"
 HOLD = "answer as soon as the test says so"
 
-Package = collections.namedtuple(
-    "Package", "name version architecture depends recommends", defaults=("s390x", "", "")
-)
+Package = collections.namedtuple("Package", "name version architecture depends recommends", defaults=("s390x", "", ""))
 
 
 def file_name(package):
@@ -67,12 +65,14 @@ def deb(package):
         content.write_text(f"{package.version}\n")
         (tree / "DEBIAN").mkdir()
         (tree / "DEBIAN/control").write_text(control(package))
-        subprocess.run(
-            ["dpkg-deb", "-Znone", "--root-owner-group", "--build", tree, file],
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
+        build = ["dpkg-deb", "-Znone", "--root-owner-group", "--build", tree, file]
+        subprocess.run(build, check=True, stdout=subprocess.DEVNULL)
         return file.read_bytes()
+
+
+def spoilt(content):
+    """Other bytes, and as many."""
+    return bytes(byte ^ 1 for byte in content)
 
 
 def suite_files(suite, packages, valid_for=DAY):
@@ -86,22 +86,25 @@ def suite_files(suite, packages, valid_for=DAY):
             f"SHA256: {hashlib.sha256(content).hexdigest()}\n"
         )
     index = "\n".join(entries).encode()
-    indexes = {"main/binary-s390x/Packages": index, "main/binary-s390x/Packages.xz": lzma.compress(index)}
-    release = [
-        "Origin: Debian",
-        "Label: Debian",
-        f"Suite: {suite}",
-        f"Codename: {suite}",
-        f"Date: {email.utils.formatdate(time.time() - 2 * DAY, usegmt=True)}",
-        f"Valid-Until: {email.utils.formatdate(time.time() + valid_for, usegmt=True)}",
-        "Architectures: s390x",
-        "Components: main",
-        "SHA256:",
-    ]
-    release += [f" {hashlib.sha256(content).hexdigest()} {len(content)} {path}" for path, content in indexes.items()]
-    files[f"dists/{suite}/Release"] = ("\n".join(release) + "\n").encode()
+    main = "main/binary-s390x"
+    indexes = {f"{main}/Packages": index, f"{main}/Packages.xz": lzma.compress(index)}
+    now = time.time()
+    release = f"""\
+Origin: Debian
+Label: Debian
+Suite: {suite}
+Codename: {suite}
+Date: {email.utils.formatdate(now - 2 * DAY, usegmt=True)}
+Valid-Until: {email.utils.formatdate(now + valid_for, usegmt=True)}
+Architectures: s390x
+Components: main
+SHA256:
+"""
+    for path, content in indexes.items():
+        release += f" {hashlib.sha256(content).hexdigest()} {len(content)} {path}\n"
+    files[f"dists/{suite}/Release"] = release.encode()
     # The index that is not compressed is named but not there, as in Debian.
-    files[f"dists/{suite}/main/binary-s390x/Packages.xz"] = indexes["main/binary-s390x/Packages.xz"]
+    files[f"dists/{suite}/{main}/Packages.xz"] = indexes[f"{main}/Packages.xz"]
     return files
 
 
@@ -170,19 +173,18 @@ class Mirror:
 
     def lose(self, pattern):
         """Answer 404 for these files from now on, as for all that never was there."""
-        lost = fnmatch.filter(self.files, pattern)
-        if not lost:
-            raise ValueError(f"no file is {pattern}")
-        for path in lost:
+        for path in self._matching(pattern):
             del self.files[path]
 
     def spoil(self, pattern):
         """Have other bytes in these files than the index says, and as many."""
-        spoilt = fnmatch.filter(self.files, pattern)
-        if not spoilt:
-            raise ValueError(f"no file is {pattern}")
-        for path in spoilt:
-            self.files[path] = bytes(byte ^ 1 for byte in self.files[path])
+        for path in self._matching(pattern):
+            self.files[path] = spoilt(self.files[path])
+
+    def _matching(self, pattern):
+        if found := fnmatch.filter(self.files, pattern):
+            return found
+        raise ValueError(f"no file is {pattern}")
 
     def fail(self, pattern, fault, times=None):
         """Let this happen to the requests of these files, or to the first so many of them."""

@@ -2,20 +2,24 @@
 """Requests of L1 to the host, with a machine made of two sockets."""
 
 import json
-import pathlib
 import socket
 import subprocess
-import tempfile
 import threading
 import time
+import types
 import unittest
 
 from .boot import Run, watch
 from .host import Host, patiently
+from .in_folder import InFolder
 from .terminal import TERMINAL_TYPE_IS
 
 NEGOTIATION = bytes.fromhex("fffd19fffb19fffd00fffb00fffd18fffa1801fff0")
 BOOM = {"error": {"class": "DeviceNotFound", "desc": "Device 'boom' not found"}}
+
+
+def arguments(share=None, seconds=60, silence=None):
+    return types.SimpleNamespace(share=share, seconds=seconds, silence=silence)
 
 
 class Machine:
@@ -68,21 +72,12 @@ class Machine:
                 connection.sendall(b"\xf5" + data)
 
 
-class Arguments:
-    def __init__(self, share=None, seconds=60, silence=None):
-        self.share = share
-        self.seconds = seconds
-        self.silence = silence
-
-
-class Requests(unittest.TestCase):
+class Requests(InFolder):
     def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.share = pathlib.Path(folder.name)
-        self.machine = Machine(self.share)
-        self.run_ = Run(Arguments(self.share))
-        self.host = Host(self.share, self.share, self.run_)
+        super().setUp()
+        self.machine = Machine(self.folder)
+        self.run_ = Run(arguments(share=self.folder))
+        self.host = Host(self.folder, self.folder, self.run_)
         self.host.connect(lambda: True)
         self.addCleanup(self.host.close)
 
@@ -93,23 +88,23 @@ class Requests(unittest.TestCase):
         self.assertEqual(self.machine.commands, ["qmp_capabilities", "device_del"])
 
     def test_a_refused_qmp_command_is_an_error(self):
-        self.assertEqual(
-            self.host.answer('qmp {"execute": "boom"}'), "error DeviceNotFound: Device 'boom' not found\n"
-        )
+        answer = self.host.answer('qmp {"execute": "boom"}')
+        self.assertEqual(answer, "error DeviceNotFound: Device 'boom' not found\n")
 
-    def test_what_is_typed_is_shown(self):
-        self.assertEqual(self.host.answer("terminal send 01ff02"), "ok\n")
-        self.assertEqual(self.host.answer("terminal receive 5"), "ok\nf501ff02\n")
-        self.assertTrue(self.host.answer("terminal receive 0.01").startswith("error no record"))
-
-    def test_the_terminal_hangs_up_and_connects_again(self):
-        self.assertEqual(self.host.answer("terminal close"), "ok\n")
-        self.assertEqual(self.host.answer("terminal close"), "error the terminal is not connected\n")
-        self.assertEqual(self.host.answer("terminal connect"), "ok\n")
-        self.assertEqual(self.host.answer("terminal connect"), "error the terminal is connected already\n")
+    def test_what_is_typed_is_shown_also_by_a_terminal_that_connects_again(self):
+        for request, answer in (
+            ("send 01ff02", "ok"),
+            ("receive 5", "ok\nf501ff02"),
+            ("receive 0.01", "error no record came within 0.01 s"),
+            ("close", "ok"),
+            ("close", "error the terminal is not connected"),
+            ("connect", "ok"),
+            ("connect", "error the terminal is connected already"),
+            ("send 01", "ok"),
+            ("receive 5", "ok\nf501"),
+        ):
+            self.assertEqual(self.host.answer(f"terminal {request}"), answer + "\n")
         self.assertEqual(self.machine.terminals, 2)
-        self.assertEqual(self.host.answer("terminal send 01"), "ok\n")
-        self.assertEqual(self.host.answer("terminal receive 5"), "ok\nf501\n")
 
     def test_trouble_fails_the_run_unless_it_is_tolerated(self):
         for state, failures in (("on", 0), ("off", 1)):
@@ -127,17 +122,8 @@ class Requests(unittest.TestCase):
         self.assertEqual(self.run_.failures, [])
 
     def test_what_is_no_request_is_an_error(self):
-        for line in (
-            "",
-            "qmp",
-            "qmp {",
-            "qmp 1",
-            "terminal",
-            "terminal send xyz",
-            "terminal receive soon",
-            "tolerate maybe",
-            "reboot",
-        ):
+        bad = ("terminal", "terminal send xyz", "terminal receive soon", "tolerate maybe", "reboot")
+        for line in ("", "qmp", "qmp {", "qmp 1", *bad):
             with self.subTest(line):
                 self.assertRegex(self.host.answer(line), r"\Aerror .+\n\Z")
         self.assertEqual(self.run_.failures, [])
@@ -146,7 +132,7 @@ class Requests(unittest.TestCase):
         stopped = threading.Event()
         thread = threading.Thread(target=self.host.serve, args=(stopped,))
         thread.start()
-        folder = self.share / "host"
+        folder = self.folder / "host"
         for line, reply in (("terminal send c1", "ok\n"), ("terminal receive 5", "ok\nf5c1\n"), ("x", None)):
             (folder / "request.new").write_text(line + "\n")
             (folder / "request.new").rename(folder / "request")
@@ -171,7 +157,7 @@ class Requests(unittest.TestCase):
 class Watchdog(unittest.TestCase):
     def ends(self, **limits):
         """What is wrong with a machine that says nothing and does not end."""
-        run = Run(Arguments(**limits))
+        run = Run(arguments(**limits))
         with subprocess.Popen(["sleep", "60"]) as machine:
             watch(machine, run, threading.Event())
             self.assertEqual(machine.wait(timeout=10), -9)

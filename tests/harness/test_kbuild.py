@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 """What Kbuild makes of a kernel's configuration, out of tree and in it; no kernel is needed."""
 
-import pathlib
 import re
 import subprocess
-import tempfile
-import unittest
 
-TOP = pathlib.Path(__file__).parents[2]
+from .in_folder import InFolder
+from .paths import TOP
 
 GOOD = {"S390": "y", "RUST": "y", "VFIO": "m", "VFIO_MDEV": "m", "VFIO_CCW": "m"}
 
@@ -25,25 +23,21 @@ SUITES_OFF = "stub= flags="
 FLAG = "--cfg=CONFIG_VFIO_CCW_RUST_KUNIT_TEST"
 
 
-class KbuildTest(unittest.TestCase):
+class KbuildTest(InFolder):
     def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.tree = pathlib.Path(folder.name)
-        self.css = self.tree / "drivers/s390/cio/css.h"
+        super().setUp()
+        self.css = self.folder / "drivers/s390/cio/css.h"
         self.css.parent.mkdir(parents=True)
         self.css.touch()
 
     def make(self, config, *settings, makefile="Makefile.build", extmod=TOP):
-        file = self.tree / makefile
+        file = self.folder / makefile
         lines = [f"CONFIG_{name}={value}\n" for name, value in config.items()]
         file.write_text("".join(lines) + SHOW.format(top=TOP))
+        settings = [f"srctree={self.folder}", f"KBUILD_EXTMOD={extmod}", "obj=.", "src=.", *settings]
+        path = {"PATH": "/usr/bin:/bin"}
         return subprocess.run(
-            ["make", "-s", "-f", file, f"srctree={self.tree}", f"KBUILD_EXTMOD={extmod}", "obj=.", "src=.", *settings],
-            text=True,
-            capture_output=True,
-            env={"PATH": "/usr/bin:/bin"},
-            check=False,
+            ["make", "-s", "-f", file, *settings], text=True, capture_output=True, env=path, check=False
         )
 
     def shown(self, *args, **kwargs):
@@ -52,30 +46,31 @@ class KbuildTest(unittest.TestCase):
         return made.stdout.strip()
 
     def complaints(self, **changes):
+        """What is said of a good configuration with these changes."""
         made = self.make({**GOOD, **changes})
         self.assertEqual(made.returncode, 2)
         self.assertRegex(made.stderr, r"\*\*\* vfio_ccw cannot be built for this kernel\.")
         return re.findall(r"Kbuild:\d+: (CONFIG_.*|.* is missing.*)", made.stderr)
-
-    def refused(self, why, **changes):
-        (complaint,) = self.complaints(**changes)
-        self.assertRegex(complaint, why)
 
     def test_a_kernel_with_all_that_is_needed_is_taken(self):
         self.assertEqual(self.shown(GOOD), MODULE + SUITES_OFF)
         self.assertEqual(self.shown({**GOOD, "VFIO_CCW": "", "VFIO_MDEV": "y"}), MODULE + SUITES_OFF)
 
     def test_what_is_lacking_is_named_and_what_to_do(self):
-        self.refused("^CONFIG_S390 is not set: .*s390x", S390="")
-        self.refused("^CONFIG_RUST is not set: .*make rustavailable.*CONFIG_EXPOLINE", RUST="")
-        self.refused("^CONFIG_VFIO is not set: set it", VFIO="")
-        self.refused("^CONFIG_VFIO_MDEV is not set .*set CONFIG_VFIO_CCW=m", VFIO_MDEV="", VFIO_CCW="")
-        self.refused("^CONFIG_VFIO_CCW=y: .*set it to m", VFIO_CCW="y")
-        self.css.unlink()
-        self.refused("drivers/s390/cio/css.h is missing: .*full source tree")
-
-    def test_all_that_is_lacking_is_said_at_once(self):
+        for why, changes in (
+            ("^CONFIG_S390 is not set: .*s390x", {"S390": ""}),
+            ("^CONFIG_RUST is not set: .*make rustavailable.*CONFIG_EXPOLINE", {"RUST": ""}),
+            ("^CONFIG_VFIO is not set: set it", {"VFIO": ""}),
+            ("^CONFIG_VFIO_MDEV is not set .*set CONFIG_VFIO_CCW=m", {"VFIO_MDEV": "", "VFIO_CCW": ""}),
+            ("^CONFIG_VFIO_CCW=y: .*set it to m", {"VFIO_CCW": "y"}),
+        ):
+            (complaint,) = self.complaints(**changes)
+            self.assertRegex(complaint, why)
+        # All that is lacking is said at once.
         self.assertEqual(len(self.complaints(RUST="", VFIO_MDEV="")), 2)
+        self.css.unlink()
+        (complaint,) = self.complaints()
+        self.assertRegex(complaint, "drivers/s390/cio/css.h is missing: .*full source tree")
 
     def test_cleaning_needs_no_configuration(self):
         self.assertEqual(self.shown({}, makefile="Makefile.clean"), MODULE + SUITES_OFF)

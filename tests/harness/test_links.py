@@ -1,27 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0
 """Documents that name what exists, and others."""
 
-import pathlib
-import tempfile
-import unittest
-
+from .in_folder import InFolder
 from .links import complaints
 
 
-class Links(unittest.TestCase):
+class Links(InFolder):
     def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.top = pathlib.Path(folder.name)
+        super().setUp()
         for name in ("docs", "tests/a", "build"):
-            (self.top / name).mkdir(parents=True)
+            (self.folder / name).mkdir(parents=True)
         for name in ("tests/a/one.rs", "tests/a/two.rs"):
-            (self.top / name).touch()
-        (self.top / "docs/other.md").write_text("# A heading, `with code`\n")
+            (self.folder / name).touch()
+        (self.folder / "docs/other.md").write_text("# A heading, `with code`\n")
 
     def complaints(self, text):
-        (self.top / "docs/it.md").write_text(text)
-        return [complaint.removeprefix("docs/it.md:") for complaint in complaints(self.top)]
+        (self.folder / "docs/it.md").write_text(text)
+        return [complaint.removeprefix("docs/it.md:") for complaint in complaints(self.folder)]
 
     def test_what_exists_is_good(self):
         for text in (

@@ -6,17 +6,16 @@ import collections
 import os
 import pathlib
 import select
-import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import time
-import unittest
 
-from .mirror import CUT, DAY, HANG, HOLD, REFUSE, STALL, Mirror, Package, deb, file_name, suite_files
+from .in_folder import InFolder
+from .mirror import CUT, DAY, HANG, HOLD, REFUSE, STALL, Mirror, Package, deb, file_name, spoilt, suite_files
+from .paths import TOP
 
-SCRIPT = pathlib.Path(__file__).resolve().parents[2] / "scripts/debian-packages"
+SCRIPT = TOP / "scripts/debian-packages"
 TRIES = 3
 # None of the tests is about speed: what takes so long has waited for something in vain.
 LIMIT_SECONDS = 60
@@ -42,13 +41,6 @@ def l1(busybox, s390_tools):
     ]
 
 
-def l1_taken(packages):
-    return [package for package in packages if package.name != "libc6"]
-
-
-L1 = {"trixie": l1("1:1.37.0-6+b3", "2.35.0-1"), "bookworm": l1("1:1.35.0-4+b3", "2.16.0-2+b1")}
-
-
 def qemu(version, libc):
     return [
         Package("qemu-system-s390x", version, depends="libc6, qemu-system-data (>= 1:7)", recommends="qemu-utils"),
@@ -61,19 +53,17 @@ def qemu(version, libc):
     ]
 
 
-def qemu_taken(packages):
-    return [package for package in packages if package.name != "qemu-utils"]
-
-
+L1 = {"trixie": l1("1:1.37.0-6+b3", "2.35.0-1"), "bookworm": l1("1:1.35.0-4+b3", "2.16.0-2+b1")}
 QEMU = {
-    suite: qemu(version, libc)
-    for suite, version, libc in (
-        ("bookworm", "1:7.2+dfsg-7", "2.36-9"),
-        ("trixie", "1:10.0.3+ds-0+deb13u1", "2.41-12+deb13u5"),
-        ("forky", "1:10.1.0+ds-5", "2.42-1"),
-        ("sid", "1:10.1.0+ds-6", "2.42-1"),
-    )
+    "bookworm": qemu("1:7.2+dfsg-7", "2.36-9"),
+    "trixie": qemu("1:10.0.3+ds-0+deb13u1", "2.41-12+deb13u5"),
+    "forky": qemu("1:10.1.0+ds-5", "2.42-1"),
+    "sid": qemu("1:10.1.0+ds-6", "2.42-1"),
 }
+# What of the packages of a suite is not asked for: without what it depends on, and without what it recommends.
+NOT_WANTED = {"l1": "libc6", "qemu": "qemu-utils"}
+# Names of files of trixie.
+BUSYBOX, TOOLS, LIBC = "*/busybox-static_1.37*", "*/s390-tools_2.35*", "*/libc6_2.41-12+deb13u5_*"
 
 
 def archive(suites):
@@ -108,27 +98,20 @@ def end(session):
         time.sleep(0.01)
 
 
-class Case(unittest.TestCase):
-    suites = L1
-
-    @classmethod
-    def setUpClass(cls):
-        cls.archive = archive(cls.suites)
+class Case(InFolder):
+    which, suites = "l1", L1
 
     def setUp(self):
-        temporary = tempfile.TemporaryDirectory()
-        self.addCleanup(temporary.cleanup)
-        base = pathlib.Path(temporary.name)
-        self.parent = base / "packages"
+        super().setUp()
+        self.cache, self.settings = self.folder / "cache", self.folder / "apt.conf"
+        self.parent = self.folder / "packages"
         self.parent.mkdir()
-        self.folder = self.parent / "folder"
-        self.cache = base / "cache"
-        self.settings = base / "apt.conf"
+        self.target = self.parent / "target"
         self.settings.write_text(APT_SETTINGS)
-        self.mirror = Mirror(self.archive)
+        self.mirror = Mirror(archive(self.suites))
         self.addCleanup(self.mirror.close)
 
-    def start(self, which, **settings):
+    def start(self, **settings):
         """Run the script in a session of its own, with nothing of the environment but PATH."""
         environment = {
             "PATH": os.environ["PATH"],
@@ -142,7 +125,7 @@ class Case(unittest.TestCase):
             "APT_CONFIG": str(self.settings),
         } | settings
         script = subprocess.Popen(
-            [SCRIPT, which, self.folder],
+            [SCRIPT, self.which, self.target],
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -170,27 +153,41 @@ class Case(unittest.TestCase):
         readable, _, _ = select.select([script.stdout], [], [], LIMIT_SECONDS)
         return script.stdout.readline() if readable else ""
 
-    def run_script(self, which, **settings):
-        return self.finish(self.start(which, **settings))
+    def run_script(self, **settings):
+        return self.finish(self.start(**settings))
+
+    def put(self, package, content=None):
+        """Have a file in the cache by hand, under its name in the pool, as people fetch it."""
+        folder = self.cache / "by-hand"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / file_name(package)).write_bytes(content or deb(package))
 
     def logs(self):
         return "\n".join(path.read_text(errors="replace") for path in self.cache.glob("log/*.log"))
 
-    def assert_taken(self, result, suite, packages):
-        """All is from this suite, byte for byte, and nothing else is there."""
+    def assert_taken(self, result, suite="trixie", packages=None):
+        """All that is wanted is from this suite, byte for byte, and nothing else is there."""
+        packages = [one for one in packages or self.suites[suite] if one.name != NOT_WANTED[self.which]]
         self.assertEqual(result.status, 0, f"{result.out}{result.err}\n{self.logs()}")
-        first, *lines = (self.folder / "taken").read_text().splitlines()
+        first, *lines = (self.target / "taken").read_text().splitlines()
         self.assertEqual(first, suite)
         self.assertCountEqual(lines, [f"{name} {version} {arch}" for name, version, arch, *_ in packages])
-        files = [path for path in self.folder.iterdir() if path.name != "taken"]
+        files = [path for path in self.target.iterdir() if path.name != "taken"]
         self.assertEqual([path.name for path in files if path.suffix != ".deb"], [])
         self.assertCountEqual([path.read_bytes() for path in files], map(deb, packages))
-        self.assertEqual(list(self.parent.iterdir()), [self.folder])
+        self.assertEqual(list(self.parent.iterdir()), [self.target])
 
-    def assert_told(self, result, suite, what, instead):
-        """Two lines, one after the other: what was missing and where; what was taken instead."""
+    def assert_quietly_taken(self, result, *taken):
+        """The first suite that was asked for has it all, and no other is told of."""
+        self.assert_taken(result, *taken)
+        self.assertNotIn("instead", result.out)
+        self.assertEqual(result.err, "")
+
+    def assert_taken_instead(self, result, what, instead):
+        """All is from another suite than trixie, and two lines tell what was missing, and what was taken."""
+        self.assert_taken(result, instead)
         lines = [line.strip() for line in result.out.splitlines()]
-        told = [number for number, line in enumerate(lines) if line.startswith(f"{suite}: ")]
+        told = [number for number, line in enumerate(lines) if line.startswith("trixie: ")]
         self.assertEqual(len(told), 1, result.out)
         missing, taken = lines[told[0] : told[0] + 2]
         self.assertRegex(missing, what)
@@ -200,10 +197,6 @@ class Case(unittest.TestCase):
         for package in self.suites[instead]:
             if package.name in ("busybox-static", "s390-tools", "qemu-system-s390x"):
                 self.assertIn(f"{package.name} {package.version}", taken)
-
-    def assert_nothing_told(self, result):
-        self.assertNotIn("instead", result.out)
-        self.assertEqual(result.err, "")
 
     def assert_failed(self, result, missing):
         """The message says what was missing in each suite and what to do, and nothing is left."""
@@ -219,108 +212,75 @@ class Faults(Case):
     """Of single packages, without what they depend on."""
 
     def test_the_first_suite_of_a_whole_mirror_is_taken(self):
-        result = self.run_script("l1")
-        self.assert_taken(result, "trixie", l1_taken(L1["trixie"]))
-        self.assert_nothing_told(result)
+        self.assert_quietly_taken(self.run_script())
         self.assertEqual(self.mirror.count("*bookworm*"), 0)
 
     def test_a_full_folder_is_not_fetched_again(self):
-        self.folder.mkdir()
-        (self.folder / "taken").write_text("as it was\n")
-        result = self.run_script("l1")
-        self.assertEqual(result.status, 0, result.err)
+        self.target.mkdir()
+        (self.target / "taken").write_text("as it was\n")
+        self.assertEqual(self.run_script().status, 0)
         self.assertEqual(self.mirror.requests, [])
-        self.assertEqual([path.read_text() for path in self.folder.iterdir()], ["as it was\n"])
+        self.assertEqual([path.read_text() for path in self.target.iterdir()], ["as it was\n"])
 
-    def test_without_one_package_all_is_of_the_next_suite(self):
-        # The other package of trixie can be had, and is of no use.
-        self.mirror.lose("pool/*/busybox-static_1.37*")
-        result = self.run_script("l1")
-        self.assert_taken(result, "bookworm", l1_taken(L1["bookworm"]))
-        self.assert_told(result, "trixie", "busybox-static_.*1.37.*404", "bookworm")
-        self.assertEqual(self.mirror.count("*/busybox-static_1.37*"), TRIES)
+    def test_with_one_fault_all_is_of_the_next_suite(self):
+        expired = suite_files("trixie", L1["trixie"], valid_for=-DAY)
+        index, suite = "dists/trixie/*/Packages.xz", "dists/trixie/*"
+        for fault, told, asked_for in (
+            # The other package of trixie can be had, and is of no use.
+            (lambda mirror: mirror.lose("pool/" + BUSYBOX), "busybox-static_.*1.37.*404", BUSYBOX),
+            (lambda mirror: mirror.fail(TOOLS, CUT), "s390-tools_2.35", TOOLS),
+            (lambda mirror: mirror.spoil(TOOLS), "s390-tools_2.35.*Hash Sum mismatch", TOOLS),
+            (lambda mirror: mirror.spoil(index), "Packages.xz.*Hash Sum mismatch", index),
+            (lambda mirror: mirror.files.update(expired), "expired|not valid", suite),
+            (lambda mirror: mirror.lose(suite), "404|does not have a Release", suite),
+        ):
+            with self.subTest(told):
+                self.setUp()
+                fault(self.mirror)
+                self.assert_taken_instead(self.run_script(), told, "bookworm")
+                self.assertGreaterEqual(self.mirror.count(asked_for), TRIES)
 
-    def test_what_is_not_asked_for_may_be_missing(self):
-        self.mirror.lose("*/libc6_*")
-        self.assert_taken(self.run_script("l1"), "trixie", l1_taken(L1["trixie"]))
-
-    def test_a_file_that_is_cut_short_is_not_taken(self):
-        self.mirror.fail("*/s390-tools_2.35*", CUT)
-        result = self.run_script("l1")
-        self.assert_taken(result, "bookworm", l1_taken(L1["bookworm"]))
-        self.assert_told(result, "trixie", "s390-tools_2.35", "bookworm")
-        self.assertGreaterEqual(self.mirror.count("*/s390-tools_2.35*"), TRIES)
-
-    def test_a_file_that_is_cut_short_once_is_fetched_again(self):
-        self.mirror.fail("*/s390-tools_2.35*", CUT, 1)
-        result = self.run_script("l1")
-        self.assert_taken(result, "trixie", l1_taken(L1["trixie"]))
-        self.assert_nothing_told(result)
-
-    def test_a_file_that_is_not_the_one_of_the_index_is_not_taken(self):
-        self.mirror.spoil("*/s390-tools_2.35*")
-        result = self.run_script("l1")
-        self.assert_taken(result, "bookworm", l1_taken(L1["bookworm"]))
-        self.assert_told(result, "trixie", "s390-tools_2.35.*Hash Sum mismatch", "bookworm")
-
-    def test_an_index_that_is_not_the_one_of_the_release_is_not_taken(self):
-        self.mirror.spoil("dists/trixie/*/Packages.xz")
-        result = self.run_script("l1")
-        self.assert_taken(result, "bookworm", l1_taken(L1["bookworm"]))
-        self.assert_told(result, "trixie", "Packages.xz.*Hash Sum mismatch", "bookworm")
-
-    def test_an_expired_suite_is_not_taken(self):
-        self.mirror.files |= suite_files("trixie", L1["trixie"], valid_for=-DAY)
-        result = self.run_script("l1")
-        self.assert_taken(result, "bookworm", l1_taken(L1["bookworm"]))
-        self.assert_told(result, "trixie", "expired|not valid", "bookworm")
-
-    def test_a_suite_that_the_mirror_does_not_have_is_passed_over(self):
-        self.mirror.lose("dists/trixie/*")
-        result = self.run_script("l1")
-        self.assert_taken(result, "bookworm", l1_taken(L1["bookworm"]))
-        self.assert_told(result, "trixie", "404|does not have a Release", "bookworm")
+    def test_what_is_no_fault_is_not_told(self):
+        for fault, requests in (
+            (lambda mirror: mirror.lose("*/libc6_*"), 1),  # It is not asked for.
+            (lambda mirror: mirror.fail(BUSYBOX, CUT, 1), 2),
+            (lambda mirror: mirror.fail(BUSYBOX, REFUSE, 1), 2),
+            (lambda mirror: mirror.fail("dists/trixie/*/Packages.xz", REFUSE, 1), 1),
+        ):
+            with self.subTest(fault=fault):
+                self.setUp()
+                fault(self.mirror)
+                self.assert_quietly_taken(self.run_script())
+                self.assertEqual(self.mirror.count(BUSYBOX), requests)
 
     def test_a_mirror_that_does_not_answer_is_left_in_time(self):
         # With more patience than it is told to have, the script does not end in time.  One try is
         # enough to see that, in which apt asks twice; then the file is missing.
-        self.mirror.fail("*/busybox-static_1.37*", HANG, 2)
-        self.mirror.lose("*/busybox-static_1.37*")
-        result = self.run_script("l1", VFIO_CCW_TIMEOUT="1")
-        self.assert_taken(result, "bookworm", l1_taken(L1["bookworm"]))
-        self.assert_told(result, "trixie", "busybox-static_.*1.37", "bookworm")
-
-    def test_what_is_refused_and_then_served_is_taken(self):
-        self.mirror.fail("dists/trixie/*/Packages.xz", REFUSE, 1)
-        self.mirror.fail("*/busybox-static_1.37*", REFUSE, 1)
-        result = self.run_script("l1")
-        self.assert_taken(result, "trixie", l1_taken(L1["trixie"]))
-        self.assert_nothing_told(result)
-        self.assertEqual(self.mirror.count("*/busybox-static_1.37*"), 2)
+        self.mirror.fail(BUSYBOX, HANG, 2)
+        self.mirror.lose(BUSYBOX)
+        self.assert_taken_instead(self.run_script(VFIO_CCW_TIMEOUT="1"), "busybox-static_.*1.37", "bookworm")
 
     def test_there_is_a_pause_before_the_next_try(self):
-        self.mirror.fail("*/busybox-static_1.37*", REFUSE, 1)
+        self.mirror.fail(BUSYBOX, REFUSE, 1)
         started = time.monotonic()
-        result = self.run_script("l1", VFIO_CCW_PAUSE="1.5")
+        result = self.run_script(VFIO_CCW_PAUSE="1.5")
         self.assertGreater(time.monotonic() - started, 1.5)
-        self.assert_taken(result, "trixie", l1_taken(L1["trixie"]))
+        self.assert_taken(result)
 
     def test_a_mirror_that_is_updated_between_two_tries_gives_the_new_packages_only(self):
         newer = l1("1:1.37.0-7", "2.35.0-1")
-        self.mirror.refuse_then_update("*/s390-tools_2.35*", archive({"trixie": newer}))
-        self.assert_taken(self.run_script("l1"), "trixie", l1_taken(newer))
+        self.mirror.refuse_then_update(TOOLS, archive({"trixie": newer}))
+        self.assert_taken(self.run_script(), "trixie", newer)
 
     def test_without_any_suite_the_message_helps_and_nothing_is_left(self):
-        self.mirror.lose("*/busybox-static_1.37*")
+        self.mirror.lose(BUSYBOX)
         self.mirror.lose("*/s390-tools_2.16*")
-        result = self.run_script("l1", VFIO_CCW_SUITES="trixie bookworm")
+        result = self.run_script(VFIO_CCW_SUITES="trixie bookworm")
         self.assert_failed(result, {"trixie": "busybox-static_.*404", "bookworm": "s390-tools_2.16.*404"})
         self.assertIn(self.mirror.url, result.err)
 
     def test_named_suites_replace_the_list(self):
-        result = self.run_script("l1", VFIO_CCW_SUITES="bookworm")
-        self.assert_taken(result, "bookworm", l1_taken(L1["bookworm"]))
-        self.assert_nothing_told(result)
+        self.assert_quietly_taken(self.run_script(VFIO_CCW_SUITES="bookworm"), "bookworm")
         self.assertEqual(self.mirror.count("*trixie*"), 0)
 
     def test_without_a_mirror_the_message_helps_and_nothing_is_left(self):
@@ -328,9 +288,8 @@ class Faults(Case):
             # Nobody listens at a port that is bound only, and nobody else gets it.
             taken.bind(("127.0.0.1", 0))
             url = f"http://127.0.0.1:{taken.getsockname()[1]}/debian"
-            result = self.run_script("l1", VFIO_CCW_MIRROR=url, VFIO_CCW_SUITES="trixie bookworm")
-        why = "(refused|connect)"
-        self.assert_failed(result, {"trixie": why, "bookworm": why})
+            result = self.run_script(VFIO_CCW_MIRROR=url, VFIO_CCW_SUITES="trixie bookworm")
+        self.assert_failed(result, dict.fromkeys(("trixie", "bookworm"), "(refused|connect)"))
         self.assertIn(url, result.err)
 
     def test_what_is_no_mirror_is_refused_at_once(self):
@@ -342,9 +301,8 @@ class Faults(Case):
             ("VFIO_CCW_SUITES", "../trixie"),
         ):
             with self.subTest(value):
-                self.mirror.requests.clear()
                 # A try more would take too long.
-                result = self.run_script("l1", **{setting: value, "VFIO_CCW_PAUSE": str(FOREVER)})
+                result = self.run_script(**{setting: value, "VFIO_CCW_PAUSE": str(FOREVER)})
                 self.assertEqual(result.status, 1)
                 self.assertIn(f"{setting}={value}", result.err)
                 self.assertEqual(self.mirror.requests, [])
@@ -354,48 +312,26 @@ class Faults(Case):
 class ByHand(Case):
     """Files that somebody has put into the cache because no mirror has them."""
 
-    def put(self, package, content=None):
-        """Under its name in the pool, as people fetch it."""
-        folder = self.cache / "by-hand"
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / file_name(package)).write_bytes(content or deb(package))
-
     def test_what_the_mirror_lacks_is_taken_from_there(self):
         # Its name in the pool is not the one that apt gives it: the version has an epoch.
-        self.mirror.lose("*/busybox-static_1.37*")
+        self.mirror.lose(BUSYBOX)
         self.put(L1["trixie"][0])
-        result = self.run_script("l1")
-        self.assert_taken(result, "trixie", l1_taken(L1["trixie"]))
-        self.assert_nothing_told(result)
+        self.assert_quietly_taken(self.run_script())
 
-    def test_what_is_not_of_the_set_stays_there(self):
-        self.put(L1["trixie"][2])
-        self.assert_taken(self.run_script("l1"), "trixie", l1_taken(L1["trixie"]))
-
-    def test_what_is_of_another_suite_stays_there(self):
-        self.put(L1["trixie"][1])
-        self.assert_taken(self.run_script("l1", VFIO_CCW_SUITES="bookworm"), "bookworm", l1_taken(L1["bookworm"]))
+    def test_what_is_not_wanted_stays_there(self):
+        for number, suite in ((2, "trixie"), (1, "bookworm")):  # not of the set; of another suite
+            with self.subTest(suite):
+                self.setUp()
+                self.put(L1["trixie"][number])
+                self.assert_quietly_taken(self.run_script(VFIO_CCW_SUITES=suite), suite)
 
     def test_what_does_not_fit_the_index_is_not_taken(self):
         whole = deb(L1["trixie"][1])
-        for content in (whole[:100], bytes(byte ^ 1 for byte in whole)):
-            self.put(L1["trixie"][1], content)
-            self.assert_taken(self.run_script("l1"), "trixie", l1_taken(L1["trixie"]))
-            shutil.rmtree(self.folder)
-
-
-class DependenciesByHand(Case):
-    suites = QEMU
-    put = ByHand.put
-
-    def test_a_dependency_that_the_mirror_lacks_is_taken_from_there(self):
-        self.mirror.lose("*/libc6_2.41-12+deb13u5_*")
-        self.put(QEMU["trixie"][5])
-        self.assert_taken(self.run_script("qemu"), "trixie", qemu_taken(QEMU["trixie"]))
-
-    def test_a_dependency_that_does_not_fit_the_index_is_not_taken(self):
-        self.put(QEMU["trixie"][5], bytes(byte ^ 1 for byte in deb(QEMU["trixie"][5])))
-        self.assert_taken(self.run_script("qemu"), "trixie", qemu_taken(QEMU["trixie"]))
+        for content in (whole[:100], spoilt(whole)):
+            with self.subTest(len(content)):
+                self.setUp()
+                self.put(L1["trixie"][1], content)
+                self.assert_quietly_taken(self.run_script())
 
 
 class Interrupted(Case):
@@ -403,42 +339,39 @@ class Interrupted(Case):
 
     def stop_in_the_middle(self):
         """A script of which one file is complete and half of the other has come."""
-        self.mirror.fail("*/s390-tools_2.35*", STALL, 1)
-        script = self.start("l1")
-        self.mirror.wait_for("*/s390-tools_2.35*")
+        self.mirror.fail(TOOLS, STALL, 1)
+        script = self.start()
+        self.mirror.wait_for(TOOLS)
         return script
 
     def assert_completes(self, suite="trixie"):
-        self.assertFalse(self.folder.exists())
-        second = self.start("l1", VFIO_CCW_SUITES=suite)
+        self.assertFalse(self.target.exists())
+        second = self.start(VFIO_CCW_SUITES=suite)
         # It may have to wait for what is left of the first.
         self.first_line(second)
         self.mirror.released.set()
-        self.assert_taken(self.finish(second), suite, l1_taken(L1[suite]))
+        self.assert_taken(self.finish(second), suite)
 
-    def test_killed_with_all_that_it_has_started(self):
-        script = self.stop_in_the_middle()
-        end(script.pid)
-        self.assertEqual(script.wait(), -signal.SIGKILL)
-        self.assert_completes()
-
-    def test_killed_and_another_suite_taken(self):
-        end(self.stop_in_the_middle().pid)
-        self.assert_completes("bookworm")
-
-    def test_killed_alone(self):
-        script = self.stop_in_the_middle()
-        os.killpg(script.pid, signal.SIGKILL)
-        self.assertEqual(script.wait(), -signal.SIGKILL)
-        self.assert_completes()
+    def test_killed(self):
+        for how, suite in (
+            (end, "trixie"),  # with all that it has started
+            (end, "bookworm"),
+            (lambda pid: os.killpg(pid, signal.SIGKILL), "trixie"),  # alone
+        ):
+            with self.subTest(how=how, suite=suite):
+                self.setUp()
+                script = self.stop_in_the_middle()
+                how(script.pid)
+                self.assertEqual(script.wait(), -signal.SIGKILL)
+                self.assert_completes(suite)
 
     def test_what_an_interrupted_run_left_is_not_mixed_in(self):
         # From just before the end: all was complete, but for the name of the folder.
-        left = self.parent / "folder.new"
+        left = self.parent / "target.new"
         left.mkdir()
         for package in L1["bookworm"]:
             (left / file_name(package)).write_bytes(deb(package))
-        self.assert_taken(self.run_script("l1"), "trixie", l1_taken(L1["trixie"]))
+        self.assert_taken(self.run_script())
 
     def test_ended_by_its_user(self):
         # A job that runs in the background may ignore SIGINT, and what it starts does then, too.
@@ -446,53 +379,57 @@ class Interrupted(Case):
         self.addCleanup(signal.signal, signal.SIGINT, before)
         for number in (signal.SIGINT, signal.SIGTERM):
             with self.subTest(number):
-                self.mirror.requests.clear()
+                self.setUp()
                 script = self.stop_in_the_middle()
                 os.killpg(script.pid, number)
-                result = self.finish(script)
-                self.assertNotEqual(result.status, 0)
+                self.assertNotEqual(self.finish(script).status, 0)
                 self.assertEqual(list(self.parent.iterdir()), [])
                 self.assertEqual(self.mirror.count("*bookworm*"), 0)
 
-
-class Together(Case):
     def test_two_at_once_fetch_once(self):
-        self.mirror.fail("*/busybox-static_1.37*", HOLD)
-        first = self.start("l1")
-        self.mirror.wait_for("*/busybox-static_1.37*")
-        second = self.start("l1")
+        self.mirror.fail(BUSYBOX, HOLD)
+        first = self.start()
+        self.mirror.wait_for(BUSYBOX)
+        second = self.start()
         self.assertRegex(self.first_line(second), "^waiting for another build")
         self.mirror.released.set()
         for script in (first, second):
-            self.assert_taken(self.finish(script), "trixie", l1_taken(L1["trixie"]))
-        self.assertEqual(self.mirror.count("*/busybox-static_1.37*"), 1)
+            self.assert_taken(self.finish(script))
+        self.assertEqual(self.mirror.count(BUSYBOX), 1)
 
 
 class Dependencies(Case):
     """Of packages with all that they depend on."""
 
-    suites = QEMU
+    which, suites = "qemu", QEMU
 
     def test_all_that_a_package_depends_on_is_taken_and_no_more(self):
-        result = self.run_script("qemu")
-        self.assert_taken(result, "trixie", qemu_taken(QEMU["trixie"]))
-        self.assert_nothing_told(result)
+        self.assert_quietly_taken(self.run_script())
 
     def test_without_a_dependency_all_is_of_the_next_suite(self):
-        # As on the day on which this was written.
-        self.mirror.lose("*/libc6_2.41-12+deb13u5_*")
-        result = self.run_script("qemu")
-        self.assert_taken(result, "forky", qemu_taken(QEMU["forky"]))
-        self.assert_told(result, "trixie", r"libc6_2.41-12\+deb13u5.*404", "forky")
+        incomplete = suite_files("trixie", [one for one in QEMU["trixie"] if one.name != "libc6"])
+        for fault, told in (
+            (lambda mirror: mirror.lose(LIBC), r"libc6_2.41-12\+deb13u5.*404"),
+            # No index has it.
+            (lambda mirror: mirror.files.update(incomplete), "libc6|held broken packages|[Uu]nmet|[Uu]nable"),
+        ):
+            with self.subTest(told):
+                self.setUp()
+                fault(self.mirror)
+                self.assert_taken_instead(self.run_script(), told, "forky")
 
-    def test_a_dependency_that_no_index_has_is_missing(self):
-        self.mirror.files |= suite_files("trixie", [one for one in QEMU["trixie"] if one.name != "libc6"])
-        result = self.run_script("qemu")
-        self.assert_taken(result, "forky", qemu_taken(QEMU["forky"]))
-        self.assert_told(result, "trixie", "libc6|held broken packages|[Uu]nmet|[Uu]nable", "forky")
+    def test_a_dependency_that_was_put_by_hand(self):
+        libc = QEMU["trixie"][5]
+        for is_lost, content in ((True, deb(libc)), (False, spoilt(deb(libc)))):
+            with self.subTest(is_lost):
+                self.setUp()
+                if is_lost:
+                    self.mirror.lose(LIBC)
+                self.put(libc, content)
+                self.assert_quietly_taken(self.run_script())
 
     def test_a_qemu_that_is_too_old_is_never_taken(self):
         self.mirror.lose("*/libc6_2.4[12]*")
-        result = self.run_script("qemu")
+        result = self.run_script()
         self.assert_failed(result, {"trixie": "libc6_2.41.*404", "forky": "libc6_2.42.*404", "sid": ""})
         self.assertEqual(self.mirror.count("*bookworm*"), 0)

@@ -28,7 +28,3 @@ class Compiling(unittest.TestCase):
                 self.assertEqual(misuse.errors(base, folder / "fine.rs"), [])
             self.assertEqual(sorted(path.name for path in folder.iterdir()), ["fine.rs", "record"])
         self.assertTrue(stat.S_ISCHR(os.stat(os.devnull).st_mode))
-
-
-if __name__ == "__main__":
-    unittest.main()

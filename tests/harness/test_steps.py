@@ -3,30 +3,25 @@
 
 import contextlib
 import io
-import pathlib
 import sys
-import tempfile
 import unittest
-from unittest import mock
 
 from . import coverage, steps
+from .in_folder import InFolder
 
 
 def fail():
     raise steps.Failed("this", "that")
 
 
-class Watched(unittest.TestCase):
+class Watched(InFolder):
     def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        patch = mock.patch.object(steps, "LOGS", pathlib.Path(folder.name))
-        self.logs = patch.start()
-        self.addCleanup(patch.stop)
+        super().setUp()
+        self.patch(steps, LOGS=self.folder)
 
     def watch(self, work):
         with contextlib.redirect_stdout(io.StringIO()):
-            return steps.watch("it", work), steps.last_lines(self.logs / "it.log", 9)
+            return steps.watch("it", work), steps.last_lines(self.folder / "it.log", 9)
 
     def test_functions_and_commands_have_a_status_and_a_log(self):
         self.assertEqual(self.watch(lambda: print("x")), (0, ["x"]))

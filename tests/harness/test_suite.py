@@ -4,12 +4,11 @@
 import json
 import pathlib
 import sys
-import tempfile
 import unittest
-from unittest import mock
 
 from . import results, suite
 from .__main__ import parser
+from .in_folder import InFolder
 from .steps import Failed
 from .suite import Part, Suite
 
@@ -18,29 +17,20 @@ def python(code):
     return [sys.executable, "-c", code]
 
 
-class Parts(unittest.TestCase):
+class Parts(InFolder):
     def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = pathlib.Path(folder.name)
-        for name in ("LOGS", "BUILD", "TOP"):
-            patch = mock.patch.object(suite, name, self.folder)
-            patch.start()
-            self.addCleanup(patch.stop)
+        super().setUp()
+        self.patch(suite, LOGS=self.folder, BUILD=self.folder, TOP=self.folder)
 
     def run_parts(self, *parts, processors=2):
         self.said = []
         run = Suite(list(parts), processors, self.said.append)
         run.run()
         self.is_good = run.summary()
-        return run
-
-    def result(self):
-        return self.said[-1]
 
     def test_a_part_passes_by_its_exit_status(self):
         self.run_parts(Part("good", python("pass")), Part("bad", python("print('ok'); raise SystemExit(3)")))
-        self.assertEqual(self.result(), "1 passed, 1 failed")
+        self.assertEqual(self.said[-1], "1 passed, 1 failed")
         self.assertFalse(self.is_good)
         self.assertIn("exit status 3", "\n".join(self.said))
 
@@ -55,7 +45,7 @@ class Parts(unittest.TestCase):
             Part("after", python(f"open({str(mark)!r}, 'w')"), needs=("bad",)),
         )
         self.assertFalse(mark.exists())
-        self.assertEqual(self.result(), "0 passed, 2 failed")
+        self.assertEqual(self.said[-1], "0 passed, 2 failed")
 
     def test_what_is_needed_comes_first(self):
         mark = self.folder / "mark"
@@ -76,10 +66,7 @@ class Parts(unittest.TestCase):
         a, b = str(self.folder / "a"), str(self.folder / "b")
 
         def pair(seconds):
-            return (
-                Part("a", [*python(meet.format(seconds)), a, b]),
-                Part("b", [*python(meet.format(seconds)), b, a]),
-            )
+            return (Part("a", [*python(meet.format(seconds)), a, b]), Part("b", [*python(meet.format(seconds)), b, a]))
 
         self.run_parts(*pair(20))
         self.assertTrue(self.is_good)
@@ -99,43 +86,42 @@ class Parts(unittest.TestCase):
         self.run_parts(*(Part(name, [*python(check), room], builds=True) for name in "abc"), processors=3)
         self.assertTrue(self.is_good, self.said)
 
-    def test_libtest_is_counted_by_its_data(self):
-        lines = [
+    def test_a_run_that_is_interrupted_kills_its_parts(self):
+        def interrupt(_text):
+            raise KeyboardInterrupt
+
+        sleeper = Part("long", python("import time; time.sleep(600)"))
+        with self.assertRaises(KeyboardInterrupt):
+            Suite([sleeper, Part("short", python("pass"))], 2, interrupt).run()
+        self.assertEqual(sleeper.process.returncode, -9)
+
+    def test_tests_are_counted_by_their_data(self):
+        libtest = [
             {"type": "suite", "event": "started", "test_count": 3},
             {"type": "test", "event": "timeout", "name": "one"},  # It only takes long.
             {"type": "test", "event": "ok", "name": "one"},
             {"type": "test", "event": "failed", "name": "two", "stdout": "ok"},
             {"type": "suite", "event": "failed", "passed": 2, "failed": 1, "ignored": 0},
         ]
-        text = "   Compiling\n" + "\n".join(map(json.dumps, lines))
-        self.run_parts(Part("tests", python(f"print({text!r}); raise SystemExit(101)"), results=results.of_libtest))
-        self.assertEqual(self.result(), "2 passed, 1 failed")
-
-    def test_a_crate_that_does_not_compile_is_a_failure(self):
-        text = json.dumps({"type": "suite", "event": "ok", "passed": 5, "failed": 0})
-        self.run_parts(Part("tests", python(f"print({text!r}); raise SystemExit(101)"), results=results.of_libtest))
-        self.assertEqual(self.result(), "5 passed, 1 failed")
-
-    def test_a_part_without_any_test_is_a_failure(self):
-        self.run_parts(Part("tests", python("pass"), results=results.of_libtest))
-        self.assertEqual(self.result(), "0 passed, 1 failed")
-
-    def test_missing_results_are_a_failure(self):
-        self.run_parts(Part("boot", python("pass"), results=results.of_ktap(self.folder / "none.ktap")))
-        self.assertEqual(self.result(), "0 passed, 1 failed")
-
-    def test_a_case_that_fails_in_ktap_is_a_failure_whatever_the_exit_status(self):
+        text = "   Compiling\n" + "\n".join(map(json.dumps, libtest))
+        good = json.dumps({"type": "suite", "event": "ok", "passed": 5, "failed": 0})
+        kunit = {"sub_groups": [{"test_cases": [{"name": "a", "status": "PASS"}, {"name": "b", "status": "FAIL"}]}]}
+        (self.folder / "kunit.json").write_text(json.dumps(kunit))
         ktap = "KTAP version 1\n1..2\n# running: a: b\nok 1 a: b\n# running: c: d\n# why\nnot ok 2 c: d\n"
         (self.folder / "x.ktap").write_text(ktap)
-        self.run_parts(Part("boot", python("pass"), results=results.of_ktap(self.folder / "x.ktap")))
-        self.assertEqual(self.result(), "1 passed, 1 failed")
+        fails = "; raise SystemExit(101)"
+        for code, read, result in (
+            (f"print({text!r}){fails}", results.of_libtest, "2 passed, 1 failed"),
+            (f"print({good!r}){fails}", results.of_libtest, "5 passed, 1 failed"),  # A crate does not compile.
+            ("pass", results.of_libtest, "0 passed, 1 failed"),  # There is no test.
+            ("pass", results.of_ktap(self.folder / "none.ktap"), "0 passed, 1 failed"),
+            ("pass", results.of_kunit(self.folder / "kunit.json"), "1 passed, 1 failed"),
+            ("pass", results.of_ktap(self.folder / "x.ktap"), "1 passed, 1 failed"),  # Its exit status is 0.
+        ):
+            with self.subTest(code, result=result):
+                self.run_parts(Part("tests", python(code), results=read))
+                self.assertEqual(self.said[-1], result)
         self.assertIn("        c: d: why", self.said)
-
-    def test_kunit_is_counted_by_its_data(self):
-        data = {"sub_groups": [{"test_cases": [{"name": "a", "status": "PASS"}, {"name": "b", "status": "FAIL"}]}]}
-        (self.folder / "kunit.json").write_text(json.dumps(data))
-        self.run_parts(Part("kunit", python("pass"), results=results.of_kunit(self.folder / "kunit.json")))
-        self.assertEqual(self.result(), "1 passed, 1 failed")
 
     def test_named_parts_bring_what_they_need(self):
         parts = [Part("a", []), Part("b", [], needs=("a",)), Part("c", [])]

@@ -3,11 +3,9 @@
 
 import contextlib
 import io
-import pathlib
-import tempfile
-import unittest
 
 from . import differences, records, table
+from .in_folder import InFolder
 from .records import Missing
 
 QUEUE = """\
@@ -52,7 +50,7 @@ ONE, TWO = ktap(("status: one", None)), ktap(("region: two", None))
 CASES = "status: one\nregion: two\nother: machine\n"
 
 
-class Ktap(unittest.TestCase):
+class Ktap(InFolder):
     def test_results_have_their_first_reason(self):
         results = records.parse(ktap(("a: b", None), ("c: d", "one\ntwo"), ("e: f", "SKIP why")))
         self.assertEqual(results, {"a: b": ("ok", ""), "c: d": ("fails", "one"), "e: f": ("skipped", "why")})
@@ -88,8 +86,9 @@ class Ktap(unittest.TestCase):
             ((head + more,), None, f"{head}{more}{died} 2 c: d\n"),
             (("1..2\n# running: a: b",), (0, "a: b"), f"1..2\n# running: a: b\n{died} 1 a: b\n"),
         ):
-            with self.subTest(texts), tempfile.TemporaryDirectory() as folder:
-                paths = [pathlib.Path(folder, str(number)) for number in range(len(texts))]
+            with self.subTest(texts):
+                super().setUp()
+                paths = [self.folder / str(number) for number in range(len(texts))]
                 for path, text in zip(paths, texts):
                     if text is not None:
                         path.write_text(text)
@@ -97,29 +96,27 @@ class Ktap(unittest.TestCase):
                 self.assertEqual(paths[-1].read_text() if paths[-1].exists() else None, last)
 
 
-class Case(unittest.TestCase):
+class Case(InFolder):
     """Tests with the results of a run in a folder."""
 
     def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.path = pathlib.Path(folder.name)
-        self.record = self.path / "c-driver.json"
-        (self.path / "cases").write_text(CASES)
+        super().setUp()
+        self.record = self.folder / "c-driver.json"
+        (self.folder / "cases").write_text(CASES)
 
     def write_run(self, driver, container, iommufd=None):
-        (self.path / f"{driver}-container.ktap").write_text(container)
-        (self.path / f"{driver}-iommufd.ktap").write_text(iommufd or container)
+        (self.folder / f"{driver}-container.ktap").write_text(container)
+        (self.folder / f"{driver}-iommufd.ktap").write_text(iommufd or container)
 
     def write_again(self, text):
-        folder = self.path / "again/1"
+        folder = self.folder / "again/1"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "c-container.ktap").write_text(text)
 
     def judge(self, machine="qemu", differences_=DIFFERENCES, **options):
         """What is wrong, and what is shown."""
         known = differences.parse(differences_)
-        report = table.judge(self.path, machine, known_differences=known, **options)
+        report = table.judge(self.folder, machine, known_differences=known, **options)
         out = io.StringIO()
         with contextlib.redirect_stdout(out):
             self.assertEqual(report.show(), not report.errors)
@@ -193,7 +190,7 @@ class Verdicts(Case):
         ):
             with self.subTest(what), self.assertRaisesRegex(Missing, what):
                 self.run_table(**run)
-        (self.path / "c-iommufd.ktap").unlink()
+        (self.folder / "c-iommufd.ktap").unlink()
         with self.assertRaisesRegex(Missing, "c-iommufd.ktap"):
             self.judge()
 
@@ -218,8 +215,8 @@ class Records(Case):
     def record_run(self, c=C, c_iommufd=None, machine="qemu", kernel="7.3.4", add=False):
         """Record a run of the C driver, whose results are gone then."""
         self.write_run("c", c, c_iommufd)
-        records.record(self.path, self.record, machine, kernel, "2026-11-26", add)
-        for file in self.path.glob("**/c-*.ktap"):
+        records.record(self.folder, self.record, machine, kernel, "2026-11-26", add)
+        for file in self.folder.glob("**/c-*.ktap"):
             file.unlink()
 
     def known(self, machine="qemu"):
@@ -232,7 +229,7 @@ class Records(Case):
     def test_what_is_recorded_can_be_read(self):
         c = ktap(("status: one", "no: signal"), ('region: "two"', "SKIP why"), ("x: \u00fc", None), ("y: z", ""))
         self.write_run("c", c, TWO)
-        known = records.read_c(self.path)
+        known = records.read_c(self.folder)
         self.record_run(c, TWO)
         self.assertEqual(records.read_records(self.record), {"qemu": ("7.3.4", "2026-11-26", known)})
         self.assertEqual(list(known["container"]), list(self.known().results["container"]))

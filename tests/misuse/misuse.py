@@ -25,14 +25,14 @@ MDEV = HERE.parent.parent / "mdev"
 MODULE = HERE.parent.parent / "build/module"
 RECORD = MODULE / "drivers/.vfio_ccw.o.cmd"
 # The lines of a block of code in documentation, between its fences.
-EXAMPLE = re.compile(r"^ *//[/!] ```\n((?: *//[/!].*\n)*?) *//[/!] ```$", re.M)
-EXPECTED = re.compile(r"//~(\^?) (E\d{4})$", re.M)
+EXAMPLE = re.compile(r"^ *//[/!] ```\n((?: *//[/!].*\n)*?) *//[/!] ```$", re.MULTILINE)
+EXPECTED = re.compile(r"//~(\^?) (E\d{4})$", re.MULTILINE)
 
 
 def command():
     """The recorded command, without what it compiles and what it leaves."""
     record = RECORD.read_text(encoding="utf-8")
-    words = shlex.split(re.search(r"^savedcmd_\S+ := (.*)$", record, re.M)[1])
+    words = shlex.split(re.search(r"^savedcmd_\S+ := (.*)$", record, re.MULTILINE)[1])
     start = next(place for place, word in enumerate(words) if "=" not in word)
     kept = [word for word in words[start + 1 :] if not word.startswith("--emit=") and not word.endswith("/vfio_ccw.rs")]
     place = kept.index("--out-dir")
@@ -49,7 +49,7 @@ def errors(base, file, *options):
     # rustc renames what it has made to its place: as root it would replace /dev/null.
     with tempfile.TemporaryDirectory() as folder:
         rustc = [*base, "--out-dir", folder, *options, file]
-        done = subprocess.run(rustc, cwd=MODULE, env=env, text=True, capture_output=True)
+        done = subprocess.run(rustc, cwd=MODULE, env=env, text=True, capture_output=True, check=False)
     found = []
     for line in done.stderr.splitlines():
         if not line.startswith("{"):
@@ -57,7 +57,11 @@ def errors(base, file, *options):
         message = json.loads(line)
         if message["level"] != "error" or message["message"].startswith("aborting due to"):
             continue
-        spans = [span for span in message["spans"] if span["is_primary"] and pathlib.Path(span["file_name"]).name == file.name]
+        spans = [
+            span
+            for span in message["spans"]
+            if span["is_primary"] and pathlib.Path(span["file_name"]).name == file.name
+        ]
         found.append((spans[0]["line_start"] if spans else 0, (message["code"] or {}).get("code"), message["rendered"]))
     if done.returncode and not found:
         found.append((0, None, done.stderr))
@@ -88,7 +92,10 @@ def examples():
         name = "-".join(("example", *file.relative_to(MDEV).with_suffix("").parts))
         for number, match in enumerate(EXAMPLE.finditer(file.read_text(encoding="utf-8"))):
             # As rustdoc does, take lines that it hides.
-            yield f"{name}-{number}" if number else name, re.sub(r"^ *//[/!] ?(?:# )?", "", match[1], flags=re.M)
+            yield (
+                f"{name}-{number}" if number else name,
+                re.sub(r"^ *//[/!] ?(?:# )?", "", match[1], flags=re.MULTILINE),
+            )
 
 
 def judge_example(base, text):

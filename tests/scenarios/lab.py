@@ -76,8 +76,27 @@ class Tail:
         return [line.rstrip("\r") for line in lines]
 
 
-class L1(Run):
+class Commanded:
+    """A machine that takes commands."""
+
+    name = ""
+
+    def attempt(self, command, seconds=WAIT_SECONDS):
+        """Run a command; return its exit status and what it prints."""
+        raise NotImplementedError
+
+    def run(self, command, seconds=WAIT_SECONDS):
+        """Run a command; return what it prints; fail if it fails."""
+        status, output = self.attempt(command, seconds)
+        if status != 0:
+            raise Failed(f"{self.name}: `{command}` ends with {status}: {output}")
+        return output
+
+
+class L1(Commanded, Run):
     """The machine that loads the module; `scripts/l1/agent` runs in it."""
+
+    name = "L1"
 
     def __init__(self, options, tell):
         super().__init__(options)
@@ -94,20 +113,15 @@ class L1(Run):
         else:
             super().asked(words)
 
-    def run(self, command, seconds=WAIT_SECONDS):
-        """Run a command; return what it prints; fail if it fails."""
-        status, output = self.attempt(command, seconds)
-        if status != 0:
-            raise Failed(f"L1: `{command}` ends with {status}: {output}")
-        return output
+    def _order(self, text):
+        new = self._folder / "command.new"
+        new.write_text(text + "\n", encoding="utf-8")
+        new.rename(self._folder / "command")
 
     def attempt(self, command, seconds=WAIT_SECONDS):
-        """Run a command; return its exit status and what it prints."""
         reply = self._folder / "reply"
         reply.unlink(missing_ok=True)
-        new = self._folder / "command.new"
-        new.write_text(command + "\n", encoding="utf-8")
-        new.rename(self._folder / "command")
+        self._order(command)
         wait_for(f"L1: `{command}`", lambda: reply.exists() or self.failures, seconds)
         if not reply.exists():
             raise Failed(f"L1: {self.failures[0]}")
@@ -116,9 +130,7 @@ class L1(Run):
 
     def end(self):
         """Power L1 off."""
-        new = self._folder / "command.new"
-        new.write_text("@end\n", encoding="utf-8")
-        new.rename(self._folder / "command")
+        self._order("@end")
 
     def subchannel(self, device):
         """The subchannel of a device number, once the kernel has found it."""
@@ -132,8 +144,10 @@ class L1(Run):
         return sum(int(pages) for pages in re.findall(r"^pages_pinned (\d+)$", statistics, re.MULTILINE))
 
 
-class Guest:
+class Guest(Commanded):
     """L2, and the QEMU in L1 that it runs in."""
+
+    name = "L2"
 
     def __init__(self, l1, number, backend):
         self.l1 = l1
@@ -224,17 +238,9 @@ class Guest:
         return self._number
 
     def attempt(self, command, seconds=WAIT_SECONDS):
-        """Run a command in L2; return its exit status and what it prints."""
         number = self.send(command)
         match, output = self.wait_line(rf"@done {number} (\d+)", seconds)
         return int(match[1]), "\n".join(output).strip()
-
-    def run(self, command, seconds=WAIT_SECONDS):
-        """Run a command in L2; return what it prints; fail if it fails."""
-        status, output = self.attempt(command, seconds)
-        if status != 0:
-            raise Failed(f"L2: `{command}` ends with {status}: {output}")
-        return output
 
     def _hear(self):
         for line in self._qmp.lines():
@@ -249,11 +255,7 @@ class Guest:
         line = shlex.quote(json.dumps({"execute": name, "arguments": arguments}))
         self.l1.run(f"printf '%s\\n' {line} >{self._folder}/qmp.in")
 
-        def answered():
-            self._hear()
-            return self._answers
-
-        wait_for(f"QEMU answers {name}", answered)
+        wait_for(f"QEMU answers {name}", lambda: self._hear() or self._answers)
         answer = self._answers.pop(0)
         if "error" in answer:
             raise Failed(f"QEMU: {name}: {answer['error']['desc']}")

@@ -290,15 +290,18 @@ def unsafe_virtio(lab):
     lab.release_all()
     run = lab.l1.run
     rng = lab.l1.subchannel(RNG)
-    said = f"dmesg | grep 'vfio_ccw {rng}: .*virtio'"
+
+    def check_log():
+        lines = run(f"dmesg | grep 'vfio_ccw {rng}: .*virtio'").splitlines()
+        check(len(lines) == 1 and "allow_unsafe_virtio" in lines[0], f"the kernel's log has: {lines}")
+        lab.tell(lines[0])
+
     lab.tell(run("grep . /sys/devices/css0/chp0.*/type"))
     try:
         run("rmmod vfio_ccw && modprobe vfio_ccw && dmesg -c >/dev/null")
         status, output = lab.l1.attempt(f"ccw bind {rng}")
         check(status != 0 and "No such device" in output, f"binding ends with {status}: {output}")
-        lines = run(said).splitlines()
-        check(len(lines) == 1 and "allow_unsafe_virtio" in lines[0], f"the kernel's log has: {lines}")
-        lab.tell(lines[0])
+        check_log()
         run(f"ccw release {rng}")
         lab.bind(TERMINAL)
         lab.use_in_l1(TERMINAL)
@@ -311,9 +314,7 @@ def unsafe_virtio(lab):
     for device in (TERMINAL, RNG):
         lab.bind(device)
         lab.use_in_l1(device)
-    lines = run(said).splitlines()
-    check(len(lines) == 1 and "allow_unsafe_virtio" in lines[0], f"the kernel's log has: {lines}")
-    lab.tell(lines[0])
+    check_log()
     of_the_terminal = f"dmesg | grep '{lab.subchannels[TERMINAL]}: .*virtio'"
     check(lab.l1.attempt(of_the_terminal)[0] != 0, "the log warns of the terminal")
 

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What unit tests share."""
+
+import pathlib
+import tempfile
+import unittest
+from unittest import mock
+
+
+class InFolder(unittest.TestCase):
+    """Tests that each have a folder of their own."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def patch(self, module, **values):
+        """Give names of a module other values until the test ends."""
+        patch = mock.patch.multiple(module, **values)
+        patch.start()
+        self.addCleanup(patch.stop)
