@@ -30,7 +30,7 @@ help:
 	@echo '               dear is called'
 	@echo 'make fuzz      TARGET=translate SECONDS=60: fuzz a target of tests/fuzz for so long'
 	@echo 'make coverage  line coverage of ccwchain, and the lines that no test comes to'
-	@echo 'make cost      instructions per CCW and IDAW (needs valgrind)'
+	@echo 'make cost      instructions of a translation, per CCW and IDAW'
 	@echo 'make mutations break the translator in the ways listed in tests/mutations, one at a'
 	@echo '               time, and see that the tests notice'
 	@echo 'make figures   sizes, unsafe code and import circles of each crate'
@@ -82,7 +82,7 @@ coverage:
 	@scripts/harness coverage
 
 cost:
-	@scripts/cost
+	@scripts/harness cost
 
 figures:
 	@python3 -B tests/harness/figures.py

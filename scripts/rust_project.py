@@ -8,6 +8,7 @@ module was built. ROOT is where the build root is, as seen from outside, or empt
 Rust compiler is this machine's own.
 """
 
+import graphlib
 import json
 import pathlib
 import re
@@ -20,7 +21,7 @@ def logical_lines(text):
 
 
 def crates_of(kbuild):
-    """Yields the path of each crate and the names of the crates that it uses, in the order of use."""
+    """Yields the path of each crate and the names of the crates that it uses, those that are used first."""
     objects = {}
     for line in logical_lines(kbuild):
         if found := re.match(r"vfio_ccw-y\s*[:+]?=(.*)", line):
@@ -29,14 +30,12 @@ def crates_of(kbuild):
         elif found := re.match(r"RUSTFLAGS_(\S+)\.o\s*[:+]?=(.*)", line):
             objects.setdefault(found[1], []).extend(re.findall(r"--extern (\w+)", found[2]))
 
-    left = dict(objects)
-    while left:
-        names = {pathlib.PurePath(path).name for path in left}
-        ready = [path for path, uses in left.items() if not names & set(uses)]
-        if not ready:
-            sys.exit(f"error: the crates in Kbuild use each other: {', '.join(left)}")
-        for path in ready:
-            yield path, left.pop(path)
+    paths = {pathlib.PurePath(path).name: path for path in objects}
+    order = graphlib.TopologicalSorter(
+        {path: [paths[use] for use in uses if use in paths] for path, uses in objects.items()}
+    )
+    for path in order.static_order():
+        yield path, objects[path]
 
 
 def main(clone, module, root):

@@ -25,24 +25,13 @@ COUNTS = {
 }
 
 
-class Symbols:
-    """The functions of a running kernel."""
-
-    def __init__(self, path):
-        symbols = []
-        for line in path.read_text(encoding="utf-8").splitlines():
-            address, _, name, *module = line.split()
-            symbols.append((int(address, 16), name, module[0].strip("[]") if module else "kernel"))
-        symbols.sort()
-        self._symbols = symbols
-        self._addresses = [address for address, _, _ in symbols]
-
-    def find(self, address):
-        """The address, name and module of the function that has an address."""
-        place = bisect.bisect_right(self._addresses, address) - 1
-        if place < 0:
-            return 0, "(user)", "client"
-        return self._symbols[place]
+def read_symbols(path):
+    """The functions of a running kernel, by their addresses: (address, name, module)."""
+    symbols = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        address, _, name, *module = line.split()
+        symbols.append((int(address, 16), name, module[0].strip("[]") if module else "kernel"))
+    return [(0, "(user)", "client"), *sorted(symbols)]
 
 
 def profile(blocks, symbols):
@@ -51,7 +40,7 @@ def profile(blocks, symbols):
     for line in blocks.read_text(encoding="utf-8").splitlines():
         address, length, runs = line.split()
         address, runs = int(address, 16), int(runs)
-        start, name, module = symbols.find(address)
+        start, name, module = symbols[bisect.bisect_right(symbols, address, key=lambda symbol: symbol[0]) - 1]
         instructions[module, name] += int(length) * runs
         if address == start:
             calls[module, name] += runs
@@ -97,7 +86,7 @@ def report(share, rounds, out):
     number = 0
     rows = []
     for driver in NAMES:
-        symbols = Symbols(share / f"{driver}.kallsyms")
+        symbols = read_symbols(share / f"{driver}.kallsyms")
         for backend in BACKENDS:
             for shape in SHAPES:
                 counted = profile(share / f"blocks.{number}", symbols)

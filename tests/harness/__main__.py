@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 
-from . import bench, conformance, coverage, demo, differences, fuzz, parts, scenario, suite
+from . import bench, conformance, cost, coverage, demo, differences, fuzz, parts, scenario, suite
 from .paths import BUILD, LOGS, TOP
 from .steps import Failed
 
@@ -89,6 +89,7 @@ def parser():
     fuzzing.add_argument("target", nargs="?", default="")
     fuzzing.add_argument("words", nargs="*", help="run: seconds; replay: files")
     commands.add("differences", differences.write, "write docs/differences.md")
+    commands.add("cost", cost.run, "instructions of a translation")
     commands.add("coverage", coverage.run, "line coverage of ccwchain")
     mutating = commands.add("mutations", mutations, "break the translator, and see that tests notice")
     mutating.add_argument("words", nargs="*", help="only mutations whose promise holds one of them")

@@ -32,12 +32,14 @@ from . import data
 from .console import KERNEL_LINE, KUNIT_FAILURE, trouble
 from .hercules import Hercules
 from .qemu import Qemu
+from .steps import last_lines
 
 EMULATORS = {"qemu": Qemu, "hercules": Hercules}
 
 HOST_LINE = re.compile(r"@host (.*)")
 RECORD_SECONDS = 10
 MOST_FAILURES = 10
+LINES_SHOWN = 25
 
 
 @dataclasses.dataclass
@@ -188,14 +190,10 @@ def boot(run):
 def report(failures, log):
     """Print the end of the console, and then, where it is not overlooked, what was wrong."""
     print("\nthe end of the console:\n", file=sys.stderr)
-    with open(log, encoding="utf-8") as console:
-        sys.stderr.writelines(f"    {line}" for line in console.readlines()[-25:])
+    print(*(f"    {line}" for line in last_lines(log, LINES_SHOWN)), sep="\n", file=sys.stderr)
     print(f"\nthe whole console: {log}\n", file=sys.stderr)
-    print(f"error: {failures[0]}", file=sys.stderr)
-    for more in failures[1:MOST_FAILURES]:
-        print(f"       {more}", file=sys.stderr)
-    if len(failures) > MOST_FAILURES:
-        print(f"       and {len(failures) - MOST_FAILURES} more", file=sys.stderr)
+    more = [f"and {len(failures) - MOST_FAILURES} more"] if len(failures) > MOST_FAILURES else []
+    print(f"error: {failures[0]}", *failures[1:MOST_FAILURES], *more, sep="\n       ", file=sys.stderr)
 
 
 def run(options):

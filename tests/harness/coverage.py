@@ -5,9 +5,8 @@ import json
 import os
 import pathlib
 import subprocess
-import tempfile
 
-from . import build, paths, steps
+from . import build, debian, paths, steps
 from .paths import BUILD, TOP
 from .steps import Failed
 
@@ -30,15 +29,6 @@ def tests(*words, **options):
     plain = ["--config", "profile.test.package.ccwchain.opt-level=0"]
     command = ["cargo", *plain, "test", "--locked", *packages, "--lib", "--tests", *words]
     return subprocess.run(command, env=os.environ | settings, check=True, **options)
-
-
-def install(llvm):
-    """Download Debian's package of LLVM for its two tools."""
-    with tempfile.TemporaryDirectory(dir=llvm.parent) as folder:
-        subprocess.run(["apt-get", "-o", "APT::Sandbox::User=root", "download", LLVM], cwd=folder, check=True)
-        (package,) = pathlib.Path(folder).glob("*.deb")
-        subprocess.run(["dpkg", "-x", package, f"{folder}/tree"], check=True)
-        pathlib.Path(folder, "tree").rename(llvm)
 
 
 def measure(tools):
@@ -85,10 +75,8 @@ def report(files):
 def run():
     """Measure; fails below the least share.  The tools are downloaded once, 19 MB."""
     cache = paths.kernel().cache
-    tools = cache / LLVM / "usr/lib" / LLVM / "bin"
     with steps.lock_cache(cache):
-        if not (tools / "llvm-cov").exists():
-            steps.run("llvm-download", lambda: install(cache / LLVM))
+        tools = debian.fetch(LLVM, cache) / "lib" / LLVM / "bin"
         build.fresh(PROFILES)
         steps.run("coverage-tests", tests)
         if not report(measure(tools)):

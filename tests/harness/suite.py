@@ -191,7 +191,9 @@ class Suite:
                         self.end(part)
                     if time.monotonic() - shown > SIGN_OF_LIFE:
                         shown = time.monotonic()
-                        times = (f"{part.name}: {shown - part.begun:.0f} s" for part in self.running.values() if part.begun)
+                        times = (
+                            f"{part.name}: {shown - part.begun:.0f} s" for part in self.running.values() if part.begun
+                        )
                         self.tell("         " + "; ".join(times))
             except BaseException:
                 for part in self.running.values():

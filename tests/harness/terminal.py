@@ -6,12 +6,14 @@ program; a record to it is what READ MODIFIED reads.
 """
 
 import queue
+import re
 import socket
 import threading
 
-IAC, SE, SB, EOR = 0xFF, 0xF0, 0xFA, 0xEF
-OPTION_COMMANDS = range(0xFB, 0xFF)  # WILL, WONT, DO, DONT: one byte follows
-TERMINAL_TYPE_IS = bytes((IAC, SB, 0x18, 0x00)) + b"IBM-3278-2" + bytes((IAC, SE))
+END_OF_RECORD = b"\xff\xef"
+TERMINAL_TYPE_IS = b"\xff\xfa\x18\x00IBM-3278-2\xff\xf0"
+# Data, of which 0xff is doubled; a subnegotiation; an option; the end of a record; another command.
+TOKEN = re.compile(rb"([^\xff]+|\xff(?=\xff))|\xff\xfa[^\xf0]*\xf0|\xff[\xfb-\xfe].|\xff[^\xfa-\xff]", re.DOTALL)
 
 
 def escape(data):
@@ -22,41 +24,20 @@ class RecordReader:
     """Cuts a telnet stream into its records."""
 
     def __init__(self):
-        self.record = bytearray()
-        self.state = self._data
+        self._record = self._rest = b""
 
     def feed(self, data):
         """Yield the records that are complete with this data."""
-        for byte in data:
-            done = self.state(byte)
-            if done is not None:
-                yield done
-
-    def _data(self, byte):
-        if byte == IAC:
-            self.state = self._command
-        else:
-            self.record.append(byte)
-
-    def _command(self, byte):
-        self.state = self._data
-        if byte == IAC:
-            self.record.append(IAC)
-        elif byte == EOR:
-            record, self.record = bytes(self.record), bytearray()
-            return record
-        elif byte == SB:
-            self.state = self._subnegotiation
-        elif byte in OPTION_COMMANDS:
-            self.state = self._option
-        return None
-
-    def _option(self, _byte):
-        self.state = self._data
-
-    def _subnegotiation(self, byte):
-        if byte == SE:
-            self.state = self._data
+        data, at = self._rest + data, 0
+        while token := TOKEN.match(data, at):
+            at = token.end()
+            if token[1]:
+                self._record += token[1]
+                at += token[1] == b"\xff"
+            elif token[0] == END_OF_RECORD:
+                record, self._record = self._record, b""
+                yield record
+        self._rest = data[at:]
 
 
 class Terminal:
@@ -94,7 +75,7 @@ class Terminal:
         self._socket.close()
 
     def send(self, data):
-        self._socket.sendall(escape(data) + bytes((IAC, EOR)))
+        self._socket.sendall(escape(data) + END_OF_RECORD)
 
     def receive(self, seconds):
         """Return the next record; None if none comes in time or the machine hung up."""

@@ -6,6 +6,7 @@ import threading
 import time
 
 from harness.boot import boot, report
+from harness.steps import last_lines
 
 from .demo import demo
 from .lab import L1, Failed, Lab, Limit
@@ -85,20 +86,15 @@ def one(lab, name, title, results):
     except Failed as failure:
         results.failed.append(name)
         results.tell(f"FAILED {name}: {failure}")
-        show_last_lines(lab.logs())
+        for log in lab.logs()[-1:]:
+            print(
+                f"          the last lines of {log}:", *last_lines(log, LINES_SHOWN), sep="\n            ", flush=True
+            )
         Limit.set(END_SECONDS)
         lab.recover()
     else:
         results.passed.append(name)
         results.tell(f"ok {name}, {time.monotonic() - start:.0f} s")
-
-
-def show_last_lines(logs):
-    for log in logs[-1:]:
-        print(f"          the last lines of {log}:", flush=True)
-        text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
-        for line in text.splitlines()[-LINES_SHOWN:]:
-            print(f"            {line}", flush=True)
 
 
 def run(options, backend, names=(), cast=None, results_file=None):

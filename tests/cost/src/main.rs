@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Translates a program several times, so that scripts/cost can count the instructions.
+//! Translates a program several times, so that `make cost` can count the instructions.
 //!
 //! Guest memory is an array and pinning is an addition, which cost a few instructions.
 
