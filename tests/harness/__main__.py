@@ -8,13 +8,27 @@ import signal
 import subprocess
 import sys
 
-from . import bench, conformance, cost, coverage, demo, differences, fuzz, parts, scenario, suite
-from .paths import BUILD, LOGS, TOP
+from . import bench, conformance, cost, coverage, demo, differences, fuzz, mutations, parts, scenario, suite
+from .paths import LOGS
 from .steps import Failed
 
 EMULATORS, BACKENDS = ("qemu", "hercules"), conformance.BACKENDS
 # Settings choose what one command does, and are not passed on to what it calls.
-SETTINGS = "BACKEND BENCH C DEBUG DRIVER EMULATOR FILTER KDIR L2 NAME RECORD SHORT".split()
+SETTINGS = [
+    "BACKEND",
+    "BENCH",
+    "C",
+    "DEBUG",
+    "DRIVER",
+    "EMULATOR",
+    "FILE",
+    "FILTER",
+    "KDIR",
+    "L2",
+    "NAME",
+    "RECORD",
+    "SHORT",
+]
 
 
 def one_of(*choices):
@@ -60,13 +74,6 @@ def run_part(name, arguments):
     return parts.PARTS[name](*arguments)
 
 
-def mutations(words):
-    """Break the translator in each of the ways that tests/mutations lists, on a copy."""
-    (BUILD / "mutations").mkdir(parents=True, exist_ok=True)
-    program = TOP / "tests/mutations/mutate.py"
-    return subprocess.run([sys.executable, "-B", program, BUILD / "mutations", *words], check=False).returncode == 0
-
-
 def parser():
     emulator, backend = (one_of(*EMULATORS), "qemu"), (one_of(*BACKENDS), None)
     result = argparse.ArgumentParser(prog="harness", description="Build, boot and test.")
@@ -91,8 +98,8 @@ def parser():
     commands.add("differences", differences.write, "write docs/differences.md")
     commands.add("cost", cost.run, "instructions of a translation")
     commands.add("coverage", coverage.run, "line coverage of ccwchain")
-    mutating = commands.add("mutations", mutations, "break the translator, and see that tests notice")
-    mutating.add_argument("words", nargs="*", help="only mutations whose promise holds one of them")
+    mutating = commands.add("mutations", mutations.run, "break ccwchain, and see that tests notice", file=(str, None))
+    mutating.add_argument("--sample", action="store_true", help="a part of them, another each day")
     part = commands.add("part", run_part, "one part of `make test`")
     part.add_argument("name", choices=sorted(parts.PARTS))
     part.add_argument("arguments", nargs="*")

@@ -143,7 +143,7 @@ def long_parts():
         whole("demo-qemu"),
         whole("demo-hercules"),
         whole("bench"),
-        whole("mutations"),
+        Part("mutations", [*HARNESS, "mutations", "--sample"]),
     ]  # fmt: skip
 
 
