@@ -22,6 +22,7 @@ ROWS = (
     ("per CCW at which 4 commands can be in effect", "shared", 1, None),
 )
 OUT = BUILD / "cost"
+TRIPLE = "x86_64-unknown-linux-gnu"
 
 
 def instructions(valgrind, *arguments):
@@ -30,7 +31,7 @@ def instructions(valgrind, *arguments):
     settings = os.environ | {"VALGRIND_LIB": str(valgrind / "libexec/valgrind")}
     log = OUT / "valgrind.log"
     with open(log, "wb") as file:
-        program = [OUT / "target/release/cost", *map(str, arguments)]
+        program = [OUT / "target" / TRIPLE / "release/cost", *map(str, arguments)]
         done = subprocess.run([*command, *program], env=settings, stdout=subprocess.DEVNULL, stderr=file, check=False)
     if done.returncode:
         raise Failed(f"valgrind failed; its output: {log}", *steps.last_lines(log, 1))
@@ -44,10 +45,12 @@ def row(title, cells):
 def run():
     """Print the table: of one translation, when others came before."""
     cache = paths.kernel().cache
-    build = ["cargo", "build", "--release", "--locked", "--package=cost", f"--target-dir={OUT}/target"]
+    # Static, so that no loader counts.
+    static = {"RUSTFLAGS": "-Ctarget-feature=+crt-static", "CARGO_TARGET_DIR": f"{OUT}/target"}
+    build = ["cargo", "build", "--release", "--locked", "--package=cost", f"--target={TRIPLE}"]
     with steps.lock_cache(cache):
         valgrind = debian.fetch("valgrind", cache)
-        steps.run("cost-build", build)
+        steps.run("cost-build", ["env", *(f"{key}={value}" for key, value in static.items()), *build])
     subprocess.run(["rustc", "--version"], check=True)
     row("CCWs in the program", SIZES)
     print("|" + "-" * 46 + "|" + "------:|" * len(SIZES))
