@@ -189,6 +189,20 @@ mod tests {
     ];
 
     #[test]
+    fn trace_points_have_the_numbers_of_the_c_driver_and_further_ones() {
+        assert!(EVENTS.map(Event::number) == [4, 1, 6, 7, 3, 2, 8, 5, 9, 10, 0]);
+        let states = [
+            State::NotOperational,
+            State::Closed,
+            State::Idle,
+            State::Translating,
+            State::Running,
+            State::Quiescing,
+        ];
+        assert!(states.map(State::number) == [0, 1, 2, 3, 4, 5]);
+    }
+
+    #[test]
     fn every_event_in_every_state_does_what_the_table_says() {
         for (state, row) in TABLE {
             for (event, expected) in EVENTS.iter().zip(row) {

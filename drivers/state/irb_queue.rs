@@ -292,6 +292,36 @@ mod tests {
     }
 
     #[test]
+    fn each_irb_with_host_addresses_is_translated_back_once() {
+        let translated = |queue: &mut IrbQueue| {
+            let mut count = 0;
+            queue.write_back(|_| count += 1);
+            count
+        };
+        let with_host_addresses = Entry {
+            has_host_addresses: true,
+            ..entry(Answer::Start(1), false)
+        };
+        let without = entry(Answer::Start(1), false);
+
+        // An IRB that is accumulated has such addresses if one of both has.
+        for (first, second, count) in [
+            (without, without, 0),
+            (with_host_addresses, without, 1),
+            (without, with_host_addresses, 1),
+        ] {
+            let mut queue = IrbQueue::default();
+            while queue.has_room() {
+                assert!(queue.push(entry(Answer::Unsolicited, false)) == Pushed::Queued);
+            }
+            assert!(queue.push(first) == Pushed::Queued);
+            assert!(queue.push(second) == Pushed::Accumulated);
+            assert!(translated(&mut queue) == count);
+            assert!(translated(&mut queue) == 0);
+        }
+    }
+
+    #[test]
     fn only_solicited_irbs_are_dropped() {
         let mut queue = IrbQueue::default();
         for answer in [

@@ -23,11 +23,12 @@ mod subchannel_state {
     const SECONDARY: u32 = 0x02;
     const PENDING: u32 = 0x01;
 
-    /// Counts the signals of [`Irq::Io`] and the responses of the guest. `holds_off` is what it
-    /// returns for the hold-off.
+    /// Counts the signals of [`Irq::Io`] and [`Irq::Crw`], and the responses of the guest.
+    /// `holds_off` is what it returns for the hold-off.
     #[derive(Default)]
     struct User {
         signals: u32,
+        reports: u32,
         responses: u32,
         holds_off: bool,
     }
@@ -36,8 +37,10 @@ mod subchannel_state {
         fn event(&mut self, _: State, _: Event) {}
 
         fn signal(&mut self, irq: Irq) {
-            if irq == Irq::Io {
-                self.signals += 1;
+            match irq {
+                Irq::Io => self.signals += 1,
+                Irq::Crw => self.reports += 1,
+                Irq::Request => {}
             }
         }
 
@@ -452,6 +455,44 @@ mod subchannel_state {
             assert!(last == Some(irb(function).scsw()));
         }
         Ok(())
+    }
+
+    #[test]
+    fn reports_are_announced_to_the_user_of_an_open_device_until_they_are_read() {
+        let mut sch = SubchannelState::new(User::default());
+        assert!(!sch.push_crw(Crw::path_is_gone(1)));
+        assert!(sch.take_crw().is_none());
+        assert!(sch.notifier.reports == 0);
+
+        let mut sch = open();
+        assert!(sch.push_crw(Crw::path_is_gone(2)));
+        assert!(sch.notifier.reports == 1);
+        let report = sch.take_crw();
+        assert!(report == Some(Crw::path_is_gone(2)));
+        sch.announce(Irq::Crw);
+        assert!(sch.notifier.reports == 1);
+
+        // The user did not get it.
+        sch.put_back_crw(Crw::path_is_gone(2));
+        sch.announce(Irq::Crw);
+        assert!(sch.notifier.reports == 2);
+        assert!(sch.take_crw() == report);
+    }
+
+    #[test]
+    fn the_irb_that_the_guest_may_not_have_tested_is_known() {
+        let mut sch = open();
+        assert!(sch.untested().is_none());
+        for (control, answer, ends) in [
+            (ALERT, Answer::Unsolicited, false),
+            (CLEAR, Answer::HaltOrClear, true),
+        ] {
+            assert!(sch.push_irb(irb(control)).is_ok());
+            assert!(sch.take_irb().is_some());
+            assert!(sch.untested() == Some((answer, ends)));
+        }
+        sch.close();
+        assert!(sch.untested().is_none());
     }
 
     #[test]

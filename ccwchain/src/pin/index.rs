@@ -73,3 +73,21 @@ impl<S: Storage> HashIndex<S> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::hash;
+
+    #[test]
+    fn neighbouring_numbers_are_spread_over_the_buckets() {
+        const BUCKETS: usize = 8192;
+
+        for seed in [0x9e37_79b9_7f4a_7c15, 0xd134_2543_de82_ef95] {
+            let mut used = [false; BUCKETS];
+            for number in 0..BUCKETS as u64 / 2 {
+                used[hash(number, seed) % BUCKETS] = true;
+            }
+            assert!(used.iter().filter(|used| **used).count() > BUCKETS / 4);
+        }
+    }
+}
