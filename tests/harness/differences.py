@@ -15,7 +15,8 @@ CELL_WIDTH = 120
 HEAD = """\
 # Differences from the C driver
 
-<!-- Written by `scripts/harness differences`: change tests/conformance/differences.toml instead. -->
+<!-- Written by `scripts/harness differences`: change
+tests/conformance/differences.toml instead. -->
 
 The user interface is that of `drivers/s390/cio/vfio_ccw_*.c` in Linux 7.3, except for what is below.
 
