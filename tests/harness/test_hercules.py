@@ -42,22 +42,19 @@ class Machine:
 
 
 class Requests(unittest.TestCase):
-    def test_attentions_are_raised_one_by_one(self):
-        machine = Machine(RAISED, RAISED)
-        machine.operator.ask("7.1", "attention 0120 2")
-        self.assertEqual(machine.answers("7.1")[0], "/7.1 ok")
-        self.assertEqual(machine.typed[:2], ["i 0120", "i 0120"])
-
-    def test_a_busy_device_is_asked_again(self):
-        machine = Machine(BUSY, BUSY, RAISED)
-        machine.operator.ask("7.1", "attention 0120 1")
-        self.assertEqual(machine.answers("7.1")[0], "/7.1 ok")
-        self.assertEqual(machine.typed[:3], ["i 0120"] * 3)
+    def test_attentions_are_raised_one_by_one_and_a_busy_device_is_asked_again(self):
+        for says, request, answer in (
+            ([RAISED, RAISED], "attention 0120 2", "ok"),
+            ([BUSY, BUSY, RAISED], "attention 0120 1", "ok"),
+            ([DISABLED], "attention 0120 1", f"error {DISABLED}"),
+        ):
+            machine = Machine(*says)
+            machine.operator.ask("7.1", request)
+            self.assertEqual(machine.answers("7.1")[0], f"/7.1 {answer}")
+            self.assertEqual(machine.typed[: len(says)], ["i 0120"] * len(says))
 
     def test_what_is_not_possible_is_said(self):
-        machine = Machine(DISABLED)
-        machine.operator.ask("7.1", "attention 0120 1")
-        self.assertEqual(machine.answers("7.1")[0], f"/7.1 error {DISABLED}")
+        machine = Machine()
         machine.operator.ask("7.2", "terminal connect")
         self.assertIn("does not know", machine.answers("7.2")[0])
 
