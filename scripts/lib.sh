@@ -81,11 +81,6 @@ lock_cache() {
     export cache_is_locked=1
 }
 
-unlock_cache() {
-    exec 9>&-
-    unset cache_is_locked
-}
-
 # Run a command with root's rights in a mount namespace of its own: plainly as
 # root, and as an ordinary user in a user namespace whose root is that user.
 in_namespace() {
