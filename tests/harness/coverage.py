@@ -11,7 +11,7 @@ from .paths import BUILD, TOP
 from .steps import Failed
 
 LEAST = 98  # percent
-PACKAGES = ("ccwchain", "fuzz_common", "agreement")
+PACKAGES = ("ccwchain", "model")
 LLVM = "llvm-22"  # the LLVM of the rustc in the build root
 OUT = BUILD / "coverage"
 PROFILES = OUT / "profiles"

@@ -27,8 +27,7 @@ CRATES = {
     "tools": "tools/src/lib.rs",
     "conformance": "tests/conformance/src/main.rs",
     "explorer": "tests/explorer/src/lib.rs",
-    "channel": "tests/channel/src/channel.rs",
-    "agreement": "tests/agreement/src/agreement.rs",
+    "model": "tests/model/src/model.rs",
 }
 
 TOKEN = re.compile(

@@ -10,12 +10,13 @@ use ccwchain::{
     orb, //
 };
 use iommu_type1_stub::Access;
-
-use crate::machine::{
-    ccw,
-    orb1,
-    Machine,
-    FAULT, //
+use model::{
+    host_program::FAULT,
+    machine::{
+        ccw,
+        orb1,
+        Machine, //
+    },
 };
 
 const NONE: Flags = Flags::empty();

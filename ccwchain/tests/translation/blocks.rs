@@ -11,13 +11,12 @@ use ccwchain::{
     memory::BLOCK,
 };
 use iommu_type1_stub::Access;
-
-use crate::machine::{
+use model::machine::{
     ccw,
     orb1,
     tic,
     Machine,
-    ARENA,
+    BLOCKS,
     SIZES, //
 };
 
@@ -36,7 +35,7 @@ const NOP: Ccw = Ccw {
 };
 
 fn machine() -> Machine {
-    let mut machine = Machine::with_sizes(SIZES, ARENA);
+    let mut machine = Machine::with_sizes(SIZES, BLOCKS);
     machine.map(0x10000, 0x10000, Access::Write);
     machine
 }
@@ -170,7 +169,7 @@ fn what_a_channel_fetches_ahead_is_in_the_block() {
                 idaws: 20000,
                 cached_pages: 0,
             },
-            ARENA,
+            BLOCKS,
         );
         machine.map(0x10000, 0x20000, Access::Write);
         machine.store_midaws(0x18000);

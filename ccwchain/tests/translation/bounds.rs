@@ -23,14 +23,13 @@ use ccwchain::{
     },
 };
 use iommu_type1_stub::Access;
-
-use crate::machine::{
+use model::machine::{
     ccw,
     orb1,
     tic,
     Machine,
     TranslateError,
-    ARENA,
+    BLOCKS,
     SIZES, //
 };
 
@@ -73,9 +72,9 @@ fn of_ccws() {
     let error = chain(sizes, 2, nop, 101).unwrap_err();
     assert_eq!(error, Error::TooLarge(Bound::Ccws));
     assert_eq!(error.to_string(), "the program has too many CCWs");
-    assert_eq!(chain(SIZES, ARENA, nop, 4096), Ok(4096));
+    assert_eq!(chain(SIZES, BLOCKS, nop, 4096), Ok(4096));
     assert_eq!(
-        chain(SIZES, ARENA, nop, 4097),
+        chain(SIZES, BLOCKS, nop, 4097),
         Err(Error::TooLarge(Bound::Ccws))
     );
 }
@@ -186,7 +185,7 @@ fn what_grows_is_four_times_as_large_up_to_the_bound() {
 
 #[test]
 fn a_translator_grows_by_what_is_too_small_and_only_without_a_program() {
-    let mut machine = Machine::with_sizes(Sizes::IDLE, ARENA);
+    let mut machine = Machine::with_sizes(Sizes::IDLE, BLOCKS);
     machine.map(0x10000, 0x10000, Access::Write);
     let (nop, read) = (
         ccw(0x03, Flags::CC, 1, 0),

@@ -7,14 +7,15 @@ use ccwchain::ccw::{
     Format, //
 };
 use iommu_type1_stub::Access;
-
-use crate::machine::{
-    ccw,
-    orb0,
-    orb1,
-    tic,
-    Machine,
-    FAULT, //
+use model::{
+    host_program::FAULT,
+    machine::{
+        ccw,
+        orb0,
+        orb1,
+        tic,
+        Machine, //
+    },
 };
 
 const NONE: Flags = Flags::empty();

@@ -9,8 +9,7 @@ use ccwchain::{
     },
     orb, //
 };
-
-use crate::machine::{
+use model::machine::{
     ccw,
     orb0,
     orb1,
@@ -205,7 +204,7 @@ fn what_a_read_backward_skips_would_go_down_from_the_end_of_the_scratch_page() {
         ccw(0x0c, Flags::SKIP.union(Flags::CC), 1, 0x90000),
         ccw(0x0c, Flags::SKIP, 0xffff, 0x90000),
     ]);
-    let last_byte = u64::from(machine.arena.address()) + 4095;
+    let last_byte = u64::from(machine.arena.blocks[0]) + 4095;
     for number in [0, 1] {
         let ccw = machine.host_ccw(&host, number);
         let idaws = machine.host_idaws(&host, &ccw);

@@ -8,7 +8,6 @@ mod bounds;
 mod chaining;
 mod data;
 mod faults;
-mod machine;
 mod midaws;
 mod pages;
 mod past_ends;

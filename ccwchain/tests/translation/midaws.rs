@@ -13,12 +13,13 @@ use ccwchain::{
     translator::Sizes, //
 };
 use iommu_type1_stub::Access;
-
-use crate::machine::{
-    ccw,
-    orb1,
-    Machine,
-    FAULT, //
+use model::{
+    host_program::FAULT,
+    machine::{
+        ccw,
+        orb1,
+        Machine, //
+    },
 };
 
 const NONE: midaw::Flags = midaw::Flags::empty();

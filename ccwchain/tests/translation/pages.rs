@@ -12,14 +12,15 @@ use iommu_type1_stub::{
     Type1,
     PIN_MAX, //
 };
-
-use crate::machine::{
-    ccw,
-    orb1,
-    Machine,
-    ARENA,
-    FAULT,
-    SIZES, //
+use model::{
+    host_program::FAULT,
+    machine::{
+        ccw,
+        orb1,
+        Machine,
+        BLOCKS,
+        SIZES, //
+    },
 };
 
 const NONE: Flags = Flags::empty();
@@ -59,7 +60,7 @@ fn neighbours_are_pinned_in_one_call() {
 
 #[test]
 fn a_call_pins_no_more_than_vfio_takes() {
-    let mut machine = Machine::with_sizes(SIZES, ARENA);
+    let mut machine = Machine::with_sizes(SIZES, BLOCKS);
     machine.guest.iommu = Type1::new(vec![Page::default(); PIN_MAX + 9]);
     machine.map(0x100000, 4096 * (PIN_MAX as u64 + 8), Access::Write);
     let program: Vec<_> = (0..65)

@@ -26,15 +26,16 @@ use iommu_type1_stub::{
     Fault,
     Operation, //
 };
-
-use crate::machine::{
-    ccw,
-    orb0,
-    orb1,
-    tic,
-    Machine,
-    TranslateError,
-    FAULT, //
+use model::{
+    host_program::FAULT,
+    machine::{
+        ccw,
+        orb0,
+        orb1,
+        tic,
+        Machine,
+        TranslateError, //
+    },
 };
 
 const NONE: Flags = Flags::empty();

@@ -13,12 +13,11 @@ use ccwchain::{
     translator::Sizes, //
 };
 use iommu_type1_stub::Access;
-
-use crate::machine::{
+use model::machine::{
     ccw,
     orb1,
     Machine,
-    ARENA,
+    BLOCKS,
     SIZES, //
 };
 
@@ -32,7 +31,7 @@ fn machine(cached: usize) -> Machine {
         cached_pages: cached,
         ..SIZES
     };
-    let mut machine = Machine::with_sizes(sizes, ARENA);
+    let mut machine = Machine::with_sizes(sizes, BLOCKS);
     machine.map(0x10000, 0x20000, Access::Write);
     machine.guest.invalidate_seq = Some(1);
     machine

@@ -11,8 +11,7 @@ use ccwchain::{
     orb, //
 };
 use iommu_type1_stub::Access;
-
-use crate::machine::{
+use model::machine::{
     ccw,
     orb0,
     orb1,
@@ -82,7 +81,7 @@ fn the_host_gets_what_the_guest_asks_for() {
         .with_key(9)
         .with_lpm(0x80)
         .with_intparm(0xfeed_f00d)
-        .with_cpa(machine.arena.address() + 4096 + 264);
+        .with_cpa(machine.arena.blocks[0] + 4096 + 264);
     let [intparm, control, cpa] = expected.words();
     let words = host.words(0xfeed_f00d, 0x80);
     assert_eq!(words, [intparm, control, cpa, 0, 0, 0, 0, 0]);

@@ -12,8 +12,7 @@ use ccwchain::{
     host_orb::HostOrb,
     orb, //
 };
-
-use crate::machine::{
+use model::machine::{
     ccw,
     orb0,
     orb1,

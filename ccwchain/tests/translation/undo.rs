@@ -23,8 +23,7 @@ use iommu_type1_stub::{
     Fault,
     Operation, //
 };
-
-use crate::machine::{
+use model::machine::{
     ccw,
     orb1,
     tic,

@@ -7,8 +7,7 @@ use ccwchain::ccw::{
     Format, //
 };
 use iommu_type1_stub::Access;
-
-use crate::machine::{
+use model::machine::{
     ccw,
     orb0,
     orb1,

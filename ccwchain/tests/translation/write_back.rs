@@ -14,8 +14,7 @@ use ccwchain::{
     },
     scsw::Scsw, //
 };
-
-use crate::machine::{
+use model::machine::{
     ccw,
     orb0,
     orb1,
@@ -100,7 +99,7 @@ fn a_failing_storage_address_becomes_a_guest_address() {
         (data + 7, Some(0x12047)),
         (u64::from(host.orb().cpa()), Some(0x10000)),
         (u64::from(ccw.address), None),
-        (u64::from(machine.arena.address()), None),
+        (u64::from(machine.arena.blocks[0]), None),
         (0x1234_5678_9000, None),
         (0, None),
     ] {

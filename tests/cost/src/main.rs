@@ -19,7 +19,6 @@ use ccwchain::{
         GuestMemory,
         MemoryError,
         PinnedRange,
-        Storage,
         BLOCK,
         PAGE_SIZE, //
     },
@@ -28,20 +27,9 @@ use ccwchain::{
         Translator, //
     },
 };
+use model::memory::Heap;
 
 use programs::Program;
-
-/// Working memory on the heap.
-struct Heap;
-
-impl Storage for Heap {
-    type Of<T> = Vec<T>;
-    type Error = Infallible;
-
-    fn allocate<T: Clone + Default>(len: usize) -> Result<Vec<T>, Infallible> {
-        Ok(vec![T::default(); len])
-    }
-}
 
 /// Guest memory from address zero on.
 struct Guest(Vec<u8>);

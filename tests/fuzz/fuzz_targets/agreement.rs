@@ -2,4 +2,4 @@
 
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz_common::agreement::run(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| model::fuzz::agreement::run(bytes));

@@ -2,4 +2,4 @@
 
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz_common::formats::run(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| model::fuzz::formats::run(bytes));

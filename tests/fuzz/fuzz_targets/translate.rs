@@ -2,4 +2,4 @@
 
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz_common::translate::run(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| model::fuzz::translate::run(bytes));

@@ -2,4 +2,4 @@
 
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz_common::write_back::run(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| model::fuzz::write_back::run(bytes));

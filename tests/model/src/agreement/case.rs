@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A program with all that it needs.
+
+use std::fmt;
+
+use ccwchain::{
+    ccw,
+    orb::Orb, //
+};
+
+use crate::channel::{
+    Ccw,
+    Event,
+    Format,
+    Request,
+    Run,
+    Step, //
+};
+
+/// The contents of guest memory, other than the filling, and the actions of the device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Case {
+    /// The ORB.
+    pub orb: Orb,
+    /// CCWs with their addresses. Later ones overwrite earlier ones.
+    pub ccws: Vec<(u32, Ccw)>,
+    /// Lists of IDAWs and MIDAWs with their addresses. CCWs overwrite them where they overlap.
+    pub lists: Vec<(u64, Vec<u8>)>,
+    /// The actions of the device.
+    pub steps: Vec<Step>,
+}
+
+impl Case {
+    /// Returns the format of the CCWs.
+    pub fn format(&self) -> Format {
+        self.request().format
+    }
+
+    /// Returns the request as the channel reads it.
+    pub fn request(&self) -> Request {
+        Request::from_orb(self.orb.words())
+    }
+
+    /// Returns what is stored in memory, in the order of storing.
+    pub fn contents(&self) -> impl Iterator<Item = (u64, Vec<u8>)> + '_ {
+        let format = self.format();
+        let ccws = self
+            .ccws
+            .iter()
+            .map(move |(address, ccw)| (u64::from(*address), ccw.to_bytes(format).to_vec()));
+        self.lists.iter().cloned().chain(ccws)
+    }
+}
+
+/// Displays the case in decoded form: the request, the CCWs by address, the lists as words, and the
+/// actions of the device.
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.orb)?;
+        let mut ccws = self.ccws.clone();
+        ccws.sort_by_key(|(address, _)| *address);
+        for (address, shown) in ccws {
+            let decoded = ccw::Ccw {
+                command: shown.code,
+                flags: ccw::Flags::from_bits(shown.flags),
+                count: shown.count,
+                address: shown.address,
+            };
+            writeln!(f, "  {address:#010x}: {decoded}")?;
+        }
+        for (address, bytes) in &self.lists {
+            write!(f, "  {address:#010x}: list")?;
+            for word in bytes.chunks(4) {
+                write!(f, " ")?;
+                for byte in word {
+                    write!(f, "{byte:02x}")?;
+                }
+            }
+            writeln!(f)?;
+        }
+        for (number, step) in self.steps.iter().enumerate() {
+            let how = if step.immediate {
+                "at once".to_string()
+            } else {
+                format!("after {} bytes", step.length)
+            };
+            writeln!(
+                f,
+                "  command {number}: ends {how} with status {:#04x}",
+                step.status
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// A run, displayed line by line.
+pub struct Lines<'a>(pub &'a Run);
+
+impl fmt::Display for Lines<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for event in &self.0.events {
+            match event {
+                Event::Command { code, data, cpa } => {
+                    let shown = &data[..data.len().min(16)];
+                    let len = data.len();
+                    writeln!(
+                        f,
+                        "  command {code:#04x}, {len} bytes {shown:02x?}, CPA {cpa:x?}"
+                    )?;
+                }
+                Event::Interruption(status) => writeln!(f, "  {status:x?}")?,
+            }
+        }
+        writeln!(f, "  {:x?}", self.0.ending)
+    }
+}

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The test of a case.
+
+use std::{
+    fmt,
+    iter, //
+};
+
+use super::{
+    case::{
+        Case,
+        Lines, //
+    },
+    guest_memory::GuestMemory,
+    host_memory::HostMemory,
+    player::Player, //
+};
+use crate::channel::{
+    device_status::STATUS_MODIFIER,
+    run,
+    run_on,
+    Deviations,
+    Ending,
+    Event,
+    Request,
+    Run,
+    Status,
+    Step, //
+};
+
+/// The maximum number of CCWs of a program that take control.
+fn limit(case: &Case) -> usize {
+    36 + case.steps.len()
+}
+
+/// How a program without a failure ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// With normal status.
+    Good,
+    /// With incorrect length.
+    Length,
+    /// With unit check or unit exception.
+    Device,
+    /// With a program check.
+    Check,
+    /// With a program check after data was moved.
+    LateCheck,
+    /// The program suspended itself.
+    Suspended,
+    /// The program did not end.
+    Cut,
+}
+
+/// How a case failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// The translator returned an error.
+    Refused(String),
+    /// The channel accessed what it must not.
+    Violation(String),
+    /// Guest and host differ: in what, and what each of them did.
+    Difference(&'static str, Box<(Run, Run)>),
+    /// Guest pages with these contents differ.
+    Memory(u64),
+    /// This many pins were left.
+    Pins(usize),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(error) => write!(f, "the translator refuses it: {error}"),
+            Self::Violation(what) => write!(f, "the channel of the host {what}"),
+            Self::Difference(what, runs) => {
+                let (guest, host) = &**runs;
+                write!(
+                    f,
+                    "{what} differ\nguest:\n{}host:\n{}",
+                    Lines(guest),
+                    Lines(host)
+                )
+            }
+            Self::Memory(address) => {
+                write!(f, "memory differs in the page at {address:#x} of the guest")
+            }
+            Self::Pins(pins) => write!(f, "{pins} pins are left after the program"),
+        }
+    }
+}
+
+/// Translates the program of a case, and runs it and its translation.
+pub fn check(case: &Case) -> Result<Kind, Failure> {
+    let mut guest = GuestMemory::new();
+    let mut host = HostMemory::new();
+    for (address, bytes) in case.contents() {
+        guest.put(address, &bytes);
+        host.put(address, &bytes);
+    }
+    let orb = host.translate(&case.orb).map_err(Failure::Refused)?;
+    let request = Request::from_orb(orb.orb().words());
+
+    let kind = agreement(case, &mut guest, &mut host, &request)?;
+    containment(case, &mut host, &request)?;
+    match host.release() {
+        0 => Ok(kind),
+        pins => Err(Failure::Pins(pins)),
+    }
+}
+
+/// Runs the program on both sides with a device that does only what devices are known to do.
+fn agreement(
+    case: &Case,
+    guest: &mut GuestMemory,
+    host: &mut HostMemory,
+    request: &Request,
+) -> Result<Kind, Failure> {
+    let device = || Player::new(&case.steps, true);
+    let of_guest = run(guest, &mut device(), &case.request(), limit(case));
+    let of_host = run(host, &mut device(), request, limit(case));
+    if let Some(what) = host.violation.take() {
+        return Err(Failure::Violation(what));
+    }
+    let of_host = written_back(host, of_host);
+    let differ = |what| {
+        Err(Failure::Difference(
+            what,
+            Box::new((of_guest.clone(), of_host.clone())),
+        ))
+    };
+    if host.write_back(0).format() != ccwchain::ccw::Format::of(&case.orb) {
+        return differ("formats");
+    }
+    if of_guest.ending != of_host.ending {
+        return differ("endings");
+    }
+    if of_guest.events != of_host.events {
+        return differ("events");
+    }
+    for (now, before) in guest.now.iter().zip(&guest.before) {
+        let on_host = host.pinned_page(now.address).unwrap_or(&before.bytes);
+        if *on_host != now.bytes {
+            return Err(Failure::Memory(now.address));
+        }
+    }
+    Ok(kind(&of_guest))
+}
+
+/// Returns a run on the host as the guest sees it.
+fn written_back(host: &HostMemory, mut run: Run) -> Run {
+    for event in &mut run.events {
+        match event {
+            Event::Command { cpa, .. } => *cpa = cpa.map(|cpa| host.write_back(cpa).cpa()),
+            Event::Interruption(status) => status.cpa = host.write_back(status.cpa).cpa(),
+        }
+    }
+    match &mut run.ending {
+        Ending::Done(status) | Ending::Suspended(status) => {
+            status.cpa = host.write_back(status.cpa).cpa();
+        }
+        Ending::Cut => {}
+    }
+    run
+}
+
+/// Runs the host program with devices that do anything, on channels that deviate from the
+/// architecture. The devices end early or late, and give status modifier anywhere.
+fn containment(case: &Case, host: &mut HostMemory, request: &Request) -> Result<(), Failure> {
+    let good = Step::immediate().status;
+    let modified = good | STATUS_MODIFIER;
+    let every = |number: usize| if number % 2 == 0 { modified } else { good };
+    let step = |length, status| Step::moves(length).with_status(status);
+    let device = |step: &dyn Fn(usize) -> Step| (0..case.steps.len()).map(step).collect();
+    let devices: [Vec<Step>; 5] = [
+        case.steps.clone(),
+        device(&|number| case.steps[number].with_status(modified)),
+        device(&|number| step(usize::from(u16::MAX), every(number))),
+        device(&|number| step(usize::from(u16::MAX) * (number % 3), every(number + 1))),
+        device(&|number| step(case.steps[number].length / 2, every(number))),
+    ];
+    for deviations in iter::once(Deviations::NONE).chain(Deviations::each()) {
+        for steps in &devices {
+            let mut device = Player::new(steps, false);
+            run_on(&deviations, host, &mut device, request, limit(case));
+            if let Some(what) = host.violation.take() {
+                return Err(Failure::Violation(format!("{what}; it {deviations}")));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn kind(run: &Run) -> Kind {
+    use crate::channel::subchannel_status::{
+        INCORRECT_LENGTH,
+        PROGRAM_CHECK, //
+    };
+    match run.ending {
+        Ending::Cut => Kind::Cut,
+        Ending::Suspended(_) => Kind::Suspended,
+        Ending::Done(Status {
+            subchannel: PROGRAM_CHECK,
+            device,
+            ..
+        }) => {
+            if device == 0 {
+                Kind::Check
+            } else {
+                Kind::LateCheck
+            }
+        }
+        Ending::Done(Status {
+            subchannel: INCORRECT_LENGTH,
+            ..
+        }) => Kind::Length,
+        Ending::Done(Status { device, .. }) if device & 0x03 != 0 => Kind::Device,
+        Ending::Done(_) => Kind::Good,
+    }
+}

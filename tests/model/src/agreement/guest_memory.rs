@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Guest memory, as a channel of the guest itself would see it.
+
+use std::sync::LazyLock;
+
+use iommu_type1_stub::Access;
+
+use crate::channel::{
+    Fault,
+    Memory,
+    Use, //
+};
+
+/// The size of a page in bytes.
+pub(crate) const PAGE: u64 = 4096;
+
+/// The addresses where programs begin that are longer than an arena block.
+pub(crate) const FILLER: u32 = 0x2_0000;
+
+/// The guest mappings: address, length and access. There are boundaries between memory and holes,
+/// and between different access, and there is memory on both sides of the ends of 24 and 31 bits.
+pub(crate) const MAPPINGS: &[(u64, u64, Access)] = &[
+    (0, PAGE, Access::Write),
+    (0x1_0000, 4 * PAGE, Access::Write),
+    (0x1_5000, PAGE, Access::Read),
+    (0x1_6000, PAGE, Access::Write),
+    (FILLER as u64, 4 * PAGE, Access::Write),
+    (0xff_f000, PAGE, Access::Write),
+    (0x100_0000, PAGE, Access::Write),
+    (0x7fff_f000, PAGE, Access::Write),
+    (0x8000_0000, PAGE, Access::Write),
+    (0x12_3456_7000, PAGE, Access::Write),
+    (0xffff_ffff_ffff_e000, PAGE, Access::Read),
+];
+
+/// Returns the byte at an address before anything is stored there. As a CCW it has no valid command
+/// code.
+pub(crate) fn filling(address: u64) -> u8 {
+    let mixed = (address.wrapping_mul(0x9e37_79b9) >> 24) as u8;
+    if address % 8 == 0 {
+        mixed & 0xf0
+    } else {
+        mixed
+    }
+}
+
+/// A guest page.
+#[derive(Clone)]
+pub(crate) struct Page {
+    /// The address of its first byte.
+    pub(crate) address: u64,
+    access: Access,
+    /// Its contents.
+    pub(crate) bytes: [u8; PAGE as usize],
+}
+
+/// Guest memory.
+///
+/// CCWs and lists are fetched as they were at the start, as the translator does. A program that
+/// stores into itself gets what it reads, and continues unchanged.
+#[derive(Clone)]
+pub(crate) struct GuestMemory {
+    /// The memory now.
+    pub(crate) now: Vec<Page>,
+    /// The memory at the start.
+    pub(crate) before: Vec<Page>,
+}
+
+/// Returns the pages of a guest with all mappings, in which nothing is stored.
+static MAPPED: LazyLock<Vec<Page>> = LazyLock::new(|| {
+    MAPPINGS
+        .iter()
+        .flat_map(|(start, len, access)| {
+            (0..len / PAGE).map(move |number| {
+                let address = start + number * PAGE;
+                let mut bytes = [0; PAGE as usize];
+                for (address, byte) in (address..).zip(&mut bytes) {
+                    *byte = filling(address);
+                }
+                Page {
+                    address,
+                    access: *access,
+                    bytes,
+                }
+            })
+        })
+        .collect()
+});
+
+fn find(pages: &[Page], address: u64) -> Option<usize> {
+    pages
+        .iter()
+        .position(|page| address & !(PAGE - 1) == page.address)
+}
+
+impl GuestMemory {
+    /// Creates a guest with all mappings, in which nothing is stored.
+    pub(crate) fn new() -> Self {
+        Self {
+            now: MAPPED.clone(),
+            before: MAPPED.clone(),
+        }
+    }
+
+    /// Stores bytes where there is memory.
+    pub(crate) fn put(&mut self, address: u64, bytes: &[u8]) {
+        for (offset, byte) in (0..).zip(bytes) {
+            let address = address.wrapping_add(offset);
+            if let Some(index) = find(&self.now, address) {
+                let offset = (address % PAGE) as usize;
+                self.now[index].bytes[offset] = *byte;
+                self.before[index].bytes[offset] = *byte;
+            }
+        }
+    }
+}
+
+impl Memory for GuestMemory {
+    fn fetch(&mut self, address: u64, purpose: Use, buffer: &mut [u8]) -> Result<(), Fault> {
+        let pages = match purpose {
+            Use::Data => &self.now,
+            Use::Ccw | Use::Idaw | Use::Midaw => &self.before,
+        };
+        let page = &pages[find(pages, address).ok_or(Fault::Addressing)?];
+        buffer.copy_from_slice(&page.bytes[(address % PAGE) as usize..][..buffer.len()]);
+        Ok(())
+    }
+
+    /// A page into which the guest must not store does not exist for its channel, as in the host.
+    fn store(&mut self, address: u64, bytes: &[u8]) -> Result<(), Fault> {
+        let page = find(&self.now, address).map(|index| &mut self.now[index]);
+        let page = page
+            .filter(|page| page.access == Access::Write)
+            .ok_or(Fault::Addressing)?;
+        page.bytes[(address % PAGE) as usize..][..bytes.len()].copy_from_slice(bytes);
+        Ok(())
+    }
+}
