@@ -372,24 +372,15 @@ fn starts(channel: &mut Channel, program: &Program, count: u32) -> TestResult<us
     let mut attentions = 0;
     for i in 0..count {
         let end = Instant::now() + TIMEOUT;
-        loop {
-            match channel
-                .start(program.orb)
-                .map_err(|error| error.raw_os_error())
-            {
-                Ok(()) => break,
-                // An attention that the host is about to take is in the way.
-                Err(Some(libc::EBUSY | libc::EAGAIN)) => {
-                    let irb = channel.wait(TIMEOUT)?;
-                    let is_attention = irb.is_some_and(|irb| !irb.scsw().is_solicited());
-                    check(
-                        is_attention && Instant::now() < end,
-                        format!("start {i} is busy without an attention"),
-                    )?;
-                    attentions += 1;
-                }
-                Err(errno) => return Err(format!("start {i}: error {errno:?}").into()),
-            }
+        while !start_unless_busy(channel, program).map_err(|error| format!("start {i}: {error}"))? {
+            // An attention that the host is about to take is in the way.
+            let irb = channel.wait(TIMEOUT)?;
+            let is_attention = irb.is_some_and(|irb| !irb.scsw().is_solicited());
+            check(
+                is_attention && Instant::now() < end,
+                format!("start {i} is busy without an attention"),
+            )?;
+            attentions += 1;
         }
         let mut others = Vec::new();
         let irb = channel.wait_end(TIMEOUT, &mut others)?;

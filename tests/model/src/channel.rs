@@ -26,6 +26,7 @@ mod deviations;
 mod device;
 mod execute;
 mod memory;
+mod outcome;
 mod request;
 mod status;
 
@@ -41,15 +42,17 @@ pub use device::{
 };
 pub use execute::{
     run,
-    run_on,
-    Ending,
-    Event,
-    Run, //
+    run_on, //
 };
 pub use memory::{
     Fault,
     Memory,
     Use, //
+};
+pub use outcome::{
+    Ending,
+    Event,
+    Run, //
 };
 pub use request::{
     IdawFormat,

@@ -9,20 +9,12 @@
 //!
 //! These are promises of our driver, and not asked of the C driver.
 
-use std::{
-    fs::File,
-    ops::Range,
-    os::unix::fs::FileExt,
-    sync::Arc, //
-};
+mod marked;
 
 use ccw::{
     channel::Channel,
     program::Program,
-    sys::{
-        Memory,
-        PAGE_SIZE, //
-    },
+    sys::PAGE_SIZE,
     vfio::Access, //
 };
 use ccwchain::{
@@ -35,16 +27,17 @@ use crate::{
     fixtures::*, //
 };
 
+use marked::{
+    Marked,
+    LIST,
+    MARK, //
+};
+
 use super::{
     ENDLESS,
     THERE,
     WHICH, //
 };
-
-/// The offset of an IDAW in the marked page, which begins with a CCW. Both store into the page.
-const LIST: u64 = 8;
-/// The byte that fills the rest of the page.
-const MARK: [u8; 16] = *b"Not for channels";
 
 /// Word 1 of an ORB as usual that allows modified IDAWs.
 const MIDAWS: &str = "0x00c2ff40";
@@ -114,74 +107,6 @@ const CHANGED_CCW: u64 = 0x1_0018;
 fn waiting(ccws: &str) -> String {
     let (wait, _) = ENDLESS.rsplit_once('\n').unwrap_or((ENDLESS, ""));
     format!("area id at 0x30000 size 256\n{wait}\n{ccws}")
-}
-
-/// A page that is not mapped for any device.
-struct Marked {
-    memory: Arc<Memory>,
-    /// The real address of the page.
-    page: u64,
-    contents: Vec<u8>,
-}
-
-/// The real address of the first page of `memory`.
-fn real_address(memory: &Memory) -> TestResult<u64> {
-    const PRESENT: u64 = 1 << 63;
-    const FRAME: u64 = (1 << 55) - 1;
-
-    // Documentation/admin-guide/mm/pagemap.rst
-    let mut entry = [0; 8];
-    File::open("/proc/self/pagemap")?
-        .read_exact_at(&mut entry, memory.address() / PAGE_SIZE * 8)?;
-    let entry = u64::from_ne_bytes(entry);
-    check(entry & PRESENT != 0, "the page is not present")?;
-    Ok((entry & FRAME) * PAGE_SIZE)
-}
-
-impl Marked {
-    fn new() -> TestResult<Self> {
-        let size = usize::try_from(PAGE_SIZE).map_err(|error| error.to_string())?;
-        // Programs have nothing of their own at this address; below are 256 pages, which it may be
-        // given first.
-        const USABLE: Range<u64> = 0x10_0000..1 << 31;
-        const TRIES: usize = 300;
-
-        let mut unusable = Vec::new();
-        let (memory, page) = loop {
-            let memory = Arc::new(Memory::anonymous(size)?);
-            memory.write(0, &MARK.repeat(size / MARK.len()));
-            let page = real_address(&memory)?;
-            if USABLE.contains(&page) {
-                break (memory, page);
-            }
-            unusable.push(memory);
-            check(
-                unusable.len() < TRIES,
-                format!(
-                    "the marked page has the real address {page:#x}, which is none for programs"
-                ),
-            )?;
-        };
-
-        // SENSE ID after the list.
-        let target = page + 256;
-        memory.write(0, &[0xe4, 0x20, 0, 7]);
-        memory.write(4, &target.to_be_bytes()[4..]);
-        memory.write(8, &target.to_be_bytes());
-        let mut marked = Self {
-            memory,
-            page,
-            contents: Vec::new(),
-        };
-        marked.contents = marked.read();
-        Ok(marked)
-    }
-
-    fn read(&self) -> Vec<u8> {
-        let mut bytes = vec![0; self.memory.size()];
-        self.memory.read(0, &mut bytes);
-        bytes
-    }
 }
 
 /// Two blocks are on the tape, and it stands between them.

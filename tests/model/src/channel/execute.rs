@@ -19,6 +19,11 @@ use super::{
         Memory,
         Use, //
     },
+    outcome::{
+        Ending,
+        Event,
+        Run, //
+    },
     request::Request,
     status::{
         device_status::{
@@ -42,43 +47,6 @@ use super::{
         Status,
     },
 };
-
-/// An event of a program that is visible from outside.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// The device received a command, and moved these bytes.
-    Command {
-        /// The command code.
-        code: u8,
-        /// The bytes in the order of their transfer: those that were stored or fetched, and those
-        /// that were skipped.
-        data: Vec<u8>,
-        /// The CPA at the end of the command, or `None` if a check came before.
-        cpa: Option<u32>,
-    },
-    /// A program-controlled interruption.
-    Interruption(Status),
-}
-
-/// How a program ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
-    /// With this status.
-    Done(Status),
-    /// The program is suspended, with this status, which is zero if it is suppressed.
-    Suspended(Status),
-    /// Not before the maximum number of CCWs had taken control.
-    Cut,
-}
-
-/// The result of a program, besides the contents of memory.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Run {
-    /// The events, in their order.
-    pub events: Vec<Event>,
-    /// How it ended.
-    pub ending: Ending,
-}
 
 /// Runs the program of `request`. At most `limit` CCWs take control, not counting transfers in
 /// channel.
