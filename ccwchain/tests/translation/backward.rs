@@ -2,27 +2,22 @@
 
 //! Read backward: data goes toward lower addresses.
 
-use ccwchain::{
-    ccw::{
-        Flags,
-        Format, //
-    },
-    orb, //
-};
+use ccwchain::ccw::Flags;
 use iommu_type1_stub::Access;
-use model::{
-    host_program::FAULT,
-    machine::{
-        ccw,
-        orb1,
-        Machine, //
-    },
+use model::machine::{
+    ccw,
+    Machine,
+    FAULT, //
 };
 
-const NONE: Flags = Flags::empty();
-const ONE: orb::Flags = orb::Flags::FORMAT_1;
-const TWO_4K: orb::Flags = ONE.union(orb::Flags::IDAW_64);
-const TWO_2K: orb::Flags = TWO_4K.union(orb::Flags::IDAW_2K);
+use crate::one_ccw::{
+    list,
+    translate_one,
+    NONE,
+    ONE,
+    TWO_2K,
+    TWO_4K, //
+};
 
 #[test]
 fn a_direct_area_goes_down_from_its_address() {
@@ -36,12 +31,10 @@ fn a_direct_area_goes_down_from_its_address() {
         (TWO_4K, 0x10004, 6, vec![0x10004, FAULT]),
     ] {
         let mut machine = Machine::new();
-        machine.program(Format::One, 0x10000, &[ccw(0x0c, NONE, count, address)]);
-        let orb = orb1(0x10000).with_flags(flags);
-        let host = machine.translate(&orb).unwrap();
-        let ccw = machine.host_ccw(&host, 0);
-        assert_eq!((ccw.flags, ccw.count), (Flags::IDA, count));
-        assert_eq!(machine.guest_blocks(&host, &ccw), Some(blocks), "{flags}");
+        let read = ccw(0x0c, NONE, count, address);
+        let (host, found) = translate_one(&mut machine, flags, read);
+        assert_eq!((host.flags, host.count), (Flags::IDA, count));
+        assert_eq!(found, Some(blocks), "{flags}");
     }
 }
 
@@ -57,20 +50,14 @@ fn all_idaws_but_the_first_name_the_last_byte_of_a_block() {
         (TWO_2K, 4097, vec![0x12fff, 0x157ff, 0x13800], 2),
     ] {
         let mut machine = Machine::new();
-        for (address, idaw) in (0x18000..).step_by(8).zip(&idaws) {
-            let bytes = u64::to_be_bytes(*idaw);
-            machine.guest.iommu.store(address, &bytes).unwrap();
-        }
-        let program = [ccw(0x0c, Flags::IDA, count, 0x18000)];
-        machine.program(Format::One, 0x10000, &program);
-        let host = machine.translate(&orb1(0x10000).with_flags(flags)).unwrap();
-        let ccw = machine.host_ccw(&host, 0);
+        list(&mut machine, flags, 0x18000, &idaws);
+        let read = ccw(0x0c, Flags::IDA, count, 0x18000);
+        let (_, blocks) = translate_one(&mut machine, flags, read);
         let mut expected = idaws.clone();
         if good < idaws.len() {
             expected.truncate(good);
             expected.push(FAULT);
         }
-        let blocks = machine.guest_blocks(&host, &ccw);
         assert_eq!(blocks, Some(expected), "{idaws:x?}");
     }
 }

@@ -7,15 +7,13 @@ use ccwchain::ccw::{
     Format, //
 };
 use iommu_type1_stub::Access;
-use model::{
-    host_program::FAULT,
-    machine::{
-        ccw,
-        orb0,
-        orb1,
-        tic,
-        Machine, //
-    },
+use model::machine::{
+    ccw,
+    orb0,
+    orb1,
+    tic,
+    Machine,
+    FAULT, //
 };
 
 const NONE: Flags = Flags::empty();

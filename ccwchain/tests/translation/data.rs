@@ -16,23 +16,14 @@ use model::machine::{
     Machine, //
 };
 
-const NONE: Flags = Flags::empty();
-const ONE: orb::Flags = orb::Flags::FORMAT_1;
-const TWO_4K: orb::Flags = ONE.union(orb::Flags::IDAW_64);
-const TWO_2K: orb::Flags = TWO_4K.union(orb::Flags::IDAW_2K);
-
-fn list(machine: &mut Machine, flags: orb::Flags, address: u64, idaws: &[u64]) {
-    for (number, idaw) in (0..).zip(idaws) {
-        let iommu = &mut machine.guest.iommu;
-        if flags == ONE {
-            let bytes = u32::try_from(*idaw).unwrap().to_be_bytes();
-            iommu.store(address + 4 * number, &bytes).unwrap();
-        } else {
-            let bytes = idaw.to_be_bytes();
-            iommu.store(address + 8 * number, &bytes).unwrap();
-        }
-    }
-}
+use crate::one_ccw::{
+    list,
+    translate_one,
+    NONE,
+    ONE,
+    TWO_2K,
+    TWO_4K, //
+};
 
 #[test]
 fn a_direct_area_becomes_a_list_of_its_blocks() {
@@ -45,12 +36,10 @@ fn a_direct_area_becomes_a_list_of_its_blocks() {
         (ONE, 0x127ff, 2, vec![0x127ff, 0x12800]),
     ] {
         let mut machine = Machine::new();
-        machine.program(Format::One, 0x10000, &[ccw(0x02, NONE, count, address)]);
-        let orb = orb1(0x10000).with_flags(flags);
-        let host = machine.translate(&orb).unwrap();
-        let ccw = machine.host_ccw(&host, 0);
-        assert_eq!((ccw.flags, ccw.count), (Flags::IDA, count));
-        assert_eq!(machine.guest_blocks(&host, &ccw), Some(blocks), "{flags}");
+        let read = ccw(0x02, NONE, count, address);
+        let (host, found) = translate_one(&mut machine, flags, read);
+        assert_eq!((host.flags, host.count), (Flags::IDA, count));
+        assert_eq!(found, Some(blocks), "{flags}");
     }
 }
 
@@ -58,13 +47,9 @@ fn a_direct_area_becomes_a_list_of_its_blocks() {
 fn the_longest_area_needs_33_blocks_of_2_kib() {
     let mut machine = Machine::new();
     machine.map(0x20000, 0x2000, iommu_type1_stub::Access::Write);
-    machine.program(Format::One, 0x10000, &[ccw(0x02, NONE, 0xffff, 0x107ff)]);
-    let host = machine
-        .translate(&orb1(0x10000).with_flags(TWO_2K))
-        .unwrap();
-    let ccw = machine.host_ccw(&host, 0);
-    let blocks = machine.guest_blocks(&host, &ccw).unwrap();
-    assert_eq!(blocks.len(), 33);
+    let read = ccw(0x02, NONE, 0xffff, 0x107ff);
+    let (_, blocks) = translate_one(&mut machine, TWO_2K, read);
+    assert_eq!(blocks.map(|blocks| blocks.len()), Some(33));
     assert_eq!(machine.translator.stats().pages, 17);
 }
 
@@ -82,11 +67,9 @@ fn lists_of_every_format_are_followed() {
         } else {
             2044 + 2049
         };
-        let program = [ccw(0x01, Flags::IDA, count, 0x14000)];
-        machine.program(Format::One, 0x10000, &program);
-        let host = machine.translate(&orb1(0x10000).with_flags(flags)).unwrap();
-        let ccw = machine.host_ccw(&host, 0);
-        assert_eq!(machine.guest_blocks(&host, &ccw), Some(idaws), "{flags}");
+        let write = ccw(0x01, Flags::IDA, count, 0x14000);
+        let (_, blocks) = translate_one(&mut machine, flags, write);
+        assert_eq!(blocks, Some(idaws), "{flags}");
     }
 }
 
@@ -94,11 +77,8 @@ fn lists_of_every_format_are_followed() {
 fn format_0_programs_have_the_same_lists() {
     let mut machine = Machine::new();
     list(&mut machine, TWO_4K, 0x14000, &[0x12804, 0x15000]);
-    let program = [ccw(0x01, Flags::IDA, 4096, 0x14000)];
-    machine.program(Format::Zero, 0x10000, &program);
-    let host = machine.translate(&orb0(0x10000)).unwrap();
-    let ccw = machine.host_ccw(&host, 0);
-    let blocks = machine.guest_blocks(&host, &ccw);
+    let write = ccw(0x01, Flags::IDA, 4096, 0x14000);
+    let (_, blocks) = translate_one(&mut machine, orb::Flags::IDAW_64, write);
     assert_eq!(blocks, Some(vec![0x12804, 0x15000]));
 }
 

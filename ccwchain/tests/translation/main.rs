@@ -9,6 +9,7 @@ mod chaining;
 mod data;
 mod faults;
 mod midaws;
+mod one_ccw;
 mod pages;
 mod past_ends;
 mod pin_cache;

@@ -13,13 +13,11 @@ use ccwchain::{
     translator::Sizes, //
 };
 use iommu_type1_stub::Access;
-use model::{
-    host_program::FAULT,
-    machine::{
-        ccw,
-        orb1,
-        Machine, //
-    },
+use model::machine::{
+    ccw,
+    orb1,
+    Machine,
+    FAULT, //
 };
 
 const NONE: midaw::Flags = midaw::Flags::empty();

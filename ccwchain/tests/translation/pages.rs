@@ -12,15 +12,13 @@ use iommu_type1_stub::{
     Type1,
     PIN_MAX, //
 };
-use model::{
-    host_program::FAULT,
-    machine::{
-        ccw,
-        orb1,
-        Machine,
-        BLOCKS,
-        SIZES, //
-    },
+use model::machine::{
+    ccw,
+    orb1,
+    Machine,
+    BLOCKS,
+    FAULT,
+    SIZES, //
 };
 
 const NONE: Flags = Flags::empty();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The host program of a machine, with the guest addresses that its data addresses stand for.
+//! The host program of a [`Machine`], with the guest addresses that its data addresses stand for.
 
 use ccwchain::{
     ccw::{
@@ -19,11 +19,9 @@ use ccwchain::{
 
 use crate::machine::{
     ccw,
-    Machine, //
+    Machine,
+    FAULT, //
 };
-
-/// The address of a fault in a list, as in the translator.
-pub const FAULT: u64 = 0xffff_ffff_ffff_f001;
 
 impl Machine {
     /// Returns the host CCW that many slots after the first one.

@@ -46,6 +46,9 @@ pub const SIZES: Sizes = Sizes {
 /// The number of arena blocks for these programs.
 pub const BLOCKS: usize = 32;
 
+/// The address of a fault in a list, as in the translator.
+pub const FAULT: u64 = 0xffff_ffff_ffff_f001;
+
 /// The seed of the translator, which a guest would not know.
 const SEED: u64 = 0x9e37_79b9_7f4a_7c15;
 
