@@ -15,7 +15,7 @@ VERSION = "27.1.0"
 # The packages by their folders, each with the packages whose tests must notice: the fast ones, and those that
 # get what the fast ones have missed.
 PACKAGES = {
-    "ccwchain": ("ccwchain", [["ccwchain"], ["fuzz_common", "agreement"]]),
+    "ccwchain": ("ccwchain", [["ccwchain"], ["model"]]),
     "drivers/state": ("state", [["state"], ["explorer"]]),
 }
 # How much the slow tests do: less than usual, as they run so often.

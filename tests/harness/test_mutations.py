@@ -51,7 +51,7 @@ class Mutations(InFolder):
             fast, slow = called.call_args_list
             self.assertEqual(fast.args[1:], ("ccwchain", ["ccwchain"], ["--file", "ccwchain/src/sort.rs"]))
             option, expression = slow.args[3]
-            self.assertEqual((slow.args[2], option), (["fuzz_common", "agreement"], "--re"))
+            self.assertEqual((slow.args[2], option), (["model"], "--re"))
             self.assertRegex(NAME, expression)
             self.assertIsNone(re.search(expression, NAME + "x"))
 
