@@ -25,7 +25,7 @@ FOR_L2 = ("kernel", "kernel-l2", "module", "tools", "l1-debian", "images")
 
 TOOLS = ("ccw", "conformance", "bench", "l2")
 TARGET = "s390x-unknown-linux-gnu"
-# The C library of the cross compiler, for dasdfmt in L1.
+# The C library of the cross compiler, for dasdfmt and lscss in L1.
 CROSS = "/usr/s390x-linux-gnu/lib"
 # Commands of busybox that L2 calls.
 APPLETS = [
@@ -135,7 +135,7 @@ def take(packages, package, program):
 
 
 def l1_image(kernel):
-    """Make the initial file system of L1: busybox, dasdfmt, the kernel's modules with ours under
+    """Make the initial file system of L1: busybox, programs of s390-tools, the kernel's modules with ours under
     updates/, our programs and scripts/l1/init."""
     at = paths.kernel(kernel)
     script("debian-packages", "l1", str(at.l1_packages))
@@ -143,7 +143,8 @@ def l1_image(kernel):
     for name in ("bin", "dev", "proc", "sys", "share", "lib"):
         (tree / name).mkdir()
     (tree / "bin/busybox").write_bytes(take(at.l1_packages, "busybox-static", "bin/busybox"))
-    (tree / "bin/dasdfmt").write_bytes(take(at.l1_packages, "s390-tools", "sbin/dasdfmt"))
+    for name in ("dasdfmt", "lscss"):
+        (tree / "bin" / name).write_bytes(take(at.l1_packages, "s390-tools", f"sbin/{name}"))
     for name in ("libc.so.6", "ld64.so.1"):
         shutil.copy(f"{CROSS}/{name}", tree / "lib")
     for path in (*tree.glob("bin/*"), *tree.glob("lib/*")):

@@ -265,23 +265,32 @@ def killed(lab):
 
 
 def tools(lab):
-    """driverctl and mdevctl, as README has it."""
+    """driverctl, mdevctl and lscss, as README and docs/qemu.md have them."""
     lab.drop_guest()
     lab.release(TERMINAL)
     subchannel = lab.l1.subchannel(TERMINAL)
     uuid = "7e270a25-e163-4922-af60-757fc8ed48c6"
     run = lab.l1.run
+
+    def lists(command, *words):
+        return any(set(words) <= set(line.split()) for line in run(command).splitlines())
+
+    check(lists(f"lscss -d {TERMINAL}", TERMINAL, subchannel), "lscss does not list the device")
     run(f"driverctl -b css set-override {subchannel} vfio_ccw")
     check(f"{subchannel} vfio_ccw" in run("driverctl -b css list-overrides"), "driverctl does not list the override")
+    check(lists("lscss --vfio", "none", subchannel), "lscss --vfio does not list the subchannel")
     run(f"mdevctl define -u {uuid} -p {subchannel} -t vfio_ccw-io")
     run(f"mdevctl start -u {uuid}")
     check(uuid in run("mdevctl list"), "mdevctl does not list the device")
+    check(lists("lscss --vfio", uuid, subchannel), "lscss --vfio does not list the mediated device")
+    lab.tell(run("lscss --vfio"))
     run(f"ccw run {uuid} demo/sense-id-3270.ccw")
     run(f"mdevctl stop -u {uuid}")
     run(f"mdevctl undefine -u {uuid}")
     check(uuid not in run("mdevctl list"), "the mediated device is left")
     run(f"driverctl -b css unset-override {subchannel}")
     lab.l1.subchannel(TERMINAL)
+    check(lists("lscss", TERMINAL, subchannel), "lscss does not list the device that was given back")
 
 
 def unsafe_virtio(lab):
