@@ -5,6 +5,7 @@
 //! All functions may be called with the subchannel lock held and interrupts off.
 //! `docs/observability.md` describes the entries.
 
+use ccwchain::condition_code::ConditionCode;
 use core::fmt;
 use kernel::{
     prelude::*,
@@ -16,7 +17,6 @@ use kernel::{
 use mdev::{
     css::{
         self,
-        ConditionCode,
         PathEvent,
         SubchannelId, //
     },
@@ -148,7 +148,7 @@ impl SubchannelLog {
         if log.is_enabled(level) {
             log.text(level, format_args!("{}", instruction.name()));
             log.text(level, format_args!("{}", self.dev.id()));
-            log.bytes(level, &cc.code().to_be_bytes());
+            log.bytes(level, &u32::from(cc.number()).to_be_bytes());
         }
     }
 

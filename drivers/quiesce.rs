@@ -7,6 +7,7 @@ use crate::subchannel::{
     present_irb,
     SubchannelData, //
 };
+use ccwchain::condition_code::ConditionCode;
 use kernel::{
     prelude::*,
     time::{
@@ -17,30 +18,20 @@ use kernel::{
     },
 };
 use mdev::css::{
-    ConditionCode,
     Isc,
     Locked,
     Subchannel, //
 };
-use state::Event;
+use state::{
+    Event,
+    QuiesceProgress,
+    QuiesceStep, //
+};
 
 /// Limits the wait for the end of one halt or clear function.
-const TIMEOUT: Delta = Delta::from_secs(3);
-
-/// Limits the halt functions that are tried: as many as `cio_cancel_halt_clear` tries.
-const HALTS: usize = 3;
-
-/// Limits the clear functions that are tried, to 13 minutes in all: as many as
-/// `cio_cancel_halt_clear` tries.
 ///
-/// A control unit that restarts may not respond for a long time, and continue the program after
-/// that. The hung-task detector of the kernel does not report this task, as it runs between two
-/// waits.
-const CLEARS: usize = 255;
-
-/// Limits the pending IRBs that are taken before the next function is tried. A device presents no
-/// more unsolicited status at once; a program can present any number of IRBs.
-const STATUSES: usize = 16;
+/// The hung-task detector of the kernel does not report the task, as it runs between two waits.
+const TIMEOUT: Delta = Delta::from_secs(3);
 
 /// Ends the functions in progress at the subchannel, and disables it.
 ///
@@ -52,37 +43,27 @@ pub(crate) fn quiesce(subchannel: &Subchannel<SubchannelData>) -> Result {
 
     sch.quiesce().map_err(|_| ENODEV)?;
 
-    // CANCEL SUBCHANNEL is tried first, then HALT, then CLEAR.
-    let mut steps = 0..=HALTS + CLEARS;
-    let mut statuses = 0..STATUSES;
+    let mut progress = QuiesceProgress::default();
     loop {
-        match sch.disable() {
-            ConditionCode::Initiated => return Ok(()),
-            // It may be unsolicited status, which a clear function would drop.
-            ConditionCode::StatusPending if statuses.next().is_some() => {
+        let cc = match progress.next(sch.disable()) {
+            QuiesceStep::Disabled => return Ok(()),
+            QuiesceStep::TakeStatus => {
                 if let Some(irb) = sch.test() {
                     present_irb(&mut sch, &irb);
                 }
                 continue;
             }
-            ConditionCode::StatusPending | ConditionCode::Busy => {}
-            ConditionCode::NotOperational => {
-                let _ = sch.fire(Event::Gone);
-                return Err(ENODEV);
-            }
-        }
-        statuses = 0..STATUSES;
-        // Whether CANCEL has succeeded, or the device is gone, shows when it is disabled again. A
-        // subchannel that cannot be halted, as status is pending or a function is in progress, can
-        // be cleared.
-        let cc = match steps.next() {
-            Some(0) => {
+            QuiesceStep::Cancel => {
                 let _ = sch.cancel();
                 continue;
             }
-            Some(1..=HALTS) => sch.halt(),
-            Some(_) => sch.clear(),
-            None => break,
+            QuiesceStep::Halt => sch.halt(),
+            QuiesceStep::Clear => sch.clear(),
+            QuiesceStep::Gone => {
+                let _ = sch.fire(Event::Gone);
+                return Err(ENODEV);
+            }
+            QuiesceStep::GiveUp => break,
         };
         if cc == ConditionCode::Initiated {
             sch = wait_for_end(sch)?;

@@ -11,6 +11,7 @@ use crate::{
     stats::Counts, //
 };
 use ccwchain::{
+    condition_code::ConditionCode,
     irb::Irb,
     scsw::Scsw, //
 };
@@ -26,7 +27,6 @@ use kernel::{
 use mdev::{
     clock::Tod,
     css::{
-        ConditionCode,
         Locked,
         Subchannel,
         IRB_LEN, //

@@ -31,7 +31,6 @@ pub use path::{
 };
 pub use registration::Registration;
 pub use subchannel::{
-    ConditionCode,
     Locked,
     Subchannel, //
 };

@@ -136,6 +136,7 @@ pub mod translator;
 
 pub use format::{
     ccw,
+    condition_code,
     idaw,
     irb,
     midaw,

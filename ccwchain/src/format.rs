@@ -5,6 +5,7 @@
 mod flags;
 
 pub mod ccw;
+pub mod condition_code;
 pub mod idaw;
 pub mod irb;
 pub mod midaw;

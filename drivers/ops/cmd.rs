@@ -15,6 +15,7 @@ use crate::{
         SubchannelData, //
     },
 };
+use ccwchain::condition_code::ConditionCode;
 use core::ops::Range;
 use kernel::{
     prelude::*,
@@ -24,10 +25,7 @@ use kernel::{
     },
 };
 use mdev::{
-    css::{
-        ConditionCode,
-        Locked, //
-    },
+    css::Locked,
     trace,
     vfio::Open, //
 };

@@ -30,6 +30,7 @@ use crate::{
     },
 };
 use ccwchain::{
+    condition_code::ConditionCode,
     error::Error as TranslationError,
     host_orb::HostProgram,
     orb::Orb,
@@ -49,10 +50,7 @@ use kernel::{
 };
 use mdev::{
     clock::Tod,
-    css::{
-        ConditionCode,
-        Locked, //
-    },
+    css::Locked,
     dma::Area,
     trace,
     vfio::Open, //

@@ -14,6 +14,7 @@
 mod crw_queue;
 mod fsm;
 mod irb_queue;
+mod quiesce;
 mod ring;
 
 #[cfg(any(test, CONFIG_VFIO_CCW_RUST_KUNIT_TEST))]
@@ -31,6 +32,10 @@ pub use {
         Entry,
         IrbQueue,
         Pushed, //
+    },
+    quiesce::{
+        QuiesceProgress,
+        QuiesceStep, //
     },
 };
 

@@ -7,8 +7,6 @@
 mod instructions;
 mod schib;
 
-pub use instructions::ConditionCode;
-
 use super::{
     Device,
     IRB_LEN, //

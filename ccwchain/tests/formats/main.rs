@@ -3,6 +3,7 @@
 //! The formats of the architecture, bit by bit.
 
 mod ccw;
+mod condition_code;
 mod irb;
 mod lists;
 mod orb;

@@ -17,6 +17,7 @@ use crate::{
     dma::Area, //
 };
 use ccwchain::{
+    condition_code::ConditionCode,
     host_orb::HostProgram,
     irb::Irb, //
 };
@@ -25,40 +26,10 @@ use kernel::{
     prelude::*, //
 };
 
-/// The condition code that an I/O instruction sets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ConditionCode {
-    /// 0: the function is initiated.
-    Initiated,
-    /// 1: the subchannel is status-pending.
-    StatusPending,
-    /// 2: a function is in progress.
-    Busy,
-    /// 3: the subchannel is not operational.
-    NotOperational,
-}
-
-impl ConditionCode {
-    /// Returns the number of the condition code.
-    pub const fn code(self) -> c_int {
-        match self {
-            Self::Initiated => 0,
-            Self::StatusPending => 1,
-            Self::Busy => 2,
-            Self::NotOperational => 3,
-        }
-    }
-
-    /// Returns the condition code with this number, and `None` if there is none.
-    fn from_raw(cc: c_int) -> Option<Self> {
-        match cc {
-            0 => Some(Self::Initiated),
-            1 => Some(Self::StatusPending),
-            2 => Some(Self::Busy),
-            3 => Some(Self::NotOperational),
-            _ => None,
-        }
-    }
+/// Returns the condition code that an instruction has set, and `None` for another result of its
+/// helper.
+fn condition_code(result: c_int) -> Option<ConditionCode> {
+    ConditionCode::from_number(u8::try_from(result).ok()?)
 }
 
 impl<S> Locked<'_, S> {
@@ -82,7 +53,7 @@ impl<S> Locked<'_, S> {
         // SAFETY: By the type invariants, `self` is a valid subchannel whose lock is held.
         let cc = unsafe { bindings::mdev_sch_disable(self.as_raw()) };
         // A subchannel that refuses the operand may still have the program.
-        let cc = ConditionCode::from_raw(cc).unwrap_or(ConditionCode::Busy);
+        let cc = condition_code(cc).unwrap_or(ConditionCode::Busy);
         if matches!(cc, ConditionCode::Initiated | ConditionCode::NotOperational) {
             // SAFETY: A subchannel that could be disabled executes no function, and one that is not
             // operational executes none any more.
@@ -134,7 +105,7 @@ impl<S> Locked<'_, S> {
         // pages.
         let cc = unsafe { bindings::mdev_ssch(self.as_raw(), orb.as_ptr().cast()) };
 
-        match ConditionCode::from_raw(cc) {
+        match condition_code(cc) {
             Some(ConditionCode::Initiated) => {
                 // INVARIANT: The channel has the program from now on; `program` holds its memory
                 // and `may_run` is true.
@@ -214,14 +185,14 @@ impl<S> Locked<'_, S> {
     pub fn halt(&mut self) -> ConditionCode {
         // SAFETY: By the type invariants, `self` is a valid subchannel whose lock is held.
         let cc = unsafe { bindings::mdev_hsch(self.as_raw()) };
-        ConditionCode::from_raw(cc).unwrap_or(ConditionCode::NotOperational)
+        condition_code(cc).unwrap_or(ConditionCode::NotOperational)
     }
 
     /// Issues CLEAR SUBCHANNEL. Returns code 0 or 3.
     pub fn clear(&mut self) -> ConditionCode {
         // SAFETY: By the type invariants, `self` is a valid subchannel whose lock is held.
         let cc = unsafe { bindings::mdev_csch(self.as_raw()) };
-        ConditionCode::from_raw(cc).unwrap_or(ConditionCode::NotOperational)
+        condition_code(cc).unwrap_or(ConditionCode::NotOperational)
     }
 
     /// Makes the channel subsystem evaluate the subchannel later, and remove it if it is gone.

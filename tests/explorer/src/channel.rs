@@ -27,7 +27,10 @@ pub(crate) mod control {
     pub(crate) const DEFERRED: u32 = 24;
 }
 
-use ccwchain::scsw::Scsw;
+use ccwchain::{
+    condition_code::ConditionCode,
+    scsw::Scsw, //
+};
 use control::*;
 
 /// Bits of the device status.
@@ -75,15 +78,6 @@ impl Act {
         Self::Cleared,
         Self::Attention,
     ];
-}
-
-/// The condition code of an instruction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Code {
-    Done,
-    StatusPending,
-    Busy,
-    NotOperational,
 }
 
 /// The status that TEST SUBCHANNEL stores.
@@ -189,80 +183,80 @@ impl Channel {
     }
 
     /// Executes START SUBCHANNEL.
-    pub(crate) fn start(&mut self, program: u32) -> Code {
+    pub(crate) fn start(&mut self, program: u32) -> ConditionCode {
         if !self.is_operational() {
-            return Code::NotOperational;
+            return ConditionCode::NotOperational;
         }
         if self.is_pending() {
-            return Code::StatusPending;
+            return ConditionCode::StatusPending;
         }
         if self.has(FUNCTIONS) {
-            return Code::Busy;
+            return ConditionCode::Busy;
         }
         // The device end of an earlier program is not presented after another program is started.
         self.control = START | START_PENDING;
         self.program = Some(program);
-        Code::Done
+        ConditionCode::Initiated
     }
 
     /// Executes HALT SUBCHANNEL.
-    pub(crate) fn halt(&mut self) -> Code {
+    pub(crate) fn halt(&mut self) -> ConditionCode {
         if !self.is_operational() {
-            return Code::NotOperational;
+            return ConditionCode::NotOperational;
         }
         if self.is_pending() && self.control & STATUS != INTERMEDIATE | PENDING {
-            return Code::StatusPending;
+            return ConditionCode::StatusPending;
         }
         if self.has(HALT | CLEAR) {
-            return Code::Busy;
+            return ConditionCode::Busy;
         }
         self.control |= HALT | HALT_PENDING;
-        Code::Done
+        ConditionCode::Initiated
     }
 
     /// Executes CLEAR SUBCHANNEL.
-    pub(crate) fn clear(&mut self) -> Code {
+    pub(crate) fn clear(&mut self) -> ConditionCode {
         if !self.is_operational() {
-            return Code::NotOperational;
+            return ConditionCode::NotOperational;
         }
         self.control = CLEAR | CLEAR_PENDING;
         self.device = 0;
         self.own = false;
-        Code::Done
+        ConditionCode::Initiated
     }
 
     /// Executes CANCEL SUBCHANNEL.
-    pub(crate) fn cancel(&mut self) -> Code {
+    pub(crate) fn cancel(&mut self) -> ConditionCode {
         if !self.is_operational() {
-            return Code::NotOperational;
+            return ConditionCode::NotOperational;
         }
         if self.is_pending() {
-            return Code::StatusPending;
+            return ConditionCode::StatusPending;
         }
         if !self.has(START_PENDING | SUSPENDED) || self.has(HALT | CLEAR) {
-            return Code::Busy;
+            return ConditionCode::Busy;
         }
         self.control = 0;
         self.program = None;
-        Code::Done
+        ConditionCode::Initiated
     }
 
     /// Executes MODIFY SUBCHANNEL.
-    pub(crate) fn modify(&mut self, enabled: bool) -> Code {
+    pub(crate) fn modify(&mut self, enabled: bool) -> ConditionCode {
         if !self.present {
-            return Code::NotOperational;
+            return ConditionCode::NotOperational;
         }
         if self.is_pending() {
-            return Code::StatusPending;
+            return ConditionCode::StatusPending;
         }
         if self.has(FUNCTIONS) {
-            return Code::Busy;
+            return ConditionCode::Busy;
         }
         if !enabled {
             self.control = 0;
         }
         self.enabled = enabled;
-        Code::Done
+        ConditionCode::Initiated
     }
 
     /// Executes TEST SUBCHANNEL.

@@ -363,7 +363,7 @@ impl Driver {
             Task::QuiesceWait(what, progress) => {
                 let mut next = self.quiesce_waited(what, progress);
                 while let (Way::Fails, Some(Task::QuiesceWait(_, progress))) = (way, next) {
-                    if progress.steps == self.steps() {
+                    if self.is_last(progress) {
                         break;
                     }
                     next = self.quiesce_waited(what, progress);

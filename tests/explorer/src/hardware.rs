@@ -4,17 +4,17 @@
 //! and eventfds. It reports to the [`Ledger`].
 
 use crate::{
-    channel::{
-        Channel,
-        Code, //
-    },
+    channel::Channel,
     invariants::{
         Ledger,
         GUEST,
         HOST, //
     }, //
 };
-use ccwchain::irb::Irb;
+use ccwchain::{
+    condition_code::ConditionCode,
+    irb::Irb, //
+};
 use state::{
     Event,
     Irq,
@@ -46,10 +46,10 @@ impl Hardware {
     }
 
     /// `ssch`.
-    pub(crate) fn start(&mut self, program: u32, generation: u64, epoch: u32) -> Code {
+    pub(crate) fn start(&mut self, program: u32, generation: u64, epoch: u32) -> ConditionCode {
         let idle = !self.channel.is_busy();
         let code = self.channel.start(program);
-        if code == Code::Done {
+        if code == ConditionCode::Initiated {
             self.ledger
                 .require(idle, "no start is accepted with one in flight");
             self.ledger
@@ -78,21 +78,21 @@ impl Hardware {
     /// `cio_enable_subchannel`, of a subchannel that is disabled and so has no pending status.
     pub(crate) fn enable(&mut self) -> Result<(), Error> {
         match self.channel.modify(true) {
-            Code::Done => Ok(()),
-            Code::NotOperational => Err(Error::NoDevice),
-            Code::StatusPending | Code::Busy => Err(Error::Busy),
+            ConditionCode::Initiated => Ok(()),
+            ConditionCode::NotOperational => Err(Error::NoDevice),
+            ConditionCode::StatusPending | ConditionCode::Busy => Err(Error::Busy),
         }
     }
 
     /// `Locked::disable`.
-    pub(crate) fn disable(&mut self) -> Code {
+    pub(crate) fn disable(&mut self) -> ConditionCode {
         let code = self.channel.modify(false);
-        self.may_run &= matches!(code, Code::StatusPending | Code::Busy);
+        self.may_run &= matches!(code, ConditionCode::StatusPending | ConditionCode::Busy);
         code
     }
 
     /// `cio_disable_subchannel` of the common I/O layer, which drops pending status.
-    pub(crate) fn disable_and_drop(&mut self) -> Code {
+    pub(crate) fn disable_and_drop(&mut self) -> ConditionCode {
         if let Some(status) = self.channel.test() {
             self.ledger.presented(status, status.own);
         }

@@ -3,13 +3,15 @@
 //! `drivers/ops/cmd.rs`: the halt and clear functions.
 
 use super::Driver;
-use crate::channel::{
-    Channel,
-    Code, //
-};
+use crate::channel::Channel;
+use ccwchain::condition_code::ConditionCode;
 
 impl Driver {
-    pub(super) fn halt_or_clear(&mut self, slot: usize, function: fn(&mut Channel) -> Code) {
+    pub(super) fn halt_or_clear(
+        &mut self,
+        slot: usize,
+        function: fn(&mut Channel) -> ConditionCode,
+    ) {
         if !self.try_lock_io(slot) {
             return;
         }

@@ -8,10 +8,8 @@ use super::{
     Request,
     Task, //
 };
-use crate::{
-    channel::Code,
-    faults::Fault, //
-};
+use crate::faults::Fault;
+use ccwchain::condition_code::ConditionCode;
 use state::{
     Answer,
     Refusal, //
@@ -46,8 +44,10 @@ impl Driver {
             return Some(Task::StartRelease(request));
         }
         match self.hardware.start(program, generation, epoch) {
-            Code::Done if self.has(Fault::StartedLater) => Some(Task::StartFired(request)),
-            Code::Done => match self.sch.started() {
+            ConditionCode::Initiated if self.has(Fault::StartedLater) => {
+                Some(Task::StartFired(request))
+            }
+            ConditionCode::Initiated => match self.sch.started() {
                 Ok(()) => self.started(request),
                 Err(_) => Some(Task::StartRelease(request)),
             },

@@ -6,10 +6,8 @@ use super::{
     Driver,
     Task, //
 };
-use crate::{
-    channel::Code,
-    faults::Fault, //
-};
+use crate::faults::Fault;
+use ccwchain::condition_code::ConditionCode;
 use state::{
     Crw,
     Event,
@@ -18,7 +16,7 @@ use state::{
 };
 
 impl Driver {
-    /// The interrupt handler or `Locked::test`, and `irq::irq`.
+    /// The interrupt handler or `Locked::test`, and `present_irb`.
     pub(crate) fn irq(&mut self) {
         let Some(status) = self.hardware.channel.test() else {
             return;
@@ -70,7 +68,7 @@ impl Driver {
     /// `irq::path_event`, when the only path is varied off.
     pub(crate) fn vary_off(&mut self) {
         if self.sch.is_running()
-            && self.hardware.channel.halt() != Code::Done
+            && self.hardware.channel.halt() != ConditionCode::Initiated
             && self.has(Fault::PathEventClears)
         {
             self.hardware.channel.clear();

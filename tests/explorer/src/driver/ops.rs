@@ -11,26 +11,19 @@ use super::{
     Task, //
 };
 use crate::{
-    channel::Code,
     faults::Fault,
     hardware::{
         Error,
         Translator, //
     }, //
 };
+use ccwchain::condition_code::ConditionCode;
 use state::{
     Event,
+    QuiesceProgress,
+    QuiesceStep,
     State, //
 };
-
-/// `quiesce::HALTS`.
-const HALTS: u32 = 3;
-
-/// `quiesce::STATUSES`.
-const STATUSES: u32 = 16;
-
-/// `quiesce::CLEARS`.
-const CLEARS: u32 = 255;
 
 impl Driver {
     pub(super) fn open(&mut self) {
@@ -105,22 +98,17 @@ impl Driver {
             return self.quiesced(what, Err(Error::NoDevice));
         }
         self.hardware.ledger.quiesced();
-        self.quiesce(
-            what,
-            Progress {
-                steps: 0,
-                hurried: false,
-            },
-        )
+        self.quiesce(what, Progress::default())
     }
 
-    /// Returns the number of instructions that are tried.
-    pub(super) fn steps(&self) -> u32 {
-        match self.has(Fault::AnyInterruptEndsTheWait) {
+    /// Returns whether all instructions were tried.
+    pub(super) fn is_last(&self, progress: Progress) -> bool {
+        let most = match self.has(Fault::AnyInterruptEndsTheWait) {
             // Fewer than the driver tries: the fault is the same, and its path shorter.
             true => 8,
-            false => 1 + HALTS + CLEARS,
-        }
+            false => QuiesceProgress::INSTRUCTIONS,
+        };
+        progress.steps.tried() == most
     }
 
     /// Continues a quiesce after a wait.
@@ -133,50 +121,46 @@ impl Driver {
 
     /// Runs the loop of `quiesce` up to the next wait.
     pub(super) fn quiesce(&mut self, what: For, mut progress: Progress) -> Option<Task> {
-        let mut statuses = 0;
         loop {
-            if progress.steps == self.steps() && self.has(Fault::GivesUpTooSoon) {
+            if self.is_last(progress) && self.has(Fault::GivesUpTooSoon) {
                 break;
             }
-            let code = match self.has(Fault::DisablingDropsStatus) {
+            let disabled = match self.has(Fault::DisablingDropsStatus) {
                 true => self.hardware.disable_and_drop(),
                 false => self.hardware.disable(),
             };
-            match code {
-                Code::Done => return self.quiesced(what, Ok(())),
-                Code::StatusPending | Code::Busy if self.has(Fault::QuiescesWithoutWaiting) => {
-                    return self.quiesced(what, Ok(()));
-                }
-                Code::StatusPending if statuses < STATUSES => {
-                    statuses += 1;
+            let may_run = matches!(disabled, ConditionCode::StatusPending | ConditionCode::Busy);
+            if may_run && self.has(Fault::QuiescesWithoutWaiting) {
+                return self.quiesced(what, Ok(()));
+            }
+            let is_last = self.is_last(progress);
+            let channel = &mut self.hardware.channel;
+            let code = match progress.steps.next(disabled) {
+                QuiesceStep::Disabled => return self.quiesced(what, Ok(())),
+                QuiesceStep::TakeStatus => {
                     self.irq();
                     continue;
                 }
-                Code::StatusPending | Code::Busy => {}
-                Code::NotOperational => {
+                QuiesceStep::Gone => {
                     let _ = self.sch.fire(Event::Gone);
                     return self.quiesced(what, Err(Error::NoDevice));
                 }
-            }
-            statuses = 0;
-            if progress.steps == self.steps() {
-                break;
-            }
-            progress.steps += 1;
-            let channel = &mut self.hardware.channel;
-            let code = match progress.steps {
-                1 => {
+                _ if is_last => break,
+                QuiesceStep::GiveUp => break,
+                QuiesceStep::Cancel => {
                     channel.cancel();
                     continue;
                 }
-                2.. if self.fault == Some(Fault::QuiescesByHaltOnly) => channel.halt(),
-                2..=4 => channel.halt(),
-                _ => {
+                QuiesceStep::Halt => channel.halt(),
+                QuiesceStep::Clear if self.fault == Some(Fault::QuiescesByHaltOnly) => {
+                    channel.halt()
+                }
+                QuiesceStep::Clear => {
                     self.hardware.ledger.clears += 1;
                     channel.clear()
                 }
             };
-            if code == Code::Done {
+            if code == ConditionCode::Initiated {
                 if !self.has(Fault::BelievesEarlierEnds) {
                     self.sch.expect_end();
                 }

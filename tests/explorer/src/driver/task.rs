@@ -2,7 +2,10 @@
 
 //! System calls, and their steps.
 
-use state::Crw;
+use state::{
+    Crw,
+    QuiesceProgress, //
+};
 
 use crate::hardware::Error;
 
@@ -157,10 +160,9 @@ pub(crate) enum For {
 }
 
 /// The progress of a quiesce.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Progress {
-    /// The number of instructions that were tried.
-    pub(super) steps: u32,
+    pub(super) steps: QuiesceProgress,
     /// An interrupt has come, which ends the wait with a fault.
     pub(super) hurried: bool,
 }
