@@ -168,6 +168,9 @@ class Guest(Commanded):
         folder = self._folder
         options = [
             *("-M", "s390-ccw-virtio", "-accel", "tcg", "-m", "128", "-nodefaults", "-display", "none"),
+            # The clock of L2 goes with its instructions. By the clock of a slow L1 it would have little to do but
+            # handle its own timer.
+            *("-icount", "shift=6,sleep=on"),
             *("-kernel", "/run/l2-kernel", "-initrd", "/run/l2-initrd"),
             *("-append", "console=ttysclp0 quiet"),
             *("-chardev", f"pipe,id=console,path={folder}/console", "-device", "sclpconsole,chardev=console"),
