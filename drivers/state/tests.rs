@@ -2,80 +2,15 @@
 
 //! Tests of [`SubchannelState`](crate::SubchannelState).
 
+mod quiesce;
+mod user;
+
 #[cfg_attr(CONFIG_RUST, kernel::prelude::kunit_tests(vfio_ccw_state))]
 mod subchannel_state {
-    use crate::*;
-    use ccwchain::{
-        irb::Irb,
-        scsw::Scsw, //
+    use crate::{
+        tests::user::*,
+        *, //
     };
-
-    const START: u32 = 0x4000;
-    const HALT: u32 = 0x2000;
-    const CLEAR: u32 = 0x1000;
-    const HALT_PENDING: u32 = 0x0200;
-    const CLEAR_PENDING: u32 = 0x0100;
-    const SUSPENDED: u32 = 0x0020;
-    const ACTIVE: u32 = 0x00c0;
-    const ALERT: u32 = 0x10;
-    const INTERMEDIATE: u32 = 0x08;
-    const PRIMARY: u32 = 0x04;
-    const SECONDARY: u32 = 0x02;
-    const PENDING: u32 = 0x01;
-
-    /// Counts the signals of [`Irq::Io`] and [`Irq::Crw`], and the responses of the guest.
-    /// `holds_off` is what it returns for the hold-off.
-    #[derive(Default)]
-    struct User {
-        signals: u32,
-        reports: u32,
-        responses: u32,
-        holds_off: bool,
-    }
-
-    impl Notify for User {
-        fn event(&mut self, _: State, _: Event) {}
-
-        fn signal(&mut self, irq: Irq) {
-            match irq {
-                Irq::Io => self.signals += 1,
-                Irq::Crw => self.reports += 1,
-                Irq::Request => {}
-            }
-        }
-
-        fn irb_read(&mut self) {}
-
-        fn guest_responded(&mut self) {
-            self.responses += 1;
-        }
-
-        fn holds_off(&mut self) -> bool {
-            self.holds_off
-        }
-    }
-
-    type Subchannel = SubchannelState<User>;
-
-    fn irb(control: u32) -> Irb {
-        let mut irb = Irb::default();
-        irb.set_scsw(Scsw::from_words([control | PENDING, 0, 0]));
-        irb
-    }
-
-    fn open() -> Subchannel {
-        let mut sch = SubchannelState::new(User::default());
-        let _ = sch.fire(Event::Open);
-        sch
-    }
-
-    /// Returns a subchannel with a start function in progress, and its generation.
-    fn running() -> Result<(Subchannel, u64), Refusal> {
-        let mut sch = open();
-        let generation = sch.request()?;
-        sch.started()?;
-        Ok((sch, generation))
-    }
 
     #[test]
     fn a_start_is_over_by_its_status_not_by_its_activity() -> Result<(), Refusal> {
@@ -307,40 +242,6 @@ mod subchannel_state {
     }
 
     #[test]
-    fn a_reset_cancels_a_request() -> Result<(), Refusal> {
-        let mut sch = open();
-        let generation = sch.request()?;
-
-        sch.quiesce()?;
-        sch.fire(Event::Enabled)?;
-        let next = sch.request()?;
-        assert!(sch.check_request(generation) == Err(Refusal::Again));
-        sch.cancel_request(generation);
-        assert!(sch.check_request(next).is_ok());
-        assert!(sch.request() == Err(Refusal::Again));
-        Ok(())
-    }
-
-    #[test]
-    fn a_cancelled_request_is_worked_on_until_its_thread_cancels_it() -> Result<(), Refusal> {
-        let mut sch = open();
-        let generation = sch.request()?;
-        assert!(sch.is_translating());
-        for _ in 0..2 {
-            sch.quiesce()?;
-            sch.fire(Event::Enabled)?;
-            assert!(sch.is_translating());
-        }
-        sch.cancel_request(generation);
-        assert!(!sch.is_translating());
-
-        sch.request()?;
-        sch.started()?;
-        assert!(!sch.is_translating());
-        Ok(())
-    }
-
-    #[test]
     fn a_program_is_not_started_when_there_is_no_room_for_its_irbs() -> Result<(), Refusal> {
         let mut sch = open();
         for _ in 0..14 {
@@ -353,81 +254,6 @@ mod subchannel_state {
         assert!(sch.take_irb().is_some());
         let generation = sch.request()?;
         assert!(sch.check_request(generation).is_ok());
-        Ok(())
-    }
-
-    #[test]
-    fn a_device_that_is_gone_cancels_a_request() -> Result<(), Refusal> {
-        let mut sch = open();
-        let generation = sch.request()?;
-        sch.fire(Event::Gone)?;
-        assert!(sch.check_request(generation).is_err());
-        sch.cancel_request(generation);
-        assert!(sch.is_not_operational());
-        Ok(())
-    }
-
-    #[test]
-    fn solicited_status_of_what_a_reset_has_ended_is_dropped() -> Result<(), Refusal> {
-        let (mut sch, _) = running()?;
-        sch.quiesce()?;
-        assert!(sch.push_irb(irb(START | PRIMARY | SECONDARY)) == Ok(None));
-        assert!(sch.take_irb().is_none());
-        assert!(sch.push_irb(irb(ALERT)).is_ok());
-        assert!(sch.take_irb().is_some());
-        Ok(())
-    }
-
-    #[test]
-    fn intermediate_and_unsolicited_status_do_not_end_the_wait_of_quiesce() -> Result<(), Refusal> {
-        let (mut sch, _) = running()?;
-        sch.quiesce()?;
-        sch.expect_end();
-        for _ in 0..1000 {
-            for other in [
-                START | ACTIVE | INTERMEDIATE,
-                START | HALT | HALT_PENDING | ACTIVE | INTERMEDIATE,
-                START | HALT | ACTIVE | INTERMEDIATE,
-                CLEAR | CLEAR_PENDING | INTERMEDIATE,
-                START | SUSPENDED | INTERMEDIATE,
-                ALERT,
-            ] {
-                assert!(sch.push_irb(irb(other)).is_ok());
-                assert!(!sch.has_ended());
-            }
-        }
-        Ok(())
-    }
-
-    #[test]
-    fn the_end_of_any_function_ends_the_wait_of_quiesce() -> Result<(), Refusal> {
-        for end in [
-            CLEAR,
-            START | HALT,
-            // Hercules keeps the activity of a program that is halted.
-            START | HALT | ACTIVE,
-            START | HALT | SUSPENDED | INTERMEDIATE,
-            START | HALT | HALT_PENDING | PRIMARY | SECONDARY,
-            START | HALT | HALT_PENDING | ACTIVE | PRIMARY,
-            START | PRIMARY | SECONDARY,
-            SECONDARY,
-        ] {
-            let (mut sch, _) = running()?;
-            sch.quiesce()?;
-            for _ in 0..2 {
-                sch.expect_end();
-                assert!(!sch.has_ended());
-                assert!(sch.push_irb(irb(end)) == Ok(None));
-                assert!(sch.has_ended());
-            }
-
-            // A device that was given up is quiesced again when it is closed.
-            sch.fire(Event::Gone)?;
-            sch.quiesce()?;
-            sch.expect_end();
-            assert!(sch.push_irb(irb(end)) == Err(Refusal::Unusable));
-            assert!(sch.has_ended());
-        }
         Ok(())
     }
 
@@ -493,20 +319,5 @@ mod subchannel_state {
         }
         sch.close();
         assert!(sch.untested().is_none());
-    }
-
-    #[test]
-    fn a_new_user_finds_nothing_of_the_one_before() -> Result<(), Refusal> {
-        let mut sch = open();
-        assert!(sch.push_irb(irb(ALERT)).is_ok());
-        sch.push_crw(Crw::path_is_gone(1));
-        sch.quiesce()?;
-        sch.close();
-        assert!(sch.push_irb(irb(ALERT)) == Err(Refusal::Unusable));
-        sch.push_crw(Crw::path_is_gone(2));
-        sch.fire(Event::Open)?;
-        assert!(sch.take_irb().is_none());
-        assert!(sch.take_crw().is_none());
-        Ok(())
     }
 }
