@@ -20,14 +20,25 @@ load_driver() {
     fi
 }
 
+# Whether the kernel has done with a device that it has found. A virtio device goes online by itself,
+# and must not be taken away meanwhile: the common I/O layer would go on with the subchannel, and
+# write into the data of its next driver.
+is_settled() {
+    device=/sys/bus/ccw/devices/$1
+    [ -e "$device" ] || return
+    case $(cat "$device/cutype") in
+    3832/*) [ "$(cat "$device/online")" = 1 ] ;;
+    esac
+}
+
 # The subchannel of a device number.  Its device comes a while after the subchannel
 # was given back to the kernel.
 subchannel_of() {
-    tries=300
-    while [ ! -e "/sys/bus/ccw/devices/$1" ]; do
+    tries=600
+    until is_settled "$1"; do
         tries=$((tries - 1))
         if [ $tries = 0 ]; then
-            echo "error: there is no device $1" >&2
+            echo "error: there is no device $1 that can be taken" >&2
             return 1
         fi
         usleep 100000

@@ -133,9 +133,10 @@ class L1(Commanded, Run):
         self._order("@end")
 
     def subchannel(self, device):
-        """The subchannel of a device number, once the kernel has found it."""
+        """The subchannel of a device number, once the kernel has found it and done with it."""
         link = f"/sys/bus/ccw/devices/{device}"
-        wait_for(f"L1: device {device}", lambda: self.attempt(f"[ -e {link} ]")[0] == 0)
+        settled = f". l1/devices.sh; is_settled {device}"
+        wait_for(f"L1: device {device}", lambda: self.attempt(settled)[0] == 0)
         return self.run(f"basename $(dirname $(readlink -f {link}))")
 
     def pinned(self):
