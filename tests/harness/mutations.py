@@ -38,7 +38,9 @@ def survivors(program, package, tests, options):
     """Break a package; returns the names of the mutations that the tests of these packages miss."""
     out = build.fresh(BUILD / "mutants" / tests[0])
     command = [program, "mutants", "--config", TOP / "tests/mutants.toml", "--output", out, "--jobs=1"]
-    command += ["--package", package, *(f"--test-package={name}" for name in tests), f"--cargo-arg={FASTER}"]
+    # What is built here, the copy itself among it, is not copied.
+    command += ["--gitignore=true", f"--cargo-arg={FASTER}", "--package", package]
+    command += [f"--test-package={name}" for name in tests]
     # The copy that is broken needs more room than /tmp may have.
     settings = os.environ | LESS | {"TMPDIR": str(out)}
     status = subprocess.run([*command, *options], cwd=TOP, env=settings, check=False).returncode
