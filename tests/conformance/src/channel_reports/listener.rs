@@ -108,9 +108,15 @@ impl Listener {
         take_signal(&mut self.eventfd, timeout)
     }
 
+    /// Waits until a report is announced. The kernel looks through all subchannels first, as for
+    /// [`Injection::report`].
+    pub(super) fn expect_announced(&mut self) -> TestResult {
+        check(self.signalled(TIMEOUT * 6)?, "no report is announced")
+    }
+
     /// Waits for the next report.
     pub(super) fn next(&mut self) -> TestResult<u32> {
-        check(self.signalled(TIMEOUT)?, "no report is announced")?;
+        self.expect_announced()?;
         Ok(take_crw(&self.channel)?)
     }
 
