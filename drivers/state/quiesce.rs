@@ -18,7 +18,7 @@ const CLEARS: u16 = 255;
 /// more unsolicited status at once; a program can present any number of IRBs.
 const STATUSES: u8 = 16;
 
-/// What to do next in order to disable a subchannel.
+/// The next step towards a subchannel that is disabled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum QuiesceStep {
     /// Nothing: the subchannel is disabled.

@@ -92,7 +92,7 @@ fn translate_with(
     (machine, result)
 }
 
-/// Whether the CCW past the end was translated or left out, or the error.
+/// Returns whether the CCW past the end was translated, and not left out, or the error.
 fn outcome((machine, result): (Machine, Result<HostOrb, TranslateError>)) -> Result<bool, Bound> {
     match result {
         Ok(host) if machine.host_ccw(&host, 2).command == 0x06 => Ok(true),

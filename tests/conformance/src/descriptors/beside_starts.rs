@@ -65,7 +65,7 @@ fn start_storm(channel: &Channel, orb: Orb, stop: &Arc<AtomicBool>) -> TestResul
 
 struct Storm {
     thread: thread::JoinHandle<()>,
-    /// How many programs were started so far.
+    /// The number of programs that were started so far.
     started: Arc<AtomicUsize>,
 }
 

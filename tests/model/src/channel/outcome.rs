@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What running a program shows, besides the contents of memory.
+//! The result of a program, besides the contents of memory.
 
 use super::status::Status;
 
@@ -21,7 +21,7 @@ pub enum Event {
     Interruption(Status),
 }
 
-/// How a program ended.
+/// The end of a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
     /// With this status.
@@ -37,6 +37,6 @@ pub enum Ending {
 pub struct Run {
     /// The events, in their order.
     pub events: Vec<Event>,
-    /// How it ended.
+    /// The end of the program.
     pub ending: Ending,
 }
