@@ -13,8 +13,8 @@ use super::{
     IRB_LEN, //
 };
 use crate::{
-    bindings, //
-    while_bound::WhileBound,
+    bindings,
+    while_bound::WhileBound, //
 };
 use kernel::{
     device,

@@ -9,8 +9,8 @@ use super::{
     Registration, //
 };
 use crate::{
-    bindings, //
-    while_bound::WhileBound,
+    bindings,
+    while_bound::WhileBound, //
 };
 use kernel::{
     device,

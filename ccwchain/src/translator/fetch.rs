@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Fetching from guest memory: reading it word by word, with few calls, and fetching and classifying
-//! a CCW.
+//! Fetching from guest memory: reading it word by word, with few calls; fetching and classifying a
+//! CCW.
 
 use crate::{
     ccw::{

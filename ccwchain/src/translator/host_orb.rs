@@ -15,8 +15,8 @@ use crate::{
     translator::image::ArenaAddress,
 };
 
-/// Refuses a guest ORB for which START SUBCHANNEL recognizes an operand exception, and one of transport
-/// mode.
+/// Refuses a guest ORB for which START SUBCHANNEL recognizes an operand exception, and one of
+/// transport mode.
 pub(crate) fn check_orb<E>(orb: &Orb) -> Result<(), Error<E>> {
     if orb.transport() {
         return Err(Error::TransportMode);

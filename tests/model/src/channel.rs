@@ -6,8 +6,8 @@
 //! any [`Memory`], which sees each absolute address that is used and the purpose of each use, and
 //! with any [`Device`]. [`Script`] is a device that does what a test specifies.
 //!
-//! Section names in this module are those of the z/Architecture Principles of Operation (SA22-7832),
-//! chapters "Basic I/O Functions" and "I/O Interruptions". Where the architecture leaves a choice
+//! Section names in this module are those of the z/Architecture Principles of Operation
+//! (SA22-7832), chapters "Basic I/O Functions" and "I/O Interruptions". Where the architecture leaves a choice
 //! to the channel, this one:
 //! - prefetches nothing: CCWs, IDAWs, MIDAWs and data are fetched when they are needed, so that an
 //!   error in what is not needed has no effect;

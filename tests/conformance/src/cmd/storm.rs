@@ -52,8 +52,8 @@ pub(super) fn storm(devices: &Devices, what: u32) -> TestResult {
     check_usable(&mut channel)
 }
 
-/// Starts one program after the other while that goes on, and counts them; after each one, status of
-/// it or of a command comes.
+/// Starts one program after the other until it is stopped, and counts them. After each one, status
+/// of it or of a command comes.
 fn starts(
     channel: &mut Channel,
     program: &Program,

@@ -46,7 +46,7 @@ impl<'a> Input<'a> {
         u64::from_be_bytes(self.bytes())
     }
 
-    /// As a rule, returns the first byte of the block of an address or, for read backward, the last.
+    /// Returns, as a rule, the first byte of the block of an address or, for read backward, its last.
     pub(crate) fn edge_of_block(&mut self, address: u64) -> u64 {
         match self.byte() % 6 {
             0 | 1 => address & !0xfff,
