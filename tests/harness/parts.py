@@ -139,6 +139,7 @@ PARTS = {
     "clippy": clippy,
     "conformance": conformance_of_ours,
     "differences": differences,
+    "doc": lambda: command("scripts/doc"),
     "domain-xml": domain_xml,
     "hercules-devices": hercules_devices,
     "kunit": kunit,

@@ -108,6 +108,7 @@ def parts(everything=False):
         Part("linux-disk", script("linux-disk"), needs=("image",)),
         Part("shutdown", script("shutdown"), needs=("image",)),
         Part("clippy", script("clippy")),
+        Part("doc", script("doc")),
         Part("misuse", misuse, needs=("module",), results=of_json(BUILD / "misuse.json")),
         Part("domain-xml", script("domain-xml")),
         Part("harness", unittests, results=of_json(BUILD / "harness.json")),

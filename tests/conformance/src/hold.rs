@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The process of a [`User`](crate::fixtures::User), which holds a device until it is killed.
+//! The process of a [`User`], which holds a device until it is killed.
 
 use std::{
     io::{
