@@ -11,12 +11,8 @@ class InFolder(unittest.TestCase):
     """Tests that each have a folder of their own."""
 
     def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = pathlib.Path(folder.name)
+        self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
 
     def patch(self, module, **values):
         """Give names of a module other values until the test ends."""
-        patch = mock.patch.multiple(module, **values)
-        patch.start()
-        self.addCleanup(patch.stop)
+        self.enterContext(mock.patch.multiple(module, **values))

@@ -14,10 +14,7 @@ from .steps import Failed
 VERSION = "27.1.0"
 # The packages by their folders, each with the packages whose tests must notice: the fast ones, and those that
 # get what the fast ones have missed.
-PACKAGES = {
-    "ccwchain": ("ccwchain", [["ccwchain"], ["model"]]),
-    "drivers/state": ("state", [["state"], ["explorer"]]),
-}
+PACKAGES = {"ccwchain": ("ccwchain", [["ccwchain"], ["model"]]), "drivers/state": ("state", [["state"], ["explorer"]])}
 # How much the slow tests do: less than usual, as they run so often.
 LESS = {"AGREEMENT_PROGRAMS": "2000", "EXPLORER_DEPTH": "5", "EXPLORER_WALKS": "50"}
 # Tests that are optimised less compile sooner, which takes most of the time.

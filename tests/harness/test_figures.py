@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 """Tests of figures.py: what it counts is what is there."""
 
-import pathlib
-import tempfile
 import unittest
-from unittest import mock
 
 from . import figures
+from .in_folder import InFolder
 
 
 class Code(unittest.TestCase):
@@ -25,16 +23,12 @@ class Code(unittest.TestCase):
         self.assertEqual(found, {("crate", "a", "self"), ("crate", "a", "B"), ("crate", "c", "D")})
 
 
-class Circles(unittest.TestCase):
+class Circles(InFolder):
     def crate(self, **files):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        root = pathlib.Path(folder.name, "src")
-        root.mkdir()
+        self.patch(figures, CRATES={})
         for name, text in files.items():
-            (root / f"{name}.rs").write_text(text)
-        with mock.patch.object(figures, "CRATES", {}):
-            return figures.modules(root / "lib.rs")
+            (self.folder / f"{name}.rs").write_text(text)
+        return figures.modules(self.folder / "lib.rs")
 
     def test_modules_that_import_each_other_are_a_circle(self):
         crate = self.crate(lib="mod a; mod b; mod c;", a="use crate::b::B;", b="use super::c::C;", c="use crate::a::A;")
