@@ -14,8 +14,6 @@ there as the answer, until L1 says `@host heard NUMBER` (hercules.py).
     terminal connect         connect the display of the 3270, which is so from the start
     terminal close           hang up
     terminal send HEX        type these bytes
-    terminal receive SECONDS payload: the next record that the 3270 shows, in hex, the
-                             command byte first; an error when none comes in time
     attention DEVICE COUNT   Hercules: have the device give so many attentions
     tolerate on|off          from now on, the kernel's trouble fails the run (off), or is
                              only shown (on)
@@ -25,6 +23,7 @@ import json
 import socket
 import time
 
+from .build import fresh, write
 from .terminal import Terminal
 
 POLL_SECONDS = 0.01
@@ -104,13 +103,10 @@ class Host(Answers):
 
     def __init__(self, share, sockets, run):
         super().__init__(run)
-        self._folder = share / "host"
+        self._folder = fresh(share / "host")
         self._sockets = sockets
         self._qmp = None
         self.terminal = None
-        self._folder.mkdir(exist_ok=True)
-        for left in self._folder.iterdir():
-            left.unlink()
 
     def connect(self, alive):
         """Connect to the machine as soon as it listens, unless it is dead before."""
@@ -131,9 +127,7 @@ class Host(Answers):
                 request.unlink()
             except FileNotFoundError:
                 continue
-            new = reply.with_suffix(".new")
-            new.write_text(self.answer(line.strip()), encoding="utf-8")
-            new.rename(reply)
+            write(reply, self.answer(line.strip()).encode())
 
     def _do(self, line):
         verb, _, argument = line.partition(" ")
@@ -146,11 +140,6 @@ class Host(Answers):
                 self.close_terminal()
             case ["terminal", "send", data]:
                 self._connected().send(bytes.fromhex(data))
-            case ["terminal", "receive", seconds]:
-                record = self._connected().receive(float(seconds))
-                if record is None:
-                    raise Refused(f"no record came within {seconds} s")
-                return record.hex()
             case _:
                 return super()._do(line)
         return None

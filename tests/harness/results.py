@@ -2,6 +2,7 @@
 """Counts tests that passed and names those that failed, by the data that they left."""
 
 import collections
+import functools
 import json
 
 from . import records
@@ -19,40 +20,28 @@ def as_a_whole(_log):
     return Count(1, [])
 
 
-def read(parse, paths):
-    """Count the results in files; `parse` makes a Count of the text of one."""
-    passed, failures = 0, []
-    for path in paths:
-        try:
-            count = parse(records.read_text(path))
-        except (Failed, OSError, ValueError, KeyError) as error:
-            raise NoResults(f"{path.name}: {error}") from error
-        passed += count.passed
-        failures += count.failures
-    return Count(passed, failures)
+def counter(parse, *paths):
+    """Make a function that counts the results in files, or without files in the log that it is given.
 
+    `parse` makes a Count of the text of one.
+    """
 
-def of_libtest(log):
-    """The tests of cargo, from libtest's JSON lines in the log of the part."""
-    return read(parse_libtest, [log])
+    def count(log):
+        passed, failures = 0, []
+        for path in paths or (log,):
+            try:
+                more = parse(records.read_text(path))
+            except (Failed, OSError, ValueError, KeyError) as error:
+                raise NoResults(f"{path.name}: {error}") from error
+            passed += more.passed
+            failures += more.failures
+        return Count(passed, failures)
 
-
-def of_json(path):
-    """Results as {"passed": number or names, "failed": names}."""
-    return lambda _log: read(parse_json, [path])
-
-
-def of_ktap(*paths):
-    """The cases of the conformance suite."""
-    return lambda _log: read(parse_ktap, paths)
-
-
-def of_kunit(path):
-    """The results of KUnit, from the JSON of the kernel's own parser."""
-    return lambda _log: read(parse_kunit, [path])
+    return count
 
 
 def parse_libtest(text):
+    """The tests of cargo, from libtest's JSON lines."""
     passed, failures = 0, []
     for line in text.splitlines():
         if not line.startswith("{"):
@@ -66,18 +55,22 @@ def parse_libtest(text):
 
 
 def parse_json(text):
+    """Results as {"passed": number or names, "failed": names}."""
     results = json.loads(text)
     passed = results["passed"]
     return Count(passed if isinstance(passed, int) else len(passed), results["failed"])
 
 
 def parse_ktap(text):
+    """The cases of the conformance suite."""
     results = records.parse(text).items()
     failures = [f"{case}: {result.reason}" for case, result in results if result.status == "fails"]
     return Count(len(results) - len(failures), failures)
 
 
 def parse_kunit(text):
+    """The results of KUnit, from the JSON of the kernel's own parser."""
+
     def cases(group):
         yield from group.get("test_cases", [])
         for inner in group.get("sub_groups", []):
@@ -86,3 +79,7 @@ def parse_kunit(text):
     results = list(cases(json.loads(text)))
     failures = [case["name"] for case in results if case["status"] not in ("PASS", "SKIP")]
     return Count(len(results) - len(failures), failures)
+
+
+of_libtest = counter(parse_libtest)
+of_json, of_ktap, of_kunit = (functools.partial(counter, parse) for parse in (parse_json, parse_ktap, parse_kunit))

@@ -86,7 +86,7 @@ def host(lab, guest, at):
     lab.tell("The host wants the terminal back, while QEMU has it:")
     at(lab.l1, f"echo {lab.subchannels[TERMINAL]} >/sys/bus/css/drivers/vfio_ccw/unbind")
     guest.wait_unplugged("terminal")
-    lab.forget(TERMINAL)
+    del lab.uuids[TERMINAL]
     wait_missed(guest, "terminal")
     at(guest, "ls /sys/bus/ccw/devices")
     at(lab.l1, "dmesg | grep 'device request' | tail -n 1 | cut -c16-")

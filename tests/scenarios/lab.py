@@ -7,6 +7,7 @@ import shlex
 import time
 
 from harness.boot import Run
+from harness.build import fresh, write
 from harness.console import trouble
 
 from .display import Display
@@ -77,13 +78,8 @@ class Tail:
 
 
 class Commanded:
-    """A machine that takes commands."""
-
-    name = ""
-
-    def attempt(self, command, seconds=WAIT_SECONDS):
-        """Run a command; return its exit status and what it prints."""
-        raise NotImplementedError
+    """A machine, with a name, that takes commands: `attempt` runs one and returns its exit status and what it
+    prints."""
 
     def run(self, command, seconds=WAIT_SECONDS):
         """Run a command; return what it prints; fail if it fails."""
@@ -101,10 +97,7 @@ class L1(Commanded, Run):
     def __init__(self, options, tell):
         super().__init__(options)
         self.tell = tell
-        self._folder = options.share / "agent"
-        self._folder.mkdir(exist_ok=True)
-        for left in self._folder.iterdir():
-            left.unlink()
+        self._folder = fresh(options.share / "agent")
         self.is_up = False
 
     def asked(self, words):
@@ -114,9 +107,7 @@ class L1(Commanded, Run):
             super().asked(words)
 
     def _order(self, text):
-        new = self._folder / "command.new"
-        new.write_text(text + "\n", encoding="utf-8")
-        new.rename(self._folder / "command")
+        write(self._folder / "command", f"{text}\n".encode())
 
     def attempt(self, command, seconds=WAIT_SECONDS):
         reply = self._folder / "reply"
@@ -201,9 +192,9 @@ class Guest(Commanded):
         """Return whether QEMU runs."""
         return self.l1.attempt(f"kill -0 $(cat {self._folder}/pid)")[0] == 0
 
-    def kill(self, signal="KILL"):
+    def kill(self):
         """Kill QEMU, and wait until it is gone."""
-        self.l1.attempt(f"kill -{signal} $(cat {self._folder}/pid)")
+        self.l1.attempt(f"kill -KILL $(cat {self._folder}/pid)")
         self.wait_gone()
 
     def wait_gone(self):
@@ -281,9 +272,8 @@ class Guest(Commanded):
 
         def is_deleted():
             self._hear()
-            return any(
-                event["event"] == "DEVICE_DELETED" and event["data"].get("device") == name for event in self.events
-            )
+            deleted = [event["data"].get("device") for event in self.events if event["event"] == "DEVICE_DELETED"]
+            return name in deleted
 
         wait_for(f"QEMU lets go of {name}", is_deleted)
         self.events.clear()
@@ -344,10 +334,6 @@ class Lab:
         """Execute a QMP command of L1's machine."""
         return self.l1.host.qmp({"execute": name, "arguments": arguments})
 
-    def disconnect(self):
-        """The display hangs up."""
-        self.l1.host.close_terminal()
-
     def connect(self):
         """The display comes back."""
         self.l1.host.connect_terminal()
@@ -364,13 +350,8 @@ class Lab:
             self.connect()
 
     def forget(self, device):
-        """A mediated device is gone."""
-        del self.uuids[device]
-
-    def forget_subchannel(self, device):
         """A device is gone, and all that was made for it."""
-        self.forget(device)
-        del self.subchannels[device]
+        del self.uuids[device], self.subchannels[device]
 
     def use_in_l1(self, device):
         """Run a program without QEMU."""
@@ -380,7 +361,7 @@ class Lab:
         """Give a device back to its own driver."""
         if device in self.uuids:
             self.l1.run(f"ccw release {self.subchannels[device]}")
-            self.forget_subchannel(device)
+            self.forget(device)
 
     def release_all(self):
         """Give all devices back."""

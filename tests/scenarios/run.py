@@ -23,16 +23,12 @@ class Cast:
 
     def __init__(self, path):
         header = {"version": 2, "width": 160, "height": 40, "idle_time_limit": 2, "title": "make demo-qemu"}
-        self._file = path.open("w", encoding="utf-8")
+        self._file = path.open("w", encoding="utf-8", buffering=1)
         self._start = time.monotonic()
-        self._line(header)
-
-    def _line(self, value):
-        self._file.write(json.dumps(value) + "\n")
-        self._file.flush()
+        print(json.dumps(header), file=self._file)
 
     def add(self, text):
-        self._line([round(time.monotonic() - self._start, 3), "o", text + "\r\n"])
+        print(json.dumps([round(time.monotonic() - self._start, 3), "o", text + "\r\n"]), file=self._file)
 
 
 class Results:
@@ -87,9 +83,8 @@ def one(lab, name, title, results):
         results.failed.append(name)
         results.tell(f"FAILED {name}: {failure}")
         for log in lab.logs()[-1:]:
-            print(
-                f"          the last lines of {log}:", *last_lines(log, LINES_SHOWN), sep="\n            ", flush=True
-            )
+            lines = [f"          the last lines of {log}:", *last_lines(log, LINES_SHOWN)]
+            print("\n            ".join(lines), flush=True)
         Limit.set(END_SECONDS)
         lab.recover()
     else:

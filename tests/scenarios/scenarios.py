@@ -106,7 +106,7 @@ def disconnect(lab):
     """The display hangs up and comes back; L2's driver goes on with it."""
     guest = with_terminal(lab)
     is_usable(lab, guest)
-    lab.disconnect()
+    lab.l1.host.close_terminal()
     lab.tell("the display has hung up")
     # The command waits in the driver until there is a display again.
     guest.run(f"l2 write {TUB} 01 100 1 &")
@@ -235,7 +235,7 @@ def wanted_back(lab):
     lab.l1.run(f"echo {subchannel} >/sys/bus/css/drivers/vfio_ccw/unbind")
     guest.wait_unplugged("terminal")
     wait_missed(guest, "terminal")
-    lab.forget(TERMINAL)
+    del lab.uuids[TERMINAL]  # with its mediated device
     lab.tell("QEMU has let go, and the subchannel is unbound")
     lab.bind(TERMINAL)
     lab.use_in_l1(TERMINAL)
@@ -247,7 +247,7 @@ def vanished(lab):
     lab.qmp("device_del", id="spare")
     wait_missed(guest, "spare")
     guest.wait_unplugged("spare")
-    lab.forget_subchannel(SPARE)
+    lab.forget(SPARE)
     lab.tell("gone in L2, and out of QEMU")
     lab.qmp("device_add", driver="virtio-rng-ccw", id="spare", rng="spare-source", devno="fe.0.0043")
     lab.bind(SPARE)
