@@ -3,7 +3,6 @@
 
 import datetime
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -154,41 +153,31 @@ class Machine:
                 self.boot(name, "c", self.selection, share=share)
             except Failed as failure:
                 print(f"      C driver: {failure}")
-            for path in share.glob("c-*.ktap"):
-                shutil.copy(path, self.share)
+            l1.keep(share, self.share, "c-*.ktap")
             if (share / "c-iommufd.ktap").exists():
                 return True
         return False
 
     def run_again(self, cases):
         """Run these cases on the C driver once more, each in a boot of its own."""
-        first, again = self.share / "first", self.share / "again"
-        first.mkdir()
-        again.mkdir()
-        move_results(self.share, first)
         for number, case in enumerate(cases, 1):
             print(f"      C driver, once more: {case}")
+            share = l1.share(self.share.name + "-again")
             try:
-                self.boot(f"conformance-again-{number}", "c", case)
+                self.boot(f"conformance-again-{number}", "c", case, share=share)
             except Failed as failure:
                 print(f"      {failure}")
-            (again / str(number)).mkdir()
-            move_results(self.share, again / str(number))
-        move_results(first, self.share)
-
-    def compare_once(self):
-        """Compare both drivers."""
-        # If not all cases were run, a difference that none shows is not stale.
-        in_part = bool(self.selection) or self.short
-        return table.judge(self.share, self.emulator, changed_since=table.C_RECORD, in_part=in_part)
+            l1.keep(share, self.share / f"again/{number}", "c-*.ktap")
 
     def compare(self):
         """Compare both drivers, and show the table."""
-        report = self.compare_once()
+        # If not all cases were run, a difference that none shows is not stale.
+        options = {"changed_since": table.C_RECORD, "in_part": bool(self.selection) or self.short}
+        report = table.judge(self.share, self.emulator, **options)
         unexplained = report.having("UNEXPLAINED")
         if report.errors and 0 < len(unexplained) <= MOST_AGAIN:
             self.run_again(unexplained)
-            report = self.compare_once()
+            report = table.judge(self.share, self.emulator, **options)
         return report.show()
 
     def record_c(self, add):
@@ -196,12 +185,6 @@ class Machine:
         release = paths.kernel(self.kernel).kernel_build / "include/config/kernel.release"
         kernel = release.read_text(encoding="utf-8").strip()
         records.record(self.share, table.C_RECORD, self.emulator, kernel, f"{datetime.date.today()}", add)
-
-
-def move_results(source, target):
-    """Move what the C driver left."""
-    for path in source.glob("c-*.ktap"):
-        path.rename(target / path.name)
 
 
 def run(emulator="qemu", debug=False, c=False, filter="", short=False, record="0"):

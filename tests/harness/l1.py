@@ -30,3 +30,11 @@ def options(name, folder, seconds, command, kernel="plain", **more):
 def run(*arguments, **more):
     """Boot L1 for a command, whose output is shown; whether all was as it should be."""
     return boot.run(options(*arguments, **more))
+
+
+def keep(folder, results, *patterns):
+    """Keep the results in a shared folder: what there is of them is judged in any case."""
+    results.mkdir(parents=True, exist_ok=True)
+    for pattern in patterns:
+        for path in folder.glob(pattern):
+            shutil.copy(path, results)

@@ -7,11 +7,11 @@ suite.py runs each in a process of its own, and judges by the exit status and th
 import json
 import os
 import shlex
-import shutil
 import subprocess
 from xml.etree import ElementTree
 
 from . import build, conformance, demo, l1, links, scenario, table
+from .l1 import keep
 from .paths import BUILD, TOP
 
 SHORT = ["env", "SHORT=1"]
@@ -76,14 +76,6 @@ def domain_xml():
         (device["sysfsdev"].startswith("/sys/bus/mdev/devices/"), device["bootindex"], device["devno"])
         for device in devices
     ] == [(True, 1, "fe.0.1234")]
-
-
-def keep(share, results, *patterns):
-    """Keep the results in a folder: what there is of them is judged in any case."""
-    results.mkdir(parents=True, exist_ok=True)
-    for pattern in patterns:
-        for path in share.glob(pattern):
-            shutil.copy(path, results)
 
 
 def conformance_of_ours(emulator, backend=None):

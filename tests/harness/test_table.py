@@ -271,45 +271,40 @@ class Records(Case):
         self.assertEqual(self.known().results["container"]["status: one"], [("fails", "no signal"), ("ok", "")])
 
     def test_ours_is_judged_by_the_record(self):
-        self.record_run()
-        errors, out = self.judge_ours()
-        self.assertEqual(errors, "")
-        self.assertRegex(out, r"status: one +fails no signal +ok +queue\n")
-        self.assertRegex(out, r"region: two +ok +ok +same\n")
-        self.assertIn("explains: status: one", self.judge_ours(differences_="")[0])
-        self.assertIn("ours fails: region: two", self.judge_ours(BAD)[0])
-        with self.assertRaisesRegex(Missing, "rust-container.ktap: 1 of 3 results are missing"):
-            self.judge_ours(GOOD.replace("1..2", "1..3"))
-
-    def test_each_machine_has_its_own_results(self):
-        self.record_run()
-        self.record_run(GOOD, machine="hercules")
-        self.assertEqual(self.judge_ours(machine="qemu")[0], "")
-        self.assertIn("'queue' is stale", self.judge_ours(machine="hercules")[0])
-
-    def test_only_what_ours_has_run_is_judged(self):
-        self.record_run(both(None, "why"))
-        errors, out = self.judge_ours(ONE, in_part=True)
-        self.assertEqual(errors, "")
-        self.assertNotIn("region: two", out)
-        self.assertIn("1 cases: 1 same", out)
-
-    def test_back_ends_of_a_case(self):
-        self.record_run(C, C_BAD)
-        self.assertIn("explains: region: two", self.judge_ours()[0])
-        # Ours may have run through one of them.
-        self.assertEqual(self.judge_ours(GOOD, ONE)[0], "")
-        # What has no part in one is known through the first.
-        self.record_run(C, ONE)
-        self.assertEqual(self.judge_ours()[0], "")
-        self.record_run(C_BAD, ONE)
-        self.assertIn("explains: region: two", self.judge_ours()[0])
-
-    def test_a_case_that_is_not_recorded_is_an_error(self):
-        self.record_run(ktap(("status: one", "why")))
-        for in_part in (False, True):
-            error = "no result of the C driver is recorded: region: two: run `RECORD=1 make conformance`"
-            self.assertIn(error, self.judge_ours(in_part=in_part)[0])
+        by_chance, why = {"c": both("why", "by chance")}, {"c": both("why", "why")}
+        hercules = {"machine": "hercules"}
+        two = "error: .*explains: region: two"
+        unknown = "error: no result of the C driver is recorded: region: two: run `RECORD=1 make conformance`"
+        for runs, ours, shown in (
+            ([{}], {}, r"status: one +fails no signal +ok +queue\nregion: two +ok +ok +same\n"),
+            ([{}], {"differences_": ""}, "error: .*explains: status: one"),
+            ([{}], {"rust": BAD}, "error: ours fails: region: two"),
+            # Each machine has its own results.
+            ([{}, hercules | {"c": GOOD}], {}, "status: one +fails"),
+            ([{}, hercules | {"c": GOOD}], hercules, "error: .*'queue' is stale"),
+            # What ours has not run is not judged.
+            ([{"c": both(None, "why")}], {"rust": ONE, "in_part": True}, r"\nstatus: one +ok.*\n\n1 cases: 1 same"),
+            # Ours may have run through one back end, and what has no part in one is known through the first.
+            ([{"c_iommufd": C_BAD}], {}, two),
+            ([{"c_iommufd": C_BAD}], {"rust_iommufd": ONE}, "region: two +ok"),
+            ([{"c_iommufd": ONE}], {}, "region: two +ok"),
+            ([{"c": C_BAD, "c_iommufd": ONE}], {}, two),
+            ([{"c": ktap(("status: one", "why"))}], {}, unknown),
+            ([{"c": ktap(("status: one", "why"))}], {"in_part": True}, unknown),
+            # One of several known results is enough, but they may all differ.
+            ([by_chance], {}, two),
+            ([by_chance, {"add": True}], {}, r"region: two +fails by chance or ok +ok +same\n"),
+            ([why, {"c": both("why", "SKIP why"), "add": True}], {}, two),
+            # A difference explains what differs by chance.
+            ([{}, {"c": GOOD, "add": True}], {}, r"status: one +fails no signal or ok +ok +queue\n"),
+        ):
+            with self.subTest(runs=runs, ours=ours):
+                self.record.unlink(missing_ok=True)
+                for run in runs:
+                    self.record_run(**run)
+                _, out = self.judge_ours(**ours)
+                self.assertRegex(out, shown)
+                self.assertEqual("error: " in out, shown.startswith("error: "))
 
     def test_without_a_record_it_is_said_how_to_make_one(self):
         with self.assertRaisesRegex(Missing, "C driver in qemu: run `RECORD=1 make conformance`"):
@@ -317,29 +312,12 @@ class Records(Case):
         self.record_run()
         with self.assertRaisesRegex(Missing, "run `RECORD=1 make conformance EMULATOR=hercules`"):
             self.judge_ours(machine="hercules")
+        with self.assertRaisesRegex(Missing, "rust-container.ktap: 1 of 3 results are missing"):
+            self.judge_ours(GOOD.replace("1..2", "1..3"))
         for text in ("{", "[]", '{"qemu": {}}', '{"qemu": {"kernel": "", "date": "", "cases": []}}'):
             self.record.write_text(text)
             with self.subTest(text), self.assertRaisesRegex(Missing, "c-driver.json: "):
                 self.judge_ours()
-
-    def test_one_of_several_known_results_is_enough(self):
-        self.record_run(both("why", "by chance"))
-        self.assertIn("explains: region: two", self.judge_ours()[0])
-        self.record_run(C, add=True)
-        errors, out = self.judge_ours()
-        self.assertEqual(errors, "")
-        self.assertRegex(out, r"region: two +fails by chance or ok +ok +same\n")
-        # A difference explains what differs by chance.
-        self.record_run(C)
-        self.record_run(GOOD, add=True)
-        errors, out = self.judge_ours()
-        self.assertEqual(errors, "")
-        self.assertRegex(out, r"status: one +fails no signal or ok +ok +queue\n")
-
-    def test_several_known_results_may_all_differ(self):
-        self.record_run(both("why", "why"))
-        self.record_run(both("why", "SKIP why"), add=True)
-        self.assertIn("explains: region: two", self.judge_ours()[0])
 
     def changes(self, c=C, c_iommufd=None, in_part=False):
         """What is said of a run of the C driver that is not as recorded."""
