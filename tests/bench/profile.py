@@ -3,6 +3,7 @@
 
 import bisect
 import collections
+import itertools
 import subprocess
 
 from .table import BACKENDS, NAMES, SHAPES
@@ -83,16 +84,12 @@ def report(share, rounds, out):
     The folder that L1 had has a file blocks.N of the plugin for each measurement, and DRIVER.kallsyms.
     """
     out.mkdir(parents=True, exist_ok=True)
-    number = 0
     rows = []
-    for driver in NAMES:
-        symbols = read_symbols(share / f"{driver}.kallsyms")
-        for backend in BACKENDS:
-            for shape in SHAPES:
-                counted = profile(share / f"blocks.{number}", symbols)
-                number += 1
-                write(out / f"{driver}-{backend}-{shape}.txt", *counted, rounds)
-                rows.append((shape, backend, driver, summary(*counted, rounds)))
+    symbols = {driver: read_symbols(share / f"{driver}.kallsyms") for driver in NAMES}
+    for number, (driver, backend, shape) in enumerate(itertools.product(NAMES, BACKENDS, SHAPES)):
+        counted = profile(share / f"blocks.{number}", symbols[driver])
+        write(out / f"{driver}-{backend}-{shape}.txt", *counted, rounds)
+        rows.append((shape, backend, driver, summary(*counted, rounds)))
     heads = "".join(f"{head:>12}" for head in (*PART_NAMES, *COUNTS))
     print(f"{'an I/O':22}{heads}")
     for shape, backend, driver, (instructions, counts) in sorted(rows):

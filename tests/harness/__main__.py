@@ -14,21 +14,7 @@ from .steps import Failed
 
 EMULATORS, BACKENDS = ("qemu", "hercules"), conformance.BACKENDS
 # Settings choose what one command does, and are not passed on to what it calls.
-SETTINGS = [
-    "BACKEND",
-    "BENCH",
-    "C",
-    "DEBUG",
-    "DRIVER",
-    "EMULATOR",
-    "FILE",
-    "FILTER",
-    "KDIR",
-    "L2",
-    "NAME",
-    "RECORD",
-    "SHORT",
-]
+SETTINGS = "BACKEND BENCH C DEBUG DRIVER EMULATOR FILE FILTER KDIR L2 NAME RECORD SHORT".split()
 
 
 def one_of(*choices):

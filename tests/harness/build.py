@@ -28,27 +28,12 @@ TARGET = "s390x-unknown-linux-gnu"
 # The C library of the cross compiler, for dasdfmt and lscss in L1.
 CROSS = "/usr/s390x-linux-gnu/lib"
 # Commands of busybox that L2 calls.
-APPLETS = [
-    "basename",
-    "cat",
-    "dirname",
-    "dmesg",
-    "grep",
-    "kill",
-    "ls",
-    "mount",
-    "pidof",
-    "readlink",
-    "reboot",
-    "sh",
-    "sleep",
-    "stty",
-]
+APPLETS = "basename cat dirname dmesg grep kill ls mount pidof readlink reboot sh sleep stty".split()
 
 
 def build(step, what, kernel="plain"):
     """Build each of these, as a step."""
-    with steps.lock_cache(paths.kernel(kernel).cache):
+    with steps.lock_cache():
         for name in what:
             step(TITLES[name])
             one(name, kernel)
@@ -90,12 +75,9 @@ def tools():
         "CARGO_TARGET_S390X_UNKNOWN_LINUX_GNU_RUSTFLAGS": "-Ctarget-feature=+crt-static -Ctarget-cpu=z10",
     }
     options = ["--release", "-Zchecksum-freshness", "-Zbuild-std=std,panic_abort", "--target", TARGET, "--locked"]
-    for name in TOOLS:
-        options += ["--bin", name]
+    options += [f"--bin={name}" for name in TOOLS]
     folder = fresh(BUILD / "tools")
-    steps.run(
-        "tools-build", ["env", *(f"{key}={value}" for key, value in settings.items()), "cargo", "build", *options]
-    )
+    steps.run("tools-build", ["cargo", "build", *options], **settings)
     for name in TOOLS:
         shutil.copy(target / TARGET / "release" / name, folder)
 

@@ -5,7 +5,7 @@ import os
 import re
 import subprocess
 
-from . import debian, paths, steps
+from . import debian, steps
 from .paths import BUILD
 from .steps import Failed
 
@@ -44,13 +44,12 @@ def row(title, cells):
 
 def run():
     """Print the table: of one translation, when others came before."""
-    cache = paths.kernel().cache
     # Static, so that no loader counts.
     static = {"RUSTFLAGS": "-Ctarget-feature=+crt-static", "CARGO_TARGET_DIR": f"{OUT}/target"}
     build = ["cargo", "build", "--release", "--locked", "--package=cost", f"--target={TRIPLE}"]
-    with steps.lock_cache(cache):
+    with steps.lock_cache() as cache:
         valgrind = debian.fetch("valgrind", cache)
-        steps.run("cost-build", ["env", *(f"{key}={value}" for key, value in static.items()), *build])
+        steps.run("cost-build", build, **static)
     subprocess.run(["rustc", "--version"], check=True)
     row("CCWs in the program", SIZES)
     print("|" + "-" * 46 + "|" + "------:|" * len(SIZES))

@@ -6,7 +6,7 @@ import os
 import pathlib
 import subprocess
 
-from . import build, debian, paths, steps
+from . import build, debian, steps
 from .paths import BUILD, TOP
 from .steps import Failed
 
@@ -74,8 +74,7 @@ def report(files):
 
 def run():
     """Measure; fails below the least share.  The tools are downloaded once, 19 MB."""
-    cache = paths.kernel().cache
-    with steps.lock_cache(cache):
+    with steps.lock_cache() as cache:
         tools = debian.fetch(LLVM, cache) / "lib" / LLVM / "bin"
         build.fresh(PROFILES)
         steps.run("coverage-tests", tests)

@@ -4,16 +4,12 @@
 For each crate: its files and lines, the longest file and the longest function outside of tests,
 the unsafe blocks, functions and impls for each 1,000 lines, the words of doc comments, and an
 import circle between its modules, if there is one.
-
-usage: figures.py [CRATE...]
 """
 
-import argparse
 import dataclasses
 import graphlib
 import pathlib
 import re
-import sys
 
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 
@@ -54,14 +50,9 @@ def end_of_block(code, start):
     """Return where the block ends whose first brace is at or after `start`; None if there is none."""
     depth = 0
     for match in re.compile(r"[{};]").finditer(code, start):
-        if match[0] == "{":
-            depth += 1
-        elif match[0] == "}":
-            depth -= 1
-            if depth == 0:
-                return match.end()
-        elif depth == 0:
-            return None
+        depth += {"{": 1, "}": -1, ";": 0}[match[0]]
+        if depth == 0:
+            return match.end() if match[0] == "}" else None
     return None
 
 
@@ -117,11 +108,9 @@ class Module:
         named += [tuple(path.split("::")) for path in re.findall(r"\b(?:crate|super)(?:::\w+)+", self.code)]
         for path in named:
             base = self.name
-            if path[0] == "crate":
-                base, path = (), path[1:]
-            elif path[0] in ("self", "super"):
-                while path and path[0] in ("self", "super"):
-                    base, path = (base[:-1] if path[0] == "super" else base), path[1:]
+            while path and path[0] in ("crate", "self", "super"):
+                base = {"crate": (), "self": base, "super": base[:-1]}[path[0]]
+                path = path[1:]
             full = (*base, *path)
             while full and full not in names:
                 full = full[:-1]
@@ -185,14 +174,8 @@ HEAD = ["crate", "files", "lines", "longest file", "longest fn", "unsafe/kloc", 
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("crates", nargs="*", metavar="CRATE", help="one of: " + ", ".join(CRATES))
-    wanted = parser.parse_args().crates or [name for name in CRATES if (TOP / CRATES[name]).exists()]
-    for name in wanted:
-        if name not in CRATES or not (TOP / CRATES[name]).exists():
-            sys.exit(f"figures: no crate {name!r}; there are: {', '.join(CRATES)}")
-    table = [HEAD] + [row(name, TOP / CRATES[name]) for name in wanted]
-    widths = [max(len(line[column]) for line in table) for column in range(len(HEAD))]
+    table = [HEAD] + [row(name, TOP / root) for name, root in CRATES.items()]
+    widths = [max(map(len, column)) for column in zip(*table)]
     for line in table:
         print("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip())
 

@@ -2,11 +2,10 @@
 """Fuzz ccwchain with libFuzzer.  What is found that is new is kept in build/fuzz/TARGET/corpus, what
 breaks a promise in build/fuzz/TARGET."""
 
-import os
 import shutil
 import subprocess
 
-from . import build, paths, steps
+from . import build, steps
 from .paths import BUILD, LOGS, TOP
 from .steps import Failed
 
@@ -22,13 +21,6 @@ FLAGS = """--cfg fuzzing -Ccodegen-units=1 -Cpasses=sancov-module
 LINES_SHOWN = 12
 
 
-def compile_target(target):
-    """Build a fuzz target."""
-    settings = {"CXX": "clang++", "RUSTFLAGS": FLAGS, "CARGO_TARGET_DIR": str(BUILD / "fuzz/target")}
-    options = ["--release", "--locked", "--manifest-path", FUZZ / "Cargo.toml", "--target", TRIPLE, "--bin", target]
-    subprocess.run(["cargo", "build", *options], env=os.environ | settings, check=True)
-
-
 def run(action, target, words):
     """Run a target for so many seconds, run it on files, or reduce what it has found."""
     targets = sorted(path.stem for path in (FUZZ / "fuzz_targets").glob("*.rs"))
@@ -40,8 +32,10 @@ def run(action, target, words):
     corpus = FUZZ / "corpus" / target
     for folder in (found / "corpus", corpus):
         folder.mkdir(parents=True, exist_ok=True)
-    with steps.lock_cache(paths.kernel().cache):
-        steps.run("fuzz-build", lambda: compile_target(target))
+    settings = {"CXX": "clang++", "RUSTFLAGS": FLAGS, "CARGO_TARGET_DIR": str(BUILD / "fuzz/target")}
+    options = ["--release", "--locked", f"--manifest-path={FUZZ}/Cargo.toml", f"--target={TRIPLE}", f"--bin={target}"]
+    with steps.lock_cache():
+        steps.run("fuzz-build", ["cargo", "build", *options], **settings)
 
     options = [f"-artifact_prefix={found}/", "-max_len=1024", "-timeout=10", "-rss_limit_mb=1024"]
     libfuzzer = [str(BUILD / "fuzz/target" / TRIPLE / "release" / target), *options]
@@ -49,10 +43,8 @@ def run(action, target, words):
         return subprocess.run([*libfuzzer, *words], check=False).returncode == 0
     if action == "minimise":
         merged = build.fresh(found / "merged")
-        steps.run(
-            f"fuzz-minimise-{target}",
-            [*libfuzzer, "-set_cover_merge=1", "-use_counters=0", merged, corpus, found / "corpus"],
-        )
+        merge = ["-set_cover_merge=1", "-use_counters=0", merged, corpus, found / "corpus"]
+        steps.run(f"fuzz-minimise-{target}", [*libfuzzer, *merge])
         shutil.rmtree(corpus)
         shutil.move(merged, corpus)
         print(f"{len(list(corpus.iterdir()))} files in tests/fuzz/corpus/{target}")

@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 
-from . import build, paths, steps
+from . import build, steps
 from .paths import BUILD, TOP
 from .steps import Failed
 
@@ -23,12 +23,6 @@ FASTER = "--config=profile.test.package.ccwchain.opt-level=1"
 SAMPLES = 40
 # Exit statuses of cargo-mutants: all was noticed; something was not; something has become endless.
 GOOD, MISSED, ENDLESS = 0, 2, 3
-
-
-def install(root):
-    """Build cargo-mutants, unless this version is there."""
-    options = ["--root", root, "--locked", "--version", f"={VERSION}"]
-    subprocess.run(["cargo", "install", *options, "cargo-mutants"], check=True)
 
 
 def survivors(program, package, tests, options):
@@ -51,10 +45,12 @@ def run(file, sample):
     """Break all, one file, or a sample; returns whether the tests have noticed each time."""
     if file and not (file.startswith(tuple(f"{folder}/" for folder in PACKAGES)) and (TOP / file).is_file()):
         raise Failed(f"there is no file {file!r} in {' or '.join(PACKAGES)}")
-    cache = paths.kernel().cache
-    program = cache / "cargo-mutants/bin/cargo-mutants"
-    with steps.lock_cache(cache):
-        steps.run("mutants-install", lambda: install(cache / "cargo-mutants"))
+    with steps.lock_cache() as cache:
+        root = cache / "cargo-mutants"
+        # Built unless this version is there.
+        install = ["cargo", "install", "--root", root, "--locked", "--version", f"={VERSION}", "cargo-mutants"]
+        steps.run("mutants-install", install)
+    program = root / "bin/cargo-mutants"
     some = ["--file", file] if file else []
     if sample:
         number = datetime.date.today().toordinal() % SAMPLES

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 
+from . import paths
 from .paths import LOGS
 
 SIGN_OF_LIFE_SECONDS = 20
@@ -43,15 +44,16 @@ def last_lines(log, count):
     return text.splitlines()[-count:]
 
 
-def watch(name, work):
-    """Run a function, or a command, in a process of its own with its output in a log of that name.
+def watch(name, work, **settings):
+    """Run a function, or a command, in a process of its own with its output in a log of that name, and with
+    these settings in its environment.
 
     Returns its exit status, which is 1 where a function returns False.
     """
     log, start = LOGS / f"{name}.log", time.monotonic()
     LOGS.mkdir(parents=True, exist_ok=True)
     sys.stdout.flush()
-    process = FORK.Process(target=_in_log, args=(log, work))
+    process = FORK.Process(target=_in_log, args=(log, work, settings))
     process.start()
     shown = start
     while process.join(0.2) or process.exitcode is None:
@@ -63,11 +65,12 @@ def watch(name, work):
     return process.exitcode
 
 
-def _in_log(log, work):
+def _in_log(log, work, settings):
     with open(log, "wb") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
     sys.stdout = sys.stderr = open(1, "w", encoding="utf-8", buffering=1, closefd=False)  # noqa: SIM115
+    os.environ.update(settings)
     try:
         if callable(work):
             sys.exit(work() is False)
@@ -76,9 +79,9 @@ def _in_log(log, work):
         sys.exit(f"error: {failure}")
 
 
-def run(name, work):
+def run(name, work, **settings):
     """Watch what must succeed; else show the end of its log."""
-    status = watch(name, work)
+    status = watch(name, work, **settings)
     if status == 0:
         return
     log = LOGS / f"{name}.log"
@@ -90,10 +93,12 @@ def run(name, work):
 
 
 @contextlib.contextmanager
-def lock_cache(cache):
-    """Let no other clone build in the cache meanwhile; what is called with the lock held has it already."""
+def lock_cache():
+    """Let no other clone build in the cache, which is given, meanwhile; what is called with the lock held has it
+    already."""
+    cache = paths.kernel().cache
     if os.environ.get("cache_is_locked"):
-        yield
+        yield cache
         return
     with open(cache / "lock", "a", encoding="utf-8") as file:
         try:
@@ -103,6 +108,6 @@ def lock_cache(cache):
             fcntl.flock(file, fcntl.LOCK_EX)
         os.environ["cache_is_locked"] = "1"
         try:
-            yield
+            yield cache
         finally:
             del os.environ["cache_is_locked"]

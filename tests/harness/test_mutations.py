@@ -37,7 +37,7 @@ class Mutations(InFolder):
     @contextlib.contextmanager
     def cargo_mutants(self, *survivors):
         """In place of cargo-mutants: what survives each time that it is called."""
-        self.patch(mutations, steps=mock.MagicMock(), paths=mock.MagicMock())
+        self.patch(mutations, steps=mock.MagicMock())
         with (
             mock.patch.object(mutations, "survivors", side_effect=survivors) as called,
             contextlib.redirect_stdout(io.StringIO()),

@@ -57,12 +57,9 @@ def errors(base, file, *options):
         message = json.loads(line)
         if message["level"] != "error" or message["message"].startswith("aborting due to"):
             continue
-        spans = [
-            span
-            for span in message["spans"]
-            if span["is_primary"] and pathlib.Path(span["file_name"]).name == file.name
-        ]
-        found.append((spans[0]["line_start"] if spans else 0, (message["code"] or {}).get("code"), message["rendered"]))
+        primary = [span for span in message["spans"] if span["is_primary"]]
+        lines = [span["line_start"] for span in primary if pathlib.Path(span["file_name"]).name == file.name]
+        found.append((lines[0] if lines else 0, (message["code"] or {}).get("code"), message["rendered"]))
     if done.returncode and not found:
         found.append((0, None, done.stderr))
     return found
@@ -92,10 +89,8 @@ def examples():
         name = "-".join(("example", *file.relative_to(MDEV).with_suffix("").parts))
         for number, match in enumerate(EXAMPLE.finditer(file.read_text(encoding="utf-8"))):
             # As rustdoc does, take lines that it hides.
-            yield (
-                f"{name}-{number}" if number else name,
-                re.sub(r"^ *//[/!] ?(?:# )?", "", match[1], flags=re.MULTILINE),
-            )
+            text = re.sub(r"^ *//[/!] ?(?:# )?", "", match[1], flags=re.MULTILINE)
+            yield f"{name}-{number}" if number else name, text
 
 
 def judge_example(base, text):
