@@ -42,7 +42,8 @@ def pool_path(package):
     return f"pool/main/{package.name[0]}/{package.name}/{file_name(package)}"
 
 
-def control(package):
+def control(package, **more):
+    """The fields of a package, and those that only an index has."""
     fields = {
         "Package": package.name,
         "Version": package.version,
@@ -51,7 +52,7 @@ def control(package):
         "Depends": package.depends,
         "Recommends": package.recommends,
         "Description": "for a test",
-    }
+    } | more
     return "".join(f"{name}: {value}\n" for name, value in fields.items() if value)
 
 
@@ -75,17 +76,16 @@ def spoilt(content):
     return bytes(byte ^ 1 for byte in content)
 
 
+def sha256(content):
+    return hashlib.sha256(content).hexdigest()
+
+
 def suite_files(suite, packages, valid_for=DAY):
     """The files of a suite; its Release is of yesterday and valid for some seconds from now."""
-    files = {pool_path(package): deb(package) for package in packages}
-    entries = []
-    for package in packages:
-        content = deb(package)
-        entries.append(
-            f"{control(package)}Filename: {pool_path(package)}\nSize: {len(content)}\n"
-            f"SHA256: {hashlib.sha256(content).hexdigest()}\n"
-        )
-    index = "\n".join(entries).encode()
+    pool = [(package, pool_path(package), deb(package)) for package in packages]
+    index = "\n".join(
+        control(package, Filename=path, Size=len(content), SHA256=sha256(content)) for package, path, content in pool
+    ).encode()
     main = "main/binary-s390x"
     indexes = {f"{main}/Packages": index, f"{main}/Packages.xz": lzma.compress(index)}
     now = time.time()
@@ -101,11 +101,10 @@ Components: main
 SHA256:
 """
     for path, content in indexes.items():
-        release += f" {hashlib.sha256(content).hexdigest()} {len(content)} {path}\n"
-    files[f"dists/{suite}/Release"] = release.encode()
+        release += f" {sha256(content)} {len(content)} {path}\n"
     # The index that is not compressed is named but not there, as in Debian.
-    files[f"dists/{suite}/{main}/Packages.xz"] = indexes[f"{main}/Packages.xz"]
-    return files
+    compressed = {f"dists/{suite}/{main}/Packages.xz": indexes[f"{main}/Packages.xz"]}
+    return {f"dists/{suite}/Release": release.encode()} | compressed | {path: content for _, path, content in pool}
 
 
 class Handler(http.server.BaseHTTPRequestHandler):

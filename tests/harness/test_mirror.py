@@ -2,9 +2,10 @@
 """What scripts/debian-packages promises for days on which Debian's mirror is not whole, with a
 mirror of the tests' own.  They run in the build root, as it does."""
 
-import collections
+import contextlib
 import os
 import pathlib
+import re
 import select
 import signal
 import socket
@@ -29,8 +30,6 @@ APT::Get::AllowUnauthenticated "1";
 Dir::Etc::Parts "/dev/null";
 Dir::Etc::Main "/dev/null";
 """
-
-Result = collections.namedtuple("Result", "status out err")
 
 
 def l1(busybox, s390_tools):
@@ -91,10 +90,8 @@ def end(session):
         if time.monotonic() > until:
             raise TimeoutError(f"processes {left} do not end")
         for process in left:
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
         time.sleep(0.01)
 
 
@@ -108,8 +105,7 @@ class Case(InFolder):
         self.parent.mkdir()
         self.target = self.parent / "target"
         self.settings.write_text(APT_SETTINGS)
-        self.mirror = Mirror(archive(self.suites))
-        self.addCleanup(self.mirror.close)
+        self.mirror = self.enterContext(contextlib.closing(Mirror(archive(self.suites))))
 
     def start(self, **settings):
         """Run the script in a session of its own, with nothing of the environment but PATH."""
@@ -125,17 +121,10 @@ class Case(InFolder):
             "APT_CONFIG": str(self.settings),
         } | settings
         script = subprocess.Popen(
-            [SCRIPT, self.which, self.target],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        self.addCleanup(script.stdout.close)
-        self.addCleanup(script.stderr.close)
-        self.addCleanup(script.wait)
+            [SCRIPT, self.which, self.target], env=environment, text=True, start_new_session=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        self.enterContext(script)
         self.addCleanup(end, script.pid)
         return script
 
@@ -146,7 +135,7 @@ class Case(InFolder):
             end(script.pid)
             out, err = script.communicate()
             self.fail(f"the script has not ended after {LIMIT_SECONDS} s: {out}{err}\n{self.logs()}")
-        return Result(script.returncode, out, err)
+        return subprocess.CompletedProcess(script.args, script.returncode, out, err)
 
     def first_line(self, script):
         """The first line that a script prints, if it has printed something by the limit."""
@@ -168,7 +157,7 @@ class Case(InFolder):
     def assert_taken(self, result, suite="trixie", packages=None):
         """All that is wanted is from this suite, byte for byte, and nothing else is there."""
         packages = [one for one in packages or self.suites[suite] if one.name != NOT_WANTED[self.which]]
-        self.assertEqual(result.status, 0, f"{result.out}{result.err}\n{self.logs()}")
+        self.assertEqual(result.returncode, 0, f"{result.stdout}{result.stderr}\n{self.logs()}")
         first, *lines = (self.target / "taken").read_text().splitlines()
         self.assertEqual(first, suite)
         self.assertCountEqual(lines, [f"{name} {version} {arch}" for name, version, arch, *_ in packages])
@@ -180,31 +169,28 @@ class Case(InFolder):
     def assert_quietly_taken(self, result, *taken):
         """The first suite that was asked for has it all, and no other is told of."""
         self.assert_taken(result, *taken)
-        self.assertNotIn("instead", result.out)
-        self.assertEqual(result.err, "")
+        self.assertNotIn("instead", result.stdout)
+        self.assertEqual(result.stderr, "")
 
     def assert_taken_instead(self, result, what, instead):
         """All is from another suite than trixie, and two lines tell what was missing, and what was taken."""
         self.assert_taken(result, instead)
-        lines = [line.strip() for line in result.out.splitlines()]
-        told = [number for number, line in enumerate(lines) if line.startswith("trixie: ")]
-        self.assertEqual(len(told), 1, result.out)
-        missing, taken = lines[told[0] : told[0] + 2]
+        ((missing, taken),) = re.findall(
+            rf"^ *trixie: (.*)\n *taken from {instead} instead: (.*)$", result.stdout, re.M
+        )
         self.assertRegex(missing, what)
-        self.assertIn(self.mirror.url, missing)
-        self.assertIn(f"{TRIES} tries", missing)
-        self.assertRegex(taken, f"^taken from {instead} instead: ")
+        self.assertIn(f"({self.mirror.url}, {TRIES} tries)", missing)
         for package in self.suites[instead]:
             if package.name in ("busybox-static", "s390-tools", "qemu-system-s390x"):
                 self.assertIn(f"{package.name} {package.version}", taken)
 
     def assert_failed(self, result, missing):
         """The message says what was missing in each suite and what to do, and nothing is left."""
-        self.assertEqual(result.status, 1, result.err)
+        self.assertEqual(result.returncode, 1, result.stderr)
         for suite, what in missing.items():
-            self.assertRegex(result.err, rf"(?m)^ *{suite}: .*{what}.*{TRIES} tries")
-        self.assertIn("VFIO_CCW_MIRROR=", result.err)
-        self.assertIn("VFIO_CCW_SUITES=", result.err)
+            self.assertRegex(result.stderr, rf"(?m)^ *{suite}: .*{what}.*{TRIES} tries")
+        self.assertIn("VFIO_CCW_MIRROR=", result.stderr)
+        self.assertIn("VFIO_CCW_SUITES=", result.stderr)
         self.assertEqual(list(self.parent.iterdir()), [])
 
 
@@ -218,7 +204,7 @@ class Faults(Case):
     def test_a_full_folder_is_not_fetched_again(self):
         self.target.mkdir()
         (self.target / "taken").write_text("as it was\n")
-        self.assertEqual(self.run_script().status, 0)
+        self.assertEqual(self.run_script().returncode, 0)
         self.assertEqual(self.mirror.requests, [])
         self.assertEqual([path.read_text() for path in self.target.iterdir()], ["as it was\n"])
 
@@ -269,7 +255,7 @@ class Faults(Case):
 
     def test_a_mirror_that_is_updated_between_two_tries_gives_the_new_packages_only(self):
         newer = l1("1:1.37.0-7", "2.35.0-1")
-        self.mirror.refuse_then_update(TOOLS, archive({"trixie": newer}))
+        self.mirror.refuse_then_update(TOOLS, suite_files("trixie", newer))
         self.assert_taken(self.run_script(), "trixie", newer)
 
     def test_without_any_suite_the_message_helps_and_nothing_is_left(self):
@@ -277,7 +263,7 @@ class Faults(Case):
         self.mirror.lose("*/s390-tools_2.16*")
         result = self.run_script(VFIO_CCW_SUITES="trixie bookworm")
         self.assert_failed(result, {"trixie": "busybox-static_.*404", "bookworm": "s390-tools_2.16.*404"})
-        self.assertIn(self.mirror.url, result.err)
+        self.assertIn(self.mirror.url, result.stderr)
 
     def test_named_suites_replace_the_list(self):
         self.assert_quietly_taken(self.run_script(VFIO_CCW_SUITES="bookworm"), "bookworm")
@@ -290,7 +276,7 @@ class Faults(Case):
             url = f"http://127.0.0.1:{taken.getsockname()[1]}/debian"
             result = self.run_script(VFIO_CCW_MIRROR=url, VFIO_CCW_SUITES="trixie bookworm")
         self.assert_failed(result, dict.fromkeys(("trixie", "bookworm"), "(refused|connect)"))
-        self.assertIn(url, result.err)
+        self.assertIn(url, result.stderr)
 
     def test_what_is_no_mirror_is_refused_at_once(self):
         for setting, value in (
@@ -303,8 +289,8 @@ class Faults(Case):
             with self.subTest(value):
                 # A try more would take too long.
                 result = self.run_script(**{setting: value, "VFIO_CCW_PAUSE": str(FOREVER)})
-                self.assertEqual(result.status, 1)
-                self.assertIn(f"{setting}={value}", result.err)
+                self.assertEqual(result.returncode, 1)
+                self.assertIn(f"{setting}={value}", result.stderr)
                 self.assertEqual(self.mirror.requests, [])
                 self.assertEqual(list(self.parent.iterdir()), [])
 
@@ -382,7 +368,7 @@ class Interrupted(Case):
                 self.setUp()
                 script = self.stop_in_the_middle()
                 os.killpg(script.pid, number)
-                self.assertNotEqual(self.finish(script).status, 0)
+                self.assertNotEqual(self.finish(script).returncode, 0)
                 self.assertEqual(list(self.parent.iterdir()), [])
                 self.assertEqual(self.mirror.count("*bookworm*"), 0)
 
