@@ -133,7 +133,10 @@ class Host(Answers):
         verb, _, argument = line.partition(" ")
         match verb, *argument.split():
             case ["qmp", _, *_]:
-                return json.dumps(self.qmp(json_object(argument)))
+                command = json.loads(argument)
+                if not isinstance(command, dict):
+                    raise Refused(f"a QMP command is a JSON object, not {argument}")
+                return json.dumps(self.qmp(command))
             case ["terminal", "connect"]:
                 self.connect_terminal()
             case ["terminal", "close"]:
@@ -165,13 +168,6 @@ class Host(Answers):
         if self.terminal is None:
             raise Refused("the terminal is not connected")
         return self.terminal
-
-
-def json_object(text):
-    command = json.loads(text)
-    if not isinstance(command, dict):
-        raise Refused(f"a QMP command is a JSON object, not {text}")
-    return command
 
 
 def patiently(connect, alive):

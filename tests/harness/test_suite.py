@@ -2,7 +2,7 @@
 """Parts that are run and judged."""
 
 import json
-import pathlib
+import os
 import sys
 import unittest
 
@@ -56,34 +56,18 @@ class Parts(InFolder):
         self.assertTrue(self.is_good)
 
     def test_parts_run_side_by_side_where_there_are_processors(self):
-        meet = (
-            "import pathlib, time, sys; here, there = map(pathlib.Path, sys.argv[1:])\n"
-            "here.touch(); end = time.monotonic() + float({})\n"
-            "while not there.exists():\n"
-            "    if time.monotonic() > end: raise SystemExit(1)\n"
-            "    time.sleep(0.01)"
-        )
-        a, b = str(self.folder / "a"), str(self.folder / "b")
-
-        def pair(seconds):
-            return (Part("a", [*python(meet.format(seconds)), a, b]), Part("b", [*python(meet.format(seconds)), b, a]))
-
-        self.run_parts(*pair(20))
-        self.assertTrue(self.is_good)
-        for name in (a, b):
-            pathlib.Path(name).unlink()
-        # With one processor the first waits in vain for the second.
-        self.run_parts(*pair(0.3), processors=1)
-        self.assertFalse(self.is_good)
+        pipe = self.folder / "pipe"
+        os.mkfifo(pipe)
+        # Each end of a pipe waits for the other: with one processor in vain.
+        for processors, seconds in ((2, "20"), (1, "0.3")):
+            ends = (["cat", pipe], ["sh", "-c", f": >{pipe}"])
+            self.run_parts(*(Part("end", ["timeout", seconds, *end]) for end in ends), processors=processors)
+            self.assertEqual(self.is_good, processors == 2)
 
     def test_one_part_at_a_time_builds(self):
-        check = (
-            "import os, sys, time; path = sys.argv[1]\n"
-            "os.mkdir(path)\n"  # Fails beside another that has it.
-            "time.sleep(0.1); os.rmdir(path)"
-        )
-        room = str(self.folder / "room")
-        self.run_parts(*(Part(name, [*python(check), room], builds=True) for name in "abc"), processors=3)
+        room = self.folder / "room"
+        check = ["sh", "-c", f"mkdir {room} && sleep 0.1 && rmdir {room}"]  # mkdir fails beside another
+        self.run_parts(*(Part(name, check, builds=True) for name in "abc"), processors=3)
         self.assertTrue(self.is_good, self.said)
 
     def test_a_run_that_is_interrupted_kills_its_parts(self):
