@@ -15,15 +15,11 @@ import re
 import sys
 
 
-def logical_lines(text):
-    """Lines of a makefile, those that end with a backslash joined with the next."""
-    return text.replace("\\\n", " ").splitlines()
-
-
 def crates_of(kbuild):
     """Yields the path of each crate and the names of the crates that it uses, those that are used first."""
     objects = {}
-    for line in logical_lines(kbuild):
+    # A line that ends with a backslash goes on in the next.
+    for line in kbuild.replace("\\\n", " ").splitlines():
         if found := re.match(r"vfio_ccw-y\s*[:+]?=(.*)", line):
             for name in re.findall(r"(\S+)\.o\b", found[1]):
                 objects.setdefault(name, [])

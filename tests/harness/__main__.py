@@ -56,10 +56,6 @@ def run_scenario(emulator, name, backend):
     return scenario.in_qemu(name, backend)
 
 
-def run_part(name, arguments):
-    return parts.PARTS[name](*arguments)
-
-
 def parser():
     emulator, backend = (one_of(*EMULATORS), "qemu"), (one_of(*BACKENDS), None)
     result = argparse.ArgumentParser(prog="harness", description="Build, boot and test.")
@@ -86,7 +82,7 @@ def parser():
     commands.add("coverage", coverage.run, "line coverage of ccwchain")
     mutating = commands.add("mutations", mutations.run, "break ccwchain, and see that tests notice", file=(str, None))
     mutating.add_argument("--sample", action="store_true", help="a part of them, another each day")
-    part = commands.add("part", run_part, "one part of `make test`")
+    part = commands.add("part", lambda name, arguments: parts.PARTS[name](*arguments), "one part of `make test`")
     part.add_argument("name", choices=sorted(parts.PARTS))
     part.add_argument("arguments", nargs="*")
     return result

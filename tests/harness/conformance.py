@@ -9,8 +9,8 @@ import time
 
 from . import build, l1, paths, records, steps, table
 from .paths import BUILD, LOGS
-from .records import BACKENDS
-from .results import Count, NoResults, of_ktap, of_kunit
+from .records import BACKENDS, Missing
+from .results import Count, of_ktap, of_kunit
 from .steps import Failed
 
 SILENCE_SECONDS = 700  # longer than the longest case
@@ -57,7 +57,7 @@ class Tally:
         """Count results that were left as data."""
         try:
             count = results(None)
-        except NoResults as error:
+        except Missing as error:
             count = Count(0, [str(error)])
         self.count(name, count, count.failures[:FAILURES_SHOWN])
 

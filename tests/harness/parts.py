@@ -43,21 +43,14 @@ def rustfmt():
     return command("rustfmt", "--check", "--edition", "2021", *map(str, sources)) and workspace
 
 
-def is_shell_script(path):
-    return path.suffix == ".sh" or path.read_bytes().startswith(SHELLS)
-
-
 def shell_scripts():
     files = [path for folder in (".ci", "scripts") for path in (TOP / folder).rglob("*") if path.is_file()]
-    return command("shellcheck", *(str(path.relative_to(TOP)) for path in files if is_shell_script(path)))
+    scripts = [path for path in files if path.suffix == ".sh" or path.read_bytes().startswith(SHELLS)]
+    return command("shellcheck", *(str(path.relative_to(TOP)) for path in scripts))
 
 
 def python_sources():
     return command("pyflakes3", "tests", "scripts")
-
-
-def spelling():
-    return command("codespell")
 
 
 def domain_xml():
@@ -113,10 +106,6 @@ def differences(machine):
     return table.judge(BUILD / f"results-{machine}", machine, recorded=table.C_RECORD, in_part=True).show()
 
 
-def hercules_devices():
-    return demo.hercules_devices()[0]
-
-
 def shutdown():
     return l1.run("shutdown", l1.share("share-shutdown"), 300, ["sh", "l1/shutdown", "rust"], silence=60)
 
@@ -133,7 +122,7 @@ PARTS = {
     "differences": differences,
     "doc": lambda: command("scripts/doc"),
     "domain-xml": domain_xml,
-    "hercules-devices": hercules_devices,
+    "hercules-devices": lambda: demo.hercules_devices()[0],
     "kunit": kunit,
     "links": lambda: links.check(TOP),
     "linux-disk": scenario.linux_disk,
@@ -142,6 +131,6 @@ PARTS = {
     "scenarios": scenarios,
     "shell-scripts": shell_scripts,
     "shutdown": shutdown,
-    "spelling": spelling,
+    "spelling": lambda: command("codespell"),
     "storms": storms,
 } | {name: lambda name=name: build.build(print, [name]) for name in build.TITLES}

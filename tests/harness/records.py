@@ -130,11 +130,6 @@ def known_of(c, backend, case):
     return c[backend].get(case) or c[BACKENDS[0]].get(case, [])
 
 
-def how_to_record(machine):
-    """Returns the command that makes the record of a machine."""
-    return "`RECORD=1 make conformance" + (f" EMULATOR={machine}`" if machine != MACHINES[0] else "`")
-
-
 def read_records(path):
     """Returns the records of the C driver by their machines: {machine: Record}; none if there is no file."""
     try:

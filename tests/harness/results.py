@@ -11,17 +11,14 @@ from .steps import Failed
 Count = collections.namedtuple("Count", "passed failures")
 
 
-class NoResults(Exception):
-    """The data that a part should have left are not there, or make no sense."""
-
-
 def as_a_whole(_log):
     """A part that is one test."""
     return Count(1, [])
 
 
 def counter(parse, *paths):
-    """Make a function that counts the results in files, or without files in the log that it is given.
+    """Make a function that counts the results in files, or without files in the log that it is given; it raises
+    Missing if they are not there, or make no sense.
 
     `parse` makes a Count of the text of one.
     """
@@ -32,7 +29,7 @@ def counter(parse, *paths):
             try:
                 more = parse(records.read_text(path))
             except (Failed, OSError, ValueError, KeyError) as error:
-                raise NoResults(f"{path.name}: {error}") from error
+                raise records.Missing(f"{path.name}: {error}") from error
             passed += more.passed
             failures += more.failures
         return Count(passed, failures)

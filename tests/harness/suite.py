@@ -14,8 +14,8 @@ import sys
 import time
 
 from .paths import BUILD, LOGS, TOP
-from .records import BACKENDS
-from .results import Count, NoResults, as_a_whole, of_json, of_ktap, of_kunit, of_libtest
+from .records import BACKENDS, Missing
+from .results import Count, as_a_whole, of_json, of_ktap, of_kunit, of_libtest
 from .steps import Failed, last_lines
 
 SIGN_OF_LIFE = 30
@@ -52,7 +52,7 @@ class Part:
         self.seconds = time.monotonic() - self.begun
         try:
             count = self.results(self.log)
-        except NoResults as error:
+        except Missing as error:
             self.error, count = str(error), Count(0, [])
         if self.results is as_a_whole and status:
             count = Count(0, [])

@@ -157,7 +157,7 @@ def judge(results, machine, *, recorded=None, changed_since=None, in_part=False,
         cases = (results / "cases").read_text(encoding="utf-8").splitlines()
     except OSError as error:
         raise Missing(str(error)) from error
-    how = records.how_to_record(machine)
+    how = "`RECORD=1 make conformance" + ("`" if machine == "qemu" else f" EMULATOR={machine}`")
     if recorded:
         if machine not in (known := records.read_records(recorded)):
             raise Missing(f"{recorded} has no results of the C driver in {machine}: run {how}")

@@ -132,6 +132,8 @@ class Requests(InFolder):
         stopped = threading.Event()
         thread = threading.Thread(target=self.host.serve, args=(stopped,))
         thread.start()
+        self.addCleanup(thread.join)
+        self.addCleanup(stopped.set)
         folder = self.folder / "host"
         qmp = 'qmp {"execute": "x"}'
         for line, reply in (("terminal send c1", "ok\n"), (qmp, 'ok\n{"is": "done"}\n'), ("x", None)):
@@ -144,8 +146,6 @@ class Requests(InFolder):
             self.assertTrue(text.startswith("error") if reply is None else text == reply)
             (folder / "reply").unlink()
             self.assertEqual(list(folder.iterdir()), [])
-        stopped.set()
-        thread.join()
 
     def test_a_dead_machine_is_not_waited_for(self):
         def refuse():
