@@ -67,10 +67,9 @@ def write(path, instructions, calls, rounds):
 
 def summary(instructions, calls, rounds):
     """The numbers of one measurement."""
-    parts = collections.Counter()
+    parts, called = collections.Counter(), collections.Counter()
     for (module, _), count in instructions.items():
         parts[PARTS.get(module, "kernel")] += count
-    called = collections.Counter()
     for (_, name), count in calls.items():
         called[name] += count
     numbers = [parts[part] / rounds for part in PART_NAMES]

@@ -6,7 +6,7 @@ host's help through files (host.py), or with a line on the console, after which
 what the host says comes in the place where it belongs:
 
     @host send FILE            type FILE (of the shared folder) on the 3270
-    @host expect FILE [CMD]    the next record that the 3270 shows has FILE's
+    @host expect FILE CMD      the next record that the 3270 shows has FILE's
                                bytes, after the command byte CMD (hex)
     @host ask NUMBER REQUEST   a request as in host.py, from L1 in Hercules
     @host heard NUMBER         its answer has come
@@ -110,8 +110,6 @@ class Run:
                 content = (self.share / name).read_bytes()
                 self.host.terminal.send(content)
                 print(f"L0: sent {name}, {len(content)} bytes", flush=True)
-            case ["expect", name]:
-                self.expect(name, None)
             case ["expect", name, command]:
                 self.expect(name, int(command, 16))
             case ["ask", number, *request]:
@@ -138,7 +136,7 @@ def difference(record, expected, command):
     """Say how a record differs from the expected data, or return None."""
     if record is None:
         return "no record came"
-    if command is not None and record[:1] != bytes((command,)):
+    if record[:1] != bytes((command,)):
         return f"command byte {record[:1].hex()} in place of {command:02x}"
     got = record[1:]
     for offset, (a, b) in enumerate(zip(got, expected)):

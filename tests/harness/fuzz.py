@@ -50,10 +50,8 @@ def run(action, target, words):
         print(f"{len(list(corpus.iterdir()))} files in tests/fuzz/corpus/{target}")
         return True
     log = LOGS / f"fuzz-{target}.log"
-    with open(log, "wb") as file:
-        limits = [f"-max_total_time={words[0]}", "-print_final_stats=1"]
-        command = [*libfuzzer, *limits, found / "corpus", corpus]
-        status = subprocess.run(command, stdout=file, stderr=file, check=False).returncode
+    limits = [f"-max_total_time={words[0]}", "-print_final_stats=1"]
+    status = steps.watch(log.stem, [*libfuzzer, *limits, found / "corpus", corpus])
     print("\n".join(steps.last_lines(log, LINES_SHOWN)))
     if status:
         raise Failed(

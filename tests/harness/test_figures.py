@@ -15,7 +15,7 @@ class Code(unittest.TestCase):
         self.assertEqual(list(figures.functions(code)), [("a", 1)])
 
     def test_tests_are_left_out(self):
-        text = "fn a() {\n}\n#[cfg(test)]\nmod tests {\n    fn b() {\n    }\n}\n"
+        text = "fn none();\nfn a() {\n}\n#[cfg(test)]\nmod tests {\n    fn b() {\n    }\n}\n"
         self.assertEqual(list(figures.functions(figures.without_tests(text))), [("a", 2)])
 
     def test_a_use_names_each_path_in_it(self):

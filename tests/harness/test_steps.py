@@ -19,9 +19,9 @@ class Watched(InFolder):
         super().setUp()
         self.patch(steps, LOGS=self.folder)
 
-    def watch(self, work):
+    def watch(self, work, **settings):
         with contextlib.redirect_stdout(io.StringIO()):
-            return steps.watch("it", work), steps.last_lines(self.folder / "it.log", 9)
+            return steps.watch("it", work, **settings), steps.last_lines(self.folder / "it.log", 9)
 
     def test_functions_and_commands_have_a_status_and_a_log(self):
         self.assertEqual(self.watch(lambda: print("x")), (0, ["x"]))
@@ -29,6 +29,7 @@ class Watched(InFolder):
         self.assertEqual(self.watch(fail), (1, ["error: this", "       that"]))
         self.assertEqual(self.watch(lambda: 1 / 0)[0], 1)
         self.assertEqual(self.watch([sys.executable, "-c", "print(3); raise SystemExit(3)"]), (3, ["3"]))
+        self.assertEqual(self.watch(["sh", "-c", "echo $SETTING"], SETTING="x"), (0, ["x"]))
 
     def test_what_must_succeed_shows_the_end_of_its_log(self):
         with contextlib.redirect_stderr(io.StringIO()) as said, self.assertRaises(steps.Failed):

@@ -2,7 +2,6 @@
 """The display that L2 uses: what Linux's tn3270 driver expects of one, on L0."""
 
 import threading
-import time
 
 # How a tn3270 driver asks what a display can do, and the answer: Read Partition
 # (Query) and a Query Reply for a usable area of 24 by 80 (GA23-0059).
@@ -60,11 +59,10 @@ class Display:
 
     def shows(self, record, seconds):
         """Return whether the record is shown in time; it and what came before it are forgotten."""
-        end = time.monotonic() + seconds
         with self._changed:
-            while record not in self._records:
-                if self._is_over or not self._changed.wait(end - time.monotonic()):
-                    return False
+            self._changed.wait_for(lambda: self._is_over or record in self._records, seconds)
+            if record not in self._records:
+                return False
             del self._records[: self._records.index(record) + 1]
             return True
 

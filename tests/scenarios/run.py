@@ -9,7 +9,7 @@ from harness.boot import boot, report
 from harness.steps import last_lines
 
 from .demo import demo
-from .lab import L1, Failed, Lab, Limit
+from .lab import L1, Failed, Lab, Limit, check, wait_for
 from .scenarios import ALL
 
 DEMO = {"demo": (demo, 900)}
@@ -51,11 +51,8 @@ class Results:
 def serve(l1, backend, names, results):
     """Run the scenarios one after the other, then power L1 off."""
     try:
-        until = time.monotonic() + START_SECONDS
-        while not l1.is_up:
-            if l1.failures or time.monotonic() > until:
-                raise Failed("L1 does not come up")
-            time.sleep(0.05)
+        wait_for("L1 comes up", lambda: l1.is_up or l1.failures, START_SECONDS)
+        check(l1.is_up, "L1 does not come up")
         l1.run(". l1/devices.sh; load_driver rust")
         lab = Lab(l1, backend, results.tell)
         for number, name in enumerate(names):
