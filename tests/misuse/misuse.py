@@ -71,49 +71,44 @@ def expected(text):
 
 
 def judge(base, file):
-    """What is wrong with a case; None if nothing is."""
-    wanted = expected(file.read_text(encoding="utf-8"))
+    """What is wrong with a case, or with an example, which names no errors; None if nothing is."""
+    text = file.read_text(encoding="utf-8")
+    wanted, is_example = expected(text), "//~" not in text
     if control := errors(base, file):
-        return "the control does not compile:\n" + "".join(text for _, _, text in control)
+        what = "example" if is_example else "control"
+        return f"the {what} does not compile:\n" + "".join(rendered for _, _, rendered in control)
+    if is_example:
+        return None
     found = errors(base, file, "--cfg=misuse")
     if not found:
         return "the misuse compiles"
     if {(line, code) for line, code, _ in found} != wanted:
-        return f"these are not the errors of {sorted(wanted)}:\n" + "".join(text for _, _, text in found)
+        return f"these are not the errors of {sorted(wanted)}:\n" + "".join(rendered for _, _, rendered in found)
     return None
 
 
-def examples():
-    """The examples of mdev/: name and text."""
-    for file in sorted(MDEV.rglob("*.rs")):
-        name = "-".join(("example", *file.relative_to(MDEV).with_suffix("").parts))
-        for number, match in enumerate(EXAMPLE.finditer(file.read_text(encoding="utf-8"))):
+def examples(folder):
+    """The examples of mdev/, which become files of a folder."""
+    for source in sorted(MDEV.rglob("*.rs")):
+        name = "-".join(("example", *source.relative_to(MDEV).with_suffix("").parts))
+        for number, match in enumerate(EXAMPLE.finditer(source.read_text(encoding="utf-8"))):
+            file = folder / (f"{name}-{number}.rs" if number else f"{name}.rs")
             # As rustdoc does, take lines that it hides.
-            text = re.sub(r"^ *//[/!] ?(?:# )?", "", match[1], flags=re.MULTILINE)
-            yield f"{name}-{number}" if number else name, text
-
-
-def judge_example(base, text):
-    """What is wrong with an example; None if nothing is."""
-    with tempfile.TemporaryDirectory() as folder:
-        file = pathlib.Path(folder) / "example.rs"
-        file.write_text(text, encoding="utf-8")
-        found = errors(base, file)
-    return "the example does not compile:\n" + "".join(text for _, _, text in found) if found else None
+            file.write_text(re.sub(r"^ *//[/!] ?(?:# )?", "", match[1], flags=re.MULTILINE), encoding="utf-8")
+            yield file
 
 
 def main(results, *names):
     base = command()
-    files = [file for file in sorted(HERE.glob("*.rs")) if "//~" in file.read_text(encoding="utf-8")]
-    cases = [(file.stem, judge, file) for file in files]
-    cases += [(name, judge_example, text) for name, text in examples()]
     passed, failed = [], []
-    for name, judged_by, case in cases:
-        if names and name not in names:
-            continue
-        fault = judged_by(base, case)
-        (failed if fault else passed).append(name)
-        print(f"{'FAILED' if fault else 'ok'} {name}", *([fault] if fault else []), flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        cases = [file for file in sorted(HERE.glob("*.rs")) if "//~" in file.read_text(encoding="utf-8")]
+        for file in (*cases, *examples(pathlib.Path(folder))):
+            if names and file.stem not in names:
+                continue
+            fault = judge(base, file)
+            (failed if fault else passed).append(file.stem)
+            print(f"{'FAILED' if fault else 'ok'} {file.stem}", *([fault] if fault else []), flush=True)
     pathlib.Path(results).write_text(json.dumps({"passed": passed, "failed": failed}), encoding="utf-8")
     sys.exit(1 if failed or not passed else 0)
 
