@@ -11,29 +11,23 @@ from .paths import BUILD, TOP
 from .steps import Failed
 
 LEAST = 98  # percent
-PACKAGES = ("ccwchain", "model")
 LLVM = "llvm-22"  # the LLVM of the rustc in the build root
 OUT = BUILD / "coverage"
 PROFILES = OUT / "profiles"
-
-
-def tests(*words, **options):
-    """Run cargo test of what runs code of ccwchain."""
-    settings = {
-        "RUSTFLAGS": "-Cinstrument-coverage",
-        "CARGO_TARGET_DIR": str(OUT / "target"),
-        "LLVM_PROFILE_FILE": f"{PROFILES}/%m-%p.profraw",
-    }
-    packages = [f"--package={name}" for name in PACKAGES]
-    # Lines of functions that are inlined do not count as run.
-    plain = ["--config", "profile.test.package.ccwchain.opt-level=0"]
-    command = ["cargo", *plain, "test", "--locked", *packages, "--lib", "--tests", *words]
-    return subprocess.run(command, env=os.environ | settings, check=True, **options)
+# Tests that run code of ccwchain.  Lines of functions that are inlined would not count as run.
+TESTS = ["cargo", "--config", "profile.test.package.ccwchain.opt-level=0", "test", "--locked"]
+TESTS += ["--package=ccwchain", "--package=model", "--lib", "--tests"]
+SETTINGS = {
+    "RUSTFLAGS": "-Cinstrument-coverage",
+    "CARGO_TARGET_DIR": str(OUT / "target"),
+    "LLVM_PROFILE_FILE": f"{PROFILES}/%m-%p.profraw",
+}
 
 
 def measure(tools):
     """Count how often each line was run by the tests: {file: {line: count}}."""
-    messages = tests("--no-run", "--message-format=json", stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
+    build_tests, settings = [*TESTS, "--no-run", "--message-format=json"], os.environ | SETTINGS
+    messages = subprocess.check_output(build_tests, env=settings, stderr=subprocess.DEVNULL)
     programs = [json.loads(line).get("executable") for line in messages.splitlines()]
     objects = [f"--object={program}" for program in programs if program]
     merged = OUT / "merged.profdata"
@@ -77,6 +71,6 @@ def run():
     with steps.lock_cache() as cache:
         tools = debian.fetch(LLVM, cache) / "lib" / LLVM / "bin"
         build.fresh(PROFILES)
-        steps.run("coverage-tests", tests)
+        steps.run("coverage-tests", TESTS, **SETTINGS)
         if not report(measure(tools)):
             raise Failed(f"that is less than {LEAST} %")
