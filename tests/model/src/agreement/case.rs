@@ -29,6 +29,8 @@ pub struct Case {
     pub lists: Vec<(u64, Vec<u8>)>,
     /// The actions of the device.
     pub steps: Vec<Step>,
+    /// The first data that the device returns.
+    pub input: Vec<u8>,
 }
 
 impl Case {
@@ -70,14 +72,7 @@ impl fmt::Display for Case {
             writeln!(f, "  {address:#010x}: {decoded}")?;
         }
         for (address, bytes) in &self.lists {
-            write!(f, "  {address:#010x}: list")?;
-            for word in bytes.chunks(4) {
-                write!(f, " ")?;
-                for byte in word {
-                    write!(f, "{byte:02x}")?;
-                }
-            }
-            writeln!(f)?;
+            writeln!(f, "  {address:#010x}: list{}", Words(bytes))?;
         }
         for (number, step) in self.steps.iter().enumerate() {
             let how = if step.immediate {
@@ -90,6 +85,24 @@ impl fmt::Display for Case {
                 "  command {number}: ends {how} with status {:#04x}",
                 step.status
             )?;
+        }
+        if !self.input.is_empty() {
+            writeln!(f, "  data of the device:{}", Words(&self.input))?;
+        }
+        Ok(())
+    }
+}
+
+/// Bytes, displayed as words of four bytes.
+struct Words<'a>(&'a [u8]);
+
+impl fmt::Display for Words<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for word in self.0.chunks(4) {
+            write!(f, " ")?;
+            for byte in word {
+                write!(f, "{byte:02x}")?;
+            }
         }
         Ok(())
     }

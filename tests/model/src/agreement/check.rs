@@ -116,7 +116,7 @@ fn agreement(
     host: &mut HostMemory,
     request: &Request,
 ) -> Result<Kind, Failure> {
-    let device = || Player::new(&case.steps, true);
+    let device = || Player::new(&case.steps, &case.input, true);
     let of_guest = run(guest, &mut device(), &case.request(), limit(case));
     let of_host = run(host, &mut device(), request, limit(case));
     if let Some(what) = host.violation.take() {
@@ -181,7 +181,7 @@ fn containment(case: &Case, host: &mut HostMemory, request: &Request) -> Result<
     ];
     for deviations in iter::once(Deviations::NONE).chain(Deviations::each()) {
         for steps in &devices {
-            let mut device = Player::new(steps, false);
+            let mut device = Player::new(steps, &case.input, false);
             run_on(&deviations, host, &mut device, request, limit(case));
             if let Some(what) = host.violation.take() {
                 return Err(Failure::Violation(format!("{what}; it {deviations}")));

@@ -27,12 +27,12 @@ pub(crate) struct Player {
 }
 
 impl Player {
-    /// Creates a device that plays these steps. An obedient one moves no data with a no-operation,
-    /// and gives status modifier only after a search or a poll: the translator assumes this for
-    /// agreement, but not for containment.
-    pub(crate) fn new(steps: &[Step], obedient: bool) -> Self {
+    /// Creates a device that plays these steps, and whose data begins with these bytes. An obedient
+    /// one moves no data with a no-operation, and gives status modifier only after a search or a
+    /// poll: the translator assumes this for agreement, but not for containment.
+    pub(crate) fn new(steps: &[Step], input: &[u8], obedient: bool) -> Self {
         Self {
-            script: Script::new(steps),
+            script: Script::new(steps).with_input(input),
             obedient,
         }
     }

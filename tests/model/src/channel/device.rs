@@ -2,6 +2,8 @@
 
 //! The device at the end of the channel.
 
+use std::collections::VecDeque;
+
 use super::status::device_status::{
     CHANNEL_END,
     DEVICE_END, //
@@ -58,6 +60,7 @@ pub trait Device {
 pub struct Script {
     steps: Vec<Step>,
     done: usize,
+    input: VecDeque<u8>,
     given: u8,
 }
 
@@ -68,7 +71,17 @@ impl Script {
         Self {
             steps: steps.to_vec(),
             done: 0,
+            input: VecDeque::new(),
             given: 0,
+        }
+    }
+
+    /// Returns this device with these bytes as the first data that it returns.
+    #[must_use]
+    pub fn with_input(self, input: &[u8]) -> Self {
+        Self {
+            input: input.iter().copied().collect(),
+            ..self
         }
     }
 }
@@ -81,6 +94,9 @@ impl Device for Script {
     }
 
     fn byte(&mut self) -> u8 {
+        if let Some(byte) = self.input.pop_front() {
+            return byte;
+        }
         self.given = self.given % 251 + 1;
         self.given
     }

@@ -54,6 +54,7 @@ fn case(input: &mut Input<'_>) -> Case {
         ccws: Vec::new(),
         lists: Vec::new(),
         steps,
+        input: Vec::new(),
     };
     let mut cursor = case.orb.cpa();
     for _ in 0..40 {
