@@ -10,7 +10,7 @@
 //! (SA22-7832), chapters "Basic I/O Functions" and "I/O Interruptions". Where the architecture leaves a choice
 //! to the channel, this one:
 //! - prefetches nothing: CCWs, IDAWs, MIDAWs and data are fetched when they are needed, so that an
-//!   error in what is not needed has no effect;
+//!   error in what is not needed has no effect, and what the program stores over them has one;
 //! - presents device end together with channel end, and both together with a check that ends a data
 //!   transfer;
 //! - returns no number for a residual count that is unpredictable ([`Status::count`]).

@@ -9,6 +9,7 @@ mod data_chaining;
 mod deviations;
 mod length;
 mod midaw;
+mod prefetch;
 mod program;
 mod suspend;
 mod transfer;

@@ -53,6 +53,8 @@ pub(crate) struct Program {
     /// What was used in what order: purpose, address, length.
     pub(crate) used: Vec<(Use, u64, usize)>,
     pub(crate) request: Option<Request>,
+    /// The first data that the device returns.
+    pub(crate) input: Vec<u8>,
 }
 
 impl Program {
@@ -133,7 +135,8 @@ impl Program {
     /// Runs the program on a channel that deviates from the architecture.
     pub(crate) fn run_on(&mut self, deviations: &Deviations, steps: &[Step]) -> Run {
         let request = self.request.unwrap_or(Request::new(PROGRAM));
-        run_on(deviations, self, &mut Script::new(steps), &request, 100)
+        let mut device = Script::new(steps).with_input(&self.input);
+        run_on(deviations, self, &mut device, &request, 100)
     }
 
     /// Returns the addresses and lengths of the moved data.
@@ -173,7 +176,7 @@ impl Memory for Program {
 }
 
 /// Returns a CCW.
-pub(crate) fn ccw(code: u8, flags: u8, count: u16, address: u32) -> Ccw {
+pub(crate) const fn ccw(code: u8, flags: u8, count: u16, address: u32) -> Ccw {
     Ccw {
         code,
         flags,
