@@ -9,6 +9,10 @@
 //! translator does not guarantee agreement: it gives status modifier only after a search or a poll,
 //! and moves no data with a no-operation.
 //!
+//! A program that stores over its own CCWs or lists, and fetches them later, may do something else
+//! on a channel that prefetches. [`check()`] tells which [`Prefetch`] the translation agrees with,
+//! and [`Case::may_prefetch`] whether a channel may do that.
+//!
 //! *Containment*: whatever the device does, the channel accesses no host memory outside of the
 //! arena image, the scratch page and the pages that are pinned for the program, and stores into no
 //! page that is pinned for fetching only.
@@ -32,7 +36,9 @@ pub use case::{
 pub use check::{
     check,
     Failure,
-    Kind, //
+    Kind,
+    Outcome, //
 };
 pub use generate::generate;
+pub use guest_memory::Prefetch;
 pub use shrink::shrink;

@@ -40,7 +40,7 @@ fn run(seeds: impl Iterator<Item = u64>) -> BTreeMap<String, u64> {
     for seed in seeds {
         let case = generate(seed);
         match check(&case) {
-            Ok(kind) => *kinds.entry(format!("{kind:?}")).or_default() += 1,
+            Ok(outcome) => *kinds.entry(format!("{:?}", outcome.kind)).or_default() += 1,
             Err(_) => {
                 let small = shrink(&case, |case| check(case).is_err());
                 let failure = check(&small).expect_err("a failing case");

@@ -44,6 +44,13 @@ impl Case {
         Request::from_orb(self.orb.words())
     }
 
+    /// Returns whether the channel may fetch all CCWs and lists before the program begins: the ORB
+    /// allows prefetching, and says that the program is not modified meanwhile
+    /// ("Operation-Request Block", P and M).
+    pub fn may_prefetch(&self) -> bool {
+        !self.orb.may_be_modified()
+    }
+
     /// Returns what is stored in memory, in the order of storing.
     pub fn contents(&self) -> impl Iterator<Item = (u64, Vec<u8>)> + '_ {
         let format = self.format();

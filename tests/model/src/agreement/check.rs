@@ -12,7 +12,10 @@ use super::{
         Case,
         Lines, //
     },
-    guest_memory::GuestMemory,
+    guest_memory::{
+        GuestMemory,
+        Prefetch, //
+    },
     host_memory::HostMemory,
     player::Player, //
 };
@@ -26,7 +29,8 @@ use crate::channel::{
     Request,
     Run,
     Status,
-    Step, //
+    Step,
+    Use, //
 };
 
 /// The maximum number of CCWs of a program that take control.
@@ -51,6 +55,19 @@ pub enum Kind {
     Suspended,
     /// The program did not end.
     Cut,
+}
+
+/// What a case showed that did not fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// How the program ended.
+    pub kind: Kind,
+    /// What a channel prefetches at least that runs the guest program as the host program runs.
+    pub prefetch: Prefetch,
+    /// The purpose of the first fetch of what the program had changed, if nothing is prefetched.
+    pub changed: Option<Use>,
+    /// Whether the program does something else on a channel that prefetches everything.
+    pub matters: bool,
 }
 
 /// How a case failed.
@@ -91,7 +108,7 @@ impl fmt::Display for Failure {
 }
 
 /// Translates the program of a case, and runs it and its translation.
-pub fn check(case: &Case) -> Result<Kind, Failure> {
+pub fn check(case: &Case) -> Result<Outcome, Failure> {
     let mut guest = GuestMemory::new();
     let mut host = HostMemory::new();
     for (address, bytes) in case.contents() {
@@ -101,50 +118,92 @@ pub fn check(case: &Case) -> Result<Kind, Failure> {
     let orb = host.translate(&case.orb).map_err(Failure::Refused)?;
     let request = Request::from_orb(orb.orb().words());
 
-    let kind = agreement(case, &mut guest, &mut host, &request)?;
+    let outcome = agreement(case, &mut guest, &mut host, &request)?;
     containment(case, &mut host, &request)?;
     match host.release() {
-        0 => Ok(kind),
+        0 => Ok(outcome),
         pins => Err(Failure::Pins(pins)),
     }
 }
 
 /// Runs the program on both sides with a device that does only what devices are known to do.
+///
+/// A program that fetches what it has changed may also agree with a channel that prefetches.
 fn agreement(
     case: &Case,
     guest: &mut GuestMemory,
     host: &mut HostMemory,
     request: &Request,
-) -> Result<Kind, Failure> {
+) -> Result<Outcome, Failure> {
     let device = || Player::new(&case.steps, &case.input, true);
-    let of_guest = run(guest, &mut device(), &case.request(), limit(case));
     let of_host = run(host, &mut device(), request, limit(case));
     if let Some(what) = host.violation.take() {
         return Err(Failure::Violation(what));
     }
     let of_host = written_back(host, of_host);
-    let differ = |what| {
-        Err(Failure::Difference(
-            what,
-            Box::new((of_guest.clone(), of_host.clone())),
-        ))
+    let mut compare = |prefetch| {
+        guest.restart(prefetch);
+        let of_guest = run(guest, &mut device(), &case.request(), limit(case));
+        let kind = kind(&of_guest);
+        let result = compare(case, guest, host, of_guest, &of_host);
+        (kind, guest.changed, result)
     };
-    if host.write_back(0).format() != ccwchain::ccw::Format::of(&case.orb) {
-        return differ("formats");
+    let (kind, changed, live) = compare(Prefetch::Nothing);
+    let outcome = Outcome {
+        kind,
+        prefetch: Prefetch::Nothing,
+        changed,
+        matters: false,
+    };
+    if changed.is_none() {
+        return live.map(|()| outcome);
     }
-    if of_guest.ending != of_host.ending {
-        return differ("endings");
-    }
-    if of_guest.events != of_host.events {
-        return differ("events");
-    }
-    for (now, before) in guest.now.iter().zip(&guest.before) {
-        let on_host = host.pinned_page(now.address).unwrap_or(&before.bytes);
-        if *on_host != now.bytes {
-            return Err(Failure::Memory(now.address));
-        }
-    }
-    Ok(kind(&of_guest))
+    let (kind, _, everything) = compare(Prefetch::Everything);
+    let matters = live.is_err() || everything.is_err();
+    let Err(failure) = live else {
+        return Ok(Outcome { matters, ..outcome });
+    };
+    let (of_lists, _, lists) = compare(Prefetch::Lists);
+    let (kind, prefetch) = match (lists, everything) {
+        (Ok(()), _) => (of_lists, Prefetch::Lists),
+        (_, Ok(())) => (kind, Prefetch::Everything),
+        _ => return Err(failure),
+    };
+    Ok(Outcome {
+        kind,
+        prefetch,
+        changed,
+        matters,
+    })
+}
+
+/// Compares what the program and its translation did.
+fn compare(
+    case: &Case,
+    guest: &GuestMemory,
+    host: &mut HostMemory,
+    of_guest: Run,
+    of_host: &Run,
+) -> Result<(), Failure> {
+    let what = if host.write_back(0).format() != ccwchain::ccw::Format::of(&case.orb) {
+        "formats"
+    } else if of_guest.ending != of_host.ending {
+        "endings"
+    } else if of_guest.events != of_host.events {
+        "events"
+    } else {
+        let mut pages = guest.now.iter().zip(&guest.before);
+        let differs = pages.find(|(now, before)| {
+            let on_host = host.pinned_page(now.address).unwrap_or(&before.bytes);
+            *on_host != now.bytes
+        });
+        return match differs {
+            None => Ok(()),
+            Some((now, _)) => Err(Failure::Memory(now.address)),
+        };
+    };
+    let runs = Box::new((of_guest, of_host.clone()));
+    Err(Failure::Difference(what, runs))
 }
 
 /// Returns a run on the host as the guest sees it.

@@ -55,16 +55,34 @@ pub(crate) struct Page {
     pub(crate) bytes: [u8; PAGE as usize],
 }
 
-/// Guest memory.
+/// What a channel fetches before it needs it.
 ///
-/// CCWs and lists are fetched as they were at the start, as the translator does. A program that
-/// stores into itself gets what it reads, and continues unchanged.
-#[derive(Clone)]
+/// The contents that a program stores over a CCW or a list count only if the channel fetches these
+/// later. Each of these channels conforms to the architecture, if the ORB says what is given here;
+/// so do channels that prefetch less than one of them and more than another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Prefetch {
+    /// Nothing.
+    Nothing,
+    /// All IDAWs or MIDAWs of a CCW, when it fetches the CCW. A channel may do so with any ORB
+    /// ("CCW Indirect Data Addressing": those of the current CCW may be prefetched).
+    Lists,
+    /// All CCWs and lists, before the program begins, as the translator does. A channel may do so
+    /// if [`Case::may_prefetch`](super::Case::may_prefetch) says so.
+    Everything,
+}
+
+/// Guest memory, of which the channel fetches some in advance.
 pub(crate) struct GuestMemory {
     /// The memory now.
     pub(crate) now: Vec<Page>,
     /// The memory at the start.
     pub(crate) before: Vec<Page>,
+    /// The memory when the last CCW was fetched, if lists are prefetched.
+    at_ccw: Vec<Page>,
+    prefetch: Prefetch,
+    /// The purpose of the first fetch of what the program had changed.
+    pub(crate) changed: Option<Use>,
 }
 
 /// Returns the pages of a guest with all mappings, in which nothing is stored.
@@ -100,7 +118,17 @@ impl GuestMemory {
         Self {
             now: MAPPED.clone(),
             before: MAPPED.clone(),
+            at_ccw: Vec::new(),
+            prefetch: Prefetch::Nothing,
+            changed: None,
         }
+    }
+
+    /// Restores the memory at the start, for a channel that prefetches this.
+    pub(crate) fn restart(&mut self, prefetch: Prefetch) {
+        self.now.clone_from(&self.before);
+        self.prefetch = prefetch;
+        self.changed = None;
     }
 
     /// Stores bytes where there is memory.
@@ -118,12 +146,21 @@ impl GuestMemory {
 
 impl Memory for GuestMemory {
     fn fetch(&mut self, address: u64, purpose: Use, buffer: &mut [u8]) -> Result<(), Fault> {
-        let pages = match purpose {
-            Use::Data => &self.now,
-            Use::Ccw | Use::Idaw | Use::Midaw => &self.before,
+        let index = find(&self.now, address).ok_or(Fault::Addressing)?;
+        let bytes = (address % PAGE) as usize..(address % PAGE) as usize + buffer.len();
+        let (now, before) = (&self.now[index].bytes, &self.before[index].bytes);
+        if purpose != Use::Data && now[bytes.clone()] != before[bytes.clone()] {
+            self.changed.get_or_insert(purpose);
+        }
+        if purpose == Use::Ccw && self.prefetch == Prefetch::Lists {
+            self.at_ccw.clone_from(&self.now);
+        }
+        let page = match (purpose, self.prefetch) {
+            (Use::Data, _) | (_, Prefetch::Nothing) | (Use::Ccw, Prefetch::Lists) => now,
+            (Use::Idaw | Use::Midaw, Prefetch::Lists) => &self.at_ccw[index].bytes,
+            (Use::Ccw | Use::Idaw | Use::Midaw, Prefetch::Everything) => before,
         };
-        let page = &pages[find(pages, address).ok_or(Fault::Addressing)?];
-        buffer.copy_from_slice(&page.bytes[(address % PAGE) as usize..][..buffer.len()]);
+        buffer.copy_from_slice(&page[bytes]);
         Ok(())
     }
 
