@@ -17,14 +17,15 @@
 //! arena image, the scratch page and the pages that are pinned for the program, and stores into no
 //! page that is pinned for fetching only.
 //!
-//! A [`Case`] is a program with all that it needs. [`generate`] makes one, [`check()`] tests it,
-//! and [`shrink()`] makes a failing one small.
+//! A [`Case`] is a program with all that it needs. [`generate()`] makes one, [`generate_overwrite`]
+//! one that stores over itself, [`check()`] tests it, and [`shrink()`] makes a failing one small.
 
 mod case;
 mod check;
 mod generate;
 mod guest_memory;
 mod host_memory;
+mod overwrite;
 mod player;
 mod random;
 mod shrink;
@@ -41,4 +42,9 @@ pub use check::{
 };
 pub use generate::generate;
 pub use guest_memory::Prefetch;
+pub use overwrite::{
+    generate_overwrite,
+    generate_overwrite_anywhere,
+    Overwritten, //
+};
 pub use shrink::shrink;
