@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # For people.  The kernel's make reads Kbuild.
 
-.PHONY: help demo demo-qemu demo-hercules test test-all conformance scenario bench bench-profile fuzz coverage cost \
+.PHONY: help demo demo-qemu demo-hercules demo-linux-on-dasd test test-all conformance scenario bench bench-profile fuzz coverage cost \
 	mutations figures module install doc rust-analyzer clean clean-cache
 
 help:
@@ -12,6 +12,8 @@ help:
 	@echo '               vfio_ccw; what is shown is recorded'
 	@echo 'make demo-hercules  channel programs on a disk, a tape, a printer and a card reader of the'
 	@echo '               emulator Hercules'
+	@echo 'make demo-linux-on-dasd  a guest of an unmodified QEMU is IPLed from a disk of Hercules that is'
+	@echo '               passed through, and lives there; BACKEND=iommufd, DRIVER=c as above'
 	@echo 'make test      formatting, lints, spelling, links, host tests, KUnit and the tests in the'
 	@echo '               booted Linux; PARTS="words" runs only the parts with these names, and what'
 	@echo '               they need'
@@ -56,6 +58,9 @@ demo-qemu:
 
 demo-hercules:
 	@scripts/harness demo-hercules
+
+demo-linux-on-dasd:
+	@scripts/harness demo-linux-on-dasd
 
 test:
 	@scripts/harness test $(PARTS)

@@ -14,7 +14,7 @@ from .steps import Failed
 
 EMULATORS, BACKENDS = ("qemu", "hercules"), conformance.BACKENDS
 # Settings choose what one command does, and are not passed on to what it calls.
-SETTINGS = "BACKEND BENCH C DEBUG DRIVER EMULATOR FILE FILTER KDIR L2 NAME RECORD SHORT".split()
+SETTINGS = "BACKEND BENCH C DASD DEBUG DRIVER EMULATOR FILE FILTER KDIR L2 NAME RECORD SHORT".split()
 
 
 def one_of(*choices):
@@ -63,6 +63,8 @@ def parser():
     commands.add("demo", demo.demo, "run channel programs in L1", driver=(one_of("rust", "c"), "rust"))
     commands.add("demo-qemu", demo.demo_qemu, "a guest of QEMU", backend=(one_of(*BACKENDS), "container"))
     commands.add("demo-hercules", demo.demo_hercules, "run channel programs on devices of Hercules")
+    commands.add("demo-linux-on-dasd", demo.demo_linux_on_dasd, "a guest on its disk",
+        backend=(one_of(*BACKENDS), "container"), driver=(one_of("rust", "c"), "rust"))
     test = commands.add("test", suite.run, "run the tests, part by part")
     test.add_argument("--all", action="store_true", dest="everything", help="those of `make test-all`")
     test.add_argument("names", nargs="*", metavar="PART", help="only these, and what they need")

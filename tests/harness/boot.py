@@ -61,6 +61,8 @@ class Options:
     rngs: int = 0
     icount: bool = False
     plugin: str | None = None
+    # Of Hercules: disks for a guest, the cylinders by device number.
+    disks: dict = dataclasses.field(default_factory=dict)
 
 
 class Run:
@@ -194,7 +196,7 @@ def report(failures, log):
     print(f"error: {failures[0]}", *failures[1:MOST_FAILURES], *more, sep="\n       ", file=sys.stderr)
 
 
-def run(options):
+def run(options, kind=Run):
     """Boot L1 and run the command in it; whether all was as it should be."""
     if options.emulator == "qemu":
         data.make(options.share, options.seed)
@@ -202,7 +204,7 @@ def run(options):
     status_file.unlink(missing_ok=True)
     died_file.unlink(missing_ok=True)
 
-    this = Run(options)
+    this = kind(options)
     boot(this)
     if this.tolerant:
         this.fail("it has not come back from what is tolerated")

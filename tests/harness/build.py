@@ -4,9 +4,12 @@
 import gzip
 import io
 import os
+import pathlib
+import re
 import shutil
 import subprocess
 import tarfile
+import tempfile
 
 from . import paths, steps
 from .paths import BUILD, SCRIPTS, TOP
@@ -19,14 +22,28 @@ TITLES = {
     "image": "Initial file system of L1",
     "l1-debian": "Debian's QEMU, mdevctl and driverctl for L1",
     "images": "Initial file systems of L1 and L2",
+    "dasd-image": "Initial file system of L1 in Hercules, and a root file system for a guest",
 }
 FOR_L1 = ("kernel", "module", "tools", "image")
 FOR_L2 = ("kernel", "kernel-l2", "module", "tools", "l1-debian", "images")
+FOR_DASD = ("kernel", "kernel-l2", "module", "tools", "image", "dasd-image")
 
 TOOLS = ("ccw", "conformance", "bench", "l2")
 TARGET = "s390x-unknown-linux-gnu"
 # The C library of the cross compiler, for dasdfmt and lscss in L1.
 CROSS = "/usr/s390x-linux-gnu/lib"
+# Debian's programs in an L1 whose guest lives on a disk, and on that disk.
+DASD_PROGRAMS = (
+    "qemu-system-s390x", "mdevctl", "driverctl", "bash", "fdasd", "mke2fs", "e2fsck", "debugfs", "zipl"
+)  # fmt: skip
+GUEST_PROGRAMS = ("dasdfmt", "fdasd", "mke2fs")
+DASD_FOLDERS = (
+    "bin", "etc/driverctl.d", "etc/mdevctl.d/scripts.d/callouts", "etc/mdevctl.d/scripts.d/notifiers",
+    "lib", "mnt", "run", "usr/bin", "usr/lib/s390-tools", "usr/share/qemu"
+)  # fmt: skip
+FIRMWARE = "s390-ccw.img"
+# What zipl writes to a disk in front of a kernel.
+LOADER = "stage3.bin"
 # Commands of busybox that L2 calls.
 APPLETS = "basename cat dirname dmesg grep kill ls mount pidof readlink reboot sh sleep stty".split()
 
@@ -46,6 +63,8 @@ def one(name, kernel="plain"):
             tools()
         case "image":
             steps.run(f"image{paths.kernel(kernel).variant}", lambda: l1_image(kernel))
+        case "dasd-image":
+            steps.run("dasd-image", dasd_image)
         case "images":
             one("image", kernel)
             steps.run("l2-image", l2_image)
@@ -105,6 +124,25 @@ def write(path, content):
     new.rename(path)
 
 
+def needed_by(program):
+    """The names of the shared libraries that a program names; a script names none."""
+    if not program.read_bytes().startswith(b"\x7fELF"):
+        return []
+    said = subprocess.run(["readelf", "-d", program], stdout=subprocess.PIPE, check=True, text=True).stdout
+    return re.findall(r"\(NEEDED\).*\[(.*)\]", said)
+
+
+def copy_with_libraries(program, libraries, tree):
+    """Copy a program to usr/bin, and the libraries that it needs, directly or not, to lib."""
+    shutil.copy(program, tree / "usr/bin")
+    waiting = needed_by(program)
+    while waiting:
+        name = waiting.pop()
+        if not (tree / "lib" / name).exists():
+            shutil.copy(libraries[name], tree / "lib")
+            waiting += needed_by(libraries[name])
+
+
 def take(packages, package, program):
     """The bytes of a program in a package; Debian 12 has it beside usr."""
     (file,) = packages.glob(f"{package}_*.deb")
@@ -158,6 +196,38 @@ def l2_image():
     shutil.copytree(TOP / "demo", tree / "demo")
     shutil.copy(SCRIPTS / "l2/init", tree)
     write(BUILD / "l2.cpio", archive(tree))
+
+
+def dasd_image():
+    """Make the initial file system of an L1 in Hercules that runs a guest on a disk, and in it, under guest,
+    the root file system that L1 copies to that disk."""
+    at = paths.kernel("dasd")
+    script("debian-packages", "dasd", str(at.dasd_packages))
+    tree = fresh(BUILD / "dasd")
+    guest = tree / "guest"
+    for folder in DASD_FOLDERS:
+        (tree / folder).mkdir(parents=True)
+    for folder in ("bin", "boot", "dev", "lib", "mnt", "proc", "sys", "usr/bin"):
+        (guest / folder).mkdir(parents=True)
+    with tempfile.TemporaryDirectory() as name:
+        debian = pathlib.Path(name)
+        for package in (*at.dasd_packages.glob("*.deb"), *at.l1_packages.glob("s390-tools_*.deb")):
+            subprocess.run(["dpkg-deb", "-x", package, debian], check=True)
+        programs = {path.name: path for path in debian.rglob("*bin/*")}
+        # The C library of the cross compiler is newer than any that these were made with.
+        libraries = {path.name: path for path in (*debian.rglob("*.so*"), *pathlib.Path(CROSS).glob("*.so*"))}
+        for names, folder in ((DASD_PROGRAMS, tree), (GUEST_PROGRAMS, guest)):
+            for name in names:
+                copy_with_libraries(programs[name], libraries, folder)
+        for name, folder in ((FIRMWARE, "usr/share/qemu"), (LOADER, "usr/lib/s390-tools")):
+            shutil.copy(next(debian.rglob(name)), tree / folder)
+    # driverctl is a script for it.
+    (tree / "bin/bash").symlink_to("/usr/bin/bash")
+    shutil.copy(BUILD / "l1-dasd/bin/busybox", guest / "bin")
+    (guest / "bin/sh").symlink_to("busybox")  # which runs its other programs by itself
+    shutil.copy(SCRIPTS / "l2/init", guest)
+    shutil.copy(paths.kernel("l2").kernel_image, guest / "boot/image")
+    write(BUILD / "l1-dasd.cpio", gzip.decompress(at.image.read_bytes()) + archive(tree))
 
 
 def scenarios_image(kernel):

@@ -3,17 +3,10 @@
 
 import time
 
-from . import build, devices, l1, scenario, steps
+from . import build, devices, l1, linux_on_dasd, scenario, steps
 from .paths import BUILD
 
 SECONDS = 180
-
-
-def summary(share):
-    """Read what l1/demo and l1/demo-hercules leave: for each device a line with an exit status and a title."""
-    path = share / "summary"
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    return [(title, status == "0") for status, title in (line.split(" ", 1) for line in lines)]
 
 
 def outcome(good, start, verdicts=(), more=""):
@@ -34,7 +27,7 @@ def demo(driver):
     step("L1: load vfio_ccw, bind two subchannels, run channel programs")
     share = l1.share("share-demo")
     good = l1.run("demo", share, SECONDS, ["sh", "l1/demo", driver])
-    return outcome(good, start, summary(share))
+    return outcome(good, start, l1.summary(share))
 
 
 def hercules_devices():
@@ -46,7 +39,7 @@ def hercules_devices():
     if output.exists():
         print(output.read_text(encoding="utf-8", errors="replace"))
     verdicts = devices.compare(share, share.with_name(share.name + "-images"))
-    return good and all(is_same for _, is_same in verdicts), summary(share) + verdicts
+    return good and all(is_same for _, is_same in verdicts), l1.summary(share) + verdicts
 
 
 def demo_hercules():
@@ -66,3 +59,13 @@ def demo_qemu(backend):
     cast = BUILD / "demo-qemu.cast"
     good = scenario.boot("demo-qemu", backend, ["demo"], cast=cast)
     return outcome(good, start, more="; to see it again: asciinema play build/demo-qemu.cast")
+
+
+def demo_linux_on_dasd(backend, driver):
+    """Show a guest of QEMU that is IPLed from a disk that is passed through, and has its root file system
+    there."""
+    start, step = time.monotonic(), steps.Steps(len(build.FOR_DASD) + 1)
+    build.build(step, build.FOR_DASD, "dasd")
+    step(f"L1 in Hercules: a guest of QEMU lives on a disk, through {backend}")
+    good, verdicts = linux_on_dasd.run(backend, driver)
+    return outcome(good, start, verdicts, more=f"; to see it again: asciinema play build/{linux_on_dasd.NAME}.cast")

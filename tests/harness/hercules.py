@@ -30,6 +30,7 @@ OPTIONS = "conmode=3215 condev=0x0009 console=ttyS0 panic=-1 quiet kunit.filter_
 
 RESULTS = "results.aws"
 DISKS = ("disk.ckd", "linux.ckd")
+CYLINDERS = 50
 CONFIGURATION = """\
 ARCHMODE z/Arch
 MAINSIZE 1024
@@ -79,10 +80,12 @@ class Hercules:
         self._run = run
         self._folder = folder
         images = options.share.with_name(options.share.name + "-images")
-        make_images(images)
+        make_images(images, options.disks)
         make_ipl(options, folder)
         with open(f"{folder}/x.cnf", "w", encoding="ascii") as configuration:
             configuration.write(CONFIGURATION.format(images=images, folder=folder, prefix=PREFIX))
+            for number in options.disks:
+                configuration.write(f"{number} 3390 {images}/{number}.ckd nosyncio\n")
         self._own = open(f"{options.log}.hercules", "w", encoding="utf-8")  # noqa: SIM115
         self.process = subprocess.Popen(
             ["hercules", "-f", f"{folder}/x.cnf", "EXTERNALGUI"],
@@ -191,13 +194,15 @@ class Operator(Answers):
             time.sleep(BUSY_SECONDS)
 
 
-def make_images(folder):
-    """Disks that are formatted and empty, an empty tape, cards."""
+def make_images(folder, disks):
+    """Disks that are formatted and empty, those of a guest as well, an empty tape, cards."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    for number, name in enumerate(DISKS):
+    labels = {name: (f"LNX12{number}", CYLINDERS) for number, name in enumerate(DISKS)}
+    labels |= {f"{number}.ckd": (f"LN{number}", cylinders) for number, cylinders in disks.items()}
+    for name, (label, cylinders) in labels.items():
         subprocess.run(
-            ["dasdinit", "-linux", folder / name, "3390", f"LNX12{number}", "50"],
+            ["dasdinit", "-linux", folder / name, "3390", label, str(cylinders)],
             check=True,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -38,3 +38,10 @@ def keep(folder, results, *patterns):
     for pattern in patterns:
         for path in folder.glob(pattern):
             shutil.copy(path, results)
+
+
+def summary(share):
+    """Read what a program in L1 leaves there: a line for each thing done with an exit status and a title."""
+    path = share / "summary"
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    return [(title, status == "0") for status, title in (line.split(" ", 1) for line in lines)]

@@ -10,7 +10,7 @@ import shlex
 import subprocess
 from xml.etree import ElementTree
 
-from . import build, conformance, demo, l1, links, scenario, table
+from . import build, conformance, demo, l1, links, linux_on_dasd, scenario, table
 from .l1 import keep
 from .paths import BUILD, TOP
 
@@ -126,6 +126,7 @@ PARTS = {
     "kunit": kunit,
     "links": lambda: links.check(TOP),
     "linux-disk": scenario.linux_disk,
+    "linux-on-dasd": linux_on_dasd.short,
     "python-sources": python_sources,
     "rustfmt": rustfmt,
     "scenarios": scenarios,

@@ -14,7 +14,7 @@ LOGS = BUILD / "logs"
 SCRIPTS = TOP / "scripts"
 
 # The kernels, each with the setting by which scripts/kernel-paths.sh knows it.
-KERNELS = {"plain": {}, "debug": {"DEBUG": "1"}, "bench": {"BENCH": "1"}, "l2": {"L2": "1"}}
+KERNELS = {"plain": {}, "debug": {"DEBUG": "1"}, "bench": {"BENCH": "1"}, "dasd": {"DASD": "1"}, "l2": {"L2": "1"}}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,6 +29,7 @@ class Kernel:
     module: pathlib.Path
     image: pathlib.Path  # the initial file system of L1
     l1_packages: pathlib.Path
+    dasd_packages: pathlib.Path
 
 
 @functools.cache

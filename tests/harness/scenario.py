@@ -7,7 +7,7 @@ import shutil
 from scenarios import run as scenarios
 from scenarios.scenarios import ALL, SHORT
 
-from . import build, conformance, l1, paths, steps
+from . import build, conformance, l1, linux_on_dasd, paths, steps
 from .paths import BUILD, TOP
 from .steps import Failed
 
@@ -57,8 +57,9 @@ def groups():
 
 
 def in_hercules(name):
-    """Run `linux-disk`, or a group of cases of the conformance suite on both drivers; as a rule all."""
-    if name and name not in (known := [LINUX_DISK, *groups()]):
+    """Run `linux-disk`, `linux-on-dasd`, or a group of cases of the conformance suite on both drivers; as a
+    rule all."""
+    if name and name not in (known := [LINUX_DISK, linux_on_dasd.NAME, *groups()]):
         raise Failed(f"there is no scenario {name!r} in Hercules", f"there are: {', '.join(known)}")
     good = True
     if name in (None, LINUX_DISK):
@@ -66,6 +67,8 @@ def in_hercules(name):
         build.build(step, build.FOR_L1)
         step("L1 in Hercules: a disk of Linux's own driver is passed through and given back")
         good = linux_disk()
-    if name != LINUX_DISK:
+    if name in (None, linux_on_dasd.NAME):
+        good = linux_on_dasd.through_all(conformance.BACKENDS) and good
+    if name not in (LINUX_DISK, linux_on_dasd.NAME):
         good = conformance.run("hercules", filter=f"{name}: " if name else "") and good
     return good

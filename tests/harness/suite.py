@@ -135,7 +135,11 @@ def long_parts():
              results=of_ktap(BUILD / f"results-storms/rust-{backend}.ktap"))
         for backend in BACKENDS
     ]  # fmt: skip
-    return storms + [
+    dasd = [
+        Part(f"linux-on-dasd-{backend}", script("linux-on-dasd", backend), needs=("kernel-l2", "tools"))
+        for backend in BACKENDS
+    ]
+    return storms + dasd + [
         whole("conformance-both", "conformance"),
         whole("conformance-both-hercules", "conformance", "--emulator", "hercules"),
         whole("conformance-debug", "conformance", "--debug", "1"),

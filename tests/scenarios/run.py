@@ -22,7 +22,7 @@ class Cast:
     """A recording that asciinema plays: asciicast, version 2."""
 
     def __init__(self, path):
-        header = {"version": 2, "width": 160, "height": 40, "idle_time_limit": 2, "title": "make demo-qemu"}
+        header = {"version": 2, "width": 160, "height": 40, "idle_time_limit": 2, "title": path.stem}
         self._file = path.open("w", encoding="utf-8", buffering=1)
         self._start = time.monotonic()
         print(json.dumps(header), file=self._file)
