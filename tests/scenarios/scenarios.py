@@ -41,7 +41,8 @@ def with_terminal(lab):
     online = f"{path('terminal')}/online"
     if guest.run(f"cat {online}") == "0":
         guest.run(f"echo 1 >{online}")
-    wait_for("L2 makes a device of the terminal", lambda: guest.attempt(f"[ -e {TUB} ]")[0] == 0)
+    # It is there before the driver has reset and measured the terminal, and busy meanwhile.
+    wait_for("L2 can open the terminal", lambda: guest.attempt(f"true <{TUB}")[0] == 0)
     return guest
 
 
@@ -131,9 +132,10 @@ def round_trips(lab):
 
     lab.display.answer(answer)
     try:
-        output = guest.run(f"l2 echo {TUB} {count}", 240)
+        output = guest.run(f"l2 echo {TUB} {count}", 900)
     finally:
         lab.display.answer(None)
+        lab.tell(f"the display has shown {len(seen)} of {count} numbers")
     check(seen == list(range(count)), f"the display has seen other numbers than were sent, {len(seen)} of {count}")
     lab.tell(output)
 
