@@ -138,6 +138,8 @@ def copy_with_libraries(program, libraries, tree):
     waiting = needed_by(program)
     while waiting:
         name = waiting.pop()
+        if name not in libraries:
+            raise steps.Failed(f"{program.name} needs {name}, which no package has", "see scripts/packages.s390x")
         if not (tree / "lib" / name).exists():
             shutil.copy(libraries[name], tree / "lib")
             waiting += needed_by(libraries[name])
@@ -224,7 +226,6 @@ def dasd_image():
     # driverctl is a script for it.
     (tree / "bin/bash").symlink_to("/usr/bin/bash")
     shutil.copy(BUILD / "l1-dasd/bin/busybox", guest / "bin")
-    (guest / "bin/sh").symlink_to("busybox")  # which runs its other programs by itself
     shutil.copy(SCRIPTS / "l2/init", guest)
     shutil.copy(paths.kernel("l2").kernel_image, guest / "boot/image")
     write(BUILD / "l1-dasd.cpio", gzip.decompress(at.image.read_bytes()) + archive(tree))

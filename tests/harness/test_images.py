@@ -35,13 +35,14 @@ class Tape(unittest.TestCase):
 HEADS, SIZE = 2, 64
 
 
-def disk(tracks):
-    image = b"CKD_P370" + struct.pack("<II", HEADS, SIZE)
+def disk(tracks, heads=HEADS, size=SIZE):
+    """An image that has these records on its tracks."""
+    image = b"CKD_P370" + struct.pack("<II", heads, size)
     image += bytes(ckd.HEADER - len(image))
     for number, content in enumerate(tracks):
-        home = struct.pack(">BHH", 0, *divmod(number, HEADS))
+        home = struct.pack(">BHH", 0, *divmod(number, heads))
         track = home + content + ckd.END
-        image += track + bytes(SIZE - len(track))
+        image += track + bytes(size - len(track))
     return image
 
 

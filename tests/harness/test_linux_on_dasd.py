@@ -3,14 +3,15 @@
 
 import contextlib
 import io
-import struct
 from unittest import mock
 
 from scenarios.run import Results
 
-from . import ckd, linux_on_dasd
+from . import build, linux_on_dasd
 from .in_folder import InFolder
 from .linux_on_dasd import BLOCK, BLOCKS_OF_TRACK, HEADS
+from .steps import Failed
+from .test_images import disk, record
 
 PAYLOAD = b"".join(bytes((number,)) * BLOCK for number in range(3))
 # The last block of a track, the first of the next one, and one on another cylinder.
@@ -18,23 +19,14 @@ PLACES = (11, 12, HEADS * BLOCKS_OF_TRACK)
 SIZE = 56832
 
 
-def track(cylinder, head, blocks):
-    """A track with these blocks behind its record zero."""
-    content = struct.pack(">BHH", 0, cylinder, head)
-    for number, data in enumerate([bytes(8), *blocks]):
-        content += ckd.COUNT.pack(cylinder, head, number, 0, len(data)) + data
-    return (content + ckd.END).ljust(SIZE, b"\0")
-
-
 def image(content):
     """A disk of two cylinders that has these blocks, by their numbers."""
-    header = struct.pack("<8sII", b"CKD_P370", HEADS, SIZE).ljust(ckd.HEADER, b"\0")
-    tracks = []
-    for number in range(2 * HEADS):
-        first = number * BLOCKS_OF_TRACK
-        blocks = [content.get(first + at, bytes(BLOCK)) for at in range(BLOCKS_OF_TRACK)]
-        tracks.append(track(*divmod(number, HEADS), blocks))
-    return header + b"".join(tracks)
+
+    def track(number):
+        blocks = [content.get(number * BLOCKS_OF_TRACK + at, bytes(BLOCK)) for at in range(BLOCKS_OF_TRACK)]
+        return b"".join(b"".join(record(at, b"", data)) for at, data in enumerate([bytes(8), *blocks]))
+
+    return disk(map(track, range(2 * HEADS)), HEADS, SIZE)
 
 
 class Compare(InFolder):
@@ -77,3 +69,20 @@ class Steps(InFolder):
         self.assertRegex(again, r"\[1/2\] one \(last time \d+ s\)\n")
         # It was never ended.
         self.assertIn("[2/2] two\n", again)
+
+
+class Libraries(InFolder):
+    def test_a_program_has_all_libraries_that_it_needs(self):
+        needs = {"program": ["a"], "a": ["b"], "b": ["a", "c"], "c": [], "other": ["none"]}
+        self.patch(build, needed_by=lambda path: needs[path.name])
+        files = {}
+        for name in [*needs, "unused"]:
+            files[name] = self.folder / name
+            files[name].touch()
+        tree = self.folder / "tree"
+        for folder in ("usr/bin", "lib"):
+            (tree / folder).mkdir(parents=True)
+        build.copy_with_libraries(files["program"], files, tree)
+        self.assertEqual({path.name for path in (tree / "lib").iterdir()}, {"a", "b", "c"})
+        with self.assertRaisesRegex(Failed, "other needs none"):
+            build.copy_with_libraries(files["other"], files, tree)
