@@ -186,8 +186,7 @@ impl<S: Storage> Translator<S> {
     fn may_grow<E, A: Arena>(&self, error: &Error<E>, arena: &A) -> bool {
         match error {
             Error::TooLarge(Bound::Ccws) => self.sizes.ccws < Sizes::MAX.ccws,
-            // The most CCWs that there can be have no more IDAWs than the largest translator has.
-            Error::TooLarge(Bound::Idaws) => true,
+            Error::TooLarge(Bound::Idaws) => self.sizes.idaws < Sizes::MAX.idaws,
             Error::TooLarge(Bound::Arena) => arena.address(Sizes::MAX_ARENA - 1).is_none(),
             _ => false,
         }

@@ -32,7 +32,7 @@ const GIVERS: [u8; 19] = [
     0xe9, 0xf1, 0xf9,
 ];
 
-fn orb(format: Format, cpa: u32) -> Orb {
+fn orb_for(format: Format, cpa: u32) -> Orb {
     match format {
         Format::Zero => orb0(cpa),
         Format::One => orb1(cpa),
@@ -65,7 +65,7 @@ fn what_status_modifier_leads_to_past_the_end_is_run() {
         for cpa in [0x10000, 0x10ff0, 0x10ff8] {
             let mut machine = Machine::new();
             machine.program(format, cpa, &search());
-            let host = machine.translate(&orb(format, cpa)).unwrap();
+            let host = machine.translate(&orb_for(format, cpa)).unwrap();
             let stats = machine.translator.stats();
             assert_eq!((stats.ccws, stats.runs), (3, 1));
             let found = [0, 1, 2].map(|number| machine.host_ccw(&host, number));
@@ -215,7 +215,7 @@ fn the_command_in_effect_at_the_end_of_a_data_chain_counts() {
                 read,
             ];
             machine.program(format, 0x10000, &program);
-            let host = machine.translate(&orb(format, 0x10000)).unwrap();
+            let host = machine.translate(&orb_for(format, 0x10000)).unwrap();
             let is_read = machine.host_ccw(&host, 4).command == 0x06;
             assert_eq!(is_read, follows, "{first:#04x} {later:#04x}");
         }
@@ -270,7 +270,7 @@ fn where_there_is_no_memory_it_gives_a_program_check() {
             let [search, end, _] = search();
             let cpa = page + 0xff0;
             machine.program(format, cpa, &[search, end]);
-            let host = machine.translate(&orb(format, cpa)).unwrap();
+            let host = machine.translate(&orb_for(format, cpa)).unwrap();
             check_nothing_is_there(&machine, &host, cpa, &format!("{cpa:#x}"));
         }
     }
@@ -284,7 +284,7 @@ fn beyond_the_addresses_of_the_format_it_gives_a_program_check() {
         machine.map(page.into(), 0x2000, Access::Write);
         let cpa = page + 0xff0;
         machine.program(format, cpa, &search());
-        let host = machine.translate(&orb(format, cpa)).unwrap();
+        let host = machine.translate(&orb_for(format, cpa)).unwrap();
         check_nothing_is_there(&machine, &host, cpa, &format!("{cpa:#x}"));
     }
 }

@@ -13,6 +13,11 @@ use ccwchain::{
         Error, //
     },
     host_orb::HostOrb,
+    midaw::{
+        self,
+        Midaw, //
+    },
+    orb,
     translator::{
         Sizes,
         Stats, //
@@ -33,7 +38,7 @@ use model::machine::{
 
 use super::{
     check_nothing_is_there,
-    orb,
+    orb_for,
     search,
     NONE, //
 };
@@ -55,7 +60,7 @@ fn garbage_there_refuses_nothing() {
             let [search, end, _] = search();
             let program = [&[search, end], garbage.as_slice()].concat();
             machine.program(format, 0x10000, &program);
-            let translate = |machine: &mut Machine| machine.translate(&orb(format, 0x10000));
+            let translate = |machine: &mut Machine| machine.translate(&orb_for(format, 0x10000));
             let host = machine.translate_growing(translate).unwrap();
             check_nothing_is_there(&machine, &host, 0x10000, what);
             machine.release();
@@ -146,6 +151,35 @@ fn the_most_that_there_can_be_is_for_the_program_without_what_is_there() {
         };
         assert_eq!(is_there, expected, "{before} CCWs before the search");
     }
+}
+
+#[test]
+fn a_list_that_is_too_long_at_any_size_refuses_nothing_there() {
+    let mut machine = Machine::new();
+    let [search, end, read] = search();
+    let read = Ccw {
+        flags: Flags::MIDA,
+        count: u16::MAX,
+        address: 0x18000,
+        ..read
+    };
+    machine.program(Format::One, 0x10000, &[search, end, read]);
+    // The list has as many MIDAWs as there can be, and the first becomes several.
+    machine.store_midaws(0x18000);
+    let first = Midaw {
+        flags: midaw::Flags::SKIP,
+        count: u16::MAX - 255,
+        address: 0x12000,
+    };
+    machine
+        .guest
+        .iommu
+        .store(0x18000, &first.to_bytes())
+        .unwrap();
+    let orb = orb1(0x10000);
+    let orb = orb.with_flags(orb.flags().union(orb::Flags::MIDAW));
+    let host = machine.translate_growing(|machine| machine.translate(&orb));
+    check_nothing_is_there(&machine, &host.unwrap(), 0x10000, "too many MIDAWs");
 }
 
 #[test]
