@@ -23,7 +23,7 @@ use model::{
     channel::Use, //
 };
 
-/// What the translation of a program does if prefetching is not allowed.
+/// The result of a translation today if prefetching is not allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Today {
     /// The same as the program. Nothing that was stored over is fetched.
@@ -40,7 +40,7 @@ enum Today {
     Stale(Use),
 }
 
-/// What happens today if a program stores over this, and why.
+/// The result today if a program stores over this, and why.
 ///
 /// Whoever mends the translator replaces `Stale` by `Right`, here and in [`FOUND_ANYWHERE`].
 #[rustfmt::skip]
@@ -81,7 +81,7 @@ const PROGRAMS: u64 = 200;
 /// The number of programs that store anywhere.
 const ANYWHERE: u64 = 4_000;
 
-/// What happens today to those of them for which prefetching is not allowed.
+/// The results today of those of them for which prefetching is not allowed.
 const FOUND_ANYWHERE: [&str; 6] = [
     "ListPrefetched",
     "NoEffect",

@@ -57,16 +57,16 @@ pub enum Kind {
     Cut,
 }
 
-/// What a case showed that did not fail.
+/// The result of a case that did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outcome {
-    /// How the program ended.
+    /// The kind of the end of the program.
     pub kind: Kind,
-    /// What a channel prefetches at least that runs the guest program as the host program runs.
+    /// The least prefetching with which a channel runs the guest program as the host program runs.
     pub prefetch: Prefetch,
     /// The purpose of the first fetch of what the program had changed, if nothing is prefetched.
     pub changed: Option<Use>,
-    /// Whether the program does something else on a channel that prefetches everything.
+    /// True if the program does something else on a channel that prefetches everything.
     pub matters: bool,
 }
 

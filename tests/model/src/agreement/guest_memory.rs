@@ -55,7 +55,7 @@ pub(crate) struct Page {
     pub(crate) bytes: [u8; PAGE as usize],
 }
 
-/// What a channel fetches before it needs it.
+/// The CCWs and lists that a channel fetches before it needs them.
 ///
 /// The contents that a program stores over a CCW or a list count only if the channel fetches these
 /// later. Each of these channels conforms to the architecture, if the ORB says what is given here;

@@ -14,13 +14,13 @@ use crate::{
     },
 };
 
-/// Where the command is that stores over the program.
+/// The address of the command that stores over the program.
 const START: u32 = 0x1_6100;
 
 /// Returns the case of a seed: that of [`generate`], after a command that stores over one of its
 /// CCWs or lists, which the channel may or may not fetch.
 ///
-/// What is stored are the contents of another CCW or list, or the same with one bit changed.
+/// The command stores the contents of another CCW or list, or the same with one bit changed.
 pub fn generate_overwrite_anywhere(seed: u64) -> Case {
     let mut random = Random::new(!seed);
     let mut case = generate(seed);

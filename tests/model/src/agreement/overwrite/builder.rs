@@ -28,10 +28,10 @@ use crate::{
 /// The flags of a CCW after which the program continues.
 pub(super) const CHAIN: u8 = Ccw::CC | Ccw::SLI;
 
-/// Where data is before the program has changed anything: a page.
+/// The page of data before the program has changed anything.
 pub(super) const AREA: u32 = 0x1_2000;
 
-/// Where data is after a change: a page.
+/// The page of data after a change.
 pub(super) const NEW: u32 = 0x1_6000;
 
 /// The end of a block of 2 KiB and of 4 KiB, before which there is room for lists.
@@ -40,7 +40,7 @@ pub(super) const BLOCK_END: u32 = 0x1_4000;
 /// A page that the guest does not have.
 const NOWHERE: u32 = 0xf0_0000;
 
-/// Where programs begin: one crosses a block, one a page.
+/// The addresses of the first CCWs: one program crosses a block, one a page.
 const STARTS: [u32; 5] = [0x1_0000, 0x1_0400, 0x1_07e0, 0x1_0fe0, 0];
 
 /// Commands that move data.
@@ -52,11 +52,11 @@ pub(super) struct Builder {
     pub(super) overwritten: Overwritten,
     pub(super) request: Request,
     orb: Orb,
-    /// How the area of the command that stores is addressed.
+    /// The addressing of the area of the command that stores.
     pub(super) addressing: Addressing,
-    /// Whether the list that is stored over is one of MIDAWs.
+    /// True if the list that is stored over is one of MIDAWs.
     midaws: bool,
-    /// Whether what is stored is invalid.
+    /// True if the stored contents are invalid.
     is_invalid: bool,
     /// The address of the next CCW.
     pub(super) at: u32,

@@ -6,7 +6,8 @@ use std::ops::Range;
 
 use crate::channel::Format;
 
-/// What a program stores over. "Later" is what the channel has not fetched when it stores.
+/// The contents that a program stores over. "Later" is a CCW or list that the channel has not
+/// fetched when it stores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Overwritten {
     /// The command code of a later CCW.
@@ -47,9 +48,9 @@ pub enum Overwritten {
     OwnCcw,
     /// The IDAW or MIDAW that designates where the command stores.
     OwnUsedWord,
-    /// What is behind the end of the program.
+    /// The contents behind the end of the program.
     BehindEnd,
-    /// What is behind the end of a later list.
+    /// The contents behind the end of a later list.
     BehindListEnd,
     /// A later CCW, which gets the contents that it has.
     SameContents,

@@ -18,13 +18,13 @@ use crate::{
     },
 };
 
-/// Where the lists of the commands that store are.
+/// The address of the lists of the commands that store.
 const LISTS: u32 = 0x1_3400;
 
 /// Commands that read.
 const READS: [u8; 3] = [0x02, 0x04, 0x06];
 
-/// How the area of a command is addressed.
+/// The addressing of the area of a command.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Addressing {
     Direct,
