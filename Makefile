@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # For people.  The kernel's make reads Kbuild.
 
-.PHONY: help demo demo-qemu demo-hercules demo-linux-on-dasd test test-all conformance scenario bench bench-profile fuzz coverage cost \
-	mutations figures module install doc rust-analyzer clean clean-cache
+.PHONY: help demo demo-qemu demo-hercules demo-linux-on-dasd test test-all conformance scenario bench \
+	bench-profile fuzz coverage cost mutations figures module install doc rust-analyzer clean clean-cache
 
 help:
 	@echo 'make demo      build all that is needed, boot an s390x Linux in QEMU and run channel'

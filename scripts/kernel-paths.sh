@@ -1,6 +1,7 @@
 # Where the kernel's source and build are, and what is built for it: of the plain
 # kernel, with DEBUG=1 of the debug kernel, with BENCH=1 of the one that is measured,
-# with DASD=1 of the one for L1 in Hercules with a guest, with L2=1 of the kernel of L2.  Sourced after lib.sh.
+# with DASD=1 of the one for L1 in Hercules with a guest, with L2=1 of the kernel of L2.
+# Sourced after lib.sh.
 # shellcheck shell=bash
 # shellcheck disable=SC2034,SC2154
 

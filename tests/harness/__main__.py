@@ -63,8 +63,10 @@ def parser():
     commands.add("demo", demo.demo, "run channel programs in L1", driver=(one_of("rust", "c"), "rust"))
     commands.add("demo-qemu", demo.demo_qemu, "a guest of QEMU", backend=(one_of(*BACKENDS), "container"))
     commands.add("demo-hercules", demo.demo_hercules, "run channel programs on devices of Hercules")
-    commands.add("demo-linux-on-dasd", demo.demo_linux_on_dasd, "a guest on its disk",
-        backend=(one_of(*BACKENDS), "container"), driver=(one_of("rust", "c"), "rust"))
+    commands.add(
+        "demo-linux-on-dasd", demo.demo_linux_on_dasd, "a guest on its disk",
+        backend=(one_of(*BACKENDS), "container"), driver=(one_of("rust", "c"), "rust"),
+    )  # fmt: skip
     test = commands.add("test", suite.run, "run the tests, part by part")
     test.add_argument("--all", action="store_true", dest="everything", help="those of `make test-all`")
     test.add_argument("names", nargs="*", metavar="PART", help="only these, and what they need")

@@ -2,6 +2,7 @@
 """A guest of an unmodified QEMU that lives on a disk, in L1 in Hercules (scripts/l1/linux-on-dasd)."""
 
 import json
+import struct
 import time
 
 from scenarios.run import Results
@@ -14,7 +15,7 @@ SECONDS = 3600
 # Cylinders of the disks, by their device numbers.
 DISKS = {"00A0": 100, "00A1": 20}
 # What L1 leaves: for each file the disk that has it.
-FILES = {"root.blocks": "00A0", "one.blocks": "00A1", "two.blocks": "00A1"}
+FILES = {"payload.blocks": "00A0", "one.blocks": "00A1", "two.blocks": "00A1"}
 BLOCK = 4096
 BLOCKS_OF_TRACK, HEADS = 12, 15
 
@@ -50,16 +51,22 @@ class Watched(boot.Run):
 
 def compare(share, images, names):
     """Compare each block of these files, as L1 has written them, with the images of the disks; returns the
-    verdicts."""
-    payload = (share / "payload.bin").read_bytes()
-    wanted = [payload[at : at + BLOCK] for at in range(0, len(payload), BLOCK)]
+    verdicts, each of which is told."""
     verdicts = []
     for name in names:
         number = FILES[name]
-        image = (images / f"{number}.ckd").read_bytes()
-        blocks = [int(line) for line in (share / name).read_text(encoding="ascii").split()]
-        same = [block_of(image, block) for block in blocks] == wanted
-        verdicts.append((f"disk {number} has all {len(wanted)} blocks of the file {name.removesuffix('.blocks')}", same))
+        what = f"disk {number} has each block of the file {name.removesuffix('.blocks')} as it was written"
+        try:
+            payload = (share / "payload.bin").read_bytes()
+            wanted = [payload[at : at + BLOCK] for at in range(0, len(payload), BLOCK)]
+            image = (images / f"{number}.ckd").read_bytes()
+            blocks = [int(line) for line in (share / name).read_text(encoding="ascii").split()]
+            is_same = bool(wanted) and [block_of(image, block) for block in blocks] == wanted
+            told = f"{len(blocks)} blocks"
+        except (OSError, ValueError, IndexError, struct.error) as error:
+            is_same, told = False, f"{error!r}"
+        print(f"L0: {'' if is_same else 'NOT so: '}{what} ({told})")
+        verdicts.append((what, is_same))
     return verdicts
 
 

@@ -34,8 +34,9 @@ class Compare(InFolder):
         blocks = [PAYLOAD[at : at + BLOCK] for at in range(0, len(PAYLOAD), BLOCK)]
         (self.folder / "00A0.ckd").write_bytes(image(dict(zip(PLACES, blocks))))
         (self.folder / "payload.bin").write_bytes(payload)
-        (self.folder / "root.blocks").write_text("\n".join(map(str, places)) + "\n")
-        ((_, is_same),) = linux_on_dasd.compare(self.folder, self.folder, ["root.blocks"])
+        (self.folder / "payload.blocks").write_text("\n".join(map(str, places)) + "\n")
+        with contextlib.redirect_stdout(io.StringIO()):
+            ((_, is_same),) = linux_on_dasd.compare(self.folder, self.folder, ["payload.blocks"])
         return is_same
 
     def test_each_block_is_compared_where_the_file_has_it(self):
@@ -46,8 +47,9 @@ class Compare(InFolder):
             self.assertFalse(self.compare(payload=bytes(changed)))
 
     def test_a_file_of_other_blocks_is_not_the_same(self):
-        for places in (PLACES[:2], [*PLACES, 5], [12, 11, PLACES[2]], []):
+        for places in (PLACES[:2], [*PLACES, 5], [12, 11, PLACES[2]], [], ["no number"], [10**6]):
             self.assertFalse(self.compare(places=places))
+        self.assertFalse(self.compare(payload=b"", places=[]))
 
 
 class Steps(InFolder):

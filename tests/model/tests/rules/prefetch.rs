@@ -28,7 +28,7 @@ use crate::program::{
     PROGRAM, //
 };
 
-/// What is stored over the program: a command with which it ends.
+/// The command that is stored over the program, which ends with it.
 const NEW: Ccw = ccw(0x06, Ccw::SLI, 4, DATA + 0x800);
 
 /// Runs a program in which the CCW with this number is stored over by the one that reads first.
