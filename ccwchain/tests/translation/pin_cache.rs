@@ -24,6 +24,9 @@ use model::machine::{
 const READ: u8 = 0x02;
 const WRITE: u8 = 0x01;
 
+/// The offset of data in its page, which a block in a cached page keeps.
+const OFFSET: u32 = 0x123;
+
 /// Creates a guest with pages from 0x10 to 0x2f, which are not replaced, and a translator with a
 /// cache of this many pages.
 fn machine(cached: usize) -> Machine {
@@ -37,7 +40,7 @@ fn machine(cached: usize) -> Machine {
     machine
 }
 
-/// Returns a program that moves data to or from a byte of each of these pages.
+/// Returns a program that moves data to or from the byte of each of these pages at [`OFFSET`].
 fn program(pages: &[(u8, u32)]) -> Vec<Ccw> {
     let last = pages.len() - 1;
     let ccws = pages.iter().enumerate().map(|(number, (command, page))| {
@@ -46,7 +49,7 @@ fn program(pages: &[(u8, u32)]) -> Vec<Ccw> {
         } else {
             Flags::empty()
         };
-        ccw(*command, flags, 1, page << 12)
+        ccw(*command, flags, 1, page << 12 | OFFSET)
     });
     ccws.collect()
 }
@@ -269,7 +272,7 @@ fn a_failing_storage_address_in_a_cached_page_of_the_program_becomes_a_guest_add
     for (data, guest) in data.into_iter().zip([None, Some(0x21007)]) {
         let mut irb = Irb::default();
         irb.set_scsw(Scsw::from_words([0x0400_0000, 0, 0]));
-        irb.set_addresses(Some(data + 7), None);
+        irb.set_addresses(Some(data - u64::from(OFFSET) + 7), None);
         machine.translator.write_back(&mut irb);
         assert_eq!(irb.failing_storage_address(), guest);
     }
