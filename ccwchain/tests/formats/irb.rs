@@ -32,6 +32,12 @@ fn status_that_nobody_takes_accumulates() {
     irb.accumulate(&sensed);
     assert_eq!(irb.as_bytes()[32..], sensed.as_bytes()[32..]);
     assert_eq!(irb.scsw().cpa(), 0x1000);
+
+    // Of two, the newer ones remain.
+    bytes[32] = 0x80;
+    let mut irb = sensed;
+    irb.accumulate(&Irb::from_bytes(&bytes));
+    assert_eq!(irb.as_bytes()[32], 0x80);
 }
 
 fn irb(erw: u32) -> Irb {
