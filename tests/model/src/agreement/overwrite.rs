@@ -6,6 +6,7 @@
 //! at random: how the area of this command is addressed, whether what it stores is valid, which
 //! commands there are before, between and after, and the ORB.
 
+mod addressing;
 mod anywhere;
 mod builder;
 mod kinds;

@@ -8,8 +8,8 @@ use ccwchain::orb::{
 };
 
 use super::{
-    kinds::Overwritten,
-    store::Addressing, //
+    addressing::Addressing,
+    kinds::Overwritten, //
 };
 use crate::{
     agreement::{

@@ -3,6 +3,7 @@
 //! The command of a program that stores over the program.
 
 use super::{
+    addressing::Addressing,
     builder::{
         midaw,
         Builder,
@@ -10,12 +11,9 @@ use super::{
     },
     kinds::Overwritten, //
 };
-use crate::{
-    agreement::random::Random,
-    channel::{
-        Ccw,
-        Step, //
-    },
+use crate::channel::{
+    Ccw,
+    Step, //
 };
 
 /// The address of the lists of the commands that store.
@@ -23,29 +21,6 @@ const LISTS: u32 = 0x1_3400;
 
 /// Commands that read.
 const READS: [u8; 3] = [0x02, 0x04, 0x06];
-
-/// The addressing of the area of a command.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Addressing {
-    Direct,
-    Backward,
-    Idaws,
-    Midaws,
-    /// Directly, by the second CCW of a data chain.
-    DataChain,
-}
-
-impl Addressing {
-    pub(super) fn new(random: &mut Random, has_midaws: bool) -> Self {
-        match random.below(5) {
-            0 => Self::Backward,
-            1 => Self::Idaws,
-            2 if has_midaws => Self::Midaws,
-            3 => Self::DataChain,
-            _ => Self::Direct,
-        }
-    }
-}
 
 impl Builder {
     /// Returns the address of the CCW that comes that many CCWs after those that [`Self::store`]
