@@ -37,3 +37,11 @@ class Circles(InFolder):
     def test_imports_one_way_are_none(self):
         crate = self.crate(lib="mod a; mod b;", a="use crate::b::B;", b="fn f() {}")
         self.assertEqual(figures.circle_of(crate), [])
+
+
+class Sources(unittest.TestCase):
+    def test_no_crate_has_a_circle_or_a_file_that_is_too_long(self):
+        for name, root in figures.CRATES.items():
+            crate = figures.modules(figures.TOP / root)
+            self.assertEqual(figures.circle_of(crate), [], name)
+            self.assertEqual([module.path for module in crate.values() if module.lines > 400], [], name)
