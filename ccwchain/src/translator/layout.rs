@@ -95,12 +95,6 @@ impl CcwInstance {
             kind => kind,
         }
     }
-
-    /// Returns whether the CCW chains commands, so that status modifier matters.
-    #[inline]
-    fn chains_commands(&self) -> bool {
-        self.kind() == CcwKind::Command && self.ccw().chains_commands()
-    }
 }
 
 /// The slots of the CCWs of a host program.
@@ -224,7 +218,8 @@ impl<S: Storage> SlotLayout<S> {
     fn past(&self, index: usize) -> Option<usize> {
         let instance = self.instances().get(index)?;
         let next = self.successor(index)?;
-        if instance.chains_commands() && self.instances().get(next)?.is_skipped {
+        // Only a CCW that chains commands can have such a successor.
+        if self.instances().get(next)?.is_skipped {
             let address = instance.address.checked_add(2 * ccw::SIZE)?;
             self.find_from(next, address, Effects::COMMAND)
         } else {
