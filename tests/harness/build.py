@@ -85,13 +85,16 @@ def tools():
     """Build the programs that run in L1 and L2, static, and leave them in build/tools."""
     # The standard library is built from its source with the rest: Debian's own for s390x asks for
     # a newer machine.  It is built once for all clones, which therefore share a directory; cargo
-    # must tell their files apart by contents.
+    # must tell their files apart by contents.  It names functions of the C library that do not work
+    # in a static program; the linker warns of them, but nothing here calls them.
     target = paths.kernel().cache / "target"
     settings = {
         "RUSTC_BOOTSTRAP": "1",
         "CARGO_TARGET_DIR": str(target),
         "CARGO_TARGET_S390X_UNKNOWN_LINUX_GNU_LINKER": "s390x-linux-gnu-gcc",
-        "CARGO_TARGET_S390X_UNKNOWN_LINUX_GNU_RUSTFLAGS": "-Ctarget-feature=+crt-static -Ctarget-cpu=z10",
+        "CARGO_TARGET_S390X_UNKNOWN_LINUX_GNU_RUSTFLAGS": " ".join(
+            ["-Ctarget-feature=+crt-static", "-Ctarget-cpu=z10", "-Alinker_messages"]
+        ),
     }
     options = ["--release", "-Zchecksum-freshness", "-Zbuild-std=std,panic_abort", "--target", TARGET, "--locked"]
     options += [f"--bin={name}" for name in TOOLS]
