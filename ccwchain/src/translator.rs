@@ -113,6 +113,11 @@ impl<S: Storage> Translator<S> {
         })
     }
 
+    /// Creates a translator of the same sizes, without a program. `seed` is another random number.
+    pub fn another(&self, seed: u64) -> Result<Self, S::Error> {
+        Self::new(self.sizes, seed)
+    }
+
     /// Grows for larger programs, after one exceeded `bound`.
     ///
     /// Returns `false` if nothing grew: at the maximum size, while there is a program, and for
@@ -305,8 +310,9 @@ impl<S: Storage> Translator<S> {
         );
     }
 
-    /// Returns the guest address of the CCW at an absolute address.
-    fn guest_ccw(&self, host: u32) -> Option<u32> {
+    /// Returns the guest address of the CCW at an absolute address, or `None` if the program has
+    /// none there.
+    pub fn guest_ccw(&self, host: u32) -> Option<u32> {
         let slot = self.slots.at(host)?;
         self.layout.guest_address(slot)
     }

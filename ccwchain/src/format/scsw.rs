@@ -7,7 +7,10 @@
 use core::fmt;
 
 use crate::{
-    ccw::Format,
+    ccw::{
+        self,
+        Format, //
+    },
     format::{
         self,
         flags::flags, //
@@ -312,6 +315,15 @@ impl Scsw {
         self.fctl()
             .intersects(FunctionControl::HALT.union(FunctionControl::CLEAR))
             && self.ends_start()
+    }
+
+    /// Returns the address of the CCW at which the program is suspended, or `None` if no program
+    /// is, or if it is being resumed, halted or cleared.
+    pub fn suspended_at(&self) -> Option<u32> {
+        let is_suspended = self.fctl() == FunctionControl::START
+            && self.actl().contains(ActivityControl::SUSPENDED)
+            && !self.actl().contains(ActivityControl::RESUME_PENDING);
+        is_suspended.then(|| self.cpa().checked_sub(ccw::SIZE))?
     }
 
     /// Accumulates `newer` into this status, as a status-pending subchannel does: returns the

@@ -5,6 +5,11 @@
 use core::fmt;
 
 use crate::{
+    ccw::{
+        self,
+        Ccw,
+        Format, //
+    },
     error::Error,
     idaw,
     memory::Arena,
@@ -101,6 +106,17 @@ impl<A: Arena> HostProgram<A> {
     #[inline]
     pub fn orb(&self) -> HostOrb {
         self.orb
+    }
+
+    /// Returns a CCW that leads to the program: a TIC, of format 1.
+    #[inline]
+    pub fn tic(&self) -> [u8; ccw::SIZE as usize] {
+        Ccw {
+            command: ccw::TIC,
+            address: self.orb.0.cpa(),
+            ..Ccw::default()
+        }
+        .to_bytes(Format::One)
     }
 
     /// Returns the arena. The program is lost.
