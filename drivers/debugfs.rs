@@ -105,6 +105,7 @@ impl fmt::Display for Lines<'_> {
         writeln!(f, "starts {}", counts.starts)?;
         writeln!(f, "halts {}", counts.halts)?;
         writeln!(f, "clears {}", counts.clears)?;
+        writeln!(f, "resumes {}", counts.resumes)?;
         writeln!(f, "resets {}", statistics.resets.get())?;
         writeln!(f, "unmaps {}", statistics.unmaps.get())?;
         writeln!(f, "ccws {}", counts.ccws)?;

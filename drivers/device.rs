@@ -41,6 +41,7 @@ use crate::{
 };
 use ccwchain::{
     irb::Irb,
+    orb::Orb,
     translator::{
         Sizes,
         Translator, //
@@ -121,6 +122,8 @@ pub(crate) struct Session {
     pub(crate) member: Member<Device>,
     /// The generation of the start function that the program in the translator is of.
     pub(crate) generation: u64,
+    /// The ORB of that start function.
+    pub(crate) orb: Orb,
     /// The IRB that was read last, unless it ended the start function.
     pub(crate) unfinished: Option<Irb>,
     /// Set if the administrator was warned of programs that must not be prefetched.
@@ -143,6 +146,7 @@ impl Session {
             arena: Some(dma::Area::new(Sizes::IDLE_ARENA)?),
             member: Member::new(&dev.shared.spaces, dev.device(), cached_pages > 0)?,
             generation: 0,
+            orb: Orb::default(),
             unfinished: None,
             warned_of_prefetch: false,
         })

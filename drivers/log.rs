@@ -93,6 +93,7 @@ pub(crate) enum Instruction {
     Start,
     Halt,
     Clear,
+    Resume,
 }
 
 impl Instruction {
@@ -102,6 +103,7 @@ impl Instruction {
             Self::Start => "stIO",
             Self::Halt => "haltIO",
             Self::Clear => "clearIO",
+            Self::Resume => "resIO",
         }
     }
 
@@ -109,7 +111,7 @@ impl Instruction {
     const fn level(self) -> c_int {
         match self {
             Self::Start => 5,
-            Self::Halt | Self::Clear => 2,
+            Self::Halt | Self::Clear | Self::Resume => 2,
         }
     }
 }

@@ -198,12 +198,12 @@ fn enable(dev: &Device) -> Result {
 
 /// Unpins the program that a reset has ended, and empties the pin cache.
 ///
-/// Does nothing while another thread translates a program: that thread will find its request
-/// cancelled, and unpin its own pages.
+/// Leaves that to another thread which translates a program: that one will find its request
+/// cancelled.
 fn unpin_after_reset(dev: &Open<'_, Device>) {
     // No translation begins until the subchannel is enabled again.
-    let translating = dev.sch.lock().is_ok_and(|sch| sch.is_translating());
-    if translating {
+    let is_left = dev.sch.lock().is_ok_and(|mut sch| sch.leave_unpinning());
+    if is_left {
         return;
     }
     if let Some(session) = Option::as_mut(&mut dev.session.lock()) {

@@ -63,6 +63,8 @@ pub(crate) struct Counts {
     pub(crate) halts: u64,
     /// CLEAR SUBCHANNEL with condition code 0.
     pub(crate) clears: u64,
+    /// RESUME SUBCHANNEL with condition code 0.
+    pub(crate) resumes: u64,
     /// CCWs of the programs with which START SUBCHANNEL was issued.
     pub(crate) ccws: u64,
     /// Pages that were pinned for these programs.

@@ -114,6 +114,7 @@ impl Notifier {
                 Instruction::Start => &mut self.counts.starts,
                 Instruction::Halt => &mut self.counts.halts,
                 Instruction::Clear => &mut self.counts.clears,
+                Instruction::Resume => &mut self.counts.resumes,
             };
             *count += 1;
         }

@@ -32,6 +32,7 @@ pub use path::{
 pub use registration::Registration;
 pub use subchannel::{
     Locked,
+    ProgramMemory,
     Subchannel, //
 };
 

@@ -13,7 +13,10 @@ use ccwchain::memory::{
 use core::ptr::NonNull;
 use kernel::{
     error::to_result,
-    num::casts::usize_as_u64,
+    num::casts::{
+        u32_as_usize,
+        usize_as_u64, //
+    },
     prelude::*, //
 };
 
@@ -127,6 +130,14 @@ impl Area {
         })
     }
 
+    /// Returns the offset of the byte at an absolute address, or `None` if that is in no block.
+    pub fn offset_of(&self, address: u32) -> Option<usize> {
+        self.blocks.iter().enumerate().find_map(|(number, block)| {
+            let offset = u32_as_usize(address.checked_sub(block.address)?);
+            (offset < BLOCK).then_some(number * BLOCK + offset)
+        })
+    }
+
     /// Returns the number of blocks.
     pub fn blocks(&self) -> usize {
         self.blocks.len()
@@ -207,6 +218,10 @@ mod tests {
             assert!(first == u64::from(block.address) && second == first + PAGE_SIZE);
             assert!(area.address(number) == Some(block.address));
         }
+        for (number, block) in blocks.iter().enumerate() {
+            assert!(area.offset_of(block + 8) == Some(number * BLOCK + 8));
+        }
+        assert!(area.offset_of(0).is_none());
         area.write(2 * BLOCK - 8, [0x5a; 8]);
         area.write(2 * BLOCK, [0xa5; 8]);
         Ok(())

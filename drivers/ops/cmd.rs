@@ -1,19 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Region 1: the user requests the halt and clear functions.
+//! Region 1: the user requests the halt, clear and resume functions.
 
 use crate::{
     device::Device,
     log::Instruction,
+    ops::io::resume,
     region::cmd::{
         self,
-        CmdRegion,
         Command, //
     },
-    subchannel::{
-        refusal_errno,
-        SubchannelData, //
-    },
+    subchannel::refusal_errno, //
 };
 use ccwchain::condition_code::ConditionCode;
 use core::ops::Range;
@@ -25,7 +22,6 @@ use kernel::{
     },
 };
 use mdev::{
-    css::Locked,
     trace,
     vfio::Open, //
 };
@@ -46,7 +42,10 @@ pub(super) fn write(
     let session = Option::as_mut(&mut guard).ok_or(EIO)?;
     session.cmd.update(range.start, bytes);
 
-    let result = halt_or_clear(dev, &session.cmd);
+    let result = match session.cmd.command() {
+        Some(Command::Resume) => resume(dev, session),
+        command => halt_or_clear(dev, session.cmd.number(), command),
+    };
     session.cmd.set_result(result);
     result.map(|()| range.len())
 }
@@ -69,30 +68,25 @@ pub(super) fn read(
 /// Issues HALT SUBCHANNEL or CLEAR SUBCHANNEL. Its IRB is read from region 0.
 ///
 /// Returns `EIO` when the device is not operational, `EAGAIN` while another request is being worked
-/// on, `EINVAL` when the command is neither, `EBUSY` when status is pending or the user has to read
-/// IRBs first, and `ENODEV` when the device is gone.
-fn halt_or_clear(dev: &Device, region: &CmdRegion) -> Result {
+/// on, `EINVAL` when the command `number` is neither, `EBUSY` when status is pending or the user has
+/// to read IRBs first, and `ENODEV` when the device is gone.
+fn halt_or_clear(dev: &Device, number: i32, command: Option<Command>) -> Result {
     let mut sch = dev.sch.lock()?;
     sch.halt_or_clear().map_err(refusal_errno)?;
 
-    let result = region
-        .command()
-        .ok_or(EINVAL)
-        .and_then(|command| issue(&mut sch, command));
-    trace::fsm_async_request(sch.device(), region.number(), result);
-    result
-}
-
-fn issue(sch: &mut Locked<'_, SubchannelData>, command: Command) -> Result {
-    let (instruction, cc) = match command {
-        Command::Halt => (Instruction::Halt, sch.halt()),
-        Command::Clear => (Instruction::Clear, sch.clear()),
+    let issued = match command {
+        Some(Command::Halt) => Ok((Instruction::Halt, sch.halt())),
+        Some(Command::Clear) => Ok((Instruction::Clear, sch.clear())),
+        Some(Command::Resume) | None => Err(EINVAL),
     };
-    sch.notifier.issued(instruction, cc);
-
-    match cc {
-        ConditionCode::Initiated => Ok(()),
-        ConditionCode::StatusPending | ConditionCode::Busy => Err(EBUSY),
-        ConditionCode::NotOperational => Err(ENODEV),
-    }
+    let result = issued.and_then(|(instruction, cc)| {
+        sch.notifier.issued(instruction, cc);
+        match cc {
+            ConditionCode::Initiated => Ok(()),
+            ConditionCode::StatusPending | ConditionCode::Busy => Err(EBUSY),
+            ConditionCode::NotOperational => Err(ENODEV),
+        }
+    });
+    trace::fsm_async_request(sch.device(), number, result);
+    result
 }

@@ -8,6 +8,7 @@
 //! user.
 
 mod failure;
+mod resume;
 
 use crate::{
     device::{
@@ -17,6 +18,7 @@ use crate::{
     log::Instruction,
     memory::{
         grow,
+        KernelStorage,
         UserMemory, //
     },
     region::io::{
@@ -34,7 +36,8 @@ use ccwchain::{
     error::Error as TranslationError,
     host_orb::HostProgram,
     orb::Orb,
-    scsw::FunctionControl, //
+    scsw::FunctionControl,
+    translator::Translator, //
 };
 use core::ops::Range;
 use failure::{
@@ -50,7 +53,10 @@ use kernel::{
 };
 use mdev::{
     clock::Tod,
-    css::Locked,
+    css::{
+        Locked,
+        ProgramMemory, //
+    },
     dma::Area,
     trace,
     vfio::Open, //
@@ -90,6 +96,7 @@ pub(super) fn write(
         Request::Start(orb) => {
             start(dev, session, &orb).map_err(|failure| report_failure(dev, fctl, failure))
         }
+        Request::Resume => resume(dev, session),
         Request::HaltOrClear => {
             dev.msg(format_args!("{fctl} on io_region"));
             trace_request(dev, fctl, Err(EOPNOTSUPP), c"request");
@@ -120,8 +127,8 @@ fn start(dev: &Open<'_, Device>, session: &mut Session, orb: &Orb) -> Result<(),
         (generation, sch.take_back())
     };
 
-    let result = match session.arena.take().or(arena) {
-        Some(arena) => translate(dev, session, orb, arena).and_then(|program| {
+    let result = match session.arena.take().or(arena.map(ProgramMemory::into_area)) {
+        Some(arena) => translate_to_start(dev, session, orb, arena).and_then(|program| {
             start_translated(dev, session, generation, requested, program, orb.lpm())
                 .map_err(Failure::NotStarted)
         }),
@@ -129,7 +136,10 @@ fn start(dev: &Open<'_, Device>, session: &mut Session, orb: &Orb) -> Result<(),
         None => Err(Failure::NotStarted(EIO)),
     };
     match result {
-        Ok(()) => session.generation = generation,
+        Ok(()) => {
+            session.generation = generation;
+            session.orb = *orb;
+        }
         Err(_) => {
             session.unpin(dev);
             // A reset that has cancelled the request could not empty the pin cache.
@@ -142,32 +152,20 @@ fn start(dev: &Open<'_, Device>, session: &mut Session, orb: &Orb) -> Result<(),
     result
 }
 
-/// Translates the program of `orb` into `arena`, with more room for each attempt until it fits.
-fn translate(
+/// Translates the program of `orb`, to be started. Its arena returns to `session` if it cannot be
+/// translated.
+fn translate_to_start(
     dev: &Open<'_, Device>,
     session: &mut Session,
     orb: &Orb,
-    mut arena: Area,
+    arena: Area,
 ) -> Result<HostProgram<Area>, Failure> {
     let before = session.translator.pinned();
     let memory = &mut UserMemory::new(dev, &dev.pins, session.member.invalidations());
-    let program = loop {
-        let (error, back) = match session.translator.translate(orb, memory, arena) {
-            Ok(program) => break program,
-            Err(failed) => failed,
-        };
-        arena = back;
-        let grows = match error {
-            TranslationError::TooLarge(bound) => grow(&mut session.translator, &mut arena, bound),
-            _ => Ok(false),
-        };
-        // The next attempt reads the program again, and uses nothing of this one.
-        if grows != Ok(true) {
-            session.arena = Some(arena);
-            let error = grows.map_or_else(TranslationError::Memory, |_| error);
-            return Err(Failure::NotTranslated(error));
-        }
-    };
+    let program = translate(&mut session.translator, memory, orb, arena).map_err(|(error, arena)| {
+        session.arena = Some(arena);
+        Failure::NotTranslated(error)
+    })?;
 
     if memory.has_pinned() || session.translator.pinned() != before {
         dev.pins.set(session.translator.pinned());
@@ -176,6 +174,42 @@ fn translate(
         warn_of_prefetch(dev, session);
     }
     Ok(program)
+}
+
+/// Translates the program of `orb` into `arena`, with more room for each attempt until it fits.
+fn translate(
+    translator: &mut Translator<KernelStorage>,
+    memory: &mut UserMemory<'_, '_, Device>,
+    orb: &Orb,
+    mut arena: Area,
+) -> Result<HostProgram<Area>, (TranslationError<Error>, Area)> {
+    loop {
+        let (error, back) = match translator.translate(orb, memory, arena) {
+            Ok(program) => return Ok(program),
+            Err(failed) => failed,
+        };
+        arena = back;
+        let grows = match error {
+            TranslationError::TooLarge(bound) => grow(translator, &mut arena, bound),
+            _ => Ok(false),
+        };
+        // The next attempt reads the program again, and uses nothing of this one.
+        if grows != Ok(true) {
+            let error = grows.map_or_else(TranslationError::Memory, |_| error);
+            return Err((error, arena));
+        }
+    }
+}
+
+/// Resumes the suspended program.
+///
+/// The errno is `EIO` when the device is not operational, `EAGAIN` while another request is being
+/// worked on or when a reset has cancelled this one, `EBUSY` when no program is suspended or status
+/// is pending, `ENODEV` when the device is gone, `EOPNOTSUPP` when the channel does not tell where
+/// the program is suspended, and those of a failed translation.
+pub(super) fn resume(dev: &Open<'_, Device>, session: &mut Session) -> Result {
+    resume::resume(dev, session)
+        .map_err(|failure| report_failure(dev, FunctionControl::START, failure))
 }
 
 /// Issues START SUBCHANNEL, unless the request of `generation` was cancelled. The arena returns to

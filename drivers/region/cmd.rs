@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Region 1: the user writes a command, HALT or CLEAR SUBCHANNEL.
+//! Region 1: the user writes a command, HALT, CLEAR or RESUME SUBCHANNEL.
 //!
 //! C header: [`include/uapi/linux/vfio_ccw.h`](srctree/include/uapi/linux/vfio_ccw.h)
 
@@ -22,6 +22,8 @@ pub(crate) enum Command {
     Halt,
     /// The clear function, `VFIO_CCW_ASYNC_CMD_CSCH`.
     Clear,
+    /// The resume function. Only this driver has it: QEMU requests it in region 0.
+    Resume,
 }
 
 /// The contents of the region.
@@ -53,6 +55,7 @@ impl CmdRegion {
         match self.number() {
             1 => Some(Command::Halt),
             2 => Some(Command::Clear),
+            4 => Some(Command::Resume),
             _ => None,
         }
     }
@@ -76,6 +79,8 @@ mod tests {
             (1, Some(Command::Halt)),
             (2, Some(Command::Clear)),
             (3, None),
+            (4, Some(Command::Resume)),
+            (5, None),
             (0x0100_0000, None),
             (u32::MAX, None),
         ] {

@@ -9,6 +9,7 @@ use ccwchain::{
     irb::Irb,
     orb::Orb,
     scsw::{
+        ActivityControl,
         FunctionControl,
         Scsw, //
     },
@@ -42,6 +43,8 @@ pub(crate) struct IoRegion(RegionBytes<SIZE>);
 pub(crate) enum Request {
     /// The start function.
     Start(Orb),
+    /// The resume function.
+    Resume,
     /// The halt or clear function, which this region does not offer.
     HaltOrClear,
     /// No function.
@@ -71,10 +74,19 @@ impl IoRegion {
     }
 
     /// Returns the request, and the function control that it is made with.
+    ///
+    /// QEMU writes the SCSW of its guest: where START SUBCHANNEL has set start pending, RESUME
+    /// SUBCHANNEL has set resume pending.
     pub(crate) fn request(&self) -> (FunctionControl, Request) {
-        let fctl = Scsw::from_bytes(&self.0.field(SCSW)).fctl();
+        const PENDING: ActivityControl =
+            ActivityControl::START_PENDING.union(ActivityControl::RESUME_PENDING);
 
-        let request = if fctl.contains(FunctionControl::START) {
+        let scsw = Scsw::from_bytes(&self.0.field(SCSW));
+        let (fctl, pending) = (scsw.fctl(), scsw.actl().intersection(PENDING));
+        let request = if fctl == FunctionControl::START && pending == ActivityControl::RESUME_PENDING
+        {
+            Request::Resume
+        } else if fctl.contains(FunctionControl::START) {
             Request::Start(Orb::from_bytes(&self.0.field(ORB)))
         } else if fctl.intersects(FunctionControl::HALT.union(FunctionControl::CLEAR)) {
             Request::HaltOrClear
@@ -170,6 +182,12 @@ mod tests {
         region.update(ORB, &orb);
         region.update(SCSW, &START);
         let start = Request::Start(Orb::from_bytes(&orb));
+        assert!(region.request() == (FunctionControl::START, start));
+
+        // Suspended and resume pending, without and with start pending.
+        region.update(SCSW, &[0, 0, 0x48, 0x20]);
+        assert!(region.request() == (FunctionControl::START, Request::Resume));
+        region.update(SCSW, &[0, 0, 0x4c, 0x20]);
         assert!(region.request() == (FunctionControl::START, start));
     }
 

@@ -36,6 +36,8 @@ pub enum Event {
     Cancelled,
     /// The user asks for a halt or clear function.
     HaltOrClear,
+    /// The user asks for a suspended program to be resumed.
+    Resume,
     /// The subchannel has presented status.
     Interrupt,
     /// The status that was presented ends the start function.
@@ -65,6 +67,7 @@ impl Event {
             Self::Ended => 8,
             Self::Enabled => 9,
             Self::Disabled => 10,
+            Self::Resume => 11,
         }
     }
 }
@@ -118,6 +121,11 @@ impl State {
             (Translating | Quiescing, HaltOrClear) => Err(Refusal::Again),
             (Closed | NotOperational, HaltOrClear) => Err(Refusal::Unusable),
 
+            (Running, Resume) => Ok(Running),
+            (Idle, Resume) => Err(Refusal::Busy),
+            (Translating | Quiescing, Resume) => Err(Refusal::Again),
+            (Closed | NotOperational, Resume) => Err(Refusal::Unusable),
+
             (Closed | NotOperational, Interrupt) => Err(Refusal::Unusable),
             (other, Interrupt) => Ok(other),
 
@@ -147,7 +155,7 @@ mod tests {
         State, //
     };
 
-    const EVENTS: [Event; 11] = [
+    const EVENTS: [Event; 12] = [
         Event::Open,
         Event::Request,
         Event::Started,
@@ -159,6 +167,7 @@ mod tests {
         Event::Enabled,
         Event::Disabled,
         Event::Gone,
+        Event::Resume,
     ];
 
     const CLOSED: Result<State, Refusal> = Ok(State::Closed);
@@ -173,24 +182,24 @@ mod tests {
 
     /// The next state of each state for each of [`EVENTS`].
     #[rustfmt::skip]
-    const TABLE: [(State, [Result<State, Refusal>; 11]); 6] = [
+    const TABLE: [(State, [Result<State, Refusal>; 12]); 6] = [
         (State::Closed,
-         [IDLE, NO, AGAIN, AGAIN, NO, NO, CLOSED, NO, NO, CLOSED, GONE]),
+         [IDLE, NO, AGAIN, AGAIN, NO, NO, CLOSED, NO, NO, CLOSED, GONE, NO]),
         (State::Idle,
-         [NO, TRANSLATING, AGAIN, AGAIN, IDLE, IDLE, IDLE, QUIESCING, NO, BUSY, GONE]),
+         [NO, TRANSLATING, AGAIN, AGAIN, IDLE, IDLE, IDLE, QUIESCING, NO, BUSY, GONE, BUSY]),
         (State::Translating,
-         [NO, AGAIN, RUNNING, IDLE, AGAIN, TRANSLATING, TRANSLATING, QUIESCING, NO, BUSY, GONE]),
+         [NO, AGAIN, RUNNING, IDLE, AGAIN, TRANSLATING, TRANSLATING, QUIESCING, NO, BUSY, GONE, AGAIN]),
         (State::Running,
-         [NO, BUSY, AGAIN, AGAIN, RUNNING, RUNNING, IDLE, QUIESCING, NO, BUSY, GONE]),
+         [NO, BUSY, AGAIN, AGAIN, RUNNING, RUNNING, IDLE, QUIESCING, NO, BUSY, GONE, RUNNING]),
         (State::Quiescing,
-         [NO, AGAIN, AGAIN, AGAIN, AGAIN, QUIESCING, QUIESCING, QUIESCING, IDLE, CLOSED, GONE]),
+         [NO, AGAIN, AGAIN, AGAIN, AGAIN, QUIESCING, QUIESCING, QUIESCING, IDLE, CLOSED, GONE, AGAIN]),
         (State::NotOperational,
-         [NO, NO, AGAIN, AGAIN, NO, NO, GONE, GONE, NO, CLOSED, GONE]),
+         [NO, NO, AGAIN, AGAIN, NO, NO, GONE, GONE, NO, CLOSED, GONE, NO]),
     ];
 
     #[test]
     fn trace_points_have_the_numbers_of_the_c_driver_and_further_ones() {
-        assert!(EVENTS.map(Event::number) == [4, 1, 6, 7, 3, 2, 8, 5, 9, 10, 0]);
+        assert!(EVENTS.map(Event::number) == [4, 1, 6, 7, 3, 2, 8, 5, 9, 10, 0, 11]);
         let states = [
             State::NotOperational,
             State::Closed,

@@ -16,6 +16,7 @@ mod fsm;
 mod irb_queue;
 mod quiesce;
 mod ring;
+mod untested;
 
 #[cfg(any(test, CONFIG_VFIO_CCW_RUST_KUNIT_TEST))]
 mod tests;
@@ -44,6 +45,7 @@ use ccwchain::{
     scsw::StatusControl, //
 };
 use crw_queue::CrwQueue;
+use untested::Untested;
 
 /// An interrupt of the VFIO device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,39 +80,6 @@ pub trait Notify {
     fn holds_off(&mut self) -> bool;
 }
 
-/// The IRB that the user read last, while the guest may not have tested it.
-#[derive(Clone, Copy)]
-struct Untested {
-    answer: Answer,
-    ends_halt_or_clear: bool,
-}
-
-impl Untested {
-    #[inline]
-    fn of(entry: &Entry) -> Self {
-        Self {
-            answer: entry.answer,
-            ends_halt_or_clear: entry.irb.scsw().ends_halt_or_clear(),
-        }
-    }
-
-    /// Returns whether `next` is solicited by the same function, so that the guest needs both IRBs,
-    /// or only `next`.
-    #[inline]
-    fn is_continued_by(&self, next: &Entry) -> bool {
-        self.answer == next.answer && next.answer != Answer::Unsolicited
-    }
-
-    /// Returns whether the guest needs both IRBs: the end of a halt or clear function replaces what
-    /// came before it.
-    #[inline]
-    fn is_added_to(&self, next: &Entry) -> bool {
-        self.is_continued_by(next)
-            && !self.ends_halt_or_clear
-            && !next.irb.scsw().ends_halt_or_clear()
-    }
-}
-
 /// The state of a subchannel under the subchannel lock.
 #[derive(Clone)]
 pub struct SubchannelState<N> {
@@ -118,8 +87,12 @@ pub struct SubchannelState<N> {
     /// Counts the requests for the start function and the events that cancel one. A translated
     /// program may only be started if the number is still the one of its request.
     generation: u64,
-    /// Set while a request is being worked on, even if it was cancelled meanwhile.
+    /// Set while a request to start or resume a program is being worked on, even if it was
+    /// cancelled meanwhile.
     translating: bool,
+    /// Set if the thread that works on the request has to unpin the pages of a program that was
+    /// ended meanwhile.
+    must_unpin: bool,
     /// The IRB that QEMU may still store for its guest. QEMU stores one IRB, and the next one that
     /// it reads overwrites one that the guest has not tested: so the next IRB is added to it, or
     /// held off.
@@ -142,6 +115,7 @@ impl<N: Notify> SubchannelState<N> {
             fsm: State::default(),
             generation: 0,
             translating: false,
+            must_unpin: false,
             untested: None,
             has_ended: false,
             irbs: IrbQueue::default(),
@@ -171,10 +145,10 @@ impl<N: Notify> SubchannelState<N> {
         self.fsm == State::Running
     }
 
-    /// Returns whether a request for the start function is being worked on.
-    ///
-    /// The thread that works on it unpins the pages that it has pinned if the request is cancelled.
-    pub fn is_translating(&self) -> bool {
+    /// Leaves the unpinning of the program to the thread that works on a request to start or resume
+    /// one. Returns `false` if there is none.
+    pub fn leave_unpinning(&mut self) -> bool {
+        self.must_unpin = self.translating;
         self.translating
     }
 
@@ -215,7 +189,7 @@ impl<N: Notify> SubchannelState<N> {
     pub fn request(&mut self) -> Result<u64, Refusal> {
         self.guest_begins();
         self.fire(Event::Request)?;
-        self.translating = true;
+        self.begin_translation();
         if !self.irbs.has_room() {
             self.cancel_request(self.generation);
             return Err(Refusal::Busy);
@@ -232,6 +206,27 @@ impl<N: Notify> SubchannelState<N> {
             return Err(Refusal::Busy);
         }
         Ok(())
+    }
+
+    /// Accepts a request to resume the suspended program. [`Self::end_resumption`] must follow.
+    pub fn request_resumption(&mut self) -> Result<(), Refusal> {
+        self.guest_begins();
+        self.fire(Event::Resume)?;
+        self.begin_translation();
+        Ok(())
+    }
+
+    /// Records that this thread works on a request.
+    fn begin_translation(&mut self) {
+        self.translating = true;
+        self.must_unpin = false;
+    }
+
+    /// Ends a request to resume a program. Returns whether the caller has to unpin the pages of the
+    /// program, which a reset has ended.
+    pub fn end_resumption(&mut self) -> bool {
+        self.translating = false;
+        core::mem::take(&mut self.must_unpin)
     }
 
     /// Returns `Ok` if the program of the request of `generation` may be started now.

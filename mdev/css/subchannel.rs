@@ -7,14 +7,13 @@
 mod instructions;
 mod schib;
 
+pub use instructions::ProgramMemory;
+
 use super::{
     Device,
     IRB_LEN, //
 };
-use crate::{
-    bindings,
-    dma::Area, //
-};
+use crate::bindings;
 use core::{
     cell::UnsafeCell,
     ops::{
@@ -41,8 +40,8 @@ use kernel::{
 ///
 /// - The values in cells are only accessed under the subchannel lock.
 /// - `bound` is true from before the driver's probe until the driver data is dropped.
-/// - While the channel may have a program that was started here, `program` holds its memory and
-///   `may_run` is true.
+/// - While the channel may have a program that was started or resumed here, `program` holds its
+///   memory and `may_run` is true.
 /// - `interrupt` is initialised.
 #[pin_data(PinnedDrop)]
 pub struct Subchannel<S> {
@@ -51,7 +50,7 @@ pub struct Subchannel<S> {
     state: UnsafeCell<S>,
     interruption_parameter: u32,
     /// The memory of the program that was started last, until it is taken back.
-    program: UnsafeCell<Option<Area>>,
+    program: UnsafeCell<Option<ProgramMemory>>,
     /// Set while the channel may have that program.
     may_run: UnsafeCell<bool>,
     /// The mask of the paths that the administrator has not varied off, as last determined.

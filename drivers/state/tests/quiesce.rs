@@ -28,18 +28,50 @@ mod subchannel_state_quiesce {
     fn a_cancelled_request_is_worked_on_until_its_thread_cancels_it() -> Result<(), Refusal> {
         let mut sch = open();
         let generation = sch.request()?;
-        assert!(sch.is_translating());
+        assert!(sch.leave_unpinning());
         for _ in 0..2 {
             sch.quiesce()?;
             sch.fire(Event::Enabled)?;
-            assert!(sch.is_translating());
+            assert!(sch.leave_unpinning());
         }
         sch.cancel_request(generation);
-        assert!(!sch.is_translating());
+        assert!(!sch.leave_unpinning());
 
         sch.request()?;
         sch.started()?;
-        assert!(!sch.is_translating());
+        assert!(!sch.leave_unpinning());
+        Ok(())
+    }
+
+    #[test]
+    fn a_reset_leaves_unpinning_to_the_thread_that_resumes() -> Result<(), Refusal> {
+        let (mut sch, _) = running()?;
+        sch.request_resumption()?;
+        sch.quiesce()?;
+        // The reset waits for the end of the program: it may still unpin the pages itself.
+        assert!(!sch.end_resumption());
+        assert!(!sch.leave_unpinning());
+        sch.fire(Event::Enabled)?;
+
+        let generation = sch.request()?;
+        assert!(sch.check_request(generation).is_ok());
+        sch.started()?;
+        sch.request_resumption()?;
+        sch.quiesce()?;
+        assert!(sch.leave_unpinning());
+        sch.fire(Event::Enabled)?;
+        assert!(sch.end_resumption());
+        assert!(!sch.end_resumption());
+        Ok(())
+    }
+
+    #[test]
+    fn nothing_is_resumed_without_a_program() -> Result<(), Refusal> {
+        let mut sch = open();
+        assert!(sch.request_resumption() == Err(Refusal::Busy));
+        assert!(!sch.leave_unpinning());
+        sch.quiesce()?;
+        assert!(sch.request_resumption() == Err(Refusal::Again));
         Ok(())
     }
 

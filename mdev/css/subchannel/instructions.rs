@@ -19,7 +19,8 @@ use crate::{
 use ccwchain::{
     condition_code::ConditionCode,
     host_orb::HostProgram,
-    irb::Irb, //
+    irb::Irb,
+    memory::Arena, //
 };
 use kernel::{
     error::to_result,
@@ -30,6 +31,21 @@ use kernel::{
 /// helper.
 fn condition_code(result: c_int) -> Option<ConditionCode> {
     ConditionCode::from_number(u8::try_from(result).ok()?)
+}
+
+/// The memory of a program that was started.
+pub struct ProgramMemory {
+    area: Area,
+    /// The memory that the program had before it was resumed last. The channel follows a TIC from
+    /// there.
+    resumed_from: Option<Area>,
+}
+
+impl ProgramMemory {
+    /// Returns the memory for another program.
+    pub fn into_area(self) -> Area {
+        self.area
+    }
 }
 
 impl<S> Locked<'_, S> {
@@ -112,12 +128,78 @@ impl<S> Locked<'_, S> {
                 // SAFETY: By the type invariants, the subchannel lock is held, under which alone
                 // the cells are accessed.
                 unsafe {
-                    *self.sch.program.get() = Some(area);
+                    *self.sch.program.get() = Some(ProgramMemory {
+                        area,
+                        resumed_from: None,
+                    });
                     *self.sch.may_run.get() = true;
                 }
                 (Ok(ConditionCode::Initiated), None)
             }
             cc => (cc.ok_or(EOPNOTSUPP), Some(area)),
+        }
+    }
+
+    /// Returns the absolute address of the CCW at which the channel has suspended the program, or
+    /// `None` if no program is suspended. Issues STORE SUBCHANNEL.
+    ///
+    /// Returns the errors of [`Locked::stsch`].
+    pub fn suspended_at(&mut self) -> Result<Option<u32>> {
+        self.stsch()?;
+        Ok(self.scsw().suspended_at().filter(|_| self.may_run()))
+    }
+
+    /// Issues RESUME SUBCHANNEL, after which the channel executes `program` in place of the CCW at
+    /// the absolute address `at` and all that follow.
+    ///
+    /// If it is accepted, the channel has `program`, and the memory that is returned is what the
+    /// program had before it was resumed the last time, if it was. Otherwise the memory of
+    /// `program` is returned. It must be dropped without the lock.
+    ///
+    /// Returns `EBUSY` when status is pending or the program is not suspended at `at`, and `ENODEV`
+    /// when the subchannel is not operational.
+    pub fn resume(
+        &mut self,
+        program: HostProgram<Area>,
+        at: u32,
+    ) -> (Result, Option<Area>) {
+        let tic = program.tic();
+        let area = program.into_arena();
+        let found = self.suspended_at().and_then(|suspended_at| {
+            // SAFETY: By the type invariants, the subchannel lock is held, under which alone the
+            // cell is accessed.
+            let memory = unsafe { (*self.sch.program.get()).as_mut() };
+            let memory = memory.filter(|_| suspended_at == Some(at)).ok_or(EBUSY)?;
+            let offset = memory.area.offset_of(at).ok_or(EBUSY)?;
+            Ok((memory, offset))
+        });
+        let (memory, offset) = match found {
+            Ok(found) => found,
+            Err(error) => return (Err(error), Some(area)),
+        };
+
+        // The channel fetches nothing while the program is suspended, and this CCW first after
+        // that.
+        memory.area.write(offset, tic);
+
+        // SAFETY: By the type invariants, `self` is a valid subchannel whose lock is held. By the
+        // guarantees of `HostProgram`, the channel only gets addresses in `area`, which is neither
+        // written to nor freed while `may_run` is true, and in pinned pages.
+        let resumed = to_result(unsafe { bindings::cio_resume(self.as_raw()) });
+        match resumed {
+            Ok(()) => {
+                // INVARIANT: The channel has the program from now on. Of what it had before, it can
+                // only use the TIC, which is in the memory that is kept.
+                let before = core::mem::replace(&mut memory.area, area);
+                (Ok(()), memory.resumed_from.replace(before))
+            }
+            Err(error) => {
+                // Nothing leads to memory that is freed: this CCW is invalid.
+                memory.area.write(offset, [0; 8]);
+                // Condition code 2.
+                let error = if error == EINVAL { EBUSY } else { error };
+                (Err(error), Some(area))
+            }
         }
     }
 
@@ -132,7 +214,7 @@ impl<S> Locked<'_, S> {
 
     /// Returns the memory of the program that was started last, unless the channel may still have
     /// the program.
-    pub fn take_back(&mut self) -> Option<Area> {
+    pub fn take_back(&mut self) -> Option<ProgramMemory> {
         if self.may_run() {
             return None;
         }

@@ -11,6 +11,7 @@ use crate::{
     bindings,
     css::SCHIB_LEN, //
 };
+use ccwchain::scsw::Scsw;
 use kernel::{
     error::to_result,
     prelude::*, //
@@ -40,6 +41,15 @@ impl<S> Locked<'_, S> {
         // is valid for writing `SCHIB_LEN` bytes.
         unsafe { bindings::mdev_sch_schib(self.as_raw(), schib.as_mut_ptr().cast(), SCHIB_LEN) };
         schib
+    }
+
+    /// Returns the subchannel-status word.
+    pub fn scsw(&self) -> Scsw {
+        const SCSW: usize = 28;
+
+        let schib = self.schib();
+        let scsw = schib.get(SCSW..).and_then(<[u8]>::first_chunk);
+        scsw.map(Scsw::from_bytes).unwrap_or_default()
     }
 
     /// Returns whether the subchannel is for QDIO (queued direct I/O).

@@ -241,6 +241,27 @@ impl Channel {
         ConditionCode::Initiated
     }
 
+    /// Returns whether the program is suspended: `Scsw::suspended_at`.
+    pub(crate) fn is_suspended(&self) -> bool {
+        self.has(SUSPENDED) && self.control & (FUNCTIONS | RESUME_PENDING) == START
+    }
+
+    /// Executes RESUME SUBCHANNEL, after which the program has another number.
+    pub(crate) fn resume(&mut self, program: u32) -> ConditionCode {
+        if !self.is_operational() {
+            return ConditionCode::NotOperational;
+        }
+        if self.is_pending() {
+            return ConditionCode::StatusPending;
+        }
+        if !self.is_suspended() {
+            return ConditionCode::Busy;
+        }
+        self.control = START | SUBCHANNEL_ACTIVE | DEVICE_ACTIVE;
+        self.program = Some(program);
+        ConditionCode::Initiated
+    }
+
     /// Executes MODIFY SUBCHANNEL.
     pub(crate) fn modify(&mut self, enabled: bool) -> ConditionCode {
         if !self.present {

@@ -8,6 +8,7 @@
 //! | here | `drivers/` |
 //! |---|---|
 //! | `driver/io.rs`, `Task::Start*`, `Task::Read*` | `ops/io.rs` |
+//! | `driver/resume.rs`, `Task::Resume` | `ops/io/resume.rs` |
 //! | `driver/cmd.rs` | `ops/cmd.rs` |
 //! | `driver/ops.rs`, `Task::Unmap*`, `Quiesce*` | `ops.rs`, `ops/unmap.rs`, `device.rs`, `quiesce.rs` |
 //! | `driver/irq.rs` | `css_driver.rs`, `subchannel.rs` |
@@ -17,8 +18,10 @@ mod cmd;
 mod io;
 mod irq;
 mod ops;
+mod resume;
 mod task;
 
+pub(crate) use resume::Resume;
 pub(crate) use task::{
     Call,
     For,
@@ -74,6 +77,8 @@ pub(crate) struct Driver {
     pub(crate) tasks: [Option<Task>; TASKS],
     /// Whether the last read of region 0, and of region 3, has failed.
     pub(crate) failed: (bool, bool),
+    /// The program whose pages a resumption has left pinned.
+    pub(crate) unused: Option<u32>,
     programs: u32,
     pub(crate) scope: Scope,
     fault: Option<Fault>,
@@ -109,6 +114,7 @@ impl Driver {
             quiescing: None,
             tasks: [None; TASKS],
             failed: (false, false),
+            unused: None,
             programs: 0,
             scope,
             fault: None,
@@ -125,26 +131,6 @@ impl Driver {
 
     pub(crate) fn state(&self) -> State {
         self.sch.notifier.state
-    }
-
-    /// Describes the state in a line.
-    pub(crate) fn describe(&self) -> String {
-        let status = self.sch.clone().irbs().len();
-        let reports = self.reports().len();
-        let eventfds = &self.sch.notifier;
-        let pins = match self.session.and_then(|session| session.translator.pinned) {
-            Some(program) => format!("program {program} pinned"),
-            None => "no pins".into(),
-        };
-        let signal = |signalled| if signalled { " signalled" } else { "" };
-
-        format!(
-            "{:?}, {status} status{}, {reports} reports{}, {pins}; channel: {}",
-            self.state(),
-            signal(eventfds.io),
-            signal(eventfds.crw),
-            self.hardware.channel.describe(),
-        )
     }
 
     pub(crate) fn has(&self, fault: Fault) -> bool {
@@ -176,10 +162,13 @@ impl Driver {
         };
         match call {
             Call::Open => self.open(),
-            Call::Start => {
+            Call::Start | Call::Resume => {
                 self.hardware.ledger.untested_by_guest = false;
                 if self.try_lock_io(slot) {
-                    self.tasks[slot] = Some(Task::StartRequest);
+                    self.tasks[slot] = Some(match call {
+                        Call::Start => Task::StartRequest,
+                        _ => Task::Resume(Resume::Request),
+                    });
                 }
             }
             Call::Halt | Call::Clear => {
@@ -257,7 +246,12 @@ impl Driver {
     pub(crate) fn can_fail(&self, slot: usize) -> bool {
         matches!(
             self.tasks[slot],
-            Some(Task::StartTranslate(_) | Task::ReadCopy(_) | Task::CrwCopy(_))
+            Some(
+                Task::StartTranslate(_)
+                    | Task::Resume(Resume::Translate)
+                    | Task::ReadCopy(_)
+                    | Task::CrwCopy(_)
+            )
         ) || self.times_out(slot)
     }
 
@@ -299,6 +293,8 @@ impl Driver {
                 }
                 None
             }
+
+            Task::Resume(step) => self.resume_step(step, way).map(Task::Resume),
 
             Task::ReadTake => self.take_status(slot),
             Task::ReadUnpin(irb) => {

@@ -155,13 +155,33 @@ pub(crate) fn describe(start: &Driver, broken: &Broken) -> String {
         "broken: {}\n{:44} {}\n",
         broken.invariant,
         "",
-        driver.describe()
+        describe_driver(&driver)
     );
 
     for what in &broken.moves {
         let words = what.describe(&driver);
         let _ = apply(&mut driver, *what);
-        let _ = writeln!(text, "  {words:<42} {}", driver.describe());
+        let _ = writeln!(text, "  {words:<42} {}", describe_driver(&driver));
     }
     text
+}
+
+/// Describes the state of a driver in a line.
+fn describe_driver(driver: &Driver) -> String {
+    let status = driver.sch.clone().irbs().len();
+    let reports = driver.reports().len();
+    let eventfds = &driver.sch.notifier;
+    let pins = match driver.session.and_then(|session| session.translator.pinned) {
+        Some(program) => format!("program {program} pinned"),
+        None => "no pins".into(),
+    };
+    let signal = |signalled| if signalled { " signalled" } else { "" };
+
+    format!(
+        "{:?}, {status} status{}, {reports} reports{}, {pins}; channel: {}",
+        driver.state(),
+        signal(eventfds.io),
+        signal(eventfds.crw),
+        driver.hardware.channel.describe(),
+    )
 }

@@ -72,10 +72,16 @@ pub(crate) enum Fault {
     DisablingDropsStatus,
     /// A path event clears a program that it cannot halt.
     PathEventClears,
+    /// The pages of a suspended program are unpinned before it is resumed.
+    UnpinsTheSuspended,
+    /// The pages of a program that was resumed stay pinned.
+    ResumeKeepsTheOld,
+    /// A thread whose request to resume was cancelled by a reset leaves the pages pinned.
+    CancelledResumeKeepsPins,
 }
 
 impl Fault {
-    pub(crate) const ALL: [Self; 33] = [
+    pub(crate) const ALL: [Self; 36] = [
         Self::StartsUnchecked,
         Self::StartedLater,
         Self::StartKeepsTheOld,
@@ -109,5 +115,8 @@ impl Fault {
         Self::ReplacesUntested,
         Self::DisablingDropsStatus,
         Self::PathEventClears,
+        Self::UnpinsTheSuspended,
+        Self::ResumeKeepsTheOld,
+        Self::CancelledResumeKeepsPins,
     ];
 }

@@ -60,6 +60,15 @@ impl Hardware {
         code
     }
 
+    /// `Locked::resume`.
+    pub(crate) fn resume(&mut self, program: u32) -> ConditionCode {
+        let code = self.channel.resume(program);
+        if code == ConditionCode::Initiated {
+            self.ledger.resumed(program);
+        }
+        code
+    }
+
     /// `cio_update_schib`.
     pub(crate) fn store(&mut self) -> Result<(), Error> {
         if self.channel.is_present() {
@@ -101,13 +110,21 @@ impl Hardware {
 }
 
 /// A model of the translator: it has one program, and pins its pages.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Translator {
     pub(crate) knows: Option<u32>,
     pub(crate) pinned: Option<u32>,
 }
 
 impl Translator {
+    /// Returns another translator, which has translated and pinned `program`.
+    pub(crate) fn of(program: u32) -> Self {
+        Self {
+            knows: Some(program),
+            pinned: Some(program),
+        }
+    }
+
     /// Translates and pins `program`.
     pub(crate) fn translate(&mut self, program: u32, hardware: &mut Hardware) {
         hardware.ledger.require(
@@ -118,8 +135,7 @@ impl Translator {
             hardware.channel.program().is_none(),
             "the program that the channel executes is not overwritten",
         );
-        self.knows = Some(program);
-        self.pinned = Some(program);
+        *self = Self::of(program);
     }
 
     /// Translates back the address in `irb`.

@@ -26,6 +26,19 @@ pub(crate) enum About {
     Device,
 }
 
+impl About {
+    /// Returns whether this is the same function: a start function may have several programs, one
+    /// each time that it was resumed.
+    fn is_same_function(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Start { generation, .. }, Self::Start { generation: of, .. }) => {
+                generation == of
+            }
+            _ => self == other,
+        }
+    }
+}
+
 /// An IRB that the subchannel has presented and the user has not read.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Owed {
@@ -53,7 +66,7 @@ impl Untested {
 
     /// Returns whether `next` answers the same function.
     pub(crate) fn is_continued_by(&self, next: &Owed) -> bool {
-        self.about == next.about && self.about != About::Device
+        self.about.is_same_function(next.about) && self.about != About::Device
     }
 }
 
@@ -107,6 +120,17 @@ impl Ledger {
         );
         self.require(self.epoch == epoch, "a reset cancels a request");
         self.unanswered = Some((program, generation));
+        self.last = program;
+    }
+
+    /// Records that RESUME SUBCHANNEL was accepted. The start function is the same.
+    pub(crate) fn resumed(&mut self, program: u32) {
+        self.require(
+            self.unanswered.is_some(),
+            "only a program in progress is resumed",
+        );
+        self.require(!self.is_down, "no I/O is resumed after the shutdown");
+        self.unanswered = self.unanswered.map(|(_, generation)| (program, generation));
         self.last = program;
     }
 
@@ -190,10 +214,11 @@ impl Ledger {
 
         // The entry is `first`, and what was accumulated into it.
         let (mut bits, mut over) = ([0; 2], false);
-        let (mut parts, mut alone) = (0, false);
+        let (mut parts, mut alone, mut last) = (0, false, first.about);
         self.owed.retain(|owed| {
-            let within = owed.about == first.about && owed.serial <= serial;
+            let within = owed.about.is_same_function(first.about) && owed.serial <= serial;
             if within {
+                last = owed.about;
                 parts += 1;
                 alone |= owed.alone;
                 bits = [bits[0] | owed.bits[0], bits[1] | owed.bits[1]];
@@ -226,7 +251,7 @@ impl Ledger {
             entry.ends == over,
             "a start function ends with the status that ends it",
         );
-        let has_guest_address = match first.about {
+        let has_guest_address = match last {
             About::Start { program, .. } => cpa == GUEST | program << 3,
             About::HaltOrClear | About::Device => cpa & HOST == 0,
         };

@@ -190,6 +190,14 @@ pub(crate) fn key(driver: &mut Driver) -> u64 {
                 Task::StartTranslated(r, program) => {
                     (request(r), programs.of(*program)).hash(&mut own);
                 }
+                Task::Resume(step) => {
+                    core::mem::discriminant(step).hash(&mut own);
+                    let numbers = step
+                        .translator()
+                        .map(|translator| [translator.knows, translator.pinned]);
+                    let named = numbers.map(|n| n.map(|n| n.map(|p| programs.of(p))));
+                    named.hash(&mut own);
+                }
                 Task::StartUnpin(r)
                 | Task::StartTranslate(r)
                 | Task::StartFired(r)

@@ -8,6 +8,7 @@ use crate::{
         Call,
         Driver,
         For,
+        Resume,
         Task,
         Way,
         TASKS, //
@@ -188,6 +189,10 @@ fn check(driver: &mut Driver) -> Result<(), &'static str> {
         return Err(broken);
     }
     require(
+        driver.unused.is_none(),
+        "a resumption leaves no unused pages pinned",
+    )?;
+    require(
         channel.program().is_none() || channel.program() == pinned || ledger.stuck,
         "pages of a program that the channel executes stay pinned",
     )?;
@@ -205,9 +210,12 @@ fn check(driver: &mut Driver) -> Result<(), &'static str> {
         !eventfds.signalled.1 || reports > 0,
         "a report that is announced can be read",
     )?;
-    let translates = driver
-        .session_lock
-        .is_some_and(|slot| matches!(driver.tasks[slot], Some(Task::StartTranslate(_))));
+    let translates = driver.session_lock.is_some_and(|slot| {
+        matches!(
+            driver.tasks[slot],
+            Some(Task::StartTranslate(_) | Task::Resume(Resume::Translate))
+        )
+    });
     let waits = |task: &Task| matches!(task, Task::QuiesceUnpin(For::Reset, _));
     require(
         !translates || !driver.tasks.iter().flatten().any(waits),

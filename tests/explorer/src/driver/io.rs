@@ -25,11 +25,17 @@ impl Driver {
         Some(Task::StartUnpin(Request { generation, epoch }))
     }
 
-    pub(super) fn translate(&mut self, request: Request) -> Option<Task> {
+    /// Returns the number of another program.
+    pub(super) fn next_program(&mut self) -> u32 {
         self.programs += 1;
+        self.programs
+    }
+
+    pub(super) fn translate(&mut self, request: Request) -> Option<Task> {
+        let program = self.next_program();
         let translator = &mut self.session.as_mut()?.translator;
-        translator.translate(self.programs, &mut self.hardware);
-        Some(Task::StartTranslated(request, self.programs))
+        translator.translate(program, &mut self.hardware);
+        Some(Task::StartTranslated(request, program))
     }
 
     pub(super) fn start_translated(&mut self, request: Request, program: u32) -> Option<Task> {

@@ -195,7 +195,7 @@ impl Driver {
     /// `unpin_after_reset`, up to the mutex `session`.
     pub(super) fn quiesce_look(&mut self, what: For) -> Option<Task> {
         let taken = self.session_lock.is_some() && self.has(Fault::ResetUnpinsLater);
-        if self.sch.is_translating() || taken {
+        if self.sch.leave_unpinning() || taken {
             Some(Task::QuiesceEnd(what, Ok(())))
         } else {
             Some(Task::QuiesceUnpin(what, Ok(())))

@@ -7,6 +7,7 @@ use state::{
     QuiesceProgress, //
 };
 
+use super::resume::Resume;
 use crate::hardware::Error;
 
 /// A system call of the user, or another event that the driver handles in a thread.
@@ -16,6 +17,7 @@ pub(crate) enum Call {
     Start,
     Halt,
     Clear,
+    Resume,
     Read,
     ReadCrw,
     Reset,
@@ -30,11 +32,12 @@ pub(crate) enum Call {
 }
 
 impl Call {
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Open,
         Self::Start,
         Self::Halt,
         Self::Clear,
+        Self::Resume,
         Self::Read,
         Self::ReadCrw,
         Self::Reset,
@@ -63,6 +66,7 @@ pub(crate) enum Task {
     StartFired(Request),
     StartRelease(Request),
     StartCancel(Request),
+    Resume(Resume),
     ReadTake,
     ReadUnpin(InRegion),
     ReadCopy(InRegion),
@@ -93,6 +97,7 @@ impl Task {
             Self::StartFired(_) => "fire Started",
             Self::StartRelease(_) => "unpin",
             Self::StartCancel(_) => "cancel the request",
+            Self::Resume(step) => step.name(),
             Self::ReadTake => "take an IRB",
             Self::ReadUnpin(_) => "unpin the program",
             Self::ReadCopy(_) => "copy the region",
