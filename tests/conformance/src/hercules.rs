@@ -24,6 +24,7 @@ use crate::{
     host,
     lifecycle,
     normal_form,
+    resume,
     sense,
     shortage, //
 };
@@ -50,6 +51,7 @@ pub(crate) const GROUPS: &[Group] = &[
     ("normal form", Both, normal_form::hercules_cases),
     ("contended", BothAlways, contended::cases),
     ("lifecycle", BothAlways, lifecycle::cases),
+    ("resume", BothAlways, resume::hercules_cases),
     ("host", Both, host::cases),
     ("in flight", BothAlways, in_flight::cases),
     ("attention", One, attentions::cases),

@@ -67,6 +67,7 @@ mod paths;
 mod pin_cache;
 mod region;
 mod region_information;
+mod resume;
 mod runner;
 mod schib;
 mod sense;
@@ -117,6 +118,7 @@ const GROUPS: &[Group] = &[
     ("status", Both, status::cases),
     ("limit", Both, limits::cases),
     ("lifecycle", BothAlways, lifecycle::cases),
+    ("resume", Both, resume::cases),
     ("asynchronous", Both, cmd::cases),
     ("schib", One, schib::cases),
     ("channel report", One, channel_reports::cases),
