@@ -11,7 +11,9 @@
 //!
 //! For a sequential program, `sequential.rs` does the first three steps at once.
 //!
-//! A fault in the guest program becomes a program check at the same place in the host program.
+//! A fault in the guest program becomes a program check at the same place in the host program. So
+//! does a CCW or a word of a list over which the program may store before the channel fetches it
+//! (`overwrite.rs`).
 //! Status modifier may lead past the end of a program, and what is there may be no program. If the
 //! translation fails with it, the program is translated again without it.
 
@@ -23,12 +25,19 @@ mod effect;
 mod fetch;
 mod general;
 mod image;
+mod instance;
 mod layout;
+mod list_reader;
 mod lists;
+mod modifiable;
+mod order;
+mod overwrite;
 mod sequential;
 mod sizes;
 mod slots;
+mod span;
 mod walk;
+mod write_back;
 
 pub use sizes::{
     grown,
@@ -37,7 +46,10 @@ pub use sizes::{
 };
 
 use crate::{
-    ccw::Format,
+    ccw::{
+        self,
+        Format, //
+    },
     error::{
         Bound,
         Error, //
@@ -57,19 +69,23 @@ use crate::{
         GuestReader,
         PIECE, //
     },
+    translator::general::{
+        Tables,
+        WrittenProgram, //
+    },
     translator::host_orb::{
         check_orb,
         HostOrb,
         HostProgram, //
     },
-    translator::image::{
-        ArenaAddress,
-        ArenaImage, //
-    },
+    translator::image::ArenaImage,
     translator::layout::SlotLayout,
     translator::lists::DataBlocks,
+    translator::overwrite::Overwrites,
     translator::slots::SlotBlocks,
+    translator::span::Span,
     translator::walk::GuestProgram,
+    translator::write_back::HostAddresses,
 };
 
 /// A translator of channel programs, with the program that it translated last.
@@ -81,6 +97,7 @@ pub struct Translator<S: Storage> {
     blocks: DataBlocks<S>,
     pages: ProgramPages<S>,
     slots: SlotBlocks<S>,
+    overwrites: Overwrites<S>,
     sizes: Sizes,
     /// A random number that makes the hashes of guest addresses unpredictable.
     seed: u64,
@@ -104,6 +121,7 @@ impl<S: Storage> Translator<S> {
             blocks: DataBlocks::new(sizes.idaws)?,
             pages: ProgramPages::new(sizes.idaws, sizes.cached_pages, seed)?,
             slots: SlotBlocks::new(sizes.ccws)?,
+            overwrites: Overwrites::new()?,
             sizes,
             seed,
             buffer: S::allocate(2 * PIECE)?,
@@ -179,21 +197,11 @@ impl<S: Storage> Translator<S> {
             };
             let looks_past_ends = self.program.looks_past_ends();
             self.release(memory);
-            if !looks_past_ends || self.may_grow(&error, &arena) {
+            if !looks_past_ends || self.sizes.may_grow(&error, &arena) {
                 return Err((error, arena));
             }
             // The error may be due to what is past an end, which may be no part of the program.
             past_ends = false;
-        }
-    }
-
-    /// Returns whether the translator or the arena can grow for a program that was too large.
-    fn may_grow<E, A: Arena>(&self, error: &Error<E>, arena: &A) -> bool {
-        match error {
-            Error::TooLarge(Bound::Ccws) => self.sizes.ccws < Sizes::MAX.ccws,
-            Error::TooLarge(Bound::Idaws) => self.sizes.idaws < Sizes::MAX.idaws,
-            Error::TooLarge(Bound::Arena) => arena.address(Sizes::MAX_ARENA - 1).is_none(),
-            _ => false,
         }
     }
 
@@ -215,13 +223,13 @@ impl<S: Storage> Translator<S> {
             self.pages.begin(attempt < 2, memory);
             // A sequential program that is too large is an error: as any other program, it might
             // just fit, but would take longer each time. With a larger arena it fits as it is.
-            let written = match self.write_sequential(past_ends, orb, memory, arena)? {
+            let mut written = match self.write_sequential(past_ends, orb, memory, arena)? {
                 Some(written) => written,
-                None => {
-                    self.clear();
-                    self.write(past_ends, orb, memory, arena)?
-                }
+                None => self.write(false, past_ends, orb, memory, arena)?,
             };
+            if written.may_overwrite {
+                written = self.write(true, past_ends, orb, memory, arena)?;
+            }
             if self.pages.pin(memory)? {
                 self.blocks.fill(&self.pages, arena);
                 self.format = Format::of(orb);
@@ -246,7 +254,7 @@ impl<S: Storage> Translator<S> {
         let lists = GuestReader::new(lists);
         let image = ArenaImage::sequential(arena, &mut self.slots, self.layout.capacity())?;
         let (blocks, pages) = (&mut self.blocks, &mut self.pages);
-        let mut writer = CommandWriter::new(orb, image, blocks, pages, lists);
+        let mut writer = CommandWriter::new(orb, image, blocks, pages, lists, None);
         let rules = &CcwRules::of(orb, past_ends);
         let ccws = sequential::write(orb.cpa(), rules, ccws, &mut writer, memory)?;
         let Some(ccws) = ccws else {
@@ -255,35 +263,44 @@ impl<S: Storage> Translator<S> {
         self.layout.set_sequential(orb.cpa(), ccws);
         self.ccws = ccws as usize;
         self.segments = writer.image().slot_blocks();
+        let size = ccw::SIZE * ccws;
+        let ccws = Span::new(orb.cpa().into(), size.into(), false);
         Ok(Some(WrittenProgram {
             cpa: writer.image().first_slot(),
             has_midaws: writer.has_midaws(),
+            may_overwrite: writer.watch().meets(ccws),
         }))
     }
 
-    /// Writes the host program of any guest program, except the absolute addresses of data.
+    /// Writes the host program of any guest program, except the absolute addresses of data. If
+    /// `may_overwrite` is set, the program may store over its CCWs and lists.
     #[inline(never)]
     fn write<M: GuestMemory, A: Arena>(
         &mut self,
+        may_overwrite: bool,
         past_ends: bool,
         orb: &Orb,
         memory: &mut M,
         arena: &mut A,
     ) -> Result<WrittenProgram, Error<M::Error>> {
+        self.clear();
         let (ccws, lists) = self.buffer.split_at_mut(PIECE);
-        let (ccws, lists) = (&mut GuestReader::new(ccws), GuestReader::new(lists));
-        let rules = &CcwRules::of(orb, past_ends);
-        self.program.walk(orb.cpa(), rules, ccws, memory)?;
+        let (rules, reader) = (&CcwRules::of(orb, past_ends), &mut GuestReader::new(ccws));
+        self.program.walk(orb.cpa(), rules, reader, memory)?;
         self.ccws = self.program.len();
         self.segments = self.layout.lay_out(&mut self.program)?;
-        let image = ArenaImage::new(arena, &mut self.slots, self.layout.slots())?;
-        let (blocks, pages) = (&mut self.blocks, &mut self.pages);
-        let mut writer = CommandWriter::new(orb, image, blocks, pages, lists);
-        general::write(&self.layout, &mut writer, memory)?;
-        Ok(WrittenProgram {
-            cpa: writer.image().slot(self.layout.start(orb.cpa())),
-            has_midaws: writer.has_midaws(),
-        })
+        let mut tables = Tables {
+            blocks: &mut self.blocks,
+            pages: &mut self.pages,
+            slots: &mut self.slots,
+            buffer: lists,
+        };
+        let layout = &mut self.layout;
+        if !may_overwrite {
+            return general::write(orb, None, layout, &mut tables, memory, arena);
+        }
+        let (program, overwrites) = (&mut self.program, &mut self.overwrites);
+        modifiable::write(orb, program, layout, overwrites, tables, memory, arena)
     }
 
     /// Replaces the host addresses in `irb` by the guest addresses that they stand for, and the
@@ -293,36 +310,21 @@ impl<S: Storage> Translator<S> {
     /// stands for no guest address becomes zero and, in the extended-status word, invalid. In the
     /// extended-control word only sense bytes are left.
     pub fn write_back(&self, irb: &mut Irb) {
-        let scsw = irb.scsw();
-        let format = match scsw.format() {
-            Format::One => self.format,
-            // Host programs have format 1: this status does not belong to one.
-            Format::Zero => Format::Zero,
-        };
-        let cpa = self.guest_ccw(scsw.cpa()).unwrap_or(0);
-        irb.set_scsw(scsw.with_format(format).with_cpa(cpa));
-        let failing = irb.failing_storage_address();
-        let secondary = irb.secondary_ccw_address();
-        irb.clear_all_but_sense();
-        irb.set_addresses(
-            failing.and_then(|host| self.guest_storage(host)),
-            secondary.and_then(|host| self.guest_ccw(host)),
-        );
+        self.addresses().write_back(irb, self.format);
     }
 
     /// Returns the guest address of the CCW at an absolute address, or `None` if the program has
     /// none there.
     pub fn guest_ccw(&self, host: u32) -> Option<u32> {
-        let slot = self.slots.at(host)?;
-        self.layout.guest_address(slot)
+        self.addresses().guest_ccw(host)
     }
 
-    /// Returns the guest address of the data or the CCW at an absolute address.
-    fn guest_storage(&self, host: u64) -> Option<u64> {
-        self.pages.guest_address(host).or_else(|| {
-            let ccw = self.guest_ccw(u32::try_from(host).ok()?)?;
-            Some(u64::from(ccw))
-        })
+    fn addresses(&self) -> HostAddresses<'_, S> {
+        HostAddresses {
+            slots: &self.slots,
+            layout: &self.layout,
+            pages: &self.pages,
+        }
     }
 
     /// Ends the program, and unpins its pages except those in the pin cache.
@@ -340,6 +342,7 @@ impl<S: Storage> Translator<S> {
         self.program.clear();
         self.layout.clear();
         self.slots.clear();
+        self.overwrites.clear();
         self.format = Format::One;
         self.ccws = 0;
         self.segments = 0;
@@ -376,20 +379,17 @@ impl<S: Storage> Translator<S> {
 
     /// Returns the sizes and the cost of the program, which are zero if there is none.
     pub fn stats(&self) -> Stats {
+        let (overwritten, first_overwritten) = self.overwrites.checks();
         Stats {
             ccws: self.ccws,
             runs: self.segments,
             blocks: self.blocks.len(),
             pages: self.pages.count(),
             pin_calls: self.pages.calls(),
+            overwritten,
+            first_overwritten,
         }
     }
-}
-
-/// A host program that is written except the absolute addresses of its data.
-struct WrittenProgram {
-    cpa: ArenaAddress,
-    has_midaws: bool,
 }
 
 /// Returns the numbers of the first and the last page of `len` bytes, or `None` for zero bytes.

@@ -66,6 +66,11 @@ impl<S: Storage> HashIndex<S> {
         }
     }
 
+    /// Returns the buckets, to be used for something else while the array is not used.
+    pub(crate) fn buckets(&mut self) -> &mut [u32] {
+        &mut self.buckets
+    }
+
     /// Puts the item with this index into a bucket that [`Self::find`] returned.
     pub(crate) fn set(&mut self, bucket: u32, index: u32) {
         if let Some(bucket) = self.buckets.get_mut(bucket as usize) {

@@ -34,6 +34,18 @@ impl StorageArea {
         }
     }
 
+    /// Returns the number of bytes that an IDAW designates, if `rest` bytes of the area are left.
+    #[inline]
+    pub(crate) fn idaw_count(&self, format: idaw::Format, idaw: u64, rest: u16) -> u16 {
+        let offset = idaw % format.block();
+        let room = if self.transfer.backward() {
+            offset + 1
+        } else {
+            format.block() - offset
+        };
+        room.min(rest.into()) as u16
+    }
+
     /// Returns whether the channel accepts this IDAW as one that is not the first of the list.
     #[inline]
     pub(crate) fn accepts_idaw(&self, format: idaw::Format, idaw: u64) -> bool {

@@ -38,6 +38,7 @@ use crate::{
     },
     translator::fetch::GuestReader,
     translator::image::ArenaImage,
+    translator::list_reader::ListReader,
     translator::lists::{
         DataBlocks,
         HostList,
@@ -45,6 +46,11 @@ use crate::{
         ListEntries,
         ListEntry, //
     },
+    translator::overwrite::{
+        Exact,
+        StoreWatch, //
+    },
+    translator::span::Span,
 };
 
 /// A writer of host commands.
@@ -52,16 +58,14 @@ pub(crate) struct CommandWriter<'a, S: Storage, A> {
     lists: HostLists<'a, S, A>,
     blocks: &'a mut DataBlocks<S>,
     pages: &'a mut ProgramPages<S>,
-    /// Reads the lists of the guest.
-    reader: GuestReader<'a>,
-    /// The first guest address after those that a CCW can contain.
-    limit: u64,
+    reader: ListReader<'a, S>,
     /// The format of the guest IDAWs, which is also that of the blocks of a command without list.
     format: idaw::Format,
 }
 
 impl<'a, S: Storage, A: Arena> CommandWriter<'a, S, A> {
-    /// Begins the program of `orb`. `reader` reads the lists of the guest.
+    /// Begins the program of `orb`. `reader` reads the lists of the guest. `exact` tells what
+    /// is done about its stores.
     #[inline]
     pub(crate) fn new(
         orb: &Orb,
@@ -69,13 +73,17 @@ impl<'a, S: Storage, A: Arena> CommandWriter<'a, S, A> {
         blocks: &'a mut DataBlocks<S>,
         pages: &'a mut ProgramPages<S>,
         reader: GuestReader<'a>,
+        exact: Option<Exact<'a, S>>,
     ) -> Self {
         Self {
             lists: HostLists::new(image),
             blocks,
             pages,
-            reader,
-            limit: u64::from(Format::of(orb).max_address()) + 1,
+            reader: ListReader::new(
+                reader,
+                u64::from(Format::of(orb).max_address()) + 1,
+                StoreWatch::new(orb, exact),
+            ),
             format: idaw::Format::of(orb),
         }
     }
@@ -84,6 +92,12 @@ impl<'a, S: Storage, A: Arena> CommandWriter<'a, S, A> {
     #[inline(always)]
     pub(crate) fn image(&mut self) -> &mut ArenaImage<'a, S, A> {
         &mut self.lists.image
+    }
+
+    /// Returns the watch over its stores.
+    #[inline(always)]
+    pub(crate) fn watch(&mut self) -> &mut StoreWatch<'a, S> {
+        &mut self.reader.watch
     }
 
     /// Returns whether the program has MIDAWs.
@@ -108,6 +122,7 @@ impl<'a, S: Storage, A: Arena> CommandWriter<'a, S, A> {
             None => self.lists.scratch_list(ccw.count),
             Some(transfer) if self.is_one_block(&ccw, transfer) => {
                 let (list, entry) = self.lists.idaw()?;
+                self.store(transfer, ccw.address.into(), ccw.count);
                 self.put_data(transfer, entry, ccw.address.into())?;
                 list
             }
@@ -129,6 +144,16 @@ impl<'a, S: Storage, A: Arena> CommandWriter<'a, S, A> {
         };
         self.lists.put_command(slot, &ccw, Flags::empty(), list);
         Ok(())
+    }
+
+    /// Records that data of `count` bytes, of which the first is at `address`, is moved.
+    #[inline(always)]
+    fn store(&mut self, transfer: DataTransfer, address: u64, count: u16) {
+        if transfer.stores() {
+            self.reader
+                .watch
+                .store(Span::new(address, count.into(), transfer.backward()));
+        }
     }
 
     /// Returns whether the CCW has no list, and its data is in one block.
@@ -153,11 +178,27 @@ impl<'a, S: Storage, A: Arena> CommandWriter<'a, S, A> {
         } else if !ccw.flags.contains(Flags::IDA) {
             Ok(self.direct(&area)?)
         } else {
-            // Three calls that are inlined, so that the format is a constant in each.
-            match self.format {
-                format @ idaw::Format::One => self.idaws::<4, M>(format, &area, memory),
-                format @ idaw::Format::Two2K => self.idaws::<8, M>(format, &area, memory),
-                format @ idaw::Format::Two4K => self.idaws::<8, M>(format, &area, memory),
+            // Six calls that are inlined, so that the format is a constant in each.
+            let is_watched = self.reader.watch.matters(transfer);
+            match (self.format, is_watched) {
+                (format @ idaw::Format::One, false) => {
+                    self.idaws::<4, M, false>(format, &area, memory)
+                }
+                (format @ idaw::Format::Two2K, false) => {
+                    self.idaws::<8, M, false>(format, &area, memory)
+                }
+                (format @ idaw::Format::Two4K, false) => {
+                    self.idaws::<8, M, false>(format, &area, memory)
+                }
+                (format @ idaw::Format::One, true) => {
+                    self.idaws::<4, M, true>(format, &area, memory)
+                }
+                (format @ idaw::Format::Two2K, true) => {
+                    self.idaws::<8, M, true>(format, &area, memory)
+                }
+                (format @ idaw::Format::Two4K, true) => {
+                    self.idaws::<8, M, true>(format, &area, memory)
+                }
             }
         }
     }
@@ -184,11 +225,12 @@ impl<'a, S: Storage, A: Arena> CommandWriter<'a, S, A> {
 
     /// Writes the list of an area whose guest address is in the CCW.
     fn direct(&mut self, area: &StorageArea) -> Result<HostList, Bound> {
+        self.store(area.transfer, area.address, area.count);
         let needed = area.needed(self.format, area.address);
         let (list, entries) = self.idaw_list(area, needed)?;
         let mut next = Some(area.address);
         for entry in entries {
-            let Some(address) = next.filter(|address| *address < self.limit) else {
+            let Some(address) = next.filter(|address| *address < self.reader.limit()) else {
                 self.lists.put_fault(entry);
                 break;
             };
@@ -205,34 +247,57 @@ impl<'a, S: Storage, A: Arena> CommandWriter<'a, S, A> {
 
     /// Writes the list of an area that has a guest list of IDAWs of `N` bytes.
     ///
-    /// The number of IDAWs depends on the first of them.
+    /// The number of IDAWs depends on the first of them. `WATCHED` is set if overwritten IDAWs or
+    /// stores matter.
     #[inline(always)]
-    fn idaws<const N: usize, M: GuestMemory>(
+    fn idaws<const N: usize, M: GuestMemory, const WATCHED: bool>(
         &mut self,
         format: idaw::Format,
         area: &StorageArea,
         memory: &mut M,
     ) -> Result<HostList, Error<M::Error>> {
         let mut next = if area.address % N as u64 == 0 {
-            self.idaw::<N, M>(format, area.address, memory)?
+            self.reader
+                .idaw::<N, M, WATCHED>(format, area.address, memory)?
         } else {
             None
         };
         let needed = next.map_or(1, |first| area.needed(format, first));
+        self.reader
+            .watch
+            .list(Span::new(area.address, (needed * N) as u64, false));
         let (list, entries) = self.idaw_list(area, needed)?;
+        let (mut rest, mut blocks) = (area.count, Span::EMPTY);
         for (number, entry) in (0..).zip(entries) {
             if number > 0 {
                 let address = area.address + number * N as u64;
-                let idaw = self.idaw::<N, M>(format, address, memory)?;
+                let idaw = self.reader.idaw::<N, M, WATCHED>(format, address, memory)?;
                 next = idaw.filter(|idaw| area.accepts_idaw(format, *idaw));
             }
             let Some(idaw) = next else {
                 self.lists.put_fault(entry);
                 break;
             };
+            if WATCHED && area.transfer.stores() {
+                blocks = blocks.union(Span::new(idaw, 1, false));
+                if self.reader.watch.is_exact() {
+                    rest -= self.store_block(area, format, idaw, rest);
+                }
+            }
             self.put_data(area.transfer, entry, idaw)?;
         }
+        let (size, backward) = (format.block(), area.transfer.backward());
+        self.reader.watch.add_bounds(blocks, size, backward);
         Ok(list)
+    }
+
+    /// Records that the block at `at` is stored into, if `rest` bytes of the area are left. Returns
+    /// how many of them it has.
+    #[cold]
+    fn store_block(&mut self, area: &StorageArea, format: idaw::Format, at: u64, rest: u16) -> u16 {
+        let count = area.idaw_count(format, at, rest);
+        self.store(area.transfer, at, count);
+        count
     }
 
     /// Writes the list of an area that has a guest list of MIDAWs.
@@ -245,6 +310,10 @@ impl<'a, S: Storage, A: Arena> CommandWriter<'a, S, A> {
         memory: &mut M,
     ) -> Result<HostList, Error<M::Error>> {
         let (len, is_complete) = self.read_midaws(area, memory)?;
+        let size = (len + usize::from(!is_complete)) * midaw::SIZE;
+        self.reader
+            .watch
+            .list(Span::new(area.address, size as u64, false));
         let needed = prefix(&self.blocks.midaws, len)
             .iter()
             .map(|midaw| area.host_midaws(midaw))
@@ -265,6 +334,7 @@ impl<'a, S: Storage, A: Arena> CommandWriter<'a, S, A> {
                 // The skip flag has no meaning for commands that fetch.
                 let flags = midaw.flags.difference(midaw::Flags::SKIP);
                 self.lists.put_midaw(entry, flags, midaw.count);
+                self.store(area.transfer, midaw.address, midaw.count);
                 self.put_data(area.transfer, entry, midaw.address)?;
             }
         }
@@ -289,7 +359,8 @@ impl<'a, S: Storage, A: Arena> CommandWriter<'a, S, A> {
         }
         let room = midaw::LIST_BOUNDARY - address as usize % midaw::LIST_BOUNDARY;
         for len in 0..room / midaw::SIZE {
-            let midaw = self.word(address, memory)?.and_then(Midaw::parse);
+            let word = self.reader.word::<_, _, true>(address, memory)?;
+            let midaw = word.and_then(Midaw::parse);
             let Some(midaw) = midaw.filter(|midaw| area.accepts_midaw(midaw, rest)) else {
                 return Ok((len, false));
             };
@@ -324,32 +395,5 @@ impl<'a, S: Storage, A: Arena> CommandWriter<'a, S, A> {
             return Ok(());
         }
         self.blocks.request(address, access, entry, self.pages)
-    }
-
-    /// Reads an entry of a guest list. Returns `None` if it is at an address that no CCW can
-    /// contain, or that the guest does not have.
-    #[inline]
-    fn word<const N: usize, M: GuestMemory>(
-        &mut self,
-        address: u64,
-        memory: &mut M,
-    ) -> Result<Option<[u8; N]>, Error<M::Error>> {
-        if address < self.limit {
-            self.reader.word(address, memory)
-        } else {
-            Ok(None)
-        }
-    }
-
-    /// Reads an IDAW of a guest list. Returns `None` if it is not available or not in range.
-    #[inline]
-    fn idaw<const N: usize, M: GuestMemory>(
-        &mut self,
-        format: idaw::Format,
-        address: u64,
-        memory: &mut M,
-    ) -> Result<Option<u64>, Error<M::Error>> {
-        let idaw = self.word::<N, M>(address, memory)?.map(idaw::parse);
-        Ok(idaw.filter(|idaw| format.in_range(*idaw)))
     }
 }

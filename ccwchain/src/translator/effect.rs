@@ -314,6 +314,12 @@ impl DataTransfer {
         }
     }
 
+    /// Returns whether data is stored.
+    #[inline]
+    pub(crate) const fn stores(self) -> bool {
+        matches!(self.access(), Access::Write)
+    }
+
     /// Returns whether data is moved toward lower addresses.
     #[inline]
     pub(crate) const fn backward(self) -> bool {

@@ -17,17 +17,20 @@
 use crate::{
     ccw::{
         self,
-        Ccw,
         Flags,
         Format, //
     },
     error::Bound,
     memory::Storage,
-    prefix::prefix,
+    prefix::{
+        prefix,
+        prefix_mut, //
+    },
     translator::effect::Effects,
-    translator::fetch::{
-        CcwKind,
-        FetchedCcw, //
+    translator::fetch::CcwKind,
+    translator::instance::{
+        CcwInstance,
+        Overwritten, //
     },
     translator::slots::{
         has_room,
@@ -36,66 +39,12 @@ use crate::{
         sequential_slot,
         GUARDS, //
     },
+    translator::span::Span,
     translator::walk::GuestProgram,
 };
 
 /// The slot of a CCW that has none yet.
 const NO_SLOT: u32 = u32::MAX;
-
-/// A guest CCW with one command in effect.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct CcwInstance {
-    /// The guest address.
-    address: u32,
-    /// The slot in the host program.
-    pub(crate) slot: u32,
-    fetched: FetchedCcw,
-    /// The kind of command in effect or, for a TIC, the way in which it is reached.
-    effect: Effects,
-    /// The command code of the host CCW.
-    code: u8,
-    /// Set if status modifier can skip this CCW.
-    is_skipped: bool,
-}
-
-impl CcwInstance {
-    /// Returns the guest CCW.
-    #[inline]
-    pub(crate) fn ccw(&self) -> &Ccw {
-        &self.fetched.ccw
-    }
-
-    /// Returns the guest CCW with the command code in effect, and without flags that other flags
-    /// make meaningless. So the host CCW moves data as its list allows on every channel.
-    #[inline]
-    pub(crate) fn command(&self) -> Ccw {
-        let ccw = self.fetched.ccw;
-        let void = if ccw.flags.contains(Flags::CD) {
-            Flags::CC.union(Flags::SLI)
-        } else {
-            Flags::empty()
-        };
-        Ccw {
-            command: self.code,
-            flags: ccw.flags.difference(void),
-            ..ccw
-        }
-    }
-
-    /// Returns the kind of command in effect.
-    pub(crate) fn effect(&self) -> Effects {
-        self.effect
-    }
-
-    /// Returns what the CCW is, reached in this way.
-    #[inline]
-    pub(crate) fn kind(&self) -> CcwKind {
-        match self.fetched.kind {
-            CcwKind::Command if self.effect.is_empty() => CcwKind::ProgramCheck,
-            kind => kind,
-        }
-    }
-}
 
 /// The slots of the CCWs of a host program.
 pub(crate) struct SlotLayout<S: Storage> {
@@ -130,6 +79,14 @@ impl<S: Storage> SlotLayout<S> {
         prefix(&self.instances, self.len)
     }
 
+    /// Returns the bounds of the guest CCWs, of which there is at least one.
+    pub(crate) fn bounds(&self) -> Span {
+        let span =
+            |ccw: Option<&CcwInstance>| ccw.map_or(Span::EMPTY, |ccw| Span::of_ccw(ccw.address));
+        let ccws = self.instances();
+        span(ccws.first()).union(span(ccws.last()))
+    }
+
     /// Returns the maximum number of CCWs.
     pub(crate) fn capacity(&self) -> u32 {
         self.instances.len() as u32
@@ -160,6 +117,7 @@ impl<S: Storage> SlotLayout<S> {
                     effect,
                     code: found.host_code(effect),
                     is_skipped: found.is_skipped(),
+                    overwritten: Overwritten::None,
                 };
                 self.len += 1;
             }
@@ -263,6 +221,58 @@ impl<S: Storage> SlotLayout<S> {
         Some(first + found.unwrap_or(0))
     }
 
+    /// Returns the indexes of the CCWs that the channel can execute after CCW `index`.
+    pub(crate) fn next_ccws(&self, index: usize) -> [Option<usize>; 3] {
+        let instance = self.instances().get(index);
+        let chains = instance.filter(|instance| instance.chains());
+        let tic = instance.filter(|instance| instance.kind() == CcwKind::Tic);
+        [
+            chains.and_then(|_| self.successor(index)),
+            self.past(index),
+            tic.and_then(|tic| self.find(tic.ccw().address, tic.effect)),
+        ]
+    }
+
+    /// Returns the guest address of CCW `index`, if it could be fetched.
+    pub(crate) fn available_address(&self, index: usize) -> Option<u32> {
+        let instance = self.instances().get(index)?;
+        instance.fetched.is_available.then_some(instance.address)
+    }
+
+    /// Returns whether CCWs `index` and `next` are TICs.
+    pub(crate) fn are_tics(&self, index: usize, next: usize) -> bool {
+        [index, next]
+            .map(|index| self.instances().get(index))
+            .iter()
+            .flatten()
+            .all(|instance| instance.kind() == CcwKind::Tic)
+    }
+
+    /// Returns whether the program at the guest address `address` begins with a TIC, with which it
+    /// also ends.
+    pub(crate) fn begins_with_tic(&self, address: u32) -> bool {
+        let first = self.find(address, Effects::COMMAND);
+        first.is_some_and(|index| self.are_tics(index, index))
+    }
+
+    /// Puts a program check in place of CCW `next` when the channel fetches it after CCW `index`:
+    /// only then if `index` is a TIC, and always otherwise. Returns whether there was none before.
+    pub(crate) fn set_overwritten(&mut self, index: usize, next: usize) -> bool {
+        let ccws = prefix_mut(&mut self.instances, self.len);
+        let (index, overwritten) = match ccws.get(index) {
+            Some(tic) if tic.kind() == CcwKind::Tic => (index, Overwritten::Target),
+            _ => (next, Overwritten::Itself),
+        };
+        match ccws.get_mut(index) {
+            // A TIC that is overwritten itself does not lead to its target.
+            Some(ccw) if ccw.overwritten < overwritten => {
+                ccw.overwritten = overwritten;
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// Returns the slot of the first CCW of the program at the guest address `address`.
     pub(crate) fn start(&self, address: u32) -> u32 {
         let first = self
@@ -290,6 +300,13 @@ impl<S: Storage> SlotLayout<S> {
         [next, self.past(index)].map(|index| self.instances().get(index?))
     }
 
+    /// Returns the TIC in the slot before this one, if its target is overwritten. The slot has the
+    /// program check of the target, and the CPA is the address after it.
+    fn tic_to_overwritten(&self, slot: u32) -> Option<&CcwInstance> {
+        let mut instances = self.instances().iter();
+        instances.find(|tic| tic.overwritten == Overwritten::Target && tic.slot + 1 == slot)
+    }
+
     /// Returns the guest address of the CCW in a slot. For a guard, returns the guest address that
     /// the next CCWs of the segment would have.
     pub(crate) fn guest_address(&self, slot: u32) -> Option<u32> {
@@ -302,7 +319,10 @@ impl<S: Storage> SlotLayout<S> {
                 let before = |instance: &&CcwInstance| instance.slot <= slot;
                 let instances = self.instances().iter().filter(before);
                 let instance = instances.max_by_key(|instance| instance.slot)?;
-                instance.address + ccw::SIZE * (slot - instance.slot)
+                match self.tic_to_overwritten(slot) {
+                    Some(tic) => tic.ccw().address + ccw::SIZE,
+                    None => instance.address + ccw::SIZE * (slot - instance.slot),
+                }
             }
         };
         Some(address & Format::One.max_address())

@@ -2,7 +2,14 @@
 
 //! The sizes of a translator, and how much of them a program uses.
 
-use crate::idaw;
+use crate::{
+    error::{
+        Bound,
+        Error, //
+    },
+    idaw,
+    memory::Arena, //
+};
 
 /// The maximum sizes of a program that a translator has room for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +52,17 @@ impl Sizes {
     /// The maximum number of arena blocks, which is 2 MiB. Every program of [`Sizes::MAX`] without
     /// MIDAWs fits; a MIDAW takes twice the room of an IDAW.
     pub const MAX_ARENA: usize = 256;
+
+    /// Returns whether a translator of these sizes or the arena can grow for a program that was too
+    /// large.
+    pub(crate) fn may_grow<E, A: Arena>(&self, error: &Error<E>, arena: &A) -> bool {
+        match error {
+            Error::TooLarge(Bound::Ccws) => self.ccws < Self::MAX.ccws,
+            Error::TooLarge(Bound::Idaws) => self.idaws < Self::MAX.idaws,
+            Error::TooLarge(Bound::Arena) => arena.address(Self::MAX_ARENA - 1).is_none(),
+            _ => false,
+        }
+    }
 }
 
 /// Returns the next larger size of a table of `size` entries, or of an arena of `size` blocks: four
@@ -66,4 +84,9 @@ pub struct Stats {
     pub pages: usize,
     /// The number of calls that pinned them, or tried to.
     pub pin_calls: usize,
+    /// The number of CCWs, IDAWs and MIDAWs over which the program may store before the channel
+    /// fetches them. Each has a program check in its place.
+    pub overwritten: usize,
+    /// The guest address of the first of them that was found.
+    pub first_overwritten: Option<u32>,
 }

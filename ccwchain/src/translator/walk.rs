@@ -202,6 +202,13 @@ impl<S: Storage> GuestProgram<S> {
         sorted.iter().map(|index| &ccws[*index as usize])
     }
 
+    /// Returns working memory of four items for each CCW that there is room for. The CCWs can no
+    /// longer be found.
+    pub(crate) fn working_memory(&mut self) -> [&mut [u32]; 4] {
+        let (first, second) = self.index.buckets().split_at_mut(self.ccws.len());
+        [first, second, &mut self.sorted, &mut self.scratch]
+    }
+
     /// Returns the number of CCWs.
     pub(crate) fn len(&self) -> usize {
         self.len

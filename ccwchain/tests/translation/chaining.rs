@@ -164,7 +164,7 @@ fn one_ccw_with_two_commands_in_effect_has_two_slots() {
     machine.program(
         Format::One,
         0x12000,
-        &[ccw(0x02, Flags::CD, 1, 0x12000), tic(0x10028)],
+        &[ccw(0x02, Flags::CD, 1, 0x13000), tic(0x10028)],
     );
     let host = machine.translate1(&[
         ccw(0x01, Flags::CD, 1, 0x12000),

@@ -10,6 +10,8 @@ mod data;
 mod faults;
 mod midaws;
 mod one_ccw;
+mod overwrites;
+mod overwritten_lists;
 mod pages;
 mod past_ends;
 mod pin_cache;

@@ -40,6 +40,7 @@ fn a_page_is_pinned_once_for_a_program() {
             blocks: 3,
             pages: 1,
             pin_calls: 1,
+            ..Stats::default()
         }
     );
 }

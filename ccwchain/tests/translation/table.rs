@@ -91,7 +91,7 @@ fn check(format: Format, chained: Option<u8>) {
         Format::One => orb1(0x10000),
     };
     let orb = orb.with_flags(orb.flags().union(orb::Flags::MIDAW));
-    let first = chained.map(|command| ccw(command, Flags::CD, 1, 0x12000));
+    let first = chained.map(|command| ccw(command, Flags::CD, 1, 0x14000));
     for (command, flags) in (0..=0xff).flat_map(|code| (0..=0xff).map(move |flags| (code, flags))) {
         let flags = Flags::from_bits(flags);
         let this = ccw(command, flags, 8, 0x12000);

@@ -38,7 +38,8 @@ pub use check::{
     check,
     Failure,
     Kind,
-    Outcome, //
+    Outcome,
+    Stop, //
 };
 pub use generate::generate;
 pub use guest_memory::Prefetch;

@@ -13,6 +13,7 @@ use super::{
         Lines, //
     },
     guest_memory::{
+        Fetch,
         GuestMemory,
         Prefetch, //
     },
@@ -68,6 +69,18 @@ pub struct Outcome {
     pub changed: Option<Use>,
     /// True if the program does something else on a channel that prefetches everything.
     pub matters: bool,
+    /// The program check that the host program has in place of a CCW or a word of a list.
+    pub stop: Option<Stop>,
+}
+
+/// A program check in place of a CCW or of a word of a list. Up to there, the host program does
+/// what the guest program does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stop {
+    /// The purpose of the fetch.
+    pub purpose: Use,
+    /// True if the program had changed the CCW or word.
+    pub changed: bool,
 }
 
 /// How a case failed.
@@ -141,40 +154,83 @@ fn agreement(
         return Err(Failure::Violation(what));
     }
     let of_host = written_back(host, of_host);
-    let mut compare = |prefetch| {
-        guest.restart(prefetch);
+    let mut compare = |prefetch, stop| {
+        guest.restart(prefetch, stop);
         let of_guest = run(guest, &mut device(), &case.request(), limit(case));
-        let kind = kind(&of_guest);
-        let result = compare(case, guest, host, of_guest, &of_host);
-        (kind, guest.changed, result)
+        Comparison {
+            kind: kind(&of_guest),
+            fetches: guest.fetches,
+            changed: guest.changed,
+            last: guest.last,
+            result: compare(case, guest, host, of_guest, &of_host),
+        }
     };
-    let (kind, changed, live) = compare(Prefetch::Nothing);
+    let live = compare(Prefetch::Nothing, None);
     let outcome = Outcome {
-        kind,
+        kind: live.kind,
         prefetch: Prefetch::Nothing,
-        changed,
+        changed: live.changed.map(|fetch| fetch.purpose),
         matters: false,
+        stop: None,
     };
-    if changed.is_none() {
-        return live.map(|()| outcome);
+    if live.changed.is_none() && live.result.is_ok() {
+        return Ok(outcome);
     }
-    let (kind, _, everything) = compare(Prefetch::Everything);
-    let matters = live.is_err() || everything.is_err();
-    let Err(failure) = live else {
-        return Ok(Outcome { matters, ..outcome });
+    let everything = compare(Prefetch::Everything, None);
+    let matters = live.result.is_err() || everything.result.is_err();
+    let outcome = Outcome { matters, ..outcome };
+    let Err(failure) = live.result.clone() else {
+        return Ok(outcome);
     };
-    let (of_lists, _, lists) = compare(Prefetch::Lists);
-    let (kind, prefetch) = match (lists, everything) {
-        (Ok(()), _) => (of_lists, Prefetch::Lists),
-        (_, Ok(())) => (kind, Prefetch::Everything),
-        _ => return Err(failure),
-    };
-    Ok(Outcome {
-        kind,
-        prefetch,
-        changed,
-        matters,
-    })
+    let mut channels = vec![compare(Prefetch::Lists, None)];
+    if case.may_prefetch() {
+        channels.push(everything);
+    }
+    for (channel, prefetch) in channels.iter().zip([Prefetch::Lists, Prefetch::Everything]) {
+        if live.changed.is_some() && channel.result.is_ok() {
+            let kind = channel.kind;
+            return Ok(Outcome {
+                kind,
+                prefetch,
+                ..outcome
+            });
+        }
+    }
+    if case.may_prefetch() || !matches!(kind(&of_host), Kind::Check | Kind::LateCheck) {
+        return Err(failure);
+    }
+    for (channel, prefetch) in [(&live, Prefetch::Nothing), (&channels[0], Prefetch::Lists)] {
+        // Not after the first fetch of what was changed, which is the most likely one.
+        let end = channel
+            .changed
+            .map_or(channel.fetches, |fetch| fetch.number + 1);
+        for number in (0..end).rev() {
+            let stopped = compare(prefetch, Some(number));
+            if stopped.result.is_ok() {
+                let changed = channel.changed.is_some_and(|fetch| fetch.number == number);
+                let purpose = stopped.last;
+                return Ok(Outcome {
+                    kind: stopped.kind,
+                    prefetch,
+                    stop: Some(Stop { purpose, changed }),
+                    ..outcome
+                });
+            }
+        }
+    }
+    Err(failure)
+}
+
+/// A run of the guest program, compared with the one of the host program.
+struct Comparison {
+    kind: Kind,
+    /// The number of fetches of CCWs and of words of lists.
+    fetches: usize,
+    /// The first fetch of what the program had changed.
+    changed: Option<Fetch>,
+    /// The purpose of the last fetch of a CCW or of a word of a list.
+    last: Use,
+    result: Result<(), Failure>,
 }
 
 /// Compares what the program and its translation did.

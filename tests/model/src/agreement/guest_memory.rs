@@ -81,8 +81,21 @@ pub(crate) struct GuestMemory {
     /// The memory when the last CCW was fetched, if lists are prefetched.
     at_ccw: Vec<Page>,
     prefetch: Prefetch,
-    /// The purpose of the first fetch of what the program had changed.
-    pub(crate) changed: Option<Use>,
+    /// The number of fetches of CCWs and of words of lists.
+    pub(crate) fetches: usize,
+    /// The purpose of the last of them.
+    pub(crate) last: Use,
+    /// The number of the fetch that gives a program check.
+    stop: Option<usize>,
+    /// The first fetch of what the program had changed.
+    pub(crate) changed: Option<Fetch>,
+}
+
+/// A fetch of a CCW or of a word of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Fetch {
+    pub(crate) number: usize,
+    pub(crate) purpose: Use,
 }
 
 /// Returns the pages of a guest with all mappings, in which nothing is stored.
@@ -120,14 +133,20 @@ impl GuestMemory {
             before: MAPPED.clone(),
             at_ccw: Vec::new(),
             prefetch: Prefetch::Nothing,
+            fetches: 0,
+            last: Use::Ccw,
+            stop: None,
             changed: None,
         }
     }
 
-    /// Restores the memory at the start, for a channel that prefetches this.
-    pub(crate) fn restart(&mut self, prefetch: Prefetch) {
+    /// Restores the memory at the start, for a channel that prefetches this. The fetch with the
+    /// number `stop` gives a program check.
+    pub(crate) fn restart(&mut self, prefetch: Prefetch, stop: Option<usize>) {
         self.now.clone_from(&self.before);
         self.prefetch = prefetch;
+        self.fetches = 0;
+        self.stop = stop;
         self.changed = None;
     }
 
@@ -148,18 +167,33 @@ impl Memory for GuestMemory {
     fn fetch(&mut self, address: u64, purpose: Use, buffer: &mut [u8]) -> Result<(), Fault> {
         let index = find(&self.now, address).ok_or(Fault::Addressing)?;
         let bytes = (address % PAGE) as usize..(address % PAGE) as usize + buffer.len();
-        let (now, before) = (&self.now[index].bytes, &self.before[index].bytes);
-        if purpose != Use::Data && now[bytes.clone()] != before[bytes.clone()] {
-            self.changed.get_or_insert(purpose);
-        }
         if purpose == Use::Ccw && self.prefetch == Prefetch::Lists {
             self.at_ccw.clone_from(&self.now);
         }
+        let before = &self.before[index].bytes;
         let page = match (purpose, self.prefetch) {
-            (Use::Data, _) | (_, Prefetch::Nothing) | (Use::Ccw, Prefetch::Lists) => now,
+            (Use::Data, _) | (_, Prefetch::Nothing) | (Use::Ccw, Prefetch::Lists) => {
+                &self.now[index].bytes
+            }
             (Use::Idaw | Use::Midaw, Prefetch::Lists) => &self.at_ccw[index].bytes,
             (Use::Ccw | Use::Idaw | Use::Midaw, Prefetch::Everything) => before,
         };
+        if purpose != Use::Data {
+            let number = self.fetches;
+            self.fetches += 1;
+            self.last = purpose;
+            if page[bytes.clone()] != before[bytes.clone()] {
+                self.changed.get_or_insert(Fetch { number, purpose });
+            }
+            if self.stop == Some(number) {
+                // A CCW of zeros is invalid, whether commands or data are chained to it.
+                buffer.fill(0);
+                return match purpose {
+                    Use::Ccw => Ok(()),
+                    _ => Err(Fault::Addressing),
+                };
+            }
+        }
         buffer.copy_from_slice(&page[bytes]);
         Ok(())
     }

@@ -50,7 +50,8 @@ pub fn generate_overwrite(overwritten: Overwritten, seed: u64) -> Case {
         | Over::Ccw
         | Over::Ccws
         | Over::SameContents
-        | Over::NotStored => later_ccw(b),
+        | Over::NotStored
+        | Over::Skipped => later_ccw(b),
         Over::TicTarget => tic_target(b),
         Over::BehindSearch => behind_search(b),
         Over::OwnDataChain => own_data_chain(b),
@@ -184,6 +185,10 @@ fn head(b: &mut Builder) {
     }
     b.push_ccw(old);
     b.steps.push(Step::moves(16));
+    if old.code & 1 == 0 {
+        let junk = b.junk(old.count.into());
+        b.input.extend(junk);
+    }
     b.commands(2);
     b.store_ccw(head, new, CHAIN, 0);
     b.commands(1);

@@ -54,8 +54,10 @@ pub enum Overwritten {
     BehindListEnd,
     /// A later CCW, which gets the contents that it has.
     SameContents,
-    /// A later CCW, but the data is skipped, or the device has none.
+    /// A later CCW, but the device has no data.
     NotStored,
+    /// A later CCW, but the data is skipped.
+    Skipped,
     /// The data of a later command.
     Data,
 }

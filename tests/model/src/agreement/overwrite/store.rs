@@ -71,8 +71,9 @@ impl Builder {
                 ccw.flags |= Ccw::MIDA;
                 ccw.address = LISTS;
                 let mut list = midaw(0x40, before, AREA);
+                let skip = u8::from(self.overwritten == Overwritten::Skipped) << 6;
                 for (part, len) in parts(address, ccw.count, 0x1000) {
-                    list.extend(midaw(0, len, part));
+                    list.extend(midaw(skip, len, part));
                 }
                 self.lists.push((LISTS.into(), list));
                 ccw.count += before;
@@ -90,12 +91,11 @@ impl Builder {
         }
         let before = usize::from(before);
         let mut length = before + record.len() + more;
-        if self.overwritten == Overwritten::NotStored {
-            if ccw.flags & Ccw::MIDA == 0 && self.random.one_in(2) {
-                ccw.flags |= Ccw::SKIP;
-            } else {
-                length = before;
-            }
+        match self.overwritten {
+            Overwritten::NotStored => length = before,
+            // MIDAWs have a flag of their own.
+            Overwritten::Skipped if ccw.flags & Ccw::MIDA == 0 => ccw.flags |= Ccw::SKIP,
+            _ => {}
         }
         let junk = self.junk(before);
         self.input.extend(junk);

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Writing the host program of a guest program that may store over its own CCWs and lists.
+
+use crate::{
+    error::Error,
+    memory::{
+        Arena,
+        GuestMemory,
+        Storage, //
+    },
+    orb::Orb,
+    prefix::prefix_mut,
+    translator::general::{
+        self,
+        Tables,
+        WrittenProgram, //
+    },
+    translator::layout::SlotLayout,
+    translator::order::Numbers,
+    translator::overwrite::{
+        Exact,
+        FetchedWords,
+        Overwrites, //
+    },
+    translator::walk::GuestProgram,
+};
+
+/// Writes the host program, except the absolute addresses of data, with a program check in place of
+/// each CCW and word that is overwritten when the channel fetches it.
+///
+/// The CCWs of `program` are in `layout`.
+#[cold]
+#[inline(never)]
+pub(crate) fn write<S: Storage, A: Arena, M: GuestMemory>(
+    orb: &Orb,
+    program: &mut GuestProgram<S>,
+    layout: &mut SlotLayout<S>,
+    overwrites: &mut Overwrites<S>,
+    mut tables: Tables<'_, S>,
+    memory: &mut M,
+    arena: &mut A,
+) -> Result<WrittenProgram, Error<M::Error>> {
+    let len = layout.instances().len();
+    let working_memory = program.working_memory();
+    let [numbers, last, first, second] = working_memory.map(|memory| prefix_mut(memory, len));
+    let numbers = Numbers::new(layout, numbers, first, second);
+    last.fill(0);
+    let lists = Exact::Lists(last);
+    general::write(orb, Some(lists), layout, &mut tables, memory, arena)?;
+    let fetched = FetchedWords::new(layout, last, first, second);
+    tables.clear();
+    let survey = Exact::Survey(numbers, fetched, overwrites);
+    let written = general::write(orb, Some(survey), layout, &mut tables, memory, arena)?;
+    if overwrites.is_empty() || layout.begins_with_tic(orb.cpa()) {
+        return Ok(written);
+    }
+    overwrites.mark(layout, numbers);
+    tables.clear();
+    let check = Exact::Check(numbers, overwrites);
+    general::write(orb, Some(check), layout, &mut tables, memory, arena)
+}

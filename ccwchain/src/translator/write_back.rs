@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Write-back: replacing host addresses in status by the guest addresses that they stand for.
+
+use crate::{
+    ccw::Format,
+    irb::Irb,
+    memory::Storage,
+    pin::pages::ProgramPages,
+    translator::layout::SlotLayout,
+    translator::slots::SlotBlocks, //
+};
+
+/// The tables that tell which guest address a host address stands for.
+pub(crate) struct HostAddresses<'a, S: Storage> {
+    pub(crate) slots: &'a SlotBlocks<S>,
+    pub(crate) layout: &'a SlotLayout<S>,
+    pub(crate) pages: &'a ProgramPages<S>,
+}
+
+impl<S: Storage> HostAddresses<'_, S> {
+    /// Replaces the host addresses in `irb` by the guest addresses that they stand for, and the
+    /// format of the CCWs by `format`.
+    pub(crate) fn write_back(&self, irb: &mut Irb, format: Format) {
+        let scsw = irb.scsw();
+        let format = match scsw.format() {
+            Format::One => format,
+            // Host programs have format 1: this status does not belong to one.
+            Format::Zero => Format::Zero,
+        };
+        let cpa = self.guest_ccw(scsw.cpa()).unwrap_or(0);
+        irb.set_scsw(scsw.with_format(format).with_cpa(cpa));
+        let failing = irb.failing_storage_address();
+        let secondary = irb.secondary_ccw_address();
+        irb.clear_all_but_sense();
+        irb.set_addresses(
+            failing.and_then(|host| self.guest_storage(host)),
+            secondary.and_then(|host| self.guest_ccw(host)),
+        );
+    }
+
+    /// Returns the guest address of the CCW at an absolute address.
+    pub(crate) fn guest_ccw(&self, host: u32) -> Option<u32> {
+        let slot = self.slots.at(host)?;
+        self.layout.guest_address(slot)
+    }
+
+    /// Returns the guest address of the data or the CCW at an absolute address.
+    fn guest_storage(&self, host: u64) -> Option<u64> {
+        self.pages.guest_address(host).or_else(|| {
+            let ccw = self.guest_ccw(u32::try_from(host).ok()?)?;
+            Some(u64::from(ccw))
+        })
+    }
+}
