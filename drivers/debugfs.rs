@@ -111,6 +111,7 @@ impl fmt::Display for Lines<'_> {
         writeln!(f, "ccws {}", counts.ccws)?;
         let prefetches = statistics.unasked_prefetches.get();
         writeln!(f, "unasked_prefetches {prefetches}")?;
+        writeln!(f, "overwritten_ccws {}", counts.overwritten_ccws)?;
         writeln!(f, "shortages {}", statistics.shortages.get())?;
         writeln!(f, "pages_pinned {pages_pinned}")?;
         writeln!(f, "pages_pinned_ever {}", counts.pages_pinned_ever)?;
@@ -161,6 +162,7 @@ mod tests {
         let program = Stats {
             ccws: 3,
             pages: 6,
+            overwritten: 2,
             ..Stats::default()
         };
         counts.starting(Tod::from_bits(0x1000), Tod::from_bits(0x6000), &program);
@@ -171,6 +173,7 @@ mod tests {
         for line in [
             "starts 0",
             "ccws 3",
+            "overwritten_ccws 2",
             "pages_pinned 7",
             "pages_pinned_ever 6",
             "irbs 2",

@@ -67,6 +67,9 @@ pub(crate) struct Counts {
     pub(crate) resumes: u64,
     /// CCWs of the programs with which START SUBCHANNEL was issued.
     pub(crate) ccws: u64,
+    /// CCWs, IDAWs and MIDAWs of these programs that have a program check in their place, because
+    /// the program may store over them before it uses them.
+    pub(crate) overwritten_ccws: u64,
     /// Pages that were pinned for these programs.
     pub(crate) pages_pinned_ever: u64,
     /// IRBs that the channel subsystem has presented.
@@ -94,6 +97,7 @@ impl Counts {
     /// `requested`, and ended `now`.
     pub(crate) fn starting(&mut self, requested: Tod, now: Tod, program: &Stats) {
         self.ccws += usize_as_u64(program.ccws);
+        self.overwritten_ccws += usize_as_u64(program.overwritten);
         self.pages_pinned_ever += usize_as_u64(program.pages);
         self.last_request = Some(requested);
         self.last_start = Some(now);

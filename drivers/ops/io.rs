@@ -37,7 +37,10 @@ use ccwchain::{
     host_orb::HostProgram,
     orb::Orb,
     scsw::FunctionControl,
-    translator::Translator, //
+    translator::{
+        Stats,
+        Translator, //
+    },
 };
 use core::ops::Range;
 use failure::{
@@ -172,6 +175,7 @@ fn translate_to_start(
     }
     if orb.may_be_modified() {
         warn_of_prefetch(dev, session);
+        log_overwritten(dev, &session.translator.stats());
     }
     Ok(program)
 }
@@ -271,8 +275,19 @@ fn warn_of_prefetch(dev: &Device, session: &mut Session) {
         dev_notice!(
             dev.sch.device().as_ref(),
             "the guest may modify channel programs while they run, but they are prefetched: \
-             one that changes itself will not run as it should\n"
+             one that changes what it fetches later ends there with a program check\n"
         );
+    }
+}
+
+/// Logs that a program has program checks in place of CCWs and words of lists, because it may store
+/// over them before it uses them.
+fn log_overwritten(dev: &Device, program: &Stats) {
+    if let Some(first) = program.first_overwritten {
+        dev.msg(format_args!(
+            "{} CCWs or IDAWs are overwritten by their program, one at {first:#x}",
+            program.overwritten
+        ));
     }
 }
 

@@ -10,6 +10,7 @@
 
 use super::{
     failure::Failure,
+    log_overwritten,
     translate, //
 };
 use crate::{
@@ -70,6 +71,7 @@ fn translate_rest(dev: &Open<'_, Device>, session: &mut Session) -> Result<(), F
     let result = translate(&mut rest, memory, &session.orb.with_cpa(cpa), arena)
         .map_err(|(error, _)| Failure::NotTranslated(error))
         .and_then(|program| {
+            log_overwritten(dev, &rest.stats());
             resume_translated(dev, session, program, at).map_err(Failure::NotStarted)
         });
     if result.is_ok() {
