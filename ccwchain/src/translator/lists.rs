@@ -324,18 +324,22 @@ impl<'a, S: Storage, A: Arena> HostLists<'a, S, A> {
 
     /// Writes the MIDAWs for data that is skipped, as many as [`scratch_midaws`] returns. A channel
     /// that stores the data nevertheless stores it into the scratch page, in either direction.
+    ///
+    /// The first one asks for the data-transfer interruption, and the last one ends the list, if
+    /// the MIDAW of the guest does so.
     pub(crate) fn put_scratch(&mut self, entries: impl Iterator<Item = ListEntry>, guest: &Midaw) {
         let middle = self.scratch_byte(SCRATCH_MIDAW - 1);
-        let mut left = guest.count;
+        let (mut left, mut flags) = (guest.count, guest.flags);
         for entry in entries {
             let count = left.min(SCRATCH_MIDAW);
             left -= count;
-            let flags = if left == 0 {
-                guest.flags
+            let not_here = if left == 0 {
+                midaw::Flags::empty()
             } else {
-                midaw::Flags::SKIP
+                midaw::Flags::LAST
             };
-            self.put_midaw(entry, flags, count);
+            self.put_midaw(entry, flags.difference(not_here), count);
+            flags = flags.difference(midaw::Flags::INTERRUPTION);
             self.image.write(entry.0 as usize, middle.to_be_bytes());
         }
     }

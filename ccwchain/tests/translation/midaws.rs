@@ -172,6 +172,18 @@ fn what_is_skipped_goes_to_the_scratch_page_and_pins_nothing() {
 }
 
 #[test]
+fn a_long_skip_asks_for_an_interruption_once() {
+    let interruption = midaw::Flags::INTERRUPTION;
+    let list = [midaw(LAST.union(SKIP).union(interruption), 5000, 0x12000)];
+    let expected = [
+        midaw(SKIP.union(interruption), 2048, 0x7ff),
+        midaw(SKIP, 2048, 0x7ff),
+        midaw(LAST.union(SKIP), 904, 0x7ff),
+    ];
+    check(0x02, 5000, 0x18000, &list, &expected);
+}
+
+#[test]
 fn a_channel_that_ignores_the_last_flag_gets_a_program_check_after_it() {
     let list = [midaw(NONE, 16, 0x12000), midaw(LAST, 16, 0x13000)];
     let (machine, host) = translate(0x02, 100, 0x18000, &list);
