@@ -71,9 +71,14 @@ impl<'a> GuestReader<'a> {
         Ok(word.and_then(|word| word.try_into().ok()))
     }
 
-    /// Returns the CCW before the one at `address`, if these two were read last, in this order.
+    /// Returns the CCW before the one at `address`, if these two were read last, in this order. The
+    /// one at `address` may be at an address that no CCW can have.
     pub(crate) fn before(&self, address: u64) -> Option<[u8; ccw::SIZE as usize]> {
         match address as usize % PIECE {
+            // Nothing was read at `address`.
+            0 if address.checked_sub(PIECE as u64) == Some(self.start) => {
+                self.piece.last_chunk().copied()
+            }
             0 => Some(self.before),
             offset => self.piece.get(..offset)?.last_chunk().copied(),
         }
