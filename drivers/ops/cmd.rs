@@ -68,8 +68,8 @@ pub(super) fn read(
 /// Issues HALT SUBCHANNEL or CLEAR SUBCHANNEL. Its IRB is read from region 0.
 ///
 /// Returns `EIO` when the device is not operational, `EAGAIN` while another request is being worked
-/// on, `EINVAL` when the command `number` is neither, `EBUSY` when status is pending or the user has
-/// to read IRBs first, and `ENODEV` when the device is gone.
+/// on, `EINVAL` when the command `number` is neither, `EBUSY` when status is pending or the user
+/// has to read IRBs first, and `ENODEV` when the device is gone.
 fn halt_or_clear(dev: &Device, number: i32, command: Option<Command>) -> Result {
     let mut sch = dev.sch.lock()?;
     sch.halt_or_clear().map_err(refusal_errno)?;

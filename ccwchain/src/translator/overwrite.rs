@@ -132,8 +132,8 @@ impl<S: Storage> Overwrites<S> {
                 };
                 let is_overwritten =
                     self.is_overwritten(Span::of_ccw(address), numbers.time(index));
-                // The slot of a TIC whose target is overwritten has a program check. After a TIC, it
-                // must be that of a second TIC, however else it is reached.
+                // The slot of a TIC whose target is overwritten has a program check. After a TIC,
+                // it must be that of a second TIC, however else it is reached.
                 let is_check = is_overwritten || layout.are_tics(index, next);
                 if is_check && layout.set_overwritten(index, next) && is_overwritten {
                     self.count(address);
@@ -203,7 +203,7 @@ impl<'a> FetchedWords<'a> {
     }
 }
 
-/// What is done about each store and each word of a list while a program is written.
+/// The part of each store and each word of a list while a program is written.
 pub(crate) enum Exact<'a, S: Storage> {
     /// The last address of the list of each CCW is recorded.
     Lists(&'a mut [u32]),

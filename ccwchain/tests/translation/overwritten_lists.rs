@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Programs that store over their own lists: each word that the channel would fetch after that has a
-//! program check in its place. Programs that store through lists.
+//! Programs that store over their own lists: each word that the channel would fetch after that has
+//! a program check in its place. Programs that store through lists.
 
 use ccwchain::{
     ccw::{
