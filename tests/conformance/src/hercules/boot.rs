@@ -6,7 +6,10 @@
 use ccw::program::Program;
 use ccwchain::{
     orb::Orb,
-    scsw::FunctionControl, //
+    scsw::{
+        FunctionControl,
+        SubchannelStatus, //
+    }, //
 };
 
 use crate::{
@@ -17,6 +20,7 @@ use crate::{
 pub(crate) fn cases() -> Vec<Case> {
     cases! {
         "READ IPL reads over its own CCW, and what it has read is run" => read_ipl;
+        "a CCW over which the program reads is not run as it was" => read_over;
         "a path that is not there is EACCES, and the next is tried after a clear" =>
             one_path_after_the_other;
     }
@@ -83,6 +87,28 @@ fn read_ipl(devices: &Devices) -> TestResult {
     let cpa = run(&mut disk, loader.orb.with_cpa(0x1000))?;
     check_eq("address in the status", cpa, 0x1010)?;
     second.unmap(disk.device_mut())?;
+    guest.unmap(disk.device_mut())?;
+    check_usable(&mut disk)
+}
+
+/// Reads over a no-operation that was there when the program was started.
+fn read_over(devices: &Devices) -> TestResult {
+    let mut disk = devices.open_named("disk2")?;
+    run_text(&mut disk, TRACK)?;
+
+    let ccws = "dc X'02000000 60000018'\ndc X'03000000 20000001'";
+    let loader: Program = program(&format!("orb format=0 prefetch=no\norg 0\n{ccws}"))?;
+    let guest = map(&mut disk, &loader)?;
+    disk.start(loader.orb)?;
+    let scsw = expect_end(&mut disk)?.scsw();
+    let status = scsw.subchannel_status();
+    check_eq("subchannel status", status, SubchannelStatus::PROGRAM_CHECK)?;
+    check_eq("address in the status", scsw.cpa(), 0x10)?;
+    check_eq(
+        "the CCW that was read",
+        guest.read(8, 8),
+        vec![6, 0, 0x10, 0, 0x60, 0, 0, 0x10],
+    )?;
     guest.unmap(disk.device_mut())?;
     check_usable(&mut disk)
 }
