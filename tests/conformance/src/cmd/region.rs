@@ -15,7 +15,7 @@ use crate::fixtures::*;
 
 pub(super) fn unknown(devices: &Devices) -> TestResult {
     let mut channel = devices.open()?;
-    for what in [0, 3, 4, 1 << 16, HALT.swap_bytes(), u32::MAX] {
+    for what in [0, 3, 8, 1 << 16, HALT.swap_bytes(), u32::MAX] {
         check_errno(
             &format!("command {what:#x}"),
             command(&channel, what),
