@@ -165,10 +165,11 @@ fn translate_to_start(
 ) -> Result<HostProgram<Area>, Failure> {
     let before = session.translator.pinned();
     let memory = &mut UserMemory::new(dev, &dev.pins, session.member.invalidations());
-    let program = translate(&mut session.translator, memory, orb, arena).map_err(|(error, arena)| {
-        session.arena = Some(arena);
-        Failure::NotTranslated(error)
-    })?;
+    let program =
+        translate(&mut session.translator, memory, orb, arena).map_err(|(error, arena)| {
+            session.arena = Some(arena);
+            Failure::NotTranslated(error)
+        })?;
 
     if memory.has_pinned() || session.translator.pinned() != before {
         dev.pins.set(session.translator.pinned());

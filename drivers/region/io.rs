@@ -83,16 +83,16 @@ impl IoRegion {
 
         let scsw = Scsw::from_bytes(&self.0.field(SCSW));
         let (fctl, pending) = (scsw.fctl(), scsw.actl().intersection(PENDING));
-        let request = if fctl == FunctionControl::START && pending == ActivityControl::RESUME_PENDING
-        {
-            Request::Resume
-        } else if fctl.contains(FunctionControl::START) {
-            Request::Start(Orb::from_bytes(&self.0.field(ORB)))
-        } else if fctl.intersects(FunctionControl::HALT.union(FunctionControl::CLEAR)) {
-            Request::HaltOrClear
-        } else {
-            Request::None
-        };
+        let request =
+            if fctl == FunctionControl::START && pending == ActivityControl::RESUME_PENDING {
+                Request::Resume
+            } else if fctl.contains(FunctionControl::START) {
+                Request::Start(Orb::from_bytes(&self.0.field(ORB)))
+            } else if fctl.intersects(FunctionControl::HALT.union(FunctionControl::CLEAR)) {
+                Request::HaltOrClear
+            } else {
+                Request::None
+            };
         (fctl, request)
     }
 

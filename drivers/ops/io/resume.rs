@@ -57,7 +57,9 @@ pub(super) fn resume(dev: &Open<'_, Device>, session: &mut Session) -> Result<()
 /// Translates the rest of the program, and resumes it there.
 fn translate_rest(dev: &Open<'_, Device>, session: &mut Session) -> Result<(), Failure> {
     let at = dev.sch.lock().and_then(|mut sch| sch.suspended_at());
-    let at = at.and_then(|at| at.ok_or(EBUSY)).map_err(Failure::NotStarted)?;
+    let at = at
+        .and_then(|at| at.ok_or(EBUSY))
+        .map_err(Failure::NotStarted)?;
     // The channel of QEMU stores no address when it suspends a program.
     let cpa = session.translator.guest_ccw(at);
     let cpa = cpa.ok_or(Failure::NotStarted(EOPNOTSUPP))?;
@@ -94,7 +96,8 @@ fn resume_translated(
         session.write_back(&mut sch);
         let (result, unused) = sch.resume(program, at);
         if result.is_ok() {
-            sch.notifier.issued(Instruction::Resume, ConditionCode::Initiated);
+            sch.notifier
+                .issued(Instruction::Resume, ConditionCode::Initiated);
         }
         (result, unused)
     };

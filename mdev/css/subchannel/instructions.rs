@@ -158,11 +158,7 @@ impl<S> Locked<'_, S> {
     ///
     /// Returns `EBUSY` when status is pending or the program is not suspended at `at`, and `ENODEV`
     /// when the subchannel is not operational.
-    pub fn resume(
-        &mut self,
-        program: HostProgram<Area>,
-        at: u32,
-    ) -> (Result, Option<Area>) {
+    pub fn resume(&mut self, program: HostProgram<Area>, at: u32) -> (Result, Option<Area>) {
         let tic = program.tic();
         let area = program.into_arena();
         let found = self.suspended_at().and_then(|suspended_at| {
