@@ -313,10 +313,10 @@ impl<S: Storage> Translator<S> {
         self.addresses().write_back(irb, self.format);
     }
 
-    /// Returns the guest address of the CCW at an absolute address, or `None` if the program has
-    /// none there.
-    pub fn guest_ccw(&self, host: u32) -> Option<u32> {
-        self.addresses().guest_ccw(host)
+    /// Returns the guest address of the CCW at the absolute address `host`, where the program is
+    /// suspended. Returns `None` if the program has none there.
+    pub fn suspended_ccw(&self, host: u32) -> Option<u32> {
+        self.addresses().suspended_ccw(host)
     }
 
     fn addresses(&self) -> HostAddresses<'_, S> {

@@ -3,7 +3,10 @@
 //! Write-back: replacing host addresses in status by the guest addresses that they stand for.
 
 use crate::{
-    ccw::Format,
+    ccw::{
+        self,
+        Format, //
+    },
     irb::Irb,
     memory::Storage,
     pin::pages::ProgramPages,
@@ -39,8 +42,15 @@ impl<S: Storage> HostAddresses<'_, S> {
         );
     }
 
+    /// Returns the guest address of the CCW at an absolute address, where the program is suspended.
+    pub(crate) fn suspended_ccw(&self, host: u32) -> Option<u32> {
+        // The slot itself may also stand for the CPA of a TIC before it.
+        let cpa = self.guest_ccw(host.checked_add(ccw::SIZE)?)?;
+        Some(cpa.wrapping_sub(ccw::SIZE) & Format::One.max_address())
+    }
+
     /// Returns the guest address of the CCW at an absolute address.
-    pub(crate) fn guest_ccw(&self, host: u32) -> Option<u32> {
+    fn guest_ccw(&self, host: u32) -> Option<u32> {
         let slot = self.slots.at(host)?;
         self.layout.guest_address(slot)
     }

@@ -187,6 +187,23 @@ fn only_status_ends_a_start() {
 }
 
 #[test]
+fn a_program_is_suspended_until_it_is_resumed_halted_or_cleared() {
+    use ActivityControl as A;
+    let (start, none) = (FunctionControl::START, StatusControl::empty());
+    let at = |fctl, actl, cpa| scsw(fctl, actl, none).with_cpa(cpa).suspended_at();
+    assert_eq!(at(start, A::SUSPENDED, 0x10010), Some(0x10008));
+    assert_eq!(at(start, A::SUSPENDED, 0), None);
+    assert_eq!(at(start, A::empty(), 0x10010), None);
+    assert_eq!(
+        at(start, A::SUSPENDED.union(A::RESUME_PENDING), 0x10010),
+        None
+    );
+    for other in [FunctionControl::HALT, FunctionControl::CLEAR] {
+        assert_eq!(at(start.union(other), A::SUSPENDED, 0x10010), None);
+    }
+}
+
+#[test]
 fn attention_alone_is_unsolicited() {
     let alert = StatusControl::ALERT.union(StatusControl::PENDING);
     let none = (FunctionControl::empty(), ActivityControl::empty());

@@ -17,6 +17,7 @@ mod past_ends;
 mod pin_cache;
 mod requests;
 mod room;
+mod suspension;
 mod table;
 mod undo;
 mod walk;

@@ -61,7 +61,7 @@ fn translate_rest(dev: &Open<'_, Device>, session: &mut Session) -> Result<(), F
         .and_then(|at| at.ok_or(EBUSY))
         .map_err(Failure::NotStarted)?;
     // The channel of QEMU stores no address when it suspends a program.
-    let cpa = session.translator.guest_ccw(at);
+    let cpa = session.translator.suspended_ccw(at);
     let cpa = cpa.ok_or(Failure::NotStarted(EOPNOTSUPP))?;
 
     let mut rest = session
