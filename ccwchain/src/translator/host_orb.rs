@@ -77,6 +77,14 @@ impl HostOrb {
         self.0
     }
 
+    /// Returns whether a program that was started with this ORB can continue as the program of
+    /// `rest`: only the CPA may differ, and `rest` need not allow MIDAWs.
+    pub fn admits(&self, rest: &Self) -> bool {
+        let midaw = self.0.flags().intersection(Flags::MIDAW);
+        let flags = rest.0.flags().union(midaw);
+        self.0 == rest.0.with_flags(flags).with_cpa(self.0.cpa())
+    }
+
     /// Returns the eight words of the ORB as numbers, with this interruption parameter and this
     /// logical-path mask. The words of the extension are zero.
     #[inline]

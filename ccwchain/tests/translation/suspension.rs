@@ -8,6 +8,7 @@ use ccwchain::{
         Format, //
     },
     host_orb::HostOrb,
+    orb,
     translator::Sizes, //
 };
 use model::machine::{
@@ -26,6 +27,7 @@ use crate::{
 };
 
 const SUSPEND: Flags = Flags::SUSPEND;
+const MIDA: Flags = Flags::MIDA;
 
 /// Returns the guest address of the CCW in a slot, if the program is suspended there.
 fn suspended_in(machine: &Machine, host: &HostOrb, slot: u32) -> Option<u32> {
@@ -60,6 +62,29 @@ fn the_ccw_after_a_tic_to_an_overwritten_ccw_is_not_taken_for_that() {
     assert_eq!(machine.translator.stats().overwritten, 1);
     let slot = (0..20).find(|slot| machine.host_ccw(&host, *slot).flags.contains(SUSPEND));
     assert_eq!(suspended_in(&machine, &host, slot.unwrap()), Some(0x10010));
+}
+
+#[test]
+fn a_program_continues_with_what_the_orb_of_its_start_admits() {
+    let mut machine = Machine::new();
+    machine.program(Format::One, 0x10000, &[ccw(0x03, NONE, 1, 0)]);
+    machine.program(Format::One, 0x10800, &[ccw(0x02, MIDA, 8, 0x18000)]);
+    let flags = modifiable().flags();
+    let mut host = |flags, cpa| {
+        let orb = modifiable().with_flags(flags).with_cpa(cpa);
+        machine.translate(&orb).unwrap()
+    };
+    let (none, midaws) = (host(flags, 0x10000), host(flags, 0x10800));
+    assert!(none.admits(&none) && midaws.admits(&midaws));
+    assert!(midaws.admits(&none) && !none.admits(&midaws));
+    for other in [
+        orb::Flags::IDAW_2K,
+        orb::Flags::PREFETCH,
+        orb::Flags::SUSPEND,
+    ] {
+        let other = host(flags.union(other), 0x10000);
+        assert!(!none.admits(&other) && !other.admits(&none));
+    }
 }
 
 #[test]

@@ -18,7 +18,10 @@ use crate::{
 };
 use ccwchain::{
     condition_code::ConditionCode,
-    host_orb::HostProgram,
+    host_orb::{
+        HostOrb,
+        HostProgram, //
+    },
     irb::Irb,
     memory::Arena, //
 };
@@ -35,6 +38,8 @@ fn condition_code(result: c_int) -> Option<ConditionCode> {
 
 /// The memory of a program that was started.
 pub struct ProgramMemory {
+    /// The ORB that it was started with.
+    orb: HostOrb,
     area: Area,
     /// The memory that the program had before it was resumed last. The channel follows a TIC from
     /// there.
@@ -107,7 +112,8 @@ impl<S> Locked<'_, S> {
         program: HostProgram<Area>,
         lpm: u8,
     ) -> (Result<ConditionCode>, Option<Area>) {
-        let orb = program.orb().words(self.interruption_parameter(), lpm);
+        let host_orb = program.orb();
+        let orb = host_orb.words(self.interruption_parameter(), lpm);
         let area = program.into_arena();
         // SAFETY: By the type invariants, the subchannel lock is held, under which alone the cell
         // is accessed.
@@ -117,8 +123,8 @@ impl<S> Locked<'_, S> {
 
         // SAFETY: By the type invariants, `self` is a valid subchannel whose lock is held. `orb` is
         // as long as an ORB. By the guarantees of `HostProgram`, the channel only gets addresses in
-        // `area`, which is neither written to nor freed while `may_run` is true, and in pinned
-        // pages.
+        // `area` and in pinned pages. While `may_run` is true, `area` is not freed, and only `resume`
+        // writes to it, where the program is suspended.
         let cc = unsafe { bindings::mdev_ssch(self.as_raw(), orb.as_ptr().cast()) };
 
         match condition_code(cc) {
@@ -129,6 +135,7 @@ impl<S> Locked<'_, S> {
                 // the cells are accessed.
                 unsafe {
                     *self.sch.program.get() = Some(ProgramMemory {
+                        orb: host_orb,
                         area,
                         resumed_from: None,
                     });
@@ -156,10 +163,11 @@ impl<S> Locked<'_, S> {
     /// program had before it was resumed the last time, if it was. Otherwise the memory of
     /// `program` is returned. It must be dropped without the lock.
     ///
-    /// Returns `EBUSY` when status is pending or the program is not suspended at `at`, and `ENODEV`
-    /// when the subchannel is not operational.
+    /// Returns `EBUSY` when status is pending or the program is not suspended at `at`, `EOPNOTSUPP`
+    /// when the ORB with which it was started does not admit `program`, and `ENODEV` when the
+    /// subchannel is not operational.
     pub fn resume(&mut self, program: HostProgram<Area>, at: u32) -> (Result, Option<Area>) {
-        let tic = program.tic();
+        let (orb, tic) = (program.orb(), program.tic());
         let area = program.into_arena();
         let found = self.suspended_at().and_then(|suspended_at| {
             // SAFETY: By the type invariants, the subchannel lock is held, under which alone the
@@ -167,7 +175,10 @@ impl<S> Locked<'_, S> {
             let memory = unsafe { (*self.sch.program.get()).as_mut() };
             let memory = memory.filter(|_| suspended_at == Some(at)).ok_or(EBUSY)?;
             let offset = memory.area.offset_of(at).ok_or(EBUSY)?;
-            Ok((memory, offset))
+            match memory.orb.admits(&orb) {
+                true => Ok((memory, offset)),
+                false => Err(EOPNOTSUPP),
+            }
         });
         let (memory, offset) = match found {
             Ok(found) => found,
@@ -179,8 +190,10 @@ impl<S> Locked<'_, S> {
         memory.area.write(offset, tic);
 
         // SAFETY: By the type invariants, `self` is a valid subchannel whose lock is held. By the
-        // guarantees of `HostProgram`, the channel only gets addresses in `area`, which is neither
-        // written to nor freed while `may_run` is true, and in pinned pages.
+        // guarantees of `HostProgram`, the channel only gets addresses in `area` and in pinned pages:
+        // the ORB of the start, by which it executes the program, is that of `program` but for the
+        // CPA and a permission. While `may_run` is true, `area` is not freed, and only this function
+        // writes to it, where the program is suspended again.
         let resumed = to_result(unsafe { bindings::cio_resume(self.as_raw()) });
         match resumed {
             Ok(()) => {

@@ -49,6 +49,7 @@ impl<S> Locked<'_, S> {
 
         let schib = self.schib();
         let scsw = schib.get(SCSW..).and_then(<[u8]>::first_chunk);
+        debug_assert!(scsw.is_some());
         scsw.map(Scsw::from_bytes).unwrap_or_default()
     }
 
