@@ -62,7 +62,8 @@ use kernel::{
             Relaxed, //
         },
         Arc,
-        Mutex, //
+        Mutex,
+        MutexGuard, //
     },
     time::msecs_to_jiffies, //
 };
@@ -150,6 +151,25 @@ impl Session {
             unfinished: None,
             warned_of_prefetch: false,
         })
+    }
+
+    /// Locks the session of `dev` for a translation. If a page in a pin cache of the address space
+    /// may have been replaced, the caches of all its devices are emptied before.
+    ///
+    /// Returns `EAGAIN` while another thread writes to region 0 or 1, and `EIO` if the device is
+    /// closed.
+    pub(crate) fn lock_to_translate<'a>(
+        dev: &'a Open<'_, Device>,
+    ) -> Result<MutexGuard<'a, Option<Self>>> {
+        let guard = dev.session.try_lock().ok_or(EAGAIN)?;
+        let space = guard.as_ref().ok_or(EIO)?.member.space();
+        if !space.is_stale() {
+            return Ok(guard);
+        }
+        let space = space.clone();
+        drop(guard);
+        space.empty(dev.device())?;
+        dev.session.try_lock().ok_or(EAGAIN)
     }
 
     /// Translates back the addresses in all IRBs that wait, before their program is unpinned.

@@ -3,9 +3,15 @@
 //! Region 1: the user requests the halt, clear and resume functions.
 
 use crate::{
-    device::Device,
+    device::{
+        Device,
+        Session, //
+    },
     log::Instruction,
-    ops::io::resume,
+    ops::io::{
+        errno_for_user,
+        resume, //
+    },
     region::cmd::{
         self,
         Command, //
@@ -42,9 +48,19 @@ pub(super) fn write(
     let session = Option::as_mut(&mut guard).ok_or(EIO)?;
     session.cmd.update(range.start, bytes);
 
-    let result = match session.cmd.command() {
-        Some(Command::Resume) => resume(dev, session),
-        command => halt_or_clear(dev, session.cmd.number(), command),
+    let (number, command) = (session.cmd.number(), session.cmd.command());
+    if command == Some(Command::Resume) {
+        drop(guard);
+        guard = Session::lock_to_translate(dev).map_err(|error| errno_for_user(dev, error))?;
+    }
+    let session = Option::as_mut(&mut guard).ok_or(EIO)?;
+    let result = match command {
+        Some(Command::Resume) => {
+            let result = resume(dev, session);
+            trace::fsm_async_request(dev.sch.device(), number, result);
+            result
+        }
+        command => halt_or_clear(dev, number, command),
     };
     session.cmd.set_result(result);
     result.map(|()| range.len())

@@ -81,16 +81,8 @@ pub(super) fn write(
     let bytes = bytes.get_mut(..range.len()).ok_or(EINVAL)?;
     from.read_slice(bytes)?;
 
-    let mut guard = dev.session.try_lock().ok_or(EAGAIN)?;
-    let session = Option::as_mut(&mut guard).ok_or(EIO)?;
-    if session.member.space().is_stale() {
-        let space = session.member.space().clone();
-        drop(guard);
-        space
-            .empty(dev.device())
-            .map_err(|error| errno_for_user(dev, error))?;
-        guard = dev.session.try_lock().ok_or(EAGAIN)?;
-    }
+    let guard = Session::lock_to_translate(dev);
+    let mut guard = guard.map_err(|error| errno_for_user(dev, error))?;
     let session = Option::as_mut(&mut guard).ok_or(EIO)?;
     session.region.update(range.start, bytes);
 
@@ -211,7 +203,8 @@ fn translate(
 /// The errno is `EIO` when the device is not operational, `EAGAIN` while another request is being
 /// worked on or when a reset has cancelled this one, `EBUSY` when no program is suspended or status
 /// is pending, `ENODEV` when the device is gone, `EOPNOTSUPP` when the channel does not tell where
-/// the program is suspended, and those of a failed translation.
+/// the program is suspended or the program gets its first MIDAWs now, and those of a failed
+/// translation.
 pub(super) fn resume(dev: &Open<'_, Device>, session: &mut Session) -> Result {
     resume::resume(dev, session)
         .map_err(|failure| report_failure(dev, FunctionControl::START, failure))
@@ -315,7 +308,7 @@ fn report_failure(dev: &Device, fctl: FunctionControl, failure: Failure) -> Erro
 }
 
 /// Returns the errno for the user in place of `error`, and counts a shortage.
-fn errno_for_user(dev: &Device, error: Error) -> Error {
+pub(super) fn errno_for_user(dev: &Device, error: Error) -> Error {
     let errno = user_errno(error);
     if errno != error {
         dev.statistics.shortages.increment();
