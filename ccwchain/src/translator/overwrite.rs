@@ -203,7 +203,7 @@ impl<'a> FetchedWords<'a> {
     }
 }
 
-/// The part of each store and each word of a list while a program is written.
+/// The work for each store and each word of a list while a program is written.
 pub(crate) enum Exact<'a, S: Storage> {
     /// The last address of the list of each CCW is recorded.
     Lists(&'a mut [u32]),

@@ -293,7 +293,7 @@ fn a_tic_to_an_overwritten_tic_is_the_second_one_in_succession() {
 
 #[test]
 fn a_program_that_begins_with_a_tic_ends_there() {
-    // What the TIC leads to leads back, and would store over itself.
+    // The target of the TIC stores over itself, and a TIC leads back from there.
     let mut machine = Machine::new();
     machine.program(
         Format::One,

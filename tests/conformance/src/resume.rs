@@ -126,6 +126,21 @@ fn expect_good(channel: &mut Channel, program: &Program, ccws: u32) -> TestResul
     check_eq("address", scsw.cpa(), program.orb.cpa() + ccw::SIZE * ccws)
 }
 
+/// Resumes a program with a CCW that ends it. All but `before` KiB are unpinned then.
+fn resume_well(
+    mut channel: Channel,
+    (program, guest): (Program, GuestMemory),
+    before: u64,
+    resume: fn(&Channel, &Program) -> io::Result<()>,
+) -> TestResult {
+    store(&guest, &program, 0, sense(SENSE, Flags::empty()));
+    resume(&channel, &program)?;
+    expect_good(&mut channel, &program, 2)?;
+    check_eq("KiB pinned", pinned()?, before)?;
+    guest.unmap(channel.device_mut())?;
+    check_usable(&mut channel)
+}
+
 /// Takes the status of a suspension before the second CCW.
 fn expect_suspension(channel: &mut Channel, program: &Program) -> TestResult {
     let scsw = expect_status(channel)?.scsw();
@@ -159,12 +174,7 @@ fn ends(devices: &Devices, resume: fn(&Channel, &Program) -> io::Result<()>) -> 
     let mut channel = open(devices)?;
     let before = pinned()?;
     let (program, guest) = start_text(&mut channel, SUSPENDED)?;
-    store(&guest, &program, 0, sense(SENSE, Flags::empty()));
-    resume(&channel, &program)?;
-    expect_good(&mut channel, &program, 2)?;
-    check_eq("KiB pinned", pinned()?, before)?;
-    guest.unmap(channel.device_mut())?;
-    check_usable(&mut channel)
+    resume_well(channel, (program, guest), before, resume)
 }
 
 fn stored(devices: &Devices) -> TestResult {
@@ -210,12 +220,7 @@ fn again(devices: &Devices) -> TestResult {
         expect_suspension(&mut channel, &program)?;
         check_eq("KiB pinned while it is suspended", pinned()?, during)?;
     }
-    store(&guest, &program, 0, sense(SENSE, Flags::empty()));
-    by_region(&channel, &program)?;
-    expect_good(&mut channel, &program, 2)?;
-    check_eq("KiB pinned", pinned()?, before)?;
-    guest.unmap(channel.device_mut())?;
-    check_usable(&mut channel)
+    resume_well(channel, (program, guest), before, by_region)
 }
 
 fn wrong(devices: &Devices) -> TestResult {
@@ -277,12 +282,7 @@ fn too_long(devices: &Devices) -> TestResult {
         check_eq("KiB pinned", pinned()?, during)?;
         check_errno("second start", channel.start(program.orb), libc::EBUSY)?;
     }
-    store(&guest, &program, 0, sense(SENSE, Flags::empty()));
-    by_region(&channel, &program)?;
-    expect_good(&mut channel, &program, 2)?;
-    check_eq("KiB pinned", pinned()?, before)?;
-    guest.unmap(channel.device_mut())?;
-    check_usable(&mut channel)
+    resume_well(channel, (program, guest), before, by_region)
 }
 
 fn ended(devices: &Devices) -> TestResult {

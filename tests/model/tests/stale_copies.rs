@@ -148,7 +148,7 @@ fn check_kind(overwritten: Overwritten, expected: Behaviour, why: &str) -> Optio
             _ if found == expected => true,
             _ if expected == Behaviour::Untouched => false,
             Behaviour::Untouched => case.may_prefetch() && !stops,
-            // What is stored may be invalid, or happen to do what the old contents do.
+            // The stored contents may be invalid, or happen to do the same as the old ones.
             Behaviour::Right => stops || case.may_prefetch(),
             Behaviour::NoEffect => true,
             _ => case.may_prefetch(),
