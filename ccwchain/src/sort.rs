@@ -67,4 +67,12 @@ mod tests {
             assert_eq!(items, expected);
         }
     }
+
+    #[test]
+    fn each_byte_in_which_keys_differ_counts() {
+        // An even number of keys have each bit of the byte that differs.
+        let mut items = [0x1ff, 0x1fe, 0x1ff, 0x1fe];
+        sort_by_key(&mut items, &mut [0; 4], |key| *key);
+        assert_eq!(items, [0x1fe, 0x1fe, 0x1ff, 0x1ff]);
+    }
 }

@@ -292,4 +292,16 @@ mod tests {
     fn vectors_are_the_same_in_either_byte_order() {
         assert_eq!(replay::<Heap>(), Ok(()));
     }
+
+    #[test]
+    fn no_page_is_cached_if_invalidations_are_not_tracked() {
+        let sizes = Sizes {
+            ccws: 8,
+            idaws: 8,
+            cached_pages: 8,
+        };
+        let Ok(mut translator) = Translator::<Heap>::new(sizes, 1);
+        assert_eq!(check(&mut translator, &FORMAT_1), Ok(()));
+        assert_eq!(translator.pinned(), 0);
+    }
 }
