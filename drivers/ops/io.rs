@@ -174,6 +174,7 @@ fn translate_to_start(
 }
 
 /// Translates the program of `orb` into `arena`, with more room for each attempt until it fits.
+#[inline(always)]
 fn translate(
     translator: &mut Translator<KernelStorage>,
     memory: &mut UserMemory<'_, '_, Device>,

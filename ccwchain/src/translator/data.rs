@@ -177,29 +177,30 @@ impl<'a, S: Storage, A: Arena> CommandWriter<'a, S, A> {
             self.midaws(&area, memory)
         } else if !ccw.flags.contains(Flags::IDA) {
             Ok(self.direct(&area)?)
+        } else if self.reader.watch.is_on() {
+            self.watched_idaws(&area, memory)
         } else {
-            // Six calls that are inlined, so that the format is a constant in each.
-            let is_watched = self.reader.watch.matters(transfer);
-            match (self.format, is_watched) {
-                (format @ idaw::Format::One, false) => {
-                    self.idaws::<4, M, false>(format, &area, memory)
-                }
-                (format @ idaw::Format::Two2K, false) => {
-                    self.idaws::<8, M, false>(format, &area, memory)
-                }
-                (format @ idaw::Format::Two4K, false) => {
-                    self.idaws::<8, M, false>(format, &area, memory)
-                }
-                (format @ idaw::Format::One, true) => {
-                    self.idaws::<4, M, true>(format, &area, memory)
-                }
-                (format @ idaw::Format::Two2K, true) => {
-                    self.idaws::<8, M, true>(format, &area, memory)
-                }
-                (format @ idaw::Format::Two4K, true) => {
-                    self.idaws::<8, M, true>(format, &area, memory)
-                }
+            // Three calls that are inlined, so that the format is a constant in each.
+            match self.format {
+                format @ idaw::Format::One => self.idaws::<4, M, false>(format, &area, memory),
+                format @ idaw::Format::Two2K => self.idaws::<8, M, false>(format, &area, memory),
+                format @ idaw::Format::Two4K => self.idaws::<8, M, false>(format, &area, memory),
             }
+        }
+    }
+
+    /// Writes the list of an area that has a guest list of IDAWs, in a program that may be modified
+    /// while it runs.
+    #[inline(never)]
+    fn watched_idaws<M: GuestMemory>(
+        &mut self,
+        area: &StorageArea,
+        memory: &mut M,
+    ) -> Result<HostList, Error<M::Error>> {
+        match self.format {
+            format @ idaw::Format::One => self.idaws::<4, M, true>(format, area, memory),
+            format @ idaw::Format::Two2K => self.idaws::<8, M, true>(format, area, memory),
+            format @ idaw::Format::Two4K => self.idaws::<8, M, true>(format, area, memory),
         }
     }
 
@@ -247,8 +248,8 @@ impl<'a, S: Storage, A: Arena> CommandWriter<'a, S, A> {
 
     /// Writes the list of an area that has a guest list of IDAWs of `N` bytes.
     ///
-    /// The number of IDAWs depends on the first of them. `WATCHED` is set if overwritten IDAWs or
-    /// stores matter.
+    /// The number of IDAWs depends on the first of them. `WATCHED` is set if the program may be
+    /// modified while it runs.
     #[inline(always)]
     fn idaws<const N: usize, M: GuestMemory, const WATCHED: bool>(
         &mut self,
@@ -263,9 +264,10 @@ impl<'a, S: Storage, A: Arena> CommandWriter<'a, S, A> {
             None
         };
         let needed = next.map_or(1, |first| area.needed(format, first));
-        self.reader
-            .watch
-            .list(Span::new(area.address, (needed * N) as u64, false));
+        if WATCHED {
+            let list = Span::new(area.address, (needed * N) as u64, false);
+            self.reader.watch.list(list);
+        }
         let (list, entries) = self.idaw_list(area, needed)?;
         let (mut rest, mut blocks) = (area.count, Span::EMPTY);
         for (number, entry) in (0..).zip(entries) {
@@ -286,8 +288,10 @@ impl<'a, S: Storage, A: Arena> CommandWriter<'a, S, A> {
             }
             self.put_data(area.transfer, entry, idaw)?;
         }
-        let (size, backward) = (format.block(), area.transfer.backward());
-        self.reader.watch.add_bounds(blocks, size, backward);
+        if WATCHED {
+            let (size, backward) = (format.block(), area.transfer.backward());
+            self.reader.watch.add_bounds(blocks, size, backward);
+        }
         Ok(list)
     }
 

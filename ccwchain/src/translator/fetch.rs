@@ -56,7 +56,7 @@ impl<'a> GuestReader<'a> {
 
     /// Returns the word of `N` bytes at the guest address `address`, a multiple of `N`, or `None`
     /// if the guest has no memory there.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn word<const N: usize, M: GuestMemory>(
         &mut self,
         address: u64,

@@ -250,7 +250,7 @@ impl<'a, S: Storage, A: Arena> ArenaImage<'a, S, A> {
 
     /// Reserves `size` bytes for a list that does not cross an address that is a multiple of
     /// `boundary`. Returns their offset in the arena.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn reserve_within(&mut self, size: usize, boundary: usize) -> Result<usize, Bound> {
         let mut start = self.free.start;
         if start % boundary + size > boundary {

@@ -289,7 +289,7 @@ impl<'a, S: Storage, A: Arena> HostLists<'a, S, A> {
     }
 
     /// Reserves a list of `len` IDAWs. The caller fills them all.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn idaws(&mut self, len: usize) -> Result<(HostList, ListEntries), Bound> {
         let size = len * WORD;
         let at = self.image.reserve_within(size, IDAW_LIST_BOUNDARY)?;

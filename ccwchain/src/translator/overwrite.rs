@@ -26,7 +26,6 @@ use crate::{
         prefix_mut, //
     },
     sort::sort_by_key,
-    translator::effect::DataTransfer,
     translator::instance::CcwInstance,
     translator::layout::SlotLayout,
     translator::order::Numbers,
@@ -245,10 +244,10 @@ impl<'a, S: Storage> StoreWatch<'a, S> {
         self.index = index;
     }
 
-    /// Returns whether the words of the list of a command, or its stores, matter.
+    /// Returns whether the program may be modified while it runs.
     #[inline]
-    pub(crate) fn matters(&self, transfer: DataTransfer) -> bool {
-        self.is_on && (transfer.stores() || self.is_exact())
+    pub(crate) fn is_on(&self) -> bool {
+        self.is_on
     }
 
     /// Records that the current CCW may store into `span`.
