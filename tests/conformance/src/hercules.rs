@@ -63,6 +63,7 @@ pub(crate) const GROUPS: &[Group] = &[
 pub(crate) const PROGRAMS: &[ProgramGroup] = &[
     ("status modifier", One, include_str!("hercules/search.ccw")),
     ("place", One, include_str!("hercules/places.ccw")),
+    ("linux", One, include_str!("hercules/linux.ccw")),
 ];
 
 /// A program that goes on until the guest lets it end: it looks for a record that is not there.
