@@ -6,10 +6,10 @@ ask_host() {
     if [ -e /job ]; then
         asked=$((${asked:-0} + 1))
         echo "@host ask $$.$asked $*" >/dev/console
-        while read -r number answer; do
-            [ "$number" != "$$.$asked" ] || break
+        while read -r answered answer; do
+            [ "$answered" != "$$.$asked" ] || break
         done </dev/console
-        echo "@host heard $number" >/dev/console
+        echo "@host heard $answered" >/dev/console
         [ "$answer" = ok ] && return
         echo "the host answers \`$*\` with: $answer" >&2
         return 1

@@ -5,6 +5,7 @@ Hercules has no file system to share.  The shared folder goes in with the initia
 system, and what L1 leaves in it comes back on a tape; the console is for a few short lines.
 """
 
+import contextlib
 import io
 import os
 import pathlib
@@ -17,7 +18,7 @@ import tarfile
 import threading
 import time
 
-from . import aws
+from . import aws, shared_disk
 from .build import archive
 from .host import Answers, Refused
 
@@ -83,6 +84,9 @@ class Hercules:
         make_images(images, options.disks)
         make_ipl(options, folder)
         with open(f"{folder}/x.cnf", "w", encoding="ascii") as configuration:
+            port = shared_disk.free_port() if options.disks else None
+            if port:
+                configuration.write(f"SHRDPORT {port}\n")
             configuration.write(CONFIGURATION.format(images=images, folder=folder, prefix=PREFIX))
             for number in options.disks:
                 configuration.write(f"{number} 3390 {images}/{number}.ckd nosyncio\n")
@@ -95,7 +99,7 @@ class Hercules:
             env=dict(os.environ, HERCULES_RC="/dev/null"),
         )
         self._end = threading.Timer(QUIT_SECONDS, self.process.kill)
-        run.host = self._operator = Operator(self.type, run)
+        run.host = self._operator = Operator(self.type, run, port)
 
     def type(self, command):
         """Type a command."""
@@ -147,9 +151,12 @@ class Hercules:
 class Operator(Answers):
     """The operator at the console of Hercules, who answers what L1 asks there."""
 
-    def __init__(self, command, run):
+    def __init__(self, command, run, port=None):
         super().__init__(run)
         self._type = command
+        self._port = port
+        # By the device number.
+        self._uses = {}
         self._heard = {}
         self.told = queue.Queue()
 
@@ -176,8 +183,15 @@ class Operator(Answers):
             case ["attention", device, count]:
                 for _ in range(int(count)):
                     self._attention(device)
-                return None
-        return super()._do(line)
+            case ["use", device] if self._port:
+                use = contextlib.ExitStack()
+                use.enter_context(shared_disk.used(self._port, int(device, 16)))
+                self._uses[device] = use
+            case ["leave", device] if device in self._uses:
+                self._uses.pop(device).close()
+            case _:
+                return super()._do(line)
+        return None
 
     def _attention(self, device):
         until = time.monotonic() + ATTENTION_SECONDS

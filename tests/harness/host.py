@@ -15,6 +15,8 @@ there as the answer, until L1 says `@host heard NUMBER` (hercules.py).
     terminal close           hang up
     terminal send HEX        type these bytes
     attention DEVICE COUNT   Hercules: have the device give so many attentions
+    use DEVICE               Hercules: have another system use the disk, so that L1 has to wait
+    leave DEVICE             until that leaves it
     tolerate on|off          from now on, the kernel's trouble fails the run (off), or is
                              only shown (on)
 """

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0
 """The operator of Hercules, with a machine that says what it is told to."""
 
+import socket
+import threading
 import time
 import unittest
 from unittest import mock
 
 from . import hercules
 from .hercules import Operator
+from .shared_disk import HEADER, PURGE
 
 RAISED = f"{hercules.RAISED} Device 0120 attention request raised"
 BUSY = f"{hercules.BUSY} Device 0120 busy or interrupt pending"
@@ -41,6 +44,35 @@ class Machine:
         raise AssertionError("no answer is typed")
 
 
+class SharingMachine(Machine):
+    """A machine whose disks another system can use; it gives that one the identifier 7."""
+
+    def __init__(self, status=0):
+        super().__init__()
+        self.requests = []
+        self._status = status
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+
+    def __enter__(self):
+        threading.Thread(target=self._serve, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self._listener.close()
+
+    def _serve(self):
+        system = self._listener.accept()[0]
+        with system, system.makefile("rb") as lines:
+            while header := lines.read(HEADER.size):
+                command, _, number, _, identifier = HEADER.unpack(header)
+                self.requests.append((command, number, identifier))
+                # The first reply has the identifier behind its header, too, and that to START a list.
+                data = {0xE0: b"\0\7", 0xE2: bytes(4)}.get(command, b"")
+                status = self._status or (PURGE if command == 0xE2 else 0)
+                system.sendall(HEADER.pack(status, 1, number, len(data), 7) + data)
+
+
 class Requests(unittest.TestCase):
     def test_attentions_are_raised_one_by_one_and_a_busy_device_is_asked_again(self):
         for says, request, answer in (
@@ -52,6 +84,21 @@ class Requests(unittest.TestCase):
             machine.operator.ask("7.1", request)
             self.assertEqual(machine.answers("7.1")[0], f"/7.1 {answer}")
             self.assertEqual(machine.typed[: len(says)], ["i 0120"] * len(says))
+
+    def test_another_system_uses_a_disk_and_leaves_it(self):
+        with SharingMachine() as machine:
+            operator = Operator(machine.type, machine, machine.port)
+            self.assertEqual(operator.answer("use 00A1"), "ok\n")
+            self.assertEqual(machine.requests, [(0xE0, 0xA1, 0), (0xE2, 0xA1, 7)])
+            self.assertEqual(operator.answer("leave 00A1"), "ok\n")
+            self.assertEqual(machine.requests[2:], [(0xE3, 0xA1, 7), (0xE1, 0xA1, 7)])
+            self.assertIn("does not know", operator.answer("leave 00A1"))
+
+    def test_a_disk_that_cannot_be_shared_is_an_error(self):
+        with SharingMachine(status=0xF7) as machine:
+            operator = Operator(machine.type, machine, machine.port)
+            self.assertIn("command 0xe0 for disk 00A1 with 0xf7", operator.answer("use 00A1"))
+        self.assertIn("does not know", Operator(machine.type, machine).answer("use 00A1"))
 
     def test_what_is_not_possible_is_said(self):
         machine = Machine()
