@@ -17,8 +17,13 @@ VERSION = "27.1.0"
 PACKAGES = {"ccwchain": ("ccwchain", [["ccwchain"], ["model"]]), "drivers/state": ("state", [["state"], ["explorer"]])}
 # How much the slow tests do: less than usual, as they run so often.
 LESS = {"AGREEMENT_PROGRAMS": "2000", "EXPLORER_DEPTH": "5", "EXPLORER_WALKS": "50"}
-# Tests that are optimised less compile sooner, which takes most of the time.
-FASTER = "--config=profile.test.package.ccwchain.opt-level=1"
+# Tests that are optimised less, and know no lines, compile sooner, which takes most of the time. Examples in
+# comments are not run.
+FASTER = (
+    "--cargo-arg=--config=profile.test.package.ccwchain.opt-level=1",
+    "--cargo-arg=--config=profile.test.debug=false",
+    "--cargo-test-arg=--tests",
+)
 # A sample is one of so many parts, another each day.
 SAMPLES = 40
 # Exit statuses of cargo-mutants: all was noticed; something was not; something has become endless.
@@ -30,7 +35,7 @@ def survivors(program, package, tests, options):
     out = build.fresh(BUILD / "mutants" / tests[0])
     command = [program, "mutants", "--config", TOP / "tests/mutants.toml", "--output", out, "--jobs=1"]
     # What is built here, the copy itself among it, is not copied.
-    command += ["--gitignore=true", f"--cargo-arg={FASTER}", "--package", package]
+    command += ["--gitignore=true", *FASTER, "--package", package]
     command += [f"--test-package={name}" for name in tests]
     # The copy that is broken needs more room than /tmp may have.
     settings = os.environ | LESS | {"TMPDIR": str(out)}

@@ -88,6 +88,14 @@ fn pages_are_found_again_without_a_call() {
     assert_eq!(machine.translator.cached_pages(), 4);
 }
 
+#[test]
+fn a_range_may_fill_the_cache() {
+    let mut machine = machine(4);
+    assert_eq!(run(&mut machine, &reads(&[0x20, 0x21, 0x22, 0x23])), 1);
+    assert_eq!(machine.translator.cached_pages(), 4);
+    assert_eq!(run(&mut machine, &reads(&[0x20, 0x21, 0x22, 0x23])), 0);
+}
+
 /// Returns the numbers of the guest pages that the translator names as pinned, sorted.
 fn named_pages(machine: &Machine) -> Vec<u64> {
     let iommu = &machine.guest.iommu;
