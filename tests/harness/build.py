@@ -231,7 +231,19 @@ def dasd_image():
     shutil.copy(BUILD / "l1-dasd/bin/busybox", guest / "bin")
     shutil.copy(SCRIPTS / "l2/init", guest)
     shutil.copy(paths.kernel("l2").kernel_image, guest / "boot/image")
+    shutil.copy(l2_driver(fresh(BUILD / "l2-driver")), guest)
     write(BUILD / "l1-dasd.cpio", gzip.decompress(at.image.read_bytes()) + archive(tree))
+
+
+def l2_driver(folder):
+    """Build the kernel module for L2 in this folder; returns it."""
+    at = paths.kernel("l2")
+    command = ["make", "-C", at.kernel_source, f"O={at.kernel_build}", "ARCH=s390", "CROSS_COMPILE=s390x-linux-gnu-"]
+    # The kernel was built without modules of its own.
+    subprocess.run([*command, "modules_prepare"], check=True)
+    symbols = f"KBUILD_EXTRA_SYMBOLS={at.kernel_build / 'vmlinux.symvers'}"
+    subprocess.run([*command, f"M={SCRIPTS / 'l2'}", f"MO={folder}", symbols], check=True)
+    return folder / "suspend.ko"
 
 
 def scenarios_image(kernel):
