@@ -13,7 +13,8 @@
 //!
 //! A fault in the guest program becomes a program check at the same place in the host program. So
 //! does a CCW or a word of a list over which the program may store before the channel fetches it
-//! (`overwrite.rs`).
+//! (`overwrite.rs`), unless the program can wait there until its rest is translated
+//! (`wait_points.rs`).
 //! Status modifier may lead past the end of a program, and what is there may be no program. If the
 //! translation fails with it, the program is translated again without it.
 
@@ -32,10 +33,13 @@ mod lists;
 mod modifiable;
 mod order;
 mod overwrite;
+mod pinned;
+mod rest;
 mod sequential;
 mod sizes;
 mod slots;
 mod span;
+mod wait_points;
 mod walk;
 mod write_back;
 
@@ -43,6 +47,11 @@ pub use sizes::{
     grown,
     Sizes,
     Stats, //
+};
+pub use wait_points::{
+    Continuation,
+    WaitPoints,
+    WAIT_TIC, //
 };
 
 use crate::{
@@ -54,12 +63,10 @@ use crate::{
         Bound,
         Error, //
     },
-    irb::Irb,
     memory::{
         Arena,
         GuestMemory,
-        Storage,
-        PAGE_SIZE, //
+        Storage, //
     },
     orb::Orb,
     pin::pages::ProgramPages,
@@ -85,7 +92,6 @@ use crate::{
     translator::slots::SlotBlocks,
     translator::span::Span,
     translator::walk::GuestProgram,
-    translator::write_back::HostAddresses,
 };
 
 /// A translator of channel programs, with the program that it translated last.
@@ -109,6 +115,9 @@ pub struct Translator<S: Storage> {
     ccws: usize,
     /// The number of segments of the host program.
     segments: usize,
+    wait_points: WaitPoints,
+    /// The place from which the program continues another one.
+    continues: Option<Continuation>,
 }
 
 impl<S: Storage> Translator<S> {
@@ -128,6 +137,8 @@ impl<S: Storage> Translator<S> {
             format: Format::One,
             ccws: 0,
             segments: 0,
+            wait_points: WaitPoints::default(),
+            continues: None,
         })
     }
 
@@ -184,6 +195,17 @@ impl<S: Storage> Translator<S> {
         &mut self,
         orb: &Orb,
         memory: &mut M,
+        arena: A,
+    ) -> Result<HostProgram<A>, (Error<M::Error>, A)> {
+        self.translate_from(None, orb, memory, arena)
+    }
+
+    /// Translates the program of `orb`, which may be the rest of one that `continues` there.
+    fn translate_from<M: GuestMemory, A: Arena>(
+        &mut self,
+        continues: Option<Continuation>,
+        orb: &Orb,
+        memory: &mut M,
         mut arena: A,
     ) -> Result<HostProgram<A>, (Error<M::Error>, A)> {
         if self.ccws > 0 {
@@ -191,8 +213,9 @@ impl<S: Storage> Translator<S> {
         }
         let mut past_ends = true;
         loop {
+            self.continues = continues;
             let error = match self.try_translate(past_ends, orb, memory, &mut arena) {
-                Ok(orb) => return Ok(HostProgram::new(orb, arena)),
+                Ok(orb) => return Ok(HostProgram::new(orb, self.wait_points, arena)),
                 Err(error) => error,
             };
             let looks_past_ends = self.program.looks_past_ends();
@@ -233,7 +256,11 @@ impl<S: Storage> Translator<S> {
             if self.pages.pin(memory)? {
                 self.blocks.fill(&self.pages, arena);
                 self.format = Format::of(orb);
-                return Ok(HostOrb::new(orb, written.cpa, written.has_midaws));
+                let host = HostOrb::new(orb, written.cpa, written.has_midaws);
+                return Ok(match self.wait_points.is_empty() {
+                    true => host,
+                    false => host.without_prefetch(),
+                });
             }
             self.clear();
             attempt += 1;
@@ -288,7 +315,9 @@ impl<S: Storage> Translator<S> {
         let (rules, reader) = (&CcwRules::of(orb, past_ends), &mut GuestReader::new(ccws));
         self.program.walk(orb.cpa(), rules, reader, memory)?;
         self.ccws = self.program.len();
-        self.segments = self.layout.lay_out(&mut self.program)?;
+        self.segments = self
+            .layout
+            .lay_out(&mut self.program, self.continues.is_some())?;
         let mut tables = Tables {
             blocks: &mut self.blocks,
             pages: &mut self.pages,
@@ -300,31 +329,9 @@ impl<S: Storage> Translator<S> {
             return general::write(orb, None, layout, &mut tables, memory, arena);
         }
         let (program, overwrites) = (&mut self.program, &mut self.overwrites);
-        modifiable::write(orb, program, layout, overwrites, tables, memory, arena)
-    }
-
-    /// Replaces the host addresses in `irb` by the guest addresses that they stand for, and the
-    /// format of the CCWs by that of the guest.
-    ///
-    /// Call this for each status of the program, before [`Self::release`]. A host address that
-    /// stands for no guest address becomes zero and, in the extended-status word, invalid. In the
-    /// extended-control word only sense bytes are left.
-    pub fn write_back(&self, irb: &mut Irb) {
-        self.addresses().write_back(irb, self.format);
-    }
-
-    /// Returns the guest address of the CCW at the absolute address `host`, where the program is
-    /// suspended. Returns `None` if the program has none there.
-    pub fn suspended_ccw(&self, host: u32) -> Option<u32> {
-        self.addresses().suspended_ccw(host)
-    }
-
-    fn addresses(&self) -> HostAddresses<'_, S> {
-        HostAddresses {
-            slots: &self.slots,
-            layout: &self.layout,
-            pages: &self.pages,
-        }
+        let written = modifiable::write(orb, program, layout, overwrites, tables, memory, arena)?;
+        self.find_wait_points();
+        Ok(written)
     }
 
     /// Ends the program, and unpins its pages except those in the pin cache.
@@ -333,6 +340,7 @@ impl<S: Storage> Translator<S> {
     pub fn release<M: GuestMemory>(&mut self, memory: &mut M) {
         self.pages.release(memory);
         self.clear();
+        self.continues = None;
     }
 
     /// Removes the program. Only cached pages may be pinned.
@@ -343,38 +351,10 @@ impl<S: Storage> Translator<S> {
         self.layout.clear();
         self.slots.clear();
         self.overwrites.clear();
+        self.wait_points = WaitPoints::default();
         self.format = Format::One;
         self.ccws = 0;
         self.segments = 0;
-    }
-
-    /// Returns whether a page in the `len` bytes of guest memory from `address` on is pinned for
-    /// the program, so that it can be unpinned only after the program.
-    pub fn has_pinned(&self, address: u64, len: u64) -> bool {
-        pages(address, len).is_some_and(|(first, last)| self.pages.any_pinned(first, last))
-    }
-
-    /// Returns the absolute addresses of the host pages that are pinned for the program.
-    pub fn host_addresses(&self) -> impl Iterator<Item = u64> + '_ {
-        self.pages.host_addresses()
-    }
-
-    /// Returns the number of pages in the pin cache.
-    pub fn cached_pages(&self) -> usize {
-        self.pages.cached()
-    }
-
-    /// Returns the number of pinned pages: those of the program, and those in the pin cache.
-    pub fn pinned(&self) -> usize {
-        self.pages.pinned_pages()
-    }
-
-    /// Unpins the cached pages in the `len` bytes of guest memory from `address` on, except those
-    /// that the program uses ([`Self::has_pinned`]). Those can be unpinned after [`Self::release`].
-    pub fn invalidate<M: GuestMemory>(&mut self, address: u64, len: u64, memory: &mut M) {
-        if let Some((first, last)) = pages(address, len) {
-            self.pages.invalidate(first, last, memory);
-        }
     }
 
     /// Returns the sizes and the cost of the program, which are zero if there is none.
@@ -388,12 +368,7 @@ impl<S: Storage> Translator<S> {
             pin_calls: self.pages.calls(),
             overwritten,
             first_overwritten,
+            wait_points: self.wait_points.len(),
         }
     }
-}
-
-/// Returns the numbers of the first and the last page of `len` bytes, or `None` for zero bytes.
-fn pages(address: u64, len: u64) -> Option<(u64, u64)> {
-    let last = address.saturating_add(len.checked_sub(1)?);
-    Some((address / PAGE_SIZE, last / PAGE_SIZE))
 }

@@ -183,6 +183,11 @@ impl Scsw {
         Self([control, cpa, status])
     }
 
+    /// Returns whether the status tells that the program was accepted (Z, bit 13).
+    pub const fn zero_condition_code(&self) -> bool {
+        self.control() & 0x0004_0000 != 0
+    }
+
     /// Returns whether the extended-control word has information (E, bit 14).
     pub const fn extended_control(&self) -> bool {
         self.control() & 0x0002_0000 != 0

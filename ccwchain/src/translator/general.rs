@@ -88,7 +88,9 @@ fn write_slots<S: Storage, A: Arena, M: GuestMemory>(
         writer.image().put(slot, HostCcw::ProgramCheck);
     }
     for (index, instance) in layout.instances().iter().enumerate() {
-        if instance.is_overwritten() {
+        if instance.is_wait_point {
+            writer.image().put_wait_point(instance.slot);
+        } else if instance.is_overwritten() {
             // The program check stays.
         } else if instance.kind() == CcwKind::Command {
             writer.watch().set_index(index);

@@ -18,6 +18,7 @@ use crate::{
         Orb, //
     },
     translator::image::ArenaAddress,
+    translator::wait_points::WaitPoints, //
 };
 
 /// Refuses a guest ORB for which START SUBCHANNEL recognizes an operand exception, and one of
@@ -71,6 +72,13 @@ impl HostOrb {
         Self(guest.with_flags(flags).with_cpa(cpa.address()))
     }
 
+    /// Returns the ORB for a channel that does not prefetch, because the program has wait points.
+    #[cold]
+    pub(crate) fn without_prefetch(self) -> Self {
+        let flags = self.0.flags().difference(Flags::PREFETCH);
+        Self(self.0.with_flags(flags))
+    }
+
     /// Returns the ORB, with the interruption parameter and the logical-path mask of the guest.
     #[inline]
     pub const fn orb(&self) -> Orb {
@@ -78,10 +86,13 @@ impl HostOrb {
     }
 
     /// Returns whether a program that was started with this ORB can continue as the program of
-    /// `rest`: only the CPA may differ, and `rest` need not allow MIDAWs.
+    /// `rest`: only the CPA may differ, `rest` need not allow MIDAWs, and may allow prefetching.
     pub fn admits(&self, rest: &Self) -> bool {
         let midaw = self.0.flags().intersection(Flags::MIDAW);
-        let flags = rest.0.flags().union(midaw);
+        let mut flags = rest.0.flags().union(midaw);
+        if !self.0.prefetch() {
+            flags = flags.difference(Flags::PREFETCH);
+        }
         self.0 == rest.0.with_flags(flags).with_cpa(self.0.cpa())
     }
 
@@ -95,19 +106,32 @@ impl HostOrb {
     }
 }
 
+pub use crate::translator::image::PROGRAM_CHECK;
+
 /// A host program in its arena, with its ORB. Only a translation creates one.
 ///
 /// It owns the arena, so that nothing changes the program that the ORB points to.
 #[derive(Debug)]
 pub struct HostProgram<A> {
     orb: HostOrb,
+    wait_points: WaitPoints,
     arena: A,
 }
 
 impl<A: Arena> HostProgram<A> {
     #[inline]
-    pub(crate) fn new(orb: HostOrb, arena: A) -> Self {
-        Self { orb, arena }
+    pub(crate) fn new(orb: HostOrb, wait_points: WaitPoints, arena: A) -> Self {
+        Self {
+            orb,
+            wait_points,
+            arena,
+        }
+    }
+
+    /// Returns where the program waits until its rest is translated.
+    #[inline]
+    pub fn wait_points(&self) -> &WaitPoints {
+        &self.wait_points
     }
 
     /// Returns the ORB.

@@ -51,7 +51,7 @@ use crate::{
 ///
 /// The command code is invalid. A channel that ignores the code finds a count of zero, and one that
 /// ignores that, too, a one in bit 0 of the address.
-const PROGRAM_CHECK: [u8; 8] = Ccw {
+pub const PROGRAM_CHECK: [u8; 8] = Ccw {
     command: 0,
     flags: Flags::empty(),
     count: 0,
@@ -87,6 +87,9 @@ pub(crate) enum HostCcw {
     ProgramCheck,
     /// A TIC to another host CCW.
     Tic(ArenaAddress),
+    /// NO-OPERATION, which chains to the next host CCW. It has no data; the address is that of the
+    /// scratch page. It asks for an interruption if `pci` is set.
+    NoOperation { scratch: ArenaAddress, pci: bool },
 }
 
 impl HostCcw {
@@ -97,6 +100,16 @@ impl HostCcw {
                 command: ccw::TIC,
                 address: target.0,
                 ..Ccw::default()
+            }
+            .to_bytes(Format::One),
+            Self::NoOperation { scratch, pci } => Ccw {
+                command: ccw::NO_OPERATION,
+                flags: Flags::CC.union(Flags::SLI).union(match pci {
+                    true => Flags::PCI,
+                    false => Flags::empty(),
+                }),
+                count: 0,
+                address: scratch.0,
             }
             .to_bytes(Format::One),
         }
@@ -310,6 +323,22 @@ impl<'a, S: Storage, A: Arena> ArenaImage<'a, S, A> {
     #[inline]
     pub(crate) fn put(&mut self, slot: u32, ccw: HostCcw) {
         self.put_bytes(slot, ccw.to_bytes());
+    }
+
+    /// Writes a wait point into the slots from `slot` on.
+    #[cold]
+    pub(crate) fn put_wait_point(&mut self, slot: u32) {
+        let scratch = self.first_block_address(0);
+        self.put(slot, HostCcw::NoOperation { scratch, pci: true });
+        self.put(
+            slot + 1,
+            HostCcw::NoOperation {
+                scratch,
+                pci: false,
+            },
+        );
+        let again = self.slot(slot + 1);
+        self.put(slot + 2, HostCcw::Tic(again));
     }
 
     /// Writes guards, each of which gives a program check, into the slots from `slot` on.

@@ -41,15 +41,28 @@ pub(crate) struct CcwInstance {
     pub(crate) code: u8,
     /// Set if status modifier can skip this CCW.
     pub(crate) is_skipped: bool,
+    /// Set if the CCW is reached by command chaining only, or is the first of the program.
+    pub(crate) is_command: bool,
     /// The program check in place of an overwritten CCW.
     pub(crate) overwritten: Overwritten,
+    /// Set if there is a wait point instead of that program check (`wait_points.rs`).
+    pub(crate) is_wait_point: bool,
 }
 
 impl CcwInstance {
-    /// Returns whether the slot has a program check in place of an overwritten CCW.
+    /// Returns whether the slot has a program check or a wait point in place of an overwritten CCW.
     #[inline]
     pub(crate) fn is_overwritten(&self) -> bool {
         self.overwritten != Overwritten::None
+    }
+
+    /// Returns how many guest CCWs the slots from that of this CCW up to `slot` stand for. The
+    /// slots of a wait point stand for one.
+    pub(crate) fn ccws_up_to(&self, slot: u32) -> u32 {
+        match slot - self.slot {
+            slots if self.is_wait_point => slots.min(1),
+            slots => slots,
+        }
     }
 
     /// Returns the guest CCW.

@@ -14,6 +14,8 @@
 //! A sequential program (`sequential.rs`) has one segment in each block. Its CCWs are in the same
 //! order as in the guest.
 
+mod overwritten;
+
 use crate::{
     ccw::{
         self,
@@ -22,10 +24,7 @@ use crate::{
     },
     error::Bound,
     memory::Storage,
-    prefix::{
-        prefix,
-        prefix_mut, //
-    },
+    prefix::prefix,
     translator::effect::Effects,
     translator::fetch::CcwKind,
     translator::instance::{
@@ -40,6 +39,7 @@ use crate::{
         GUARDS, //
     },
     translator::span::Span,
+    translator::wait_points::WAIT_SLOTS,
     translator::walk::GuestProgram,
 };
 
@@ -54,6 +54,8 @@ pub(crate) struct SlotLayout<S: Storage> {
     slots: u32,
     /// The guest address of a sequential program, which has no instances.
     sequential_at: Option<u32>,
+    /// Set if the program is the rest of another, to which a TIC leads in place of its first CCW.
+    is_rest: bool,
 }
 
 impl<S: Storage> SlotLayout<S> {
@@ -64,6 +66,7 @@ impl<S: Storage> SlotLayout<S> {
             len: 0,
             slots: 0,
             sequential_at: None,
+            is_rest: false,
         })
     }
 
@@ -105,8 +108,16 @@ impl<S: Storage> SlotLayout<S> {
     }
 
     /// Assigns slots to the CCWs of a program. Returns the number of segments.
-    pub(crate) fn lay_out(&mut self, program: &mut GuestProgram<S>) -> Result<usize, Bound> {
+    ///
+    /// `is_rest` is set if the program is the rest of another, to which a TIC leads in place of its
+    /// first CCW.
+    pub(crate) fn lay_out(
+        &mut self,
+        program: &mut GuestProgram<S>,
+        is_rest: bool,
+    ) -> Result<usize, Bound> {
         self.clear();
+        self.is_rest = is_rest;
         for found in program.sorted() {
             for effect in found.effects() {
                 let instance = self.instances.get_mut(self.len).ok_or(Bound::Ccws)?;
@@ -117,11 +128,21 @@ impl<S: Storage> SlotLayout<S> {
                     effect,
                     code: found.host_code(effect),
                     is_skipped: found.is_skipped(),
+                    is_command: match found.fetched.kind {
+                        CcwKind::Tic => effect == Effects::COMMAND,
+                        _ => found.is_command(),
+                    },
                     overwritten: Overwritten::None,
+                    is_wait_point: false,
                 };
                 self.len += 1;
             }
         }
+        Ok(self.assign_slots())
+    }
+
+    /// Assigns a slot to each CCW. Returns the number of segments.
+    fn assign_slots(&mut self) -> usize {
         let mut segments = 0;
         for first in 0..self.len {
             let mut next = Some(first).filter(|first| self.has_no_slot(*first));
@@ -139,12 +160,15 @@ impl<S: Storage> SlotLayout<S> {
                     .filter(|next| self.has_no_slot(*next) && self.joins(index, *next));
                 let is_cut = next.is_some() && !has_room(self.slots);
                 segments += usize::from(is_cut);
+                if self.is_wait_point(index) {
+                    self.slots += WAIT_SLOTS - 1;
+                }
                 if next.is_none() || is_cut {
                     self.slots += GUARDS;
                 }
             }
         }
-        Ok(segments)
+        segments
     }
 
     fn has_no_slot(&self, index: usize) -> bool {
@@ -157,13 +181,15 @@ impl<S: Storage> SlotLayout<S> {
     /// `next`, so that both can be in one segment.
     fn joins(&self, index: usize, next: usize) -> bool {
         let past = self.past(index);
-        past.is_none() || past == self.successor(next)
+        // Status modifier must not lead into a wait point.
+        !self.is_wait_point(next) && (past.is_none() || past == self.successor(next))
     }
 
     /// Returns the index of the CCW that must have the next slot after CCW `index`.
     fn successor(&self, index: usize) -> Option<usize> {
         let instance = self.instances().get(index)?;
         let effect = match instance.kind() {
+            _ if instance.is_wait_point => return None,
             CcwKind::Command if instance.ccw().flags.contains(Flags::CD) => instance.effect,
             CcwKind::Command if instance.ccw().flags.contains(Flags::CC) => Effects::COMMAND,
             _ if instance.is_skipped => Effects::COMMAND,
@@ -233,50 +259,10 @@ impl<S: Storage> SlotLayout<S> {
         ]
     }
 
-    /// Returns the guest address of CCW `index`, if it could be fetched.
-    pub(crate) fn available_address(&self, index: usize) -> Option<u32> {
-        let instance = self.instances().get(index)?;
-        instance.fetched.is_available.then_some(instance.address)
-    }
-
-    /// Returns whether CCWs `index` and `next` are TICs.
-    pub(crate) fn are_tics(&self, index: usize, next: usize) -> bool {
-        [index, next]
-            .map(|index| self.instances().get(index))
-            .iter()
-            .flatten()
-            .all(|instance| instance.kind() == CcwKind::Tic)
-    }
-
-    /// Returns whether the program at the guest address `address` begins with a TIC, with which it
-    /// also ends.
-    pub(crate) fn begins_with_tic(&self, address: u32) -> bool {
-        let first = self.find(address, Effects::COMMAND);
-        first.is_some_and(|index| self.are_tics(index, index))
-    }
-
-    /// Puts a program check in place of CCW `next` when the channel fetches it after CCW `index`:
-    /// only then if `index` is a TIC, and always otherwise. Returns whether there was none before.
-    pub(crate) fn set_overwritten(&mut self, index: usize, next: usize) -> bool {
-        let ccws = prefix_mut(&mut self.instances, self.len);
-        let (index, overwritten) = match ccws.get(index) {
-            Some(tic) if tic.kind() == CcwKind::Tic => (index, Overwritten::Target),
-            _ => (next, Overwritten::Itself),
-        };
-        match ccws.get_mut(index) {
-            // A TIC that is overwritten itself does not lead to its target.
-            Some(ccw) if ccw.overwritten < overwritten => {
-                ccw.overwritten = overwritten;
-                true
-            }
-            _ => false,
-        }
-    }
-
     /// Returns the slot of the first CCW of the program at the guest address `address`.
     pub(crate) fn start(&self, address: u32) -> u32 {
         let first = self
-            .find(address, Effects::COMMAND)
+            .first(address)
             .and_then(|index| self.instances().get(index));
         debug_assert!(first.is_some());
         first.map_or(0, |instance| instance.slot)
@@ -300,13 +286,6 @@ impl<S: Storage> SlotLayout<S> {
         [next, self.past(index)].map(|index| self.instances().get(index?))
     }
 
-    /// Returns the TIC in the slot before this one, if its target is overwritten. The slot has the
-    /// program check of the target, and the CPA is the address after it.
-    fn tic_to_overwritten(&self, slot: u32) -> Option<&CcwInstance> {
-        let mut instances = self.instances().iter();
-        instances.find(|tic| tic.overwritten == Overwritten::Target && tic.slot + 1 == slot)
-    }
-
     /// Returns the guest address of the CCW in a slot. For a guard, returns the guest address that
     /// the next CCWs of the segment would have.
     pub(crate) fn guest_address(&self, slot: u32) -> Option<u32> {
@@ -321,7 +300,7 @@ impl<S: Storage> SlotLayout<S> {
                 let instance = instances.max_by_key(|instance| instance.slot)?;
                 match self.tic_to_overwritten(slot) {
                     Some(tic) => tic.ccw().address + ccw::SIZE,
-                    None => instance.address + ccw::SIZE * (slot - instance.slot),
+                    None => instance.address + ccw::SIZE * instance.ccws_up_to(slot),
                 }
             }
         };

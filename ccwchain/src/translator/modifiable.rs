@@ -23,11 +23,13 @@ use crate::{
         FetchedWords,
         Overwrites, //
     },
+    translator::wait_points::Search,
     translator::walk::GuestProgram,
 };
 
 /// Writes the host program, except the absolute addresses of data, with a program check in place of
-/// each CCW and word that is overwritten when the channel fetches it.
+/// each CCW and word that is overwritten when the channel fetches it. There are wait points instead
+/// where they are allowed and right.
 ///
 /// The CCWs of `program` are in `layout`.
 #[cold]
@@ -43,12 +45,12 @@ pub(crate) fn write<S: Storage, A: Arena, M: GuestMemory>(
 ) -> Result<WrittenProgram, Error<M::Error>> {
     let len = layout.instances().len();
     let working_memory = program.working_memory();
-    let [numbers, last, first, second] = working_memory.map(|memory| prefix_mut(memory, len));
+    let [numbers, lists, first, second] = working_memory.map(|memory| prefix_mut(memory, len));
     let numbers = Numbers::new(layout, numbers, first, second);
-    last.fill(0);
-    let lists = Exact::Lists(last);
-    general::write(orb, Some(lists), layout, &mut tables, memory, arena)?;
-    let fetched = FetchedWords::new(layout, last, first, second);
+    lists.fill(0);
+    let exact = Exact::Lists(lists);
+    general::write(orb, Some(exact), layout, &mut tables, memory, arena)?;
+    let fetched = FetchedWords::new(layout, lists, first, second);
     tables.clear();
     let survey = Exact::Survey(numbers, fetched, overwrites);
     let written = general::write(orb, Some(survey), layout, &mut tables, memory, arena)?;
@@ -56,7 +58,26 @@ pub(crate) fn write<S: Storage, A: Arena, M: GuestMemory>(
         return Ok(written);
     }
     overwrites.mark(layout, numbers);
+    let waits = overwrites.waits();
+    if let Some(start) = layout.first(orb.cpa()).filter(|_| waits) {
+        overwrites.restart_count();
+        let search = Search {
+            layout,
+            overwrites,
+            numbers,
+            lists,
+            stack: first,
+            marks: second,
+        };
+        search.run(start);
+        layout.lay_out_wait_points();
+    }
     tables.clear();
     let check = Exact::Check(numbers, overwrites);
-    general::write(orb, Some(check), layout, &mut tables, memory, arena)
+    let checked = general::write(orb, Some(check), layout, &mut tables, memory, arena)?;
+    Ok(WrittenProgram {
+        // The rest may have MIDAWs if the program has some now, though it waits before them.
+        has_midaws: checked.has_midaws || waits && written.has_midaws,
+        ..checked
+    })
 }

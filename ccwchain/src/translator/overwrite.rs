@@ -5,7 +5,8 @@
 //! A program whose ORB says that it may be modified ([`Orb::may_be_modified`]) may store over a CCW
 //! or a word of a list that the channel has not fetched yet. The host program has a copy from
 //! before, which is stale then. So it has a program check in place of such a CCW or word: the
-//! program ends where it would use the stale copy.
+//! program ends where it would use the stale copy. Where it can, it waits until its rest is
+//! translated instead (`wait_points.rs`).
 //!
 //! Most programs store nowhere near their CCWs and lists, so that it is enough to compare the
 //! bounds of both. If these meet, the program is written again, and each area that it stores into
@@ -52,6 +53,8 @@ pub(crate) struct Overwrites<S: Storage> {
     checks: usize,
     /// The guest address of the first one that was found, if there is one.
     first_check: u32,
+    /// Set if there may be wait points in place of program checks.
+    waits: bool,
 }
 
 impl<S: Storage> Overwrites<S> {
@@ -62,7 +65,18 @@ impl<S: Storage> Overwrites<S> {
             len: 0,
             checks: 0,
             first_check: 0,
+            waits: false,
         })
+    }
+
+    /// Sets whether there may be wait points in place of program checks.
+    pub(crate) fn set_waits(&mut self, waits: bool) {
+        self.waits = waits;
+    }
+
+    /// Returns whether there may be wait points in place of program checks.
+    pub(crate) fn waits(&self) -> bool {
+        self.waits
     }
 
     /// Removes all areas.
@@ -108,14 +122,19 @@ impl<S: Storage> Overwrites<S> {
     }
 
     /// Returns whether the program may have stored over `span` when it is fetched at `time`.
-    fn is_overwritten(&self, span: Span, time: u32) -> bool {
+    pub(crate) fn is_overwritten(&self, span: Span, time: u32) -> bool {
         prefix(&self.areas, self.len)
             .iter()
             .any(|area| area.since <= time && area.span.overlaps(span))
     }
 
+    /// Counts no program check yet.
+    pub(crate) fn restart_count(&mut self) {
+        self.checks = 0;
+    }
+
     /// Counts a program check in place of the CCW or word at `address`.
-    fn count(&mut self, address: u32) {
+    pub(crate) fn count(&mut self, address: u32) {
         if self.checks == 0 {
             self.first_check = address;
         }

@@ -89,4 +89,6 @@ pub struct Stats {
     pub overwritten: usize,
     /// The guest address of the first of them that was found.
     pub first_overwritten: Option<u32>,
+    /// The number of wait points in place of CCWs.
+    pub wait_points: usize,
 }

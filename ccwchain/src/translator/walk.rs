@@ -121,6 +121,11 @@ impl FoundCcw {
         self.is_searched() && !self.fetched.can_be_skipped()
     }
 
+    /// Returns whether the CCW is reached by command chaining only, or is the first of the program.
+    pub(crate) fn is_command(&self) -> bool {
+        self.reached.effects.difference(Effects::DETAILS) == Effects::COMMAND
+    }
+
     /// Returns the command code of the host CCW when `effect` is in effect.
     pub(crate) fn host_code(&self, effect: Effects) -> u8 {
         self.reached.host_code(&self.fetched.ccw, effect)

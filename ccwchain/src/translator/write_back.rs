@@ -11,14 +11,48 @@ use crate::{
     memory::Storage,
     pin::pages::ProgramPages,
     translator::layout::SlotLayout,
-    translator::slots::SlotBlocks, //
+    translator::slots::SlotBlocks,
+    translator::wait_points::{
+        is_at,
+        Continuation, //
+    },
+    translator::Translator,
 };
+
+impl<S: Storage> Translator<S> {
+    /// Replaces the host addresses in `irb` by the guest addresses that they stand for, and the
+    /// format of the CCWs by that of the guest.
+    ///
+    /// Call this for each status of the program, before [`Self::release`]. A host address that
+    /// stands for no guest address becomes zero and, in the extended-status word, invalid. In the
+    /// extended-control word only sense bytes are left.
+    pub fn write_back(&self, irb: &mut Irb) {
+        self.addresses().write_back(irb, self.format);
+    }
+
+    /// Returns the guest address of the CCW at the absolute address `host`, where the program is
+    /// suspended. Returns `None` if the program has none there.
+    pub fn suspended_ccw(&self, host: u32) -> Option<u32> {
+        self.addresses().suspended_ccw(host)
+    }
+
+    pub(super) fn addresses(&self) -> HostAddresses<'_, S> {
+        HostAddresses {
+            slots: &self.slots,
+            layout: &self.layout,
+            pages: &self.pages,
+            continues: self.continues,
+        }
+    }
+}
 
 /// The tables that tell which guest address a host address stands for.
 pub(crate) struct HostAddresses<'a, S: Storage> {
     pub(crate) slots: &'a SlotBlocks<S>,
     pub(crate) layout: &'a SlotLayout<S>,
     pub(crate) pages: &'a ProgramPages<S>,
+    /// The wait point of the host program before, from which this one is the rest.
+    pub(crate) continues: Option<Continuation>,
 }
 
 impl<S: Storage> HostAddresses<'_, S> {
@@ -51,8 +85,21 @@ impl<S: Storage> HostAddresses<'_, S> {
 
     /// Returns the guest address of the CCW at an absolute address.
     fn guest_ccw(&self, host: u32) -> Option<u32> {
-        let slot = self.slots.at(host)?;
+        let Some(slot) = self.slots.at(host) else {
+            let continues = self.continues.as_ref()?;
+            return is_at(continues.host, host).then_some(continues.cpa);
+        };
         self.layout.guest_address(slot)
+    }
+
+    /// Returns how the program continues from the wait point at an absolute address.
+    pub(crate) fn continuation(&self, host: u32) -> Option<Continuation> {
+        let slot = self.slots.at(host)?;
+        Some(Continuation {
+            host,
+            ccw: self.layout.wait_point(slot)?,
+            cpa: self.layout.guest_address(slot + 1)?,
+        })
     }
 
     /// Returns the guest address of the data or the CCW at an absolute address.

@@ -20,5 +20,6 @@ mod room;
 mod suspension;
 mod table;
 mod undo;
+mod wait_points;
 mod walk;
 mod write_back;

@@ -36,6 +36,7 @@ pub use case::{
 };
 pub use check::{
     check,
+    check_waiting,
     Failure,
     Kind,
     Outcome,

@@ -71,6 +71,8 @@ pub struct Outcome {
     pub matters: bool,
     /// The program check that the host program has in place of a CCW or a word of a list.
     pub stop: Option<Stop>,
+    /// The number of times that the program has waited until its rest was translated.
+    pub rests: u32,
 }
 
 /// A program check in place of a CCW or of a word of a list. Up to there, the host program does
@@ -122,21 +124,40 @@ impl fmt::Display for Failure {
 
 /// Translates the program of a case, and runs it and its translation.
 pub fn check(case: &Case) -> Result<Outcome, Failure> {
+    check_with(case, false)
+}
+
+/// Translates the program of a case, and runs it and its translation. Where the program stores over
+/// itself, its translation may wait until the rest is translated.
+pub fn check_waiting(case: &Case) -> Result<Outcome, Failure> {
+    check_with(case, true)
+}
+
+fn check_with(case: &Case, waits: bool) -> Result<Outcome, Failure> {
     let mut guest = GuestMemory::new();
-    let mut host = HostMemory::new();
     for (address, bytes) in case.contents() {
         guest.put(address, &bytes);
-        host.put(address, &bytes);
     }
-    let orb = host.translate(&case.orb).map_err(Failure::Refused)?;
-    let request = Request::from_orb(orb.orb().words());
-
+    let (mut host, request) = translate(case, waits)?;
     let outcome = agreement(case, &mut guest, &mut host, &request)?;
-    containment(case, &mut host, &request)?;
+    containment(case, waits, &mut host, &request)?;
     match host.release() {
         0 => Ok(outcome),
         pins => Err(Failure::Pins(pins)),
     }
+}
+
+/// Translates the program of a case. Returns the host and its request.
+fn translate(case: &Case, waits: bool) -> Result<(HostMemory, Request), Failure> {
+    let mut host = HostMemory::new();
+    if waits {
+        host.set_wait_points();
+    }
+    for (address, bytes) in case.contents() {
+        host.put(address, &bytes);
+    }
+    let orb = host.translate(&case.orb).map_err(Failure::Refused)?;
+    Ok((host, Request::from_orb(orb.orb().words())))
 }
 
 /// Runs the program on both sides with a device that does only what devices are known to do.
@@ -154,6 +175,7 @@ fn agreement(
         return Err(Failure::Violation(what));
     }
     let of_host = written_back(host, of_host);
+    let rests = host.rests;
     let mut compare = |prefetch, stop| {
         guest.restart(prefetch, stop);
         let of_guest = run(guest, &mut device(), &case.request(), limit(case));
@@ -172,6 +194,7 @@ fn agreement(
         changed: live.changed.map(|fetch| fetch.purpose),
         matters: false,
         stop: None,
+        rests,
     };
     if live.changed.is_none() && live.result.is_ok() {
         return Ok(outcome);
@@ -201,8 +224,10 @@ fn agreement(
     }
     for (channel, prefetch) in [(&live, Prefetch::Nothing), (&channels[0], Prefetch::Lists)] {
         // Not after the first fetch of what was changed, which is the most likely one.
+        // A program that has waited may be refused its rest at any later one.
         let end = channel
             .changed
+            .filter(|_| rests == 0)
             .map_or(channel.fetches, |fetch| fetch.number + 1);
         for number in (0..end).rev() {
             let stopped = compare(prefetch, Some(number));
@@ -241,21 +266,18 @@ fn compare(
     of_guest: Run,
     of_host: &Run,
 ) -> Result<(), Failure> {
-    let what = if host.write_back(0).format() != ccwchain::ccw::Format::of(&case.orb) {
+    let what = if host.format() != ccwchain::ccw::Format::of(&case.orb) {
         "formats"
     } else if of_guest.ending != of_host.ending {
         "endings"
     } else if of_guest.events != of_host.events {
         "events"
     } else {
-        let mut pages = guest.now.iter().zip(&guest.before);
-        let differs = pages.find(|(now, before)| {
-            let on_host = host.pinned_page(now.address).unwrap_or(&before.bytes);
-            *on_host != now.bytes
-        });
+        let mut pages = guest.now.iter();
+        let differs = pages.find(|now| host.page(now.address) != now.bytes);
         return match differs {
             None => Ok(()),
-            Some((now, _)) => Err(Failure::Memory(now.address)),
+            Some(now) => Err(Failure::Memory(now.address)),
         };
     };
     let runs = Box::new((of_guest, of_host.clone()));
@@ -266,13 +288,13 @@ fn compare(
 fn written_back(host: &HostMemory, mut run: Run) -> Run {
     for event in &mut run.events {
         match event {
-            Event::Command { cpa, .. } => *cpa = cpa.map(|cpa| host.write_back(cpa).cpa()),
-            Event::Interruption(status) => status.cpa = host.write_back(status.cpa).cpa(),
+            Event::Command { cpa, .. } => *cpa = cpa.map(|cpa| host.write_back(cpa)),
+            Event::Interruption(status) => status.cpa = host.write_back(status.cpa),
         }
     }
     match &mut run.ending {
         Ending::Done(status) | Ending::Suspended(status) => {
-            status.cpa = host.write_back(status.cpa).cpa();
+            status.cpa = host.write_back(status.cpa);
         }
         Ending::Cut => {}
     }
@@ -281,7 +303,12 @@ fn written_back(host: &HostMemory, mut run: Run) -> Run {
 
 /// Runs the host program with devices that do anything, on channels that deviate from the
 /// architecture. The devices end early or late, and give status modifier anywhere.
-fn containment(case: &Case, host: &mut HostMemory, request: &Request) -> Result<(), Failure> {
+fn containment(
+    case: &Case,
+    waits: bool,
+    host: &mut HostMemory,
+    request: &Request,
+) -> Result<(), Failure> {
     let good = Step::immediate().status;
     let modified = good | STATUS_MODIFIER;
     let every = |number: usize| if number % 2 == 0 { modified } else { good };
@@ -297,6 +324,13 @@ fn containment(case: &Case, host: &mut HostMemory, request: &Request) -> Result<
     for deviations in iter::once(Deviations::NONE).chain(Deviations::each()) {
         for steps in &devices {
             let mut device = Player::new(steps, &case.input, false);
+            // A program that has waited consists of other parts each time.
+            let mut again = match host.rests > 0 {
+                true => Some(translate(case, waits)?.0),
+                false => None,
+            };
+            let host = again.as_mut().unwrap_or(host);
+            host.shows_waits = true;
             run_on(&deviations, host, &mut device, request, limit(case));
             if let Some(what) = host.violation.take() {
                 return Err(Failure::Violation(format!("{what}; it {deviations}")));

@@ -2,14 +2,28 @@
 
 //! Host memory, of which the channel may use a part only.
 
-use std::sync::LazyLock;
+use std::{
+    collections::HashMap,
+    iter,
+    sync::LazyLock, //
+};
 
 use ccwchain::{
-    host_orb::HostOrb,
-    memory::Access,
+    ccw::Format,
+    host_orb::{
+        HostOrb,
+        PROGRAM_CHECK, //
+    },
+    memory::{
+        Access,
+        BLOCK, //
+    },
     orb::Orb,
-    scsw::Scsw,
-    translator::Sizes, //
+    translator::{
+        Continuation,
+        Sizes,
+        WAIT_TIC, //
+    }, //
 };
 use iommu_type1_stub::{
     Page,
@@ -28,7 +42,11 @@ use crate::{
         Use, //
     },
     machine::Machine,
-    memory::Guest, //
+    memory::{
+        ArenaBlocks,
+        Guest,
+        ARENA, //
+    }, //
 };
 
 /// The last page of the address space. No machine has storage there, and a host program may contain
@@ -48,11 +66,26 @@ static MAPPED: LazyLock<Vec<Page>> = LazyLock::new(|| {
     pages
 });
 
+/// The greatest number of rests of a program, as in the driver.
+const MAX_RESTS: u32 = 64;
+
 /// Host memory, of which the channel may use a part only, and what translates the program.
 pub(crate) struct HostMemory {
     machine: Machine,
     /// The first invalid access of the channel.
     pub(crate) violation: Option<String>,
+    /// The ORB of the guest and that of the host.
+    orbs: Option<(Orb, HostOrb)>,
+    /// The number of rests that were translated while the program waited.
+    pub(crate) rests: u32,
+    /// The arena of the part before the current one, which the program leaves by a TIC.
+    before: Option<ArenaBlocks>,
+    /// The guest addresses of the CPAs of all parts before the current one.
+    left: HashMap<u32, u32>,
+    /// The addresses of the CCWs at which the program waits, as far as the channel has come.
+    waits: Vec<u32>,
+    /// Set if the CCWs with which a program waits are like others for the channel.
+    pub(crate) shows_waits: bool,
 }
 
 impl HostMemory {
@@ -62,7 +95,18 @@ impl HostMemory {
         Self {
             machine: Machine::with_guest(guest, Sizes::IDLE, Sizes::IDLE_ARENA),
             violation: None,
+            orbs: None,
+            rests: 0,
+            before: None,
+            left: HashMap::new(),
+            waits: Vec::new(),
+            shows_waits: false,
         }
+    }
+
+    /// Lets programs wait until their rest is translated.
+    pub(crate) fn set_wait_points(&mut self) {
+        self.machine.translator.set_wait_points(true);
     }
 
     /// Stores bytes into guest memory where there is some.
@@ -79,17 +123,65 @@ impl HostMemory {
         let translated = self
             .machine
             .translate_growing(|machine| machine.translate(orb));
+        if let Ok(host) = translated {
+            self.orbs = Some((*orb, host));
+        }
         translated.map_err(|error| error.to_string())
     }
 
-    /// Returns the SCSW with this CPA as the guest sees it.
-    pub(crate) fn write_back(&self, cpa: u32) -> Scsw {
-        self.machine.guest_scsw(cpa)
+    /// Returns the format of CCWs in status.
+    pub(crate) fn format(&self) -> Format {
+        self.machine.guest_scsw(0).format()
     }
 
-    /// Returns the contents of a guest page, if it is pinned.
-    pub(crate) fn pinned_page(&mut self, address: u64) -> Option<&[u8; PAGE as usize]> {
-        self.machine.guest.pinned_page(address).map(|page| &*page)
+    /// Returns a CPA as the guest sees it.
+    pub(crate) fn write_back(&self, cpa: u32) -> u32 {
+        match self.left.get(&cpa) {
+            Some(cpa) => *cpa,
+            None => self.machine.guest_cpa(cpa),
+        }
+    }
+
+    /// Returns the contents of a guest page.
+    pub(crate) fn page(&mut self, address: u64) -> [u8; PAGE as usize] {
+        let mut page = [0; PAGE as usize];
+        let _ = self.machine.guest.iommu.read(address, &mut page);
+        page
+    }
+
+    /// Does the work of the driver when the program waits in the wait point at `point`: translates
+    /// the rest, and makes the program continue there. A program check ends the program if it
+    /// cannot.
+    fn translate_rest(&mut self, continuation: Continuation, point: u32) {
+        let Some((orb, started)) = self.orbs else {
+            return;
+        };
+        for block in self.machine.arena.blocks.clone() {
+            for cpa in (block..block + BLOCK as u32).step_by(8) {
+                self.left.insert(cpa, self.machine.guest_cpa(cpa));
+            }
+        }
+        self.rests += 1;
+        let Machine {
+            guest,
+            arena,
+            translator,
+        } = &mut self.machine;
+        let Ok(mut rest) = translator.another(u64::from(self.rests));
+        rest.set_wait_points(self.rests < MAX_RESTS);
+        // The channel is past all data of the part before.
+        translator.release(guest);
+        let mut room = ArenaBlocks::new(2 * Sizes::IDLE_ARENA);
+        room.move_to(ARENA - 0x40_0000 * self.rests);
+        let program = rest.translate_rest(continuation, &orb, guest, &mut room);
+        let ccw = match program {
+            Ok(program) if started.admits(&program.orb()) => program.tic(),
+            Ok(_) | Err(_) => PROGRAM_CHECK,
+        };
+        let tic = arena.get_mut((point + WAIT_TIC).into(), ccw.len());
+        tic.expect("a wait point").copy_from_slice(&ccw);
+        *translator = rest;
+        self.before = Some(core::mem::replace(arena, room));
     }
 
     /// Ends the program. Returns the number of pins that are left.
@@ -112,6 +204,21 @@ impl HostMemory {
         guest.host_page(address)?.get_mut(offset..offset + len)
     }
 
+    /// Does the work of the driver when the channel fetches the second CCW of a wait point.
+    fn find_wait(&mut self, purpose: Use, address: u64) {
+        let Ok(address) = u32::try_from(address) else {
+            return;
+        };
+        let translator = &self.machine.translator;
+        if purpose != Use::Ccw {
+            // No CCW.
+        } else if translator.continuation(address).is_some() {
+            self.waits.extend([address, address + 8]);
+        } else if let Some(continuation) = translator.continuation(address.wrapping_sub(8)) {
+            self.translate_rest(continuation, address - 8);
+        }
+    }
+
     /// Records that the channel must not access these bytes.
     fn refuse(&mut self, what: &str, address: u64, len: usize) -> Fault {
         if address < NOWHERE {
@@ -128,9 +235,11 @@ impl Memory for HostMemory {
         let bytes = match purpose {
             Use::Data => self.data(address, len, Access::Read),
             Use::Ccw | Use::Idaw | Use::Midaw => {
-                let arena = &mut self.machine.arena;
-                let is_scratch = arena.scratch().contains(&address);
-                arena.get_mut(address, len).filter(|_| !is_scratch)
+                self.find_wait(purpose, address);
+                let arenas = iter::once(&mut self.machine.arena).chain(self.before.as_mut());
+                arenas
+                    .filter(|arena| !arena.scratch().contains(&address))
+                    .find_map(|arena| arena.get_mut(address, len))
             }
         };
         if let Some(bytes) = bytes {
@@ -148,5 +257,9 @@ impl Memory for HostMemory {
         } else {
             Err(self.refuse("stores", address, bytes.len()))
         }
+    }
+
+    fn is_wait(&self, address: u32) -> bool {
+        !self.shows_waits && self.waits.contains(&address)
     }
 }

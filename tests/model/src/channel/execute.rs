@@ -158,6 +158,9 @@ impl<M: Memory, D: Device> Channel<'_, M, D> {
     /// Runs the command at `address`. Returns where the chain continues.
     fn command(&mut self, address: u32, way: Way) -> Result<u32, Ending> {
         let mut current = self.take_control(address, way)?;
+        if self.memory.is_wait(current.address) {
+            return Ok(current.following());
+        }
         let code = current.ccw.code;
         let step = self.device.command(code);
         self.events.push(Event::Command {
@@ -326,6 +329,9 @@ impl<M: Memory, D: Device> Channel<'_, M, D> {
         };
         if !taken {
             return Err(invalid(current.address));
+        }
+        if self.memory.is_wait(current.address) {
+            return Ok(current);
         }
         self.left = self.left.checked_sub(1).ok_or(Ending::Cut)?;
         if current.ccw.has(Ccw::SUSPEND) {

@@ -31,4 +31,11 @@ pub trait Memory {
 
     /// Stores data: all of `bytes` or nothing.
     fn store(&mut self, address: u64, bytes: &[u8]) -> Result<(), Fault>;
+
+    /// Returns whether the CCW at `address` is a NO-OPERATION with which a driver lets a program
+    /// wait. It is neither counted nor recorded, and the device is not asked: it has no effect.
+    fn is_wait(&self, address: u32) -> bool {
+        let _ = address;
+        false
+    }
 }

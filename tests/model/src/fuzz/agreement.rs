@@ -10,6 +10,7 @@ use ccwchain::orb::{
 use super::input::Input;
 use crate::agreement::{
     check,
+    check_waiting,
     Case, //
 };
 use crate::channel::{
@@ -41,8 +42,10 @@ const BORDERS: [u64; 12] = [
 /// If they do not agree, or the host program is not contained.
 pub fn run(bytes: &[u8]) {
     let case = case(&mut Input::new(bytes));
-    if let Err(failure) = check(&case) {
-        panic!("{case}{failure}");
+    for check in [check, check_waiting] {
+        if let Err(failure) = check(&case) {
+            panic!("{case}{failure}");
+        }
     }
 }
 
