@@ -17,7 +17,11 @@ use kernel::{
         u32_as_usize,
         usize_as_u64, //
     },
-    prelude::*, //
+    prelude::*,
+    sync::atomic::{
+        Atomic,
+        Release, //
+    }, //
 };
 
 /// The number of pages of a block.
@@ -138,6 +142,22 @@ impl Area {
         })
     }
 
+    /// Stores a doubleword at an offset that is a multiple of 8, at once for the channel, which may
+    /// be fetching it, and after all that was written before.
+    pub(crate) fn store(&mut self, offset: usize, bytes: [u8; 8]) {
+        let fits = offset % 8 == 0 && offset.checked_add(8).is_some_and(|end| end <= self.len);
+        debug_assert!(fits);
+        if !fits {
+            return;
+        }
+
+        // SAFETY: By the type invariant, `memory` is a mapping of `len` bytes, which begins at a
+        // page; the check above has found that the doubleword is within, and aligned. There is no
+        // Rust reference to it, and only atomic accesses of the channel are concurrent.
+        let place = unsafe { Atomic::from_ptr(self.memory.as_ptr().add(offset).cast::<u64>()) };
+        place.store(u64::from_ne_bytes(bytes), Release);
+    }
+
     /// Returns the number of blocks.
     pub fn blocks(&self) -> usize {
         self.blocks.len()
@@ -224,6 +244,7 @@ mod tests {
         assert!(area.offset_of(0).is_none());
         area.write(2 * BLOCK - 8, [0x5a; 8]);
         area.write(2 * BLOCK, [0xa5; 8]);
+        area.store(2 * BLOCK - 16, [0x5a; 8]);
         Ok(())
     }
 }

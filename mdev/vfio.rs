@@ -12,8 +12,12 @@ mod callbacks;
 mod ioctl;
 mod open;
 mod unmap;
+mod work;
 
-pub use open::Open;
+pub use {
+    open::Open,
+    work::WorkRequester, //
+};
 
 use crate::{
     bindings,
@@ -42,6 +46,7 @@ use kernel::{
     },
 };
 use unmap::Unmap;
+use work::Work;
 
 /// A region of a device, as `VFIO_DEVICE_GET_REGION_INFO` describes it. Every region is readable.
 pub struct Region {
@@ -179,6 +184,12 @@ pub trait Operations: Sized + Send + Sync + 'static {
     /// [`Open::dma_read`] does not: it pins nothing.
     fn dma_unmap(dev: &Open<'_, Self>, iova: u64, len: u64);
 
+    /// Called from a work queue after each [`WorkRequester::request`], but once for several of them.
+    /// Closing the device waits for it after [`Operations::close`].
+    fn work(dev: &Open<'_, Self>) {
+        let _ = dev;
+    }
+
     /// Called repeatedly while the device is to be unregistered and its user has it open.
     fn request(dev: &Device<Self>, count: u32) {
         let _ = (dev, count);
@@ -192,13 +203,14 @@ pub trait Operations: Sized + Send + Sync + 'static {
 /// # Invariants
 ///
 /// - `vdev` is initialised by the VFIO core, which counts the references to it and owns the memory.
-/// - `unmap` and `data` are initialised if `ready` is true. It is true for each instance that a
+/// - `unmap`, `work` and `data` are initialised if `ready` is true. It is true for each instance that a
 ///   reference outside of `Device::new` exists to.
 #[repr(C)]
 pub struct Device<T: Operations> {
     vdev: Opaque<bindings::vfio_device>,
     ready: bool,
     unmap: MaybeUninit<Unmap>,
+    work: MaybeUninit<Work>,
     data: MaybeUninit<T>,
 }
 
@@ -234,12 +246,14 @@ impl<T: Operations> Device<T> {
         // zero, that is `false`, so that dropping the reference does not drop `data`.
         let dev = unsafe { ARef::from_raw(this) };
 
-        // INVARIANT: `ready` is only set after `unmap` and `data` are initialised.
+        // INVARIANT: `ready` is only set after `unmap`, `work` and `data` are initialised.
         // SAFETY: `this` points to memory that only this function knows of yet. It never moves, as
-        // the core frees it where it is. `Unmap::new` initialises the field `unmap` of this device.
+        // the core frees it where it is. `Unmap::new` and `Work::new` initialise the fields `unmap`
+        // and `work` of this device.
         unsafe {
             let this = this.as_ptr();
             pin_init::raw_try_init((&raw mut (*this).unmap).cast(), Unmap::new::<T>())?;
+            pin_init::raw_try_init((&raw mut (*this).work).cast(), Work::new::<T>())?;
             pin_init::raw_try_init((&raw mut (*this).data).cast::<T>(), data)?;
             (*this).ready = true;
         }
@@ -317,5 +331,5 @@ unsafe impl<T: Operations> AlwaysRefCounted for Device<T> {
 unsafe impl<T: Operations> Send for Device<T> {}
 
 // SAFETY: Shared access to the embedded `vfio_device` is protected by the locks of the VFIO core.
-// `Unmap` is `Sync`, and so is `T` by the bounds of `Operations`.
+// `Unmap` and `Work` are `Sync`, and so is `T` by the bounds of `Operations`.
 unsafe impl<T: Operations> Sync for Device<T> {}

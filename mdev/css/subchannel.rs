@@ -5,6 +5,7 @@
 //! C header: [`drivers/s390/cio/css.h`](srctree/drivers/s390/cio/css.h)
 
 mod instructions;
+mod rest;
 mod schib;
 
 pub use instructions::ProgramMemory;

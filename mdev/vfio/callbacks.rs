@@ -70,6 +70,7 @@ impl<T: Operations> Device<T> {
         unsafe {
             if (*this).ready {
                 (*this).wait_for_work();
+                (*this).wait_for_driver();
                 (*this).data.assume_init_drop();
             }
         }
@@ -86,6 +87,7 @@ impl<T: Operations> Device<T> {
         from_result(|| {
             T::open(&dev)?;
             dev.device().set_open(true);
+            dev.device().set_works(true);
             Ok(0)
         })
     }
@@ -101,6 +103,7 @@ impl<T: Operations> Device<T> {
 
         // The driver must be called for memory that is unmapped until it has unpinned all pages.
         T::close(&dev);
+        dev.device().set_works(false);
         dev.device().set_open(false);
         dev.device().wait_for_work();
     }

@@ -23,7 +23,8 @@ use ccwchain::{
         HostProgram, //
     },
     irb::Irb,
-    memory::Arena, //
+    memory::Arena,
+    translator::WaitPoints, //
 };
 use kernel::{
     error::to_result,
@@ -39,17 +40,29 @@ fn condition_code(result: c_int) -> Option<ConditionCode> {
 /// The memory of a program that was started.
 pub struct ProgramMemory {
     /// The ORB that it was started with.
-    orb: HostOrb,
-    area: Area,
-    /// The memory that the program had before it was resumed last. The channel follows a TIC from
-    /// there.
-    resumed_from: Option<Area>,
+    pub(super) orb: HostOrb,
+    pub(super) area: Area,
+    pub(super) wait_points: WaitPoints,
+    /// The absolute address of the wait point in `area` at which the program waits.
+    pub(super) waits_at: Option<u32>,
+    /// The memory that the program had before its rest was translated last. The channel follows a
+    /// TIC from there.
+    pub(super) before: Option<Area>,
 }
 
 impl ProgramMemory {
     /// Returns the memory for another program.
     pub fn into_area(self) -> Area {
         self.area
+    }
+
+    /// Records that the program continues in `area`, to which a TIC leads. Returns the memory from
+    /// which a TIC has led before.
+    pub(super) fn continue_in(&mut self, area: Area, wait_points: WaitPoints) -> Option<Area> {
+        let before = core::mem::replace(&mut self.area, area);
+        self.wait_points = wait_points;
+        self.waits_at = None;
+        self.before.replace(before)
     }
 }
 
@@ -112,7 +125,7 @@ impl<S> Locked<'_, S> {
         program: HostProgram<Area>,
         lpm: u8,
     ) -> (Result<ConditionCode>, Option<Area>) {
-        let host_orb = program.orb();
+        let (host_orb, wait_points) = (program.orb(), *program.wait_points());
         let orb = host_orb.words(self.interruption_parameter(), lpm);
         let area = program.into_arena();
         // SAFETY: By the type invariants, the subchannel lock is held, under which alone the cell
@@ -123,8 +136,8 @@ impl<S> Locked<'_, S> {
 
         // SAFETY: By the type invariants, `self` is a valid subchannel whose lock is held. `orb` is
         // as long as an ORB. By the guarantees of `HostProgram`, the channel only gets addresses in
-        // `area` and in pinned pages. While `may_run` is true, `area` is not freed, and only `resume`
-        // writes to it, where the program is suspended.
+        // `area` and in pinned pages. While `may_run` is true, `area` is not freed, and only `resume`,
+        // `continue_at` and `refuse_rest` write to it.
         let cc = unsafe { bindings::mdev_ssch(self.as_raw(), orb.as_ptr().cast()) };
 
         match condition_code(cc) {
@@ -137,7 +150,9 @@ impl<S> Locked<'_, S> {
                     *self.sch.program.get() = Some(ProgramMemory {
                         orb: host_orb,
                         area,
-                        resumed_from: None,
+                        wait_points,
+                        waits_at: None,
+                        before: None,
                     });
                     *self.sch.may_run.get() = true;
                 }
@@ -168,6 +183,7 @@ impl<S> Locked<'_, S> {
     /// subchannel is not operational.
     pub fn resume(&mut self, program: HostProgram<Area>, at: u32) -> (Result, Option<Area>) {
         let (orb, tic) = (program.orb(), program.tic());
+        let wait_points = *program.wait_points();
         let area = program.into_arena();
         let found = self.suspended_at().and_then(|suspended_at| {
             // SAFETY: By the type invariants, the subchannel lock is held, under which alone the
@@ -193,14 +209,13 @@ impl<S> Locked<'_, S> {
         // guarantees of `HostProgram`, the channel only gets addresses in `area` and in pinned pages:
         // the ORB of the start, by which it executes the program, is that of `program` but for the
         // CPA and a permission. While `may_run` is true, `area` is not freed, and only this function
-        // writes to it, where the program is suspended again.
+        // writes to it, where the program is suspended again, and those of `rest.rs`.
         let resumed = to_result(unsafe { bindings::cio_resume(self.as_raw()) });
         match resumed {
             Ok(()) => {
                 // INVARIANT: The channel has the program from now on. Of what it had before, it can
                 // only use the TIC, which is in the memory that is kept.
-                let before = core::mem::replace(&mut memory.area, area);
-                (Ok(()), memory.resumed_from.replace(before))
+                (Ok(()), memory.continue_in(area, wait_points))
             }
             Err(error) => {
                 // Nothing leads to memory that is freed: this CCW is invalid.
@@ -245,7 +260,7 @@ impl<S> Locked<'_, S> {
         unsafe { *self.sch.may_run.get() = false };
     }
 
-    /// Notes whether the status `irb` ends the program.
+    /// Notes whether the status `irb` ends the program, or tells that the program waits.
     ///
     /// # Safety
     ///
@@ -257,6 +272,8 @@ impl<S> Locked<'_, S> {
             // SAFETY: By the safety requirements of this function, the subchannel has presented
             // this status, which is the last of a start function.
             unsafe { self.note_program_ended() };
+        } else {
+            self.note_wait(&scsw);
         }
     }
 
