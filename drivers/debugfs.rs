@@ -112,6 +112,7 @@ impl fmt::Display for Lines<'_> {
         let prefetches = statistics.unasked_prefetches.get();
         writeln!(f, "unasked_prefetches {prefetches}")?;
         writeln!(f, "overwritten_ccws {}", counts.overwritten_ccws)?;
+        writeln!(f, "rereads {}", counts.rereads)?;
         writeln!(f, "shortages {}", statistics.shortages.get())?;
         writeln!(f, "pages_pinned {pages_pinned}")?;
         writeln!(f, "pages_pinned_ever {}", counts.pages_pinned_ever)?;
@@ -167,15 +168,17 @@ mod tests {
         };
         counts.starting(Tod::from_bits(0x1000), Tod::from_bits(0x6000), &program);
         // Unit check and program check.
+        counts.continued(&program);
         counts.presented(&Scsw::from_words([0, 0, 0x0220_0000]), 2);
         counts.presented(&Scsw::default(), 1);
 
         for line in [
             "starts 0",
-            "ccws 3",
-            "overwritten_ccws 2",
+            "ccws 6",
+            "overwritten_ccws 4",
+            "rereads 1",
             "pages_pinned 7",
-            "pages_pinned_ever 6",
+            "pages_pinned_ever 12",
             "irbs 2",
             "program_checks 1",
             "unit_checks 1",

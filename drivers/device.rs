@@ -110,6 +110,14 @@ impl SharedData {
     }
 }
 
+/// Memory for the rest of a program.
+#[derive(Default)]
+pub(crate) struct Spare {
+    /// A translator without a program. None of its pages is pinned.
+    pub(crate) translator: Option<Translator<KernelStorage>>,
+    pub(crate) arena: Option<dma::Area>,
+}
+
 /// The session of a user: what exists while the device is open.
 pub(crate) struct Session {
     /// Region 0.
@@ -125,6 +133,12 @@ pub(crate) struct Session {
     pub(crate) generation: u64,
     /// The ORB of that start function.
     pub(crate) orb: Orb,
+    /// Set if programs may wait until their rest is translated.
+    pub(crate) waits: bool,
+    /// The number of rests of that program that were translated while it waited.
+    pub(crate) rests: u32,
+    /// Memory for the rest of a program that waits, after the first program that may.
+    pub(crate) spare: Spare,
     /// The IRB that was read last, unless it ended the start function.
     pub(crate) unfinished: Option<Irb>,
     /// Set if the administrator was warned of programs that must not be prefetched.
@@ -148,6 +162,9 @@ impl Session {
             member: Member::new(&dev.shared.spaces, dev.device(), cached_pages > 0)?,
             generation: 0,
             orb: Orb::default(),
+            waits: false,
+            rests: 0,
+            spare: Spare::default(),
             unfinished: None,
             warned_of_prefetch: false,
         })
@@ -170,6 +187,23 @@ impl Session {
         drop(guard);
         space.empty(dev.device())?;
         dev.session.try_lock().ok_or(EAGAIN)
+    }
+
+    /// Locks the session of `dev` for the translation of a rest, as [`Session::lock_to_translate`]
+    /// does, but waits for other threads.
+    ///
+    /// Returns `EAGAIN` while another thread holds up emptying the pin caches.
+    pub(crate) fn lock_for_rest<'a>(
+        dev: &'a Open<'_, Device>,
+    ) -> Result<MutexGuard<'a, Option<Self>>> {
+        let guard = dev.session.lock();
+        let space = match Option::as_ref(&guard) {
+            Some(session) if session.member.space().is_stale() => session.member.space().clone(),
+            _ => return Ok(guard),
+        };
+        drop(guard);
+        space.empty(dev.device())?;
+        Ok(dev.session.lock())
     }
 
     /// Translates back the addresses in all IRBs that wait, before their program is unpinned.

@@ -91,7 +91,12 @@ impl Operations for Device {
         let old = dev.sch.lock().map(|mut sch| {
             sch.close();
             let triggers = core::mem::take(&mut sch.notifier.triggers);
-            (triggers, sch.notifier.hold_off.timer.take())
+            let notifier = &mut sch.notifier;
+            (
+                triggers,
+                notifier.hold_off.timer.take(),
+                notifier.work.take(),
+            )
         });
         drop(old);
     }
@@ -143,6 +148,10 @@ impl Operations for Device {
         unmap::dma_unmap(dev, iova, len);
     }
 
+    fn work(dev: &Open<'_, Self>) {
+        io::continue_program(dev);
+    }
+
     fn request(dev: &vfio::Device<Self>, count: u32) {
         let Ok(mut sch) = dev.sch.lock() else {
             return;
@@ -183,16 +192,25 @@ fn open_failed(dev: &Device, error: Error, reason: &str) {
 }
 
 /// Enables the subchannel of a device that is being opened.
-fn enable(dev: &Device) -> Result {
-    let mut sch = dev.sch.lock()?;
+fn enable(dev: &Open<'_, Device>) -> Result {
+    let work = dev.device().work_requester();
+    let waits = {
+        let mut sch = dev.sch.lock()?;
 
-    sch.stsch()?;
-    sch.enable(&dev.shared.isc)?;
-    if sch.fire(Event::Open).is_err() {
-        let _ = sch.disable();
-        return Err(ENODEV);
+        sch.stsch()?;
+        sch.enable(&dev.shared.isc)?;
+        if sch.fire(Event::Open).is_err() {
+            let _ = sch.disable();
+            return Err(ENODEV);
+        }
+        sch.notifier.hold_off = HoldOff::new(Some(dev.timer.clone()));
+        sch.notifier.work = Some(work);
+        // The channel of QEMU executes a program within START SUBCHANNEL.
+        !sch.is_virtio()
+    };
+    if let Some(session) = Option::as_mut(&mut dev.session.lock()) {
+        session.waits = waits;
     }
-    sch.notifier.hold_off = HoldOff::new(Some(dev.timer.clone()));
     Ok(())
 }
 

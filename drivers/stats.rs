@@ -65,6 +65,8 @@ pub(crate) struct Counts {
     pub(crate) clears: u64,
     /// RESUME SUBCHANNEL with condition code 0.
     pub(crate) resumes: u64,
+    /// Rests of programs that were translated while the program waited.
+    pub(crate) rereads: u64,
     /// CCWs of the programs with which START SUBCHANNEL was issued.
     pub(crate) ccws: u64,
     /// CCWs, IDAWs and MIDAWs of these programs that have a program check in their place, because
@@ -102,6 +104,14 @@ impl Counts {
         self.last_request = Some(requested);
         self.last_start = Some(now);
         self.last_end = None;
+    }
+
+    /// Counts the rest of a program that has waited for it.
+    pub(crate) fn continued(&mut self, rest: &Stats) {
+        self.rereads += 1;
+        self.ccws += usize_as_u64(rest.ccws);
+        self.overwritten_ccws += usize_as_u64(rest.overwritten);
+        self.pages_pinned_ever += usize_as_u64(rest.pages);
     }
 
     /// Records that the start function has ended now.

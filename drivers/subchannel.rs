@@ -33,7 +33,10 @@ use mdev::{
     },
     eventfd::EventFd,
     timer::Timer,
-    vfio::Trigger, //
+    vfio::{
+        Trigger,
+        WorkRequester, //
+    }, //
 };
 use state::{
     Event,
@@ -63,6 +66,16 @@ pub(crate) fn present_irb(sch: &mut Locked<'_, SubchannelData>, irb: &[u8; IRB_L
     let scsw = irb.scsw();
 
     sch.notifier.log.interrupt();
+    if sch.is_running() {
+        let (waits, is_only_reason) = sch.reaches_wait_point(&scsw);
+        if waits {
+            sch.notifier.request_work();
+        }
+        // The user has not asked for this status.
+        if is_only_reason {
+            return;
+        }
+    }
     match sch.push_irb(irb) {
         Ok(pushed) => {
             let waiting = sch.irbs().len();
@@ -88,6 +101,9 @@ pub(crate) struct Notifier {
     pub(crate) counts: Counts,
     /// Held by the thread that quiesces the subchannel. It is taken before the subchannel lock.
     pub(crate) quiescing: Arc<Mutex<()>>,
+    /// Requests that the rest of a program is translated, while the device is open. Closing the
+    /// device removes it.
+    pub(crate) work: Option<WorkRequester>,
 }
 
 impl Notifier {
@@ -101,7 +117,15 @@ impl Notifier {
             log,
             counts: Counts::default(),
             quiescing: Arc::pin_init(quiescing, GFP_KERNEL)?,
+            work: None,
         })
+    }
+
+    /// Requests that the rest of the program is translated.
+    fn request_work(&self) {
+        if let Some(work) = &self.work {
+            work.request();
+        }
     }
 
     /// Logs and counts an instruction that was issued, and its condition code.

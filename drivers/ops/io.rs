@@ -8,7 +8,10 @@
 //! user.
 
 mod failure;
+mod rest;
 mod resume;
+
+pub(super) use rest::continue_program;
 
 use crate::{
     device::{
@@ -156,6 +159,7 @@ fn translate_to_start(
     arena: Area,
 ) -> Result<HostProgram<Area>, Failure> {
     let before = session.translator.pinned();
+    session.translator.set_wait_points(session.waits);
     let memory = &mut UserMemory::new(dev, &dev.pins, session.member.invalidations());
     let program =
         translate(&mut session.translator, memory, orb, arena).map_err(|(error, arena)| {
@@ -167,8 +171,14 @@ fn translate_to_start(
         dev.pins.set(session.translator.pinned());
     }
     if orb.may_be_modified() {
+        let stats = session.translator.stats();
         warn_of_prefetch(dev, session);
-        log_overwritten(dev, &session.translator.stats());
+        log_overwritten(dev, &stats);
+        session.rests = 0;
+        if let Err(error) = rest::prepare(session, &stats) {
+            session.arena = Some(program.into_arena());
+            return Err(Failure::NotStarted(error));
+        }
     }
     Ok(program)
 }
@@ -270,7 +280,7 @@ fn warn_of_prefetch(dev: &Device, session: &mut Session) {
         dev_notice!(
             dev.sch.device().as_ref(),
             "the guest may modify channel programs while they run, but they are prefetched: \
-             one that changes what it fetches later ends there with a program check\n"
+             one that changes what it fetches later may end there with a program check\n"
         );
     }
 }

@@ -38,6 +38,8 @@ pub enum Event {
     HaltOrClear,
     /// The user asks for a suspended program to be resumed.
     Resume,
+    /// The rest of a program that waits for it is to be translated.
+    Continue,
     /// The subchannel has presented status.
     Interrupt,
     /// The status that was presented ends the start function.
@@ -68,6 +70,7 @@ impl Event {
             Self::Enabled => 9,
             Self::Disabled => 10,
             Self::Resume => 11,
+            Self::Continue => 12,
         }
     }
 }
@@ -121,10 +124,10 @@ impl State {
             (Translating | Quiescing, HaltOrClear) => Err(Refusal::Again),
             (Closed | NotOperational, HaltOrClear) => Err(Refusal::Unusable),
 
-            (Running, Resume) => Ok(Running),
-            (Idle, Resume) => Err(Refusal::Busy),
-            (Translating | Quiescing, Resume) => Err(Refusal::Again),
-            (Closed | NotOperational, Resume) => Err(Refusal::Unusable),
+            (Running, Resume | Continue) => Ok(Running),
+            (Idle, Resume | Continue) => Err(Refusal::Busy),
+            (Translating | Quiescing, Resume | Continue) => Err(Refusal::Again),
+            (Closed | NotOperational, Resume | Continue) => Err(Refusal::Unusable),
 
             (Closed | NotOperational, Interrupt) => Err(Refusal::Unusable),
             (other, Interrupt) => Ok(other),
@@ -155,7 +158,7 @@ mod tests {
         State, //
     };
 
-    const EVENTS: [Event; 12] = [
+    const EVENTS: [Event; 13] = [
         Event::Open,
         Event::Request,
         Event::Started,
@@ -168,6 +171,7 @@ mod tests {
         Event::Disabled,
         Event::Gone,
         Event::Resume,
+        Event::Continue,
     ];
 
     const CLOSED: Result<State, Refusal> = Ok(State::Closed);
@@ -182,24 +186,24 @@ mod tests {
 
     /// The next state of each state for each of [`EVENTS`].
     #[rustfmt::skip]
-    const TABLE: [(State, [Result<State, Refusal>; 12]); 6] = [
+    const TABLE: [(State, [Result<State, Refusal>; 13]); 6] = [
         (State::Closed,
-         [IDLE, NO, AGAIN, AGAIN, NO, NO, CLOSED, NO, NO, CLOSED, GONE, NO]),
+         [IDLE, NO, AGAIN, AGAIN, NO, NO, CLOSED, NO, NO, CLOSED, GONE, NO, NO]),
         (State::Idle,
-         [NO, TRANSLATING, AGAIN, AGAIN, IDLE, IDLE, IDLE, QUIESCING, NO, BUSY, GONE, BUSY]),
+         [NO, TRANSLATING, AGAIN, AGAIN, IDLE, IDLE, IDLE, QUIESCING, NO, BUSY, GONE, BUSY, BUSY]),
         (State::Translating,
-         [NO, AGAIN, RUNNING, IDLE, AGAIN, TRANSLATING, TRANSLATING, QUIESCING, NO, BUSY, GONE, AGAIN]),
+         [NO, AGAIN, RUNNING, IDLE, AGAIN, TRANSLATING, TRANSLATING, QUIESCING, NO, BUSY, GONE, AGAIN, AGAIN]),
         (State::Running,
-         [NO, BUSY, AGAIN, AGAIN, RUNNING, RUNNING, IDLE, QUIESCING, NO, BUSY, GONE, RUNNING]),
+         [NO, BUSY, AGAIN, AGAIN, RUNNING, RUNNING, IDLE, QUIESCING, NO, BUSY, GONE, RUNNING, RUNNING]),
         (State::Quiescing,
-         [NO, AGAIN, AGAIN, AGAIN, AGAIN, QUIESCING, QUIESCING, QUIESCING, IDLE, CLOSED, GONE, AGAIN]),
+         [NO, AGAIN, AGAIN, AGAIN, AGAIN, QUIESCING, QUIESCING, QUIESCING, IDLE, CLOSED, GONE, AGAIN, AGAIN]),
         (State::NotOperational,
-         [NO, NO, AGAIN, AGAIN, NO, NO, GONE, GONE, NO, CLOSED, GONE, NO]),
+         [NO, NO, AGAIN, AGAIN, NO, NO, GONE, GONE, NO, CLOSED, GONE, NO, NO]),
     ];
 
     #[test]
     fn trace_points_have_the_numbers_of_the_c_driver_and_further_ones() {
-        assert!(EVENTS.map(Event::number) == [4, 1, 6, 7, 3, 2, 8, 5, 9, 10, 0, 11]);
+        assert!(EVENTS.map(Event::number) == [4, 1, 6, 7, 3, 2, 8, 5, 9, 10, 0, 11, 12]);
         let states = [
             State::NotOperational,
             State::Closed,

@@ -87,8 +87,8 @@ pub struct SubchannelState<N> {
     /// Counts the requests for the start function and the events that cancel one. A translated
     /// program may only be started if the number is still the one of its request.
     generation: u64,
-    /// Set while a request to start or resume a program is being worked on, even if it was
-    /// cancelled meanwhile.
+    /// Set while a request to start or resume a program, or the rest of one, is being worked on, even
+    /// if it was cancelled meanwhile.
     translating: bool,
     /// Set if the thread that works on the request has to unpin the pages of a program that was
     /// ended meanwhile.
@@ -146,7 +146,7 @@ impl<N: Notify> SubchannelState<N> {
     }
 
     /// Leaves the unpinning of the program to the thread that works on a request to start or resume
-    /// one. Returns `false` if there is none.
+    /// one, or on its rest. Returns `false` if there is none.
     pub fn leave_unpinning(&mut self) -> bool {
         self.must_unpin = self.translating;
         self.translating
@@ -208,10 +208,17 @@ impl<N: Notify> SubchannelState<N> {
         Ok(())
     }
 
-    /// Accepts a request to resume the suspended program. [`Self::end_resumption`] must follow.
+    /// Accepts a request to resume the suspended program. [`Self::end_rest`] must follow.
     pub fn request_resumption(&mut self) -> Result<(), Refusal> {
         self.guest_begins();
         self.fire(Event::Resume)?;
+        self.begin_translation();
+        Ok(())
+    }
+
+    /// Begins to translate the rest of a program that waits for it. [`Self::end_rest`] must follow.
+    pub fn request_rest(&mut self) -> Result<(), Refusal> {
+        self.fire(Event::Continue)?;
         self.begin_translation();
         Ok(())
     }
@@ -222,9 +229,9 @@ impl<N: Notify> SubchannelState<N> {
         self.must_unpin = false;
     }
 
-    /// Ends a request to resume a program. Returns whether the caller has to unpin the pages of the
-    /// program, which a reset has ended.
-    pub fn end_resumption(&mut self) -> bool {
+    /// Ends the work on the rest of a program. Returns whether the caller has to unpin the pages of
+    /// the program, which a reset has ended.
+    pub fn end_rest(&mut self) -> bool {
         self.translating = false;
         core::mem::take(&mut self.must_unpin)
     }

@@ -11,6 +11,7 @@
 use super::{
     failure::Failure,
     log_overwritten,
+    rest,
     translate, //
 };
 use crate::{
@@ -47,7 +48,7 @@ pub(super) fn resume(dev: &Open<'_, Device>, session: &mut Session) -> Result<()
 
     let result = translate_rest(dev, session);
 
-    if dev.sch.lock().is_ok_and(|mut sch| sch.end_resumption()) {
+    if dev.sch.lock().is_ok_and(|mut sch| sch.end_rest()) {
         session.unpin_or_quarantine(dev);
         session.invalidate_all(dev);
     }
@@ -64,22 +65,25 @@ fn translate_rest(dev: &Open<'_, Device>, session: &mut Session) -> Result<(), F
     let cpa = session.translator.suspended_ccw(at);
     let cpa = cpa.ok_or(Failure::NotStarted(EOPNOTSUPP))?;
 
-    let mut rest = session
+    let mut other = session
         .translator
         .another(random::number())
         .map_err(|_| Failure::NotStarted(ENOMEM))?;
+    // A program with wait points must not be prefetched, which the ORB of the start may allow.
+    other.set_wait_points(session.waits && !session.orb.prefetch());
     let arena = Area::new(Sizes::IDLE_ARENA).map_err(Failure::NotStarted)?;
     let memory = &mut UserMemory::new(dev, &dev.pins, session.member.invalidations());
-    let result = translate(&mut rest, memory, &session.orb.with_cpa(cpa), arena)
+    let result = translate(&mut other, memory, &session.orb.with_cpa(cpa), arena)
         .map_err(|(error, _)| Failure::NotTranslated(error))
         .and_then(|program| {
-            log_overwritten(dev, &rest.stats());
+            log_overwritten(dev, &other.stats());
+            rest::prepare(session, &other.stats()).map_err(Failure::NotStarted)?;
             resume_translated(dev, session, program, at).map_err(Failure::NotStarted)
         });
     if result.is_ok() {
-        core::mem::swap(&mut session.translator, &mut rest);
+        core::mem::swap(&mut session.translator, &mut other);
     }
-    drop_program(dev, session, rest);
+    unpin_unused(dev, session, &mut other);
     result
 }
 
@@ -105,11 +109,11 @@ fn resume_translated(
     result
 }
 
-/// Unpins the pages of a program that the channel does not use, and drops its translator.
-fn drop_program(
+/// Unpins the pages of a program that the channel does not use, of which the translator knows.
+pub(super) fn unpin_unused(
     dev: &Open<'_, Device>,
     session: &Session,
-    mut translator: Translator<KernelStorage>,
+    translator: &mut Translator<KernelStorage>,
 ) {
     let memory = &mut UserMemory::new(dev, &dev.pins, None);
     translator.release(memory);

@@ -49,7 +49,7 @@ mod subchannel_state_quiesce {
         sch.request_resumption()?;
         sch.quiesce()?;
         // The reset waits for the end of the program: it may still unpin the pages itself.
-        assert!(!sch.end_resumption());
+        assert!(!sch.end_rest());
         assert!(!sch.leave_unpinning());
         sch.fire(Event::Enabled)?;
 
@@ -60,8 +60,31 @@ mod subchannel_state_quiesce {
         sch.quiesce()?;
         assert!(sch.leave_unpinning());
         sch.fire(Event::Enabled)?;
-        assert!(sch.end_resumption());
-        assert!(!sch.end_resumption());
+        assert!(sch.end_rest());
+        assert!(!sch.end_rest());
+        Ok(())
+    }
+
+    #[test]
+    fn the_rest_of_a_program_is_translated_while_it_runs() -> Result<(), Refusal> {
+        let mut sch = open();
+        assert!(sch.request_rest() == Err(Refusal::Busy));
+        let generation = sch.request()?;
+        assert!(sch.request_rest() == Err(Refusal::Again));
+        sch.started()?;
+
+        // The guest begins nothing by it: it may still have to test an IRB.
+        sch.push_irb(irb(START | ACTIVE | INTERMEDIATE))?;
+        sch.take_irb();
+        sch.request_rest()?;
+        assert!(sch.untested() == Some((Answer::Start(generation), false)));
+        assert!(!sch.end_rest());
+
+        sch.request_rest()?;
+        sch.quiesce()?;
+        assert!(sch.leave_unpinning());
+        assert!(sch.end_rest());
+        assert!(sch.request_rest() == Err(Refusal::Again));
         Ok(())
     }
 

@@ -262,6 +262,11 @@ impl Channel {
         ConditionCode::Initiated
     }
 
+    /// Gives the program, if the channel still executes it, another number: it follows a TIC.
+    pub(crate) fn continue_as(&mut self, program: u32) {
+        self.program = self.program.map(|_| program);
+    }
+
     /// Executes MODIFY SUBCHANNEL.
     pub(crate) fn modify(&mut self, enabled: bool) -> ConditionCode {
         if !self.present {

@@ -8,7 +8,7 @@
 //! | here | `drivers/` |
 //! |---|---|
 //! | `driver/io.rs`, `Task::Start*`, `Task::Read*` | `ops/io.rs` |
-//! | `driver/resume.rs`, `Task::Resume` | `ops/io/resume.rs` |
+//! | `driver/resume.rs`, `Task::Resume`, `Task::Rest` | `ops/io/resume.rs`, `ops/io/rest.rs` |
 //! | `driver/cmd.rs` | `ops/cmd.rs` |
 //! | `driver/ops.rs`, `Task::Unmap*`, `Quiesce*` | `ops.rs`, `ops/unmap.rs`, `device.rs`, `quiesce.rs` |
 //! | `driver/irq.rs` | `css_driver.rs`, `subchannel.rs` |
@@ -97,6 +97,8 @@ pub(crate) struct Scope {
     pub(crate) reports: bool,
     /// Whether the host may shut down.
     pub(crate) shutdown: bool,
+    /// Whether programs wait for their rest.
+    pub(crate) rests: bool,
 }
 
 impl Driver {
@@ -141,6 +143,13 @@ impl Driver {
     pub(crate) fn can(&self, call: Call) -> bool {
         let free = self.tasks.iter().flatten().count() < self.scope.threads;
         let idle = self.tasks.iter().all(Option::is_none);
+        let works = |task: &Task| matches!(task, Task::Rest(_));
+        let works = self
+            .tasks
+            .iter()
+            .flatten()
+            .filter(|task| works(task))
+            .count();
         let closing = self.tasks.iter().flatten().any(|task| task.closes());
 
         match call {
@@ -150,7 +159,8 @@ impl Driver {
             }
             Call::ShutDown => self.scope.shutdown && free && !self.hardware.ledger.shuts_down,
             Call::Unmap | Call::UnmapBeside => self.session.is_some() && free,
-            Call::Close => self.session.is_some() && idle,
+            Call::Close => self.session.is_some() && self.tasks.iter().flatten().count() == works,
+            Call::Work => self.scope.rests && self.session.is_some() && free && works == 0,
             _ => self.session.is_some() && free && !closing,
         }
     }
@@ -194,6 +204,7 @@ impl Driver {
             // `Translator::has_pinned` returns false.
             Call::UnmapBeside => {}
             Call::Close => self.tasks[slot] = Some(Task::QuiesceLock(For::Close)),
+            Call::Work => self.tasks[slot] = Some(Task::Rest(Resume::Request)),
             Call::ShutDown => {
                 self.hardware.ledger.shuts_down = true;
                 self.tasks[slot] = Some(Task::QuiesceLock(For::ShutDown));
@@ -217,6 +228,7 @@ impl Driver {
                 Task::ReadTake
                 | Task::ReadCopied(_)
                 | Task::UnmapLook
+                | Task::Rest(Resume::Request)
                 | Task::QuiesceUnpin(For::Reset | For::Close, _),
             ) => self.session_lock.is_none(),
             Some(Task::QuiesceLock(For::ShutDown)) if self.has(Fault::ShutsDownBeside) => true,
@@ -249,6 +261,7 @@ impl Driver {
             Some(
                 Task::StartTranslate(_)
                     | Task::Resume(Resume::Translate)
+                    | Task::Rest(Resume::Translate)
                     | Task::ReadCopy(_)
                     | Task::CrwCopy(_)
             )
@@ -295,6 +308,7 @@ impl Driver {
             }
 
             Task::Resume(step) => self.resume_step(step, way).map(Task::Resume),
+            Task::Rest(step) => self.rest_step(slot, step, way).map(Task::Rest),
 
             Task::ReadTake => self.take_status(slot),
             Task::ReadUnpin(irb) => {

@@ -78,10 +78,14 @@ pub(crate) enum Fault {
     ResumeKeepsTheOld,
     /// A thread whose request to resume was cancelled by a reset leaves the pages pinned.
     CancelledResumeKeepsPins,
+    /// A work item that was overtaken by a reset leaves the pages pinned.
+    CancelledRestKeepsPins,
+    /// A program continues with its rest though it has ended.
+    ContinuesWhatIsOver,
 }
 
 impl Fault {
-    pub(crate) const ALL: [Self; 36] = [
+    pub(crate) const ALL: [Self; 38] = [
         Self::StartsUnchecked,
         Self::StartedLater,
         Self::StartKeepsTheOld,
@@ -118,5 +122,7 @@ impl Fault {
         Self::UnpinsTheSuspended,
         Self::ResumeKeepsTheOld,
         Self::CancelledResumeKeepsPins,
+        Self::CancelledRestKeepsPins,
+        Self::ContinuesWhatIsOver,
     ];
 }

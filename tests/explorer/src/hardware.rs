@@ -69,6 +69,12 @@ impl Hardware {
         code
     }
 
+    /// `Locked::continue_at`.
+    pub(crate) fn continue_as(&mut self, program: u32) {
+        self.channel.continue_as(program);
+        self.ledger.resumed(program);
+    }
+
     /// `cio_update_schib`.
     pub(crate) fn store(&mut self) -> Result<(), Error> {
         if self.channel.is_present() {

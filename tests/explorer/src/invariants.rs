@@ -123,11 +123,12 @@ impl Ledger {
         self.last = program;
     }
 
-    /// Records that RESUME SUBCHANNEL was accepted. The start function is the same.
+    /// Records that RESUME SUBCHANNEL was accepted, or that a program continues with its rest. The
+    /// start function is the same.
     pub(crate) fn resumed(&mut self, program: u32) {
         self.require(
             self.unanswered.is_some(),
-            "only a program in progress is resumed",
+            "only a program in progress is resumed or continues",
         );
         self.require(!self.is_down, "no I/O is resumed after the shutdown");
         self.unanswered = self.unanswered.map(|(_, generation)| (program, generation));

@@ -190,7 +190,7 @@ pub(crate) fn key(driver: &mut Driver) -> u64 {
                 Task::StartTranslated(r, program) => {
                     (request(r), programs.of(*program)).hash(&mut own);
                 }
-                Task::Resume(step) => {
+                Task::Resume(step) | Task::Rest(step) => {
                     core::mem::discriminant(step).hash(&mut own);
                     let numbers = step
                         .translator()

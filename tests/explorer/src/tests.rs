@@ -31,11 +31,22 @@ const USUAL: Scope = Scope {
     threads: 2,
     reports: false,
     shutdown: false,
+    rests: false,
 };
 
 const WITH_REPORTS: Scope = Scope {
     reports: true,
     ..USUAL
+};
+
+const WITH_RESTS: Scope = Scope {
+    rests: true,
+    ..USUAL
+};
+
+const WITH_EVERYTHING: Scope = Scope {
+    rests: true,
+    ..WITH_REPORTS
 };
 
 const WITH_SHUTDOWN: Scope = Scope {
@@ -103,6 +114,13 @@ fn all_invariants_hold_with_reports() {
 }
 
 #[test]
+fn all_invariants_hold_when_programs_wait_for_their_rest() {
+    for start in Start::ALL {
+        invariants_hold_from(start, WITH_RESTS, setting("EXPLORER_DEPTH", 6));
+    }
+}
+
+#[test]
 fn all_invariants_hold_when_the_host_shuts_down() {
     for start in Start::ALL {
         invariants_hold_from(start, WITH_SHUTDOWN, setting("EXPLORER_DEPTH", 6));
@@ -113,7 +131,7 @@ fn all_invariants_hold_when_the_host_shuts_down() {
 fn all_invariants_hold_on_long_walks() {
     let seed = setting("EXPLORER_SEED", 1);
     let walks = setting("EXPLORER_WALKS", 20_000);
-    let starts = Start::ALL.map(|start| (start, start.with(WITH_REPORTS, None)));
+    let starts = Start::ALL.map(|start| (start, start.with(WITH_EVERYTHING, None)));
 
     for n in 0..walks {
         let mut random = Random::new(seed.wrapping_mul(walks).wrapping_add(n));
@@ -130,6 +148,7 @@ fn find(fault: Fault) -> Option<String> {
     let scope = match fault {
         Fault::LosesReports => WITH_REPORTS,
         Fault::ShutsDownBeside | Fault::StaysEnabled => WITH_SHUTDOWN,
+        Fault::CancelledRestKeepsPins | Fault::ContinuesWhatIsOver => WITH_RESTS,
         _ => USUAL,
     };
     (1..=SHALLOW).find_map(|depth| {

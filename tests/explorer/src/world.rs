@@ -190,7 +190,7 @@ fn check(driver: &mut Driver) -> Result<(), &'static str> {
     }
     require(
         driver.unused.is_none(),
-        "a resumption leaves no unused pages pinned",
+        "a resumption or a rest leaves no unused pages pinned",
     )?;
     require(
         channel.program().is_none() || channel.program() == pinned || ledger.stuck,
@@ -213,7 +213,11 @@ fn check(driver: &mut Driver) -> Result<(), &'static str> {
     let translates = driver.session_lock.is_some_and(|slot| {
         matches!(
             driver.tasks[slot],
-            Some(Task::StartTranslate(_) | Task::Resume(Resume::Translate))
+            Some(
+                Task::StartTranslate(_)
+                    | Task::Resume(Resume::Translate)
+                    | Task::Rest(Resume::Translate)
+            )
         )
     });
     let waits = |task: &Task| matches!(task, Task::QuiesceUnpin(For::Reset, _));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `drivers/ops/io/resume.rs`: a suspended program is resumed.
+//! `drivers/ops/io/resume.rs`: a suspended program is resumed; and `drivers/ops/io/rest.rs`: a
+//! program that waits for its rest continues.
 
 use super::{
     Driver,
@@ -12,7 +13,7 @@ use crate::{
 };
 use ccwchain::condition_code::ConditionCode;
 
-/// A step of a request to resume a program.
+/// A step of a request to resume a program, or of the work on its rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Resume {
     Request,
@@ -73,13 +74,54 @@ impl Driver {
                 Some(Resume::End)
             }
             Resume::End => {
-                let must_unpin = self.sch.end_resumption();
-                if must_unpin && !self.has(Fault::CancelledResumeKeepsPins) {
-                    self.unpin_or_quarantine();
-                }
+                self.end_rest(Fault::CancelledResumeKeepsPins);
                 None
             }
         }
+    }
+
+    fn end_rest(&mut self, keeps_pins: Fault) {
+        let must_unpin = self.sch.end_rest();
+        if must_unpin && !self.has(keeps_pins) {
+            self.unpin_or_quarantine();
+        }
+    }
+
+    /// Takes a step of the work item, and returns the next. A program may wait whenever the channel
+    /// works.
+    pub(super) fn rest_step(&mut self, slot: usize, step: Resume, way: Way) -> Option<Resume> {
+        match step {
+            Resume::Request => {
+                self.session_lock = Some(slot);
+                self.session?;
+                let waits = self.hardware.may_run && !self.hardware.channel.is_suspended();
+                let accepted = waits && self.sch.request_rest().is_ok();
+                accepted.then_some(Resume::Translate)
+            }
+            Resume::Translated(rest) => self.continue_translated(rest),
+            Resume::End => {
+                self.end_rest(Fault::CancelledRestKeepsPins);
+                None
+            }
+            step => self.resume_step(step, way),
+        }
+    }
+
+    fn continue_translated(&mut self, rest: Translator) -> Option<Resume> {
+        self.write_back();
+        let continues = match self.has(Fault::ContinuesWhatIsOver) {
+            true => true,
+            false => self.sch.is_running() && self.hardware.may_run,
+        };
+        let suspended = self.hardware.channel.is_suspended();
+        let unused = match continues && !suspended {
+            true => {
+                self.hardware.continue_as(rest.pinned?);
+                core::mem::replace(&mut self.session.as_mut()?.translator, rest)
+            }
+            false => rest,
+        };
+        Some(Resume::Unpin(unused))
     }
 
     /// Translates the rest by a translator of its own; pages may be pinned even if it fails.

@@ -29,10 +29,12 @@ pub(crate) enum Call {
     Close,
     /// The host shuts down.
     ShutDown,
+    /// The program waits for its rest: the work item runs.
+    Work,
 }
 
 impl Call {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Open,
         Self::Start,
         Self::Halt,
@@ -45,6 +47,7 @@ impl Call {
         Self::UnmapBeside,
         Self::Close,
         Self::ShutDown,
+        Self::Work,
     ];
 }
 
@@ -67,6 +70,8 @@ pub(crate) enum Task {
     StartRelease(Request),
     StartCancel(Request),
     Resume(Resume),
+    /// The work item.
+    Rest(Resume),
     ReadTake,
     ReadUnpin(InRegion),
     ReadCopy(InRegion),
@@ -97,7 +102,7 @@ impl Task {
             Self::StartFired(_) => "fire Started",
             Self::StartRelease(_) => "unpin",
             Self::StartCancel(_) => "cancel the request",
-            Self::Resume(step) => step.name(),
+            Self::Resume(step) | Self::Rest(step) => step.name(),
             Self::ReadTake => "take an IRB",
             Self::ReadUnpin(_) => "unpin the program",
             Self::ReadCopy(_) => "copy the region",
