@@ -185,7 +185,8 @@ pub trait Operations: Sized + Send + Sync + 'static {
     fn dma_unmap(dev: &Open<'_, Self>, iova: u64, len: u64);
 
     /// Called from a work queue after each [`WorkRequester::request`], but once for several of them.
-    /// Closing the device waits for it after [`Operations::close`].
+    /// Closing the device makes it fail where it waits for memory of the user, and waits for it after
+    /// [`Operations::close`].
     fn work(dev: &Open<'_, Self>) {
         let _ = dev;
     }

@@ -12,6 +12,7 @@
 #include <linux/spinlock.h>
 #include <linux/vfio.h>
 #include <linux/vmalloc.h>
+#include <linux/sched/signal.h>
 #include <linux/workqueue.h>
 #include <asm/asm-extable.h>
 #include <asm/debug.h>
@@ -363,6 +364,24 @@ void mdev_init_work(struct work_struct *work, work_func_t func)
 void mdev_queue_work(struct work_struct *work)
 {
 	queue_work(system_dfl_wq, work);
+}
+
+/* Lets mdev_kill() end waits of this kernel thread for the memory of a user. */
+void mdev_allow_kill(void)
+{
+	allow_signal(SIGKILL);
+}
+
+/* Ends that. No other thread may call mdev_kill() for this one any more. */
+void mdev_disallow_kill(void)
+{
+	disallow_signal(SIGKILL);
+	flush_signals(current);
+}
+
+void mdev_kill(struct task_struct *task)
+{
+	send_sig(SIGKILL, task, 1);
 }
 
 void mdev_reinit_completion(struct completion *x)

@@ -101,6 +101,8 @@ impl<T: Operations> Device<T> {
         // through it until this returns.
         let dev = unsafe { Self::opened(vdev) };
 
+        // The driver may wait for its work when it closes the device.
+        dev.device().cancel_work();
         // The driver must be called for memory that is unmapped until it has unpinned all pages.
         T::close(&dev);
         dev.device().set_works(false);

@@ -3,6 +3,11 @@
 //! Work that a driver does for an open device in a work queue, such as work that an interrupt
 //! requests.
 //!
+//! The work may wait for memory of the user, whose page fault the user may handle itself. A thread of
+//! the user that waits so can be killed; a thread of a work queue cannot. Closing the device waits
+//! for the work, and it may be the same user who closes it, and so never handles the page fault.
+//! Therefore closing the device makes these waits fail.
+//!
 //! C header: [`include/linux/workqueue.h`](srctree/include/linux/workqueue.h)
 
 use super::{
@@ -14,9 +19,16 @@ use crate::bindings;
 use core::ptr::NonNull;
 use kernel::{
     new_mutex,
+    new_spinlock,
     prelude::*,
-    sync::Mutex,
-    types::Opaque, //
+    sync::{
+        Mutex,
+        SpinLock, //
+    },
+    types::{
+        NotThreadSafe,
+        Opaque, //
+    }, //
 };
 
 /// The work of a device.
@@ -33,13 +45,62 @@ pub(super) struct Work {
     /// [`Operations::close`] has returned. Held while the driver works.
     #[pin]
     is_open: Mutex<bool>,
+    #[pin]
+    worker: SpinLock<Worker>,
 }
 
-// SAFETY: A work item does not belong to a thread. All other fields are `Send`.
+// SAFETY: A work item does not belong to a thread, and `worker` is only used for the thread that
+// works. All other fields are `Send`.
 unsafe impl Send for Work {}
 
-// SAFETY: `item` is protected by a lock of the work queue. All other fields are `Sync`.
+// SAFETY: `item` is protected by a lock of the work queue, and `worker` is in a lock. All other
+// fields are `Sync`.
 unsafe impl Sync for Work {}
+
+/// The thread that works for a device.
+///
+/// # Invariants
+///
+/// `task` is a thread of a work queue that has not ended [`Killable`].
+#[derive(Default)]
+struct Worker {
+    task: Option<NonNull<bindings::task_struct>>,
+    /// Set while no work may begin.
+    is_closing: bool,
+}
+
+/// Lets the current thread, which works for a device, be killed while the value lives.
+struct Killable<'a> {
+    work: &'a Work,
+    _not_send: NotThreadSafe,
+}
+
+impl<'a> Killable<'a> {
+    /// Begins the work, unless the device is being closed.
+    fn new(work: &'a Work) -> Option<Self> {
+        let mut worker = work.worker.lock();
+        if worker.is_closing {
+            return None;
+        }
+        // SAFETY: This only changes how the current thread, a kernel thread, handles a signal.
+        unsafe { bindings::mdev_allow_kill() };
+        // INVARIANT: The current thread is one of a work queue, and ends this by `drop`.
+        worker.task = NonNull::new(kernel::current!().as_ptr().cast());
+        Some(Self {
+            work,
+            _not_send: NotThreadSafe,
+        })
+    }
+}
+
+impl Drop for Killable<'_> {
+    fn drop(&mut self) {
+        self.work.worker.lock().task = None;
+        // SAFETY: This only changes how the current thread handles a signal, and drops its signals.
+        // It gets none any more, as no other thread finds it.
+        unsafe { bindings::mdev_disallow_kill() };
+    }
+}
 
 impl Work {
     /// Returns an initialiser of the field `work` of a `Device<T>`.
@@ -56,6 +117,7 @@ impl Work {
                 unsafe { bindings::mdev_init_work(item, Some(Device::<T>::work_callback)) }
             }),
             is_open <- new_mutex!(false, "vfio::Work::is_open"),
+            worker <- new_spinlock!(Worker::default(), "vfio::Work::worker"),
         })
     }
 }
@@ -119,6 +181,20 @@ impl<T: Operations> Device<T> {
     /// Sets whether a user has the device open, after waiting for the driver's work.
     pub(super) fn set_works(&self, is_open: bool) {
         *self.work_state().is_open.lock() = is_open;
+        self.work_state().worker.lock().is_closing = !is_open;
+    }
+
+    /// Makes work in progress fail where it waits for memory of the user, and lets no work begin
+    /// until the device is opened again.
+    pub(super) fn cancel_work(&self) {
+        let mut worker = self.work_state().worker.lock();
+
+        worker.is_closing = true;
+        if let Some(task) = worker.task {
+            // SAFETY: By the type invariant of `Worker`, the thread has not ended its work. It
+            // takes the lock that is held here before it does.
+            unsafe { bindings::mdev_kill(task.as_ptr()) };
+        }
     }
 
     /// Waits until the driver's work is neither queued nor running.
@@ -142,7 +218,10 @@ impl<T: Operations> Device<T> {
         };
         let is_open = dev.work_state().is_open.lock();
 
-        if *is_open {
+        if !*is_open {
+            return;
+        }
+        if let Some(_killable) = Killable::new(dev.work_state()) {
             // SAFETY: For the core the device is open until `close_device_callback` returns, which
             // takes the mutex that is held here, to change `is_open`.
             T::work(&unsafe { Open::new(dev) });

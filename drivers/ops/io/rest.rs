@@ -86,9 +86,10 @@ pub(crate) fn continue_program(dev: &Open<'_, Device>) {
     }
 }
 
-/// Ends the program by a program check if it still waits at the absolute address `at`.
+/// Ends the program by a program check if it still waits at the absolute address `at`, and is not
+/// being ended otherwise.
 fn refuse(sch: &mut Locked<'_, SubchannelData>, at: Option<u32>) {
-    if at.is_some_and(|at| sch.refuse_rest(at)) {
+    if sch.is_running() && at.is_some_and(|at| sch.refuse_rest(at)) {
         sch.notifier.counts.overwritten_ccws += 1;
     }
 }

@@ -3,6 +3,8 @@
 //! Programs as a boot loader runs them: at address 0, over which READ IPL reads, and then what was
 //! read; and with one path after the other.
 
+mod late;
+
 use std::{
     io,
     thread,
@@ -36,6 +38,8 @@ pub(crate) fn cases() -> Vec<Case> {
         "a CCW after a search over which the program reads is not run as it was" => after_search;
         "a program that changes itself in a loop ends at the bound" => bound;
         "a program that waits for its rest is ended at any moment" => ended;
+        "a program whose rest comes late runs" => late::runs;
+        "a device is closed while the rest of a program does not come" => late::closes;
         "a path that is not there is EACCES, and the next is tried after a clear" =>
             one_path_after_the_other;
     }
@@ -53,6 +57,10 @@ find: ccw  searchid,zero,cc
       ccw  tic,find
       ccw  writeckd,one,cc
       ccw  writeckd,two";
+
+/// A program with READ IPL, which reads over its own CCW and the next ones.
+const LOADER: &str = "orb format=0 prefetch=no\norg 0\n\
+    dc X'02000000 60000018'\ndc X'00000000 00000000'";
 
 fn run(channel: &mut Channel, orb: Orb) -> TestResult<u32> {
     channel.start(orb)?;
@@ -227,10 +235,10 @@ fn ended(devices: &Devices) -> TestResult {
     run_text(&mut disk, LOOP)?;
     let ends: [fn(&Channel) -> io::Result<()>; 4] =
         [halt, clear, |disk| disk.device().reset(), |_| Ok(())];
-    for (round, end) in (0..32).zip(ends.iter().cycle()) {
+    for (round, end) in (0..12).zip(ends.iter().cycle()) {
         let (program, guest) = map_loop(&mut disk)?;
         disk.start(program.orb)?;
-        thread::sleep(Duration::from_millis(3 * round));
+        thread::sleep(Duration::from_millis(8 * round));
         // The device is busy while it translates, and the program may have reached the bound.
         match retry(libc::EAGAIN, || end(&disk)) {
             Err(error) if error.raw_os_error() == Some(libc::EBUSY) => {}
