@@ -121,6 +121,8 @@ impl fmt::Display for Lines<'_> {
         writeln!(f, "unit_checks {}", counts.unit_checks)?;
         writeln!(f, "irbs_accumulated {}", counts.irbs_accumulated)?;
         writeln!(f, "irbs_waiting_most {}", counts.irbs_waiting_most)?;
+        writeln!(f, "irbs_held_off {}", counts.irbs_held_off)?;
+        writeln!(f, "longest_hold_off_ns {}", counts.longest_hold_off_ns)?;
         writeln!(f, "crws {}", counts.crws)?;
         for (name, count) in statistics.errors() {
             writeln!(f, "errors_{name} {count}")?;
@@ -143,6 +145,7 @@ mod tests {
         scsw::Scsw,
         translator::Stats, //
     };
+    use kernel::time::Delta;
     use mdev::clock::Tod;
 
     /// Returns whether `line` is a line of the text.
@@ -171,6 +174,8 @@ mod tests {
         counts.continued(&program);
         counts.presented(&Scsw::from_words([0, 0, 0x0220_0000]), 2);
         counts.presented(&Scsw::default(), 1);
+        counts.held_off(Delta::from_micros(2));
+        counts.held_off(Delta::from_micros(1));
 
         for line in [
             "starts 0",
@@ -183,6 +188,8 @@ mod tests {
             "program_checks 1",
             "unit_checks 1",
             "irbs_waiting_most 2",
+            "irbs_held_off 2",
+            "longest_hold_off_ns 2000",
             "crws 0",
             "shortages 0",
             "errors_EBUSY 0",

@@ -19,7 +19,8 @@ use kernel::{
     sync::atomic::{
         Atomic,
         Relaxed, //
-    }, //
+    },
+    time::Delta, //
 };
 use mdev::clock::Tod;
 
@@ -82,6 +83,10 @@ pub(crate) struct Counts {
     pub(crate) unit_checks: u64,
     /// The most IRBs that have waited for the user at the same time.
     pub(crate) irbs_waiting_most: u64,
+    /// IRBs that were held off, because the guest may not have tested the one before.
+    pub(crate) irbs_held_off: u64,
+    /// The longest time that one was held off, in nanoseconds.
+    pub(crate) longest_hold_off_ns: i64,
     /// IRBs that were accumulated into one that waited.
     pub(crate) irbs_accumulated: u64,
     /// Channel-report words that were queued for the user.
@@ -130,6 +135,12 @@ impl Counts {
             self.unit_checks += 1;
         }
         self.irbs_waiting_most = self.irbs_waiting_most.max(usize_as_u64(waiting));
+    }
+
+    /// Counts an IRB that was held off for so long.
+    pub(crate) fn held_off(&mut self, time: Delta) {
+        self.irbs_held_off += 1;
+        self.longest_hold_off_ns = self.longest_hold_off_ns.max(time.as_nanos());
     }
 
     /// Returns how long the translation of the last program took, in nanoseconds.

@@ -165,10 +165,14 @@ impl Notify for Notifier {
     }
 
     fn signal(&mut self, irq: Irq) {
+        if irq == Irq::Io {
+            self.end_hold_off();
+        }
         self.triggers.signal(irq);
     }
 
     fn irb_read(&mut self) {
+        self.end_hold_off();
         self.hold_off.irb_read();
     }
 
@@ -178,6 +182,16 @@ impl Notify for Notifier {
 
     fn holds_off(&mut self) -> bool {
         self.hold_off.holds_off()
+    }
+}
+
+impl Notifier {
+    /// Counts the IRB that was held off until now, if there is one.
+    #[inline]
+    fn end_hold_off(&mut self) {
+        if let Some(since) = self.hold_off.since.take() {
+            self.counts.held_off(since.elapsed());
+        }
     }
 }
 
@@ -245,6 +259,8 @@ pub(crate) struct HoldOff {
     pub(crate) timer: Option<Arc<HoldOffTimer>>,
     responses: Responses,
     last_read: Tod,
+    /// The time from which on an IRB is held off.
+    since: Option<Tod>,
 }
 
 impl HoldOff {
@@ -254,6 +270,7 @@ impl HoldOff {
             timer,
             responses: Responses::default(),
             last_read: Tod::now(),
+            since: None,
         }
     }
 
@@ -267,7 +284,7 @@ impl HoldOff {
 
     /// Returns whether the hold-off since the last read lasts; if so, starts the timer that ends
     /// it.
-    fn holds_off(&self) -> bool {
+    fn holds_off(&mut self) -> bool {
         let now = Tod::now();
         let left = self.responses.hold_off() - now.since(self.last_read);
 
@@ -275,6 +292,7 @@ impl HoldOff {
             // No time can be derived from a clock that was set back.
             Some(timer) if left > Delta::ZERO && now >= self.last_read => {
                 timer.start(left);
+                self.since.get_or_insert(now);
                 true
             }
             _ => false,

@@ -8,7 +8,8 @@ use std::{
         File, //
     },
     io::Read,
-    process::Command, //
+    process::Command,
+    time::Duration, //
 };
 
 use ccw::sysfs::{
@@ -18,7 +19,8 @@ use ccw::sysfs::{
 
 use crate::{
     case::*,
-    fixtures::*, //
+    fixtures::*,
+    unsolicited, //
 };
 
 mod trace;
@@ -35,6 +37,7 @@ pub(crate) fn cases() -> Vec<Case> {
         "the logs tell why a start was refused" => log_refusal;
         "statistics count what is done" => statistics_count;
         "statistics show what is pinned and waits" => statistics_now;
+        "statistics tell how long status is held off" => statistics_hold_off;
         "statistics count errors by name" => statistics_errors;
         "statistics go with the device" => statistics_go;
         "a user cannot flood the kernel's log" => flood;
@@ -147,6 +150,19 @@ fn statistics_now(devices: &Devices) -> TestResult {
         channel.irb()?;
     }
     check_eq("waiting", statistics.get("irbs_waiting")?, 0)
+}
+
+fn statistics_hold_off(devices: &Devices) -> TestResult {
+    let statistics = Statistics::of(devices.named("terminal")?)?;
+    let held_off = growth(&statistics, &["irbs_held_off"], || {
+        unsolicited::time_to_reach_guest(devices)
+    })?;
+    check_eq("IRBs held off", held_off, vec![1])?;
+    let longest = Duration::from_nanos(statistics.get("longest_hold_off_ns")?);
+    check(
+        longest >= Duration::from_millis(50),
+        format!("at most for {longest:?}"),
+    )
 }
 
 fn statistics_errors(devices: &Devices) -> TestResult {

@@ -165,7 +165,7 @@ fn check_held_off(typist: &mut Typist, least: Duration) -> TestResult {
     typist.check_attention()
 }
 
-fn time_to_reach_guest(devices: &Devices) -> TestResult {
+pub(crate) fn time_to_reach_guest(devices: &Devices) -> TestResult {
     let mut typist = Typist::new(devices)?;
     check_held_off(&mut typist, Duration::from_millis(100))?;
     typist.done()
