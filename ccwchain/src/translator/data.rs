@@ -24,10 +24,7 @@ use crate::{
         GuestMemory,
         Storage, //
     },
-    midaw::{
-        self,
-        Midaw, //
-    },
+    midaw,
     orb::Orb,
     pin::pages::ProgramPages,
     prefix::prefix,
@@ -313,7 +310,7 @@ impl<'a, S: Storage, A: Arena> CommandWriter<'a, S, A> {
         area: &StorageArea,
         memory: &mut M,
     ) -> Result<HostList, Error<M::Error>> {
-        let (len, is_complete) = self.read_midaws(area, memory)?;
+        let (len, is_complete) = self.reader.midaws(area, &mut self.blocks.midaws, memory)?;
         let size = (len + usize::from(!is_complete)) * midaw::SIZE;
         self.reader
             .watch
@@ -347,41 +344,6 @@ impl<'a, S: Storage, A: Arena> CommandWriter<'a, S, A> {
             self.lists.put_fault(entry);
         }
         Ok(list)
-    }
-
-    /// Reads a guest list of MIDAWs, up to its end or to the first invalid one. Returns the number
-    /// of valid MIDAWs, and whether their counts add up to that of the CCW.
-    fn read_midaws<M: GuestMemory>(
-        &mut self,
-        area: &StorageArea,
-        memory: &mut M,
-    ) -> Result<(usize, bool), Error<M::Error>> {
-        let mut address = area.address;
-        let mut rest = area.count;
-        if address % midaw::SIZE as u64 != 0 {
-            return Ok((0, false));
-        }
-        let room = midaw::LIST_BOUNDARY - address as usize % midaw::LIST_BOUNDARY;
-        for len in 0..room / midaw::SIZE {
-            let word = self.reader.word::<_, _, true>(address, memory)?;
-            let midaw = word.and_then(Midaw::parse);
-            let Some(midaw) = midaw.filter(|midaw| area.accepts_midaw(midaw, rest)) else {
-                return Ok((len, false));
-            };
-            if let Some(read) = self.blocks.midaws.get_mut(len) {
-                *read = midaw;
-            }
-            if midaw.count >= rest {
-                return Ok((len + 1, true));
-            }
-            // A channel that ignores the flag would continue after the list.
-            if midaw.flags.contains(midaw::Flags::LAST) {
-                return Ok((len + 1, false));
-            }
-            rest -= midaw.count;
-            address += midaw::SIZE as u64;
-        }
-        Ok((room / midaw::SIZE, false))
     }
 
     /// Writes the absolute address of the block at the guest address `address` into a list entry,

@@ -9,6 +9,11 @@ use crate::{
         GuestMemory,
         Storage, //
     },
+    midaw::{
+        self,
+        Midaw, //
+    },
+    translator::area::StorageArea,
     translator::fetch::GuestReader,
     translator::overwrite::StoreWatch,
     translator::span::Span, //
@@ -72,5 +77,41 @@ impl<'a, S: Storage> ListReader<'a, S> {
             .word::<N, M, WATCHED>(address, memory)?
             .map(idaw::parse);
         Ok(idaw.filter(|idaw| format.in_range(*idaw)))
+    }
+
+    /// Reads a guest list of MIDAWs into `midaws`, up to its end or to the first invalid one. Returns the number
+    /// of valid MIDAWs, and whether their counts add up to that of the CCW.
+    pub(crate) fn midaws<M: GuestMemory>(
+        &mut self,
+        area: &StorageArea,
+        midaws: &mut [Midaw],
+        memory: &mut M,
+    ) -> Result<(usize, bool), Error<M::Error>> {
+        let mut address = area.address;
+        let mut rest = area.count;
+        if address % midaw::SIZE as u64 != 0 {
+            return Ok((0, false));
+        }
+        let room = midaw::LIST_BOUNDARY - address as usize % midaw::LIST_BOUNDARY;
+        for len in 0..room / midaw::SIZE {
+            let word = self.word::<_, _, true>(address, memory)?;
+            let midaw = word.and_then(Midaw::parse);
+            let Some(midaw) = midaw.filter(|midaw| area.accepts_midaw(midaw, rest)) else {
+                return Ok((len, false));
+            };
+            if let Some(read) = midaws.get_mut(len) {
+                *read = midaw;
+            }
+            if midaw.count >= rest {
+                return Ok((len + 1, true));
+            }
+            // A channel that ignores the flag would continue after the list.
+            if midaw.flags.contains(midaw::Flags::LAST) {
+                return Ok((len + 1, false));
+            }
+            rest -= midaw.count;
+            address += midaw::SIZE as u64;
+        }
+        Ok((room / midaw::SIZE, false))
     }
 }
