@@ -40,6 +40,7 @@ mod sizes;
 mod slots;
 mod span;
 mod wait_points;
+mod wait_search;
 mod walk;
 mod write_back;
 

@@ -23,7 +23,7 @@ use crate::{
         FetchedWords,
         Overwrites, //
     },
-    translator::wait_points::Search,
+    translator::wait_search::Search,
     translator::walk::GuestProgram,
 };
 

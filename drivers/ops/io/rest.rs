@@ -12,15 +12,17 @@
 
 use super::{
     failure,
-    log_overwritten,
-    resume::unpin_unused, //
+    log_overwritten, //
 };
 use crate::{
     device::{
         Device,
         Session, //
     },
-    memory::UserMemory,
+    memory::{
+        KernelStorage,
+        UserMemory, //
+    },
     subchannel::SubchannelData, //
 };
 use ccwchain::{
@@ -29,7 +31,8 @@ use ccwchain::{
     translator::{
         Continuation,
         Sizes,
-        Stats, //
+        Stats,
+        Translator, //
     },
 };
 use kernel::{
@@ -197,4 +200,16 @@ fn log(dev: &Device, continuation: &Continuation, result: Result) {
             error.to_errno()
         )),
     }
+}
+
+/// Unpins the pages of a program that the channel does not use, of which the translator knows.
+pub(super) fn unpin_unused(
+    dev: &Open<'_, Device>,
+    session: &Session,
+    translator: &mut Translator<KernelStorage>,
+) {
+    let memory = &mut UserMemory::new(dev, &dev.pins, None);
+    translator.release(memory);
+    translator.invalidate(0, u64::MAX, memory);
+    dev.pins.set(session.translator.pinned());
 }

@@ -11,7 +11,10 @@
 use super::{
     failure::Failure,
     log_overwritten,
-    rest,
+    rest::{
+        self,
+        unpin_unused, //
+    },
     translate, //
 };
 use crate::{
@@ -20,18 +23,12 @@ use crate::{
         Session, //
     },
     log::Instruction,
-    memory::{
-        KernelStorage,
-        UserMemory, //
-    }, //
+    memory::UserMemory, //
 };
 use ccwchain::{
     condition_code::ConditionCode,
     host_orb::HostProgram,
-    translator::{
-        Sizes,
-        Translator, //
-    },
+    translator::Sizes, //
 };
 use kernel::prelude::*;
 use mdev::{
@@ -107,16 +104,4 @@ fn resume_translated(
     };
     drop(unused);
     result
-}
-
-/// Unpins the pages of a program that the channel does not use, of which the translator knows.
-pub(super) fn unpin_unused(
-    dev: &Open<'_, Device>,
-    session: &Session,
-    translator: &mut Translator<KernelStorage>,
-) {
-    let memory = &mut UserMemory::new(dev, &dev.pins, None);
-    translator.release(memory);
-    translator.invalidate(0, u64::MAX, memory);
-    dev.pins.set(session.translator.pinned());
 }

@@ -247,27 +247,6 @@ impl Driver {
         self.sch.has_ended() || progress.hurried
     }
 
-    /// Returns whether the wait of a quiesce can time out. The time is long: an interrupt that is
-    /// pending comes before its end.
-    pub(crate) fn times_out(&self, slot: usize) -> bool {
-        matches!(self.tasks[slot], Some(Task::QuiesceWait(_, progress)) if !self.has_ended(progress))
-            && !self.hardware.channel.is_pending()
-    }
-
-    /// Returns whether the next step of a task can fail.
-    pub(crate) fn can_fail(&self, slot: usize) -> bool {
-        matches!(
-            self.tasks[slot],
-            Some(
-                Task::StartTranslate(_)
-                    | Task::Resume(Resume::Translate)
-                    | Task::Rest(Resume::Translate)
-                    | Task::ReadCopy(_)
-                    | Task::CrwCopy(_)
-            )
-        ) || self.times_out(slot)
-    }
-
     /// Takes the next step of a task, which must be ready.
     pub(crate) fn step(&mut self, slot: usize, way: Way) {
         let Some(task) = self.tasks[slot] else {

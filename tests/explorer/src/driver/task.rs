@@ -7,7 +7,10 @@ use state::{
     QuiesceProgress, //
 };
 
-use super::resume::Resume;
+use super::{
+    resume::Resume,
+    Driver, //
+};
 use crate::hardware::Error;
 
 /// A system call of the user, or another event that the driver handles in a thread.
@@ -185,4 +188,27 @@ pub(crate) enum Way {
     /// The translation or the copy to the user fails, or the device does not respond up to the last
     /// wait.
     Fails,
+}
+
+impl Driver {
+    /// Returns whether the wait of a quiesce can time out. The time is long: an interrupt that is
+    /// pending comes before its end.
+    pub(crate) fn times_out(&self, slot: usize) -> bool {
+        matches!(self.tasks[slot], Some(Task::QuiesceWait(_, progress)) if !self.has_ended(progress))
+            && !self.hardware.channel.is_pending()
+    }
+
+    /// Returns whether the next step of a task can fail.
+    pub(crate) fn can_fail(&self, slot: usize) -> bool {
+        matches!(
+            self.tasks[slot],
+            Some(
+                Task::StartTranslate(_)
+                    | Task::Resume(Resume::Translate)
+                    | Task::Rest(Resume::Translate)
+                    | Task::ReadCopy(_)
+                    | Task::CrwCopy(_)
+            )
+        ) || self.times_out(slot)
+    }
 }
