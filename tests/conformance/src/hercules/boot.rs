@@ -8,7 +8,10 @@ mod late;
 use std::{
     io,
     thread,
-    time::Duration, //
+    time::{
+        Duration,
+        Instant, //
+    }, //
 };
 
 use ccw::{
@@ -237,7 +240,14 @@ fn ended(devices: &Devices) -> TestResult {
         [halt, clear, |disk| disk.device().reset(), |_| Ok(())];
     for (round, end) in (0..12).zip(ends.iter().cycle()) {
         let (program, guest) = map_loop(&mut disk)?;
+        let rereads = statistics.get("rereads")?;
         disk.start(program.orb)?;
+        // Hercules keeps a device busy for ever if it has not begun the program that is halted.
+        let started = Instant::now();
+        while statistics.get("rereads")? == rereads {
+            check(started.elapsed() < TIMEOUT, "the program does not wait")?;
+            thread::sleep(Duration::from_millis(1));
+        }
         thread::sleep(Duration::from_millis(8 * round));
         // The device is busy while it translates, and the program may have reached the bound.
         match retry(libc::EAGAIN, || end(&disk)) {
