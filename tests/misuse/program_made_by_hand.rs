@@ -13,6 +13,7 @@ pub fn start(sch: &mut Locked<'_, ()>, program: HostProgram<Area>, _other: Area)
     #[cfg(misuse)]
     let program = HostProgram {
         orb: program.orb(), //~ E0451
+        wait_points: *program.wait_points(),
         arena: _other,
     };
     sch.start(program, 0xff).0.map(|_| ())
