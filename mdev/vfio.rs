@@ -184,9 +184,11 @@ pub trait Operations: Sized + Send + Sync + 'static {
     /// [`Open::dma_read`] does not: it pins nothing.
     fn dma_unmap(dev: &Open<'_, Self>, iova: u64, len: u64);
 
-    /// Called from a work queue after each [`WorkRequester::request`], but once for several of them.
-    /// Closing the device makes it fail where it waits for memory of the user, and waits for it after
-    /// [`Operations::close`].
+    /// Called from a work queue after each [`WorkRequester::request`], but once for several of
+    /// them.
+    ///
+    /// It fails where it waits for memory of the user for more than ten seconds, or when the device
+    /// is closed. Closing the device waits for it after [`Operations::close`].
     fn work(dev: &Open<'_, Self>) {
         let _ = dev;
     }
@@ -204,8 +206,8 @@ pub trait Operations: Sized + Send + Sync + 'static {
 /// # Invariants
 ///
 /// - `vdev` is initialised by the VFIO core, which counts the references to it and owns the memory.
-/// - `unmap`, `work` and `data` are initialised if `ready` is true. It is true for each instance that a
-///   reference outside of `Device::new` exists to.
+/// - `unmap`, `work` and `data` are initialised if `ready` is true. It is true for each instance
+///   that a reference outside of `Device::new` exists to.
 #[repr(C)]
 pub struct Device<T: Operations> {
     vdev: Opaque<bindings::vfio_device>,

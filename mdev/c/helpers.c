@@ -366,6 +366,16 @@ void mdev_queue_work(struct work_struct *work)
 	queue_work(system_dfl_wq, work);
 }
 
+void mdev_init_delayed_work(struct delayed_work *work, work_func_t func)
+{
+	INIT_DELAYED_WORK(work, func);
+}
+
+void mdev_queue_delayed_work(struct delayed_work *work, unsigned long delay)
+{
+	queue_delayed_work(system_dfl_wq, work, delay);
+}
+
 /* Lets mdev_kill() end waits of this kernel thread for the memory of a user. */
 void mdev_allow_kill(void)
 {

@@ -56,6 +56,8 @@ bool mdev_vfio_is_attached(const struct vfio_device *vdev);
 void mdev_reinit_completion(struct completion *x);
 void mdev_init_work(struct work_struct *work, work_func_t func);
 void mdev_queue_work(struct work_struct *work);
+void mdev_init_delayed_work(struct delayed_work *work, work_func_t func);
+void mdev_queue_delayed_work(struct delayed_work *work, unsigned long delay);
 void mdev_allow_kill(void);
 void mdev_disallow_kill(void);
 void mdev_kill(struct task_struct *task);

@@ -3,10 +3,10 @@
 //! Work that a driver does for an open device in a work queue, such as work that an interrupt
 //! requests.
 //!
-//! The work may wait for memory of the user, whose page fault the user may handle itself. A thread of
-//! the user that waits so can be killed; a thread of a work queue cannot. Closing the device waits
-//! for the work, and it may be the same user who closes it, and so never handles the page fault.
-//! Therefore closing the device makes these waits fail.
+//! The work may wait for memory of the user, whose page fault the user may handle itself, or not at
+//! all. A thread of the user that waits so can be killed; a thread of a work queue cannot, and other
+//! threads of the user may wait for it in turn. So these waits fail after [`LIMIT_MS`], and at once
+//! when the device is closed.
 //!
 //! C header: [`include/linux/workqueue.h`](srctree/include/linux/workqueue.h)
 
@@ -25,22 +25,32 @@ use kernel::{
         Mutex,
         SpinLock, //
     },
+    time::msecs_to_jiffies,
     types::{
         NotThreadSafe,
         Opaque, //
     }, //
 };
 
+/// The time after which the work of a device does not wait for memory of the user any more, in
+/// milliseconds.
+const LIMIT_MS: u32 = 10_000;
+
 /// The work of a device.
 ///
 /// # Invariants
 ///
-/// `item` is initialised with `Device::<T>::work_callback`, and is in the field `work` of a
-/// `Device<T>`.
+/// - `item` is initialised with `Device::<T>::work_callback`, and is in the field `work` of a
+///   `Device<T>`.
+/// - `limit` is initialised with `Work::limit_callback`. It is queued only while a [`Killable`]
+///   exists.
 #[pin_data]
 pub(super) struct Work {
     #[pin]
     item: Opaque<bindings::work_struct>,
+    /// Ends the waits of the work when its time is over.
+    #[pin]
+    limit: Opaque<bindings::delayed_work>,
     /// Set while a user has the device open: after [`Operations::open`] has succeeded until
     /// [`Operations::close`] has returned. Held while the driver works.
     #[pin]
@@ -49,12 +59,12 @@ pub(super) struct Work {
     worker: SpinLock<Worker>,
 }
 
-// SAFETY: A work item does not belong to a thread, and `worker` is only used for the thread that
+// SAFETY: Work items do not belong to a thread, and `worker` is only used for the thread that
 // works. All other fields are `Send`.
 unsafe impl Send for Work {}
 
-// SAFETY: `item` is protected by a lock of the work queue, and `worker` is in a lock. All other
-// fields are `Sync`.
+// SAFETY: `item` and `limit` are protected by a lock of the work queue, and `worker` is in a lock. All
+// other fields are `Sync`.
 unsafe impl Sync for Work {}
 
 /// The thread that works for a device.
@@ -69,6 +79,17 @@ struct Worker {
     is_closing: bool,
 }
 
+impl Worker {
+    /// Makes the waits of the thread that works fail, if there is one.
+    fn kill(&self) {
+        if let Some(task) = self.task {
+            // SAFETY: By the type invariant, the thread has not ended its [`Killable`]. It takes the
+            // lock that is held here before it does.
+            unsafe { bindings::mdev_kill(task.as_ptr()) };
+        }
+    }
+}
+
 /// Lets the current thread, which works for a device, be killed while the value lives.
 struct Killable<'a> {
     work: &'a Work,
@@ -78,14 +99,22 @@ struct Killable<'a> {
 impl<'a> Killable<'a> {
     /// Begins the work, unless the device is being closed.
     fn new(work: &'a Work) -> Option<Self> {
-        let mut worker = work.worker.lock();
-        if worker.is_closing {
-            return None;
+        {
+            let mut worker = work.worker.lock();
+            if worker.is_closing {
+                return None;
+            }
+            // SAFETY: This only changes how the current thread, a kernel thread, handles a signal.
+            unsafe { bindings::mdev_allow_kill() };
+            // INVARIANT: The current thread is one of a work queue, and ends this by `drop`.
+            worker.task = NonNull::new(kernel::current!().as_ptr().cast());
         }
-        // SAFETY: This only changes how the current thread, a kernel thread, handles a signal.
-        unsafe { bindings::mdev_allow_kill() };
-        // INVARIANT: The current thread is one of a work queue, and ends this by `drop`.
-        worker.task = NonNull::new(kernel::current!().as_ptr().cast());
+        // INVARIANT: The value exists from here on.
+        // SAFETY: By the type invariants of `Work`, the work item is initialised. It lives until
+        // `drop` has returned, which cancels it.
+        unsafe {
+            bindings::mdev_queue_delayed_work(work.limit.get(), msecs_to_jiffies(LIMIT_MS));
+        }
         Some(Self {
             work,
             _not_send: NotThreadSafe,
@@ -96,6 +125,9 @@ impl<'a> Killable<'a> {
 impl Drop for Killable<'_> {
     fn drop(&mut self) {
         self.work.worker.lock().task = None;
+        // SAFETY: By the type invariants of `Work`, the work item is initialised. Nothing queues it
+        // any more. It does not wait for this thread, as it takes no lock that is held here.
+        unsafe { bindings::cancel_delayed_work_sync(self.work.limit.get()) };
         // SAFETY: This only changes how the current thread handles a signal, and drops its signals.
         // It gets none any more, as no other thread finds it.
         unsafe { bindings::mdev_disallow_kill() };
@@ -109,16 +141,34 @@ impl Work {
     ///
     /// The initialiser must be used for nothing but such a field.
     pub(super) unsafe fn new<T: Operations>() -> impl PinInit<Self, Error> {
-        // INVARIANT: `item` is initialised below. By the safety requirements of this function, the
-        // value is in the field `work` of a `Device<T>`.
+        // INVARIANT: The work items are initialised below. By the safety requirements of this
+        // function, the value is in the field `work` of a `Device<T>`.
         try_pin_init!(Self {
             item <- Opaque::ffi_init(|item| {
                 // SAFETY: `ffi_init` guarantees that `item` is valid for write.
                 unsafe { bindings::mdev_init_work(item, Some(Device::<T>::work_callback)) }
             }),
+            limit <- Opaque::ffi_init(|item| {
+                // SAFETY: `ffi_init` guarantees that `item` is valid for write.
+                unsafe { bindings::mdev_init_delayed_work(item, Some(Self::limit_callback)) }
+            }),
             is_open <- new_mutex!(false, "vfio::Work::is_open"),
             worker <- new_spinlock!(Worker::default(), "vfio::Work::worker"),
         })
+    }
+
+    /// # Safety
+    ///
+    /// Must only be called by the work queue, with the item `limit` of a `Work` that lives until this
+    /// returns.
+    unsafe extern "C" fn limit_callback(item: *mut bindings::work_struct) {
+        // SAFETY: By the safety requirements of this function, `item` is in the field `limit` of a
+        // valid `Work`.
+        let work: &Self = unsafe {
+            let limit = kernel::container_of!(item, bindings::delayed_work, work);
+            &*kernel::container_of!(Opaque::cast_from(limit.cast_const()), Self, limit)
+        };
+        work.worker.lock().kill();
     }
 }
 
@@ -190,11 +240,7 @@ impl<T: Operations> Device<T> {
         let mut worker = self.work_state().worker.lock();
 
         worker.is_closing = true;
-        if let Some(task) = worker.task {
-            // SAFETY: By the type invariant of `Worker`, the thread has not ended its work. It
-            // takes the lock that is held here before it does.
-            unsafe { bindings::mdev_kill(task.as_ptr()) };
-        }
+        worker.kill();
     }
 
     /// Waits until the driver's work is neither queued nor running.

@@ -42,6 +42,7 @@ pub(crate) fn cases() -> Vec<Case> {
         "a program that changes itself in a loop ends at the bound" => bound;
         "a program that waits for its rest is ended at any moment" => ended;
         "a program whose rest comes late runs" => late::runs;
+        "a program whose rest does not come ends" => late::ends;
         "a device is closed while the rest of a program does not come" => late::closes;
         "a path that is not there is EACCES, and the next is tried after a clear" =>
             one_path_after_the_other;

@@ -7,7 +7,8 @@ use std::{
         mpsc,
         Arc, //
     },
-    thread, //
+    thread,
+    time::Instant, //
 };
 
 use ccw::{
@@ -20,6 +21,7 @@ use ccw::{
     },
     vfio::Access, //
 };
+use ccwchain::scsw::SubchannelStatus;
 
 use super::{
     LOADER,
@@ -64,6 +66,30 @@ pub(super) fn runs(devices: &Devices) -> TestResult {
     waiting.fault.serve(&waiting.page, &[])?;
     let scsw = wait_end(&mut disk)?.scsw();
     check_eq("address in the status", scsw.cpa(), 0x1010)?;
+    disk.device_mut().unmap(PAGE)?;
+    waiting.guest.unmap(disk.device_mut())?;
+    check_usable(&mut disk)
+}
+
+/// The program ends when the page does not come for ten seconds, so that a thread that waits for the
+/// device, such as one that reads its status, goes on.
+pub(super) fn ends(devices: &Devices) -> TestResult {
+    only_ours()?;
+    let mut disk = devices.open_named("disk2")?;
+    let waiting = Waiting::start(&mut disk)?;
+    let began = Instant::now();
+    let mut scsw = disk.irb()?.scsw();
+    let time = began.elapsed();
+    check(time < 3 * TIMEOUT, format!("it has waited for {time:?}"))?;
+    if !scsw.ends_start() {
+        scsw = wait_end(&mut disk)?.scsw();
+    }
+    check_eq(
+        "subchannel status",
+        scsw.subchannel_status(),
+        SubchannelStatus::PROGRAM_CHECK,
+    )?;
+    check(began.elapsed() > TIMEOUT, "it has not waited for the page")?;
     disk.device_mut().unmap(PAGE)?;
     waiting.guest.unmap(disk.device_mut())?;
     check_usable(&mut disk)
