@@ -90,8 +90,10 @@ static int suspend_set_online(struct ccw_device *cdev)
 	struct program *p = ccw_device_dma_zalloc(cdev, sizeof(*p), &address);
 	int rc;
 
-	if (!p)
+	if (IS_ERR_OR_NULL(p))
 		return -ENOMEM;
+	reinit_completion(&suspended);
+	reinit_completion(&ended);
 	rc = suspend_and_resume(cdev, p);
 	/* The channel may still have a program that has not ended. */
 	if (rc != -ETIMEDOUT)
