@@ -128,6 +128,14 @@ impl Notifier {
         }
     }
 
+    /// Counts the IRB that was held off until now, if there is one.
+    #[inline]
+    fn end_hold_off(&mut self) {
+        if let Some(since) = self.hold_off.since.take() {
+            self.counts.held_off(since.elapsed());
+        }
+    }
+
     /// Logs and counts an instruction that was issued, and its condition code.
     #[inline]
     pub(crate) fn issued(&mut self, instruction: Instruction, cc: ConditionCode) {
@@ -182,16 +190,6 @@ impl Notify for Notifier {
 
     fn holds_off(&mut self) -> bool {
         self.hold_off.holds_off()
-    }
-}
-
-impl Notifier {
-    /// Counts the IRB that was held off until now, if there is one.
-    #[inline]
-    fn end_hold_off(&mut self) {
-        if let Some(since) = self.hold_off.since.take() {
-            self.counts.held_off(since.elapsed());
-        }
     }
 }
 

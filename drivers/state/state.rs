@@ -87,8 +87,8 @@ pub struct SubchannelState<N> {
     /// Counts the requests for the start function and the events that cancel one. A translated
     /// program may only be started if the number is still the one of its request.
     generation: u64,
-    /// Set while a request to start or resume a program, or the rest of one, is being worked on, even
-    /// if it was cancelled meanwhile.
+    /// Set while a request to start or resume a program, or the rest of one, is being worked on,
+    /// even if it was cancelled meanwhile.
     translating: bool,
     /// Set if the thread that works on the request has to unpin the pages of a program that was
     /// ended meanwhile.

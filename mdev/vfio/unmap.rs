@@ -318,9 +318,9 @@ impl<T: Operations> Device<T> {
         unsafe { bindings::flush_work(self.unmap_state().work.get()) };
     }
 
-    /// Waits until no work item is queued or running, and all threads that have unmapped memory have
-    /// returned to user space. After that no function of the module is called for the
-    /// device any more.
+    /// Waits until no work item is queued or running, and all threads that have unmapped memory
+    /// have returned to user space. After that no function of the module is called for the device
+    /// any more.
     pub(super) fn wait_for_unmaps(&self) {
         self.wait_for_work();
         self.wait_for_driver();

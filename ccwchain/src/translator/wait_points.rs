@@ -86,8 +86,8 @@ impl WaitPoints {
         self.at(scsw.cpa()).filter(|_| is_pci)
     }
 
-    /// Returns whether status with which a wait point is reached has no other reason, so that it is
-    /// no status of the guest's program.
+    /// Returns whether status with which a wait point is reached has no other reason. Then it is not
+    /// for the guest.
     pub fn is_only_reason(&self, scsw: &Scsw) -> bool {
         !self.has_pci
             && !scsw.zero_condition_code()

@@ -116,7 +116,7 @@ impl<S: Storage> Search<'_, S> {
         (!is_target || self.overwrites.is_overwritten(span, time)).then_some(address)
     }
 
-    /// Returns whether a word of the list of CCW `index` is overwritten when the channel fetches it.
+    /// Returns whether a word of the list of CCW `index` is overwritten when it is fetched.
     fn has_overwritten_list(&self, index: usize) -> bool {
         let last = self.lists.get(index).copied().filter(|last| *last > 0);
         let list = self.layout.instances().get(index).zip(last);

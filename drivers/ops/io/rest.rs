@@ -126,8 +126,8 @@ fn attempt(dev: &Open<'_, Device>) -> Result {
     result
 }
 
-/// Translates the rest of the program that waits at the absolute address `at`, and makes it continue
-/// there.
+/// Translates the rest of the program that waits at the absolute address `at`, and makes it
+/// continue there.
 fn translate_rest(dev: &Open<'_, Device>, session: &mut Session, at: u32) -> Result {
     let continuation = session.translator.continuation(at).ok_or(EIO)?;
     let left = dev.sch.lock()?.take_left();

@@ -136,8 +136,8 @@ impl<S> Locked<'_, S> {
 
         // SAFETY: By the type invariants, `self` is a valid subchannel whose lock is held. `orb` is
         // as long as an ORB. By the guarantees of `HostProgram`, the channel only gets addresses in
-        // `area` and in pinned pages. While `may_run` is true, `area` is not freed, and only `resume`,
-        // `continue_at` and `refuse_rest` write to it.
+        // `area` and in pinned pages. While `may_run` is true, `area` is not freed, and only
+        // `resume`, `continue_at` and `refuse_rest` write to it.
         let cc = unsafe { bindings::mdev_ssch(self.as_raw(), orb.as_ptr().cast()) };
 
         match condition_code(cc) {
@@ -206,10 +206,10 @@ impl<S> Locked<'_, S> {
         memory.area.write(offset, tic);
 
         // SAFETY: By the type invariants, `self` is a valid subchannel whose lock is held. By the
-        // guarantees of `HostProgram`, the channel only gets addresses in `area` and in pinned pages:
-        // the ORB of the start, by which it executes the program, is that of `program` but for the
-        // CPA and a permission. While `may_run` is true, `area` is not freed, and only this function
-        // writes to it, where the program is suspended again, and those of `rest.rs`.
+        // guarantees of `HostProgram`, the channel only gets addresses in `area` and in pinned
+        // pages: the ORB of the start, by which it executes the program, is that of `program` but
+        // for the CPA and permissions. While `may_run` is true, `area` is not freed, and only this
+        // function writes to it, where the program is suspended again, and those of `rest.rs`.
         let resumed = to_result(unsafe { bindings::cio_resume(self.as_raw()) });
         match resumed {
             Ok(()) => {

@@ -30,8 +30,8 @@ impl<S> Locked<'_, S> {
         unsafe { (*self.sch.program.get()).as_mut() }
     }
 
-    /// Returns the program that the channel may have, and the offset of the TIC of the wait point at
-    /// the absolute address `at`, at which the program waits.
+    /// Returns the program that the channel may have, and the offset of the TIC of the wait point
+    /// at the absolute address `at`, at which the program waits.
     fn program_at(&mut self, at: u32) -> Option<(&mut ProgramMemory, usize)> {
         if self.waits_at() != Some(at) {
             return None;

@@ -93,11 +93,11 @@ pub(crate) struct Driver {
 pub(crate) struct Scope {
     /// The number of system calls at the same time, at most [`TASKS`].
     pub(crate) threads: usize,
-    /// Whether there are channel reports.
+    /// Set if there are channel reports.
     pub(crate) reports: bool,
-    /// Whether the host may shut down.
+    /// Set if the host may shut down.
     pub(crate) shutdown: bool,
-    /// Whether programs wait for their rest.
+    /// Set if programs wait for their rest.
     pub(crate) rests: bool,
 }
 

@@ -26,7 +26,7 @@ const PROGRAMS: u64 = 200;
 /// The number of programs that store anywhere.
 const ANYWHERE: u64 = 4_000;
 
-/// What some of them do for which prefetching is not allowed.
+/// Outcomes of some of these programs, if prefetching is not allowed.
 const FOUND_ANYWHERE: [&str; 6] = [
     "0 rests, stop Some(Idaw)",
     "1 rests, stop None",
@@ -49,8 +49,8 @@ fn outcome(case: &Case, seed: u64) -> Outcome {
     })
 }
 
-/// How often programs that are stored over at this place wait and then do what they must, and how
-/// often they stop, in percent at least.
+/// Least percentages of the programs that are stored over at a place: of those that wait there and
+/// then do what they must, and of those that stop.
 #[rustfmt::skip]
 const SHARES: [(Overwritten, u64, u64); 13] = {
     use Overwritten as Over;
