@@ -211,7 +211,7 @@ class Suite:
         now = time.monotonic() - self.start
         result = f"{part.count.passed} passed" + (f", {part.failed()} FAILED" if part.failed() else "")
         place = f"[{len(self.ended):2}/{len(self.parts)}]"
-        self.tell(f"{place} {part.name:22}{result:26}{part.seconds:5.0f} s   (at {now:.0f} s)")
+        self.tell(f"{place} {part.name:24}{result:26}{part.seconds:5.0f} s   (at {now:.0f} s)")
         if part.error:
             self.tell(f"        {part.error}")
         for failure in part.count.failures[:LINES_SHOWN]:
