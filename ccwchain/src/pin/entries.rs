@@ -178,3 +178,27 @@ impl<S: Storage> Entries<S> {
         debug_assert!(false, "page {number} has no entry");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::CachedPage;
+
+    #[test]
+    fn a_range_has_its_first_and_its_last_page_and_not_the_neighbours() {
+        let range = CachedPage {
+            number: 8,
+            range: 4,
+            ..CachedPage::default()
+        };
+        for (first, last, expected) in [
+            (6, 7, false),
+            (6, 8, true),
+            (9, 10, true),
+            (11, 20, true),
+            (12, 20, false),
+            (0, 20, true),
+        ] {
+            assert_eq!(range.overlaps(first, last), expected, "{first} to {last}");
+        }
+    }
+}

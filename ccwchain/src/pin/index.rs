@@ -81,7 +81,63 @@ impl<S: Storage> HashIndex<S> {
 
 #[cfg(test)]
 mod tests {
-    use super::hash;
+    extern crate std;
+
+    use core::convert::Infallible;
+    use std::{
+        vec,
+        vec::Vec, //
+    };
+
+    use super::{
+        hash,
+        HashIndex,
+        Keyed,
+        Storage, //
+    };
+
+    struct Heap;
+
+    impl Storage for Heap {
+        type Of<T> = Vec<T>;
+        type Error = Infallible;
+
+        fn allocate<T: Clone + Default>(len: usize) -> Result<Vec<T>, Infallible> {
+            Ok(vec![T::default(); len])
+        }
+    }
+
+    struct Item {
+        key: u64,
+        bucket: u32,
+    }
+
+    impl Keyed for Item {
+        fn key(&self) -> u64 {
+            self.key
+        }
+
+        fn bucket(&self) -> u32 {
+            self.bucket
+        }
+    }
+
+    #[test]
+    fn items_that_collide_in_the_last_bucket_are_found_in_the_first_ones() {
+        let Ok(mut index) = HashIndex::<Heap>::new(4, 1);
+        let buckets = index.buckets().len();
+        let collides = |key: &u64| hash(*key, index.seed) % buckets == buckets - 1;
+        let keys: Vec<u64> = (0..).step_by(1 << 31).filter(collides).take(4).collect();
+        let mut items = Vec::new();
+        for key in keys.iter().copied() {
+            let bucket = index.find(key, &items).unwrap_err();
+            index.set(bucket, items.len() as u32);
+            items.push(Item { key, bucket });
+        }
+        for (number, key) in (0..).zip(keys) {
+            assert_eq!(index.find(key, &items), Ok(number));
+        }
+    }
 
     #[test]
     fn neighbouring_numbers_are_spread_over_the_buckets() {
