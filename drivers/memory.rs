@@ -28,6 +28,7 @@ use kernel::{
     }, //
 };
 use mdev::{
+    charged::ChargedVec,
     dma::Area,
     mm_invalidations::MmInvalidations,
     vfio::{
@@ -36,15 +37,15 @@ use mdev::{
     },
 };
 
-/// Arrays on the kernel's heap, charged to the user.
+/// Arrays that are charged to the user.
 pub(crate) enum KernelStorage {}
 
 impl Storage for KernelStorage {
-    type Of<T> = KVVec<T>;
+    type Of<T> = ChargedVec<T>;
     type Error = AllocError;
 
     fn allocate<T: Clone + Default>(len: usize) -> Result<Self::Of<T>, Self::Error> {
-        KVVec::from_elem(T::default(), len, GFP_KERNEL_ACCOUNT)
+        ChargedVec::from_elem(T::default(), len, GFP_KERNEL_ACCOUNT)
     }
 }
 

@@ -4,7 +4,10 @@
 //!
 //! C header: [`include/linux/vmalloc.h`](srctree/include/linux/vmalloc.h)
 
-use crate::bindings;
+use crate::{
+    bindings,
+    charged::ChargedVec, //
+};
 use ccwchain::memory::{
     Arena,
     BLOCK,
@@ -97,7 +100,7 @@ impl Drop for Block {
 pub struct Area {
     memory: NonNull<u8>,
     len: usize,
-    blocks: KVec<Block>,
+    blocks: ChargedVec<Block>,
 }
 
 // SAFETY: Neither pages nor a mapping of the kernel belong to a thread.
@@ -114,8 +117,8 @@ impl Area {
         if count == 0 {
             return Err(EINVAL);
         }
-        let mut blocks = KVec::with_capacity(count, GFP_KERNEL_ACCOUNT)?;
-        let mut pages = KVec::new();
+        let mut blocks = ChargedVec::with_capacity(count, GFP_KERNEL_ACCOUNT)?;
+        let mut pages = ChargedVec::new();
         for _ in 0..count {
             let block = Block::new()?;
             pages.extend_from_slice(&block.pages, GFP_KERNEL_ACCOUNT)?;

@@ -9,6 +9,7 @@
 const __LOG_PREFIX: &[u8] = b"vfio_ccw\0";
 
 mod bindings;
+pub mod charged;
 pub mod clock;
 pub mod css;
 pub mod debug;

@@ -298,13 +298,25 @@ void mdev_keep_page(u64 address)
 }
 
 /*
+ * Memory whose size a user decides is charged to it.  Where there is none, or at
+ * the limit of its cgroup, the user gets an error, and no process is killed.
+ */
+#define GFP_CHARGED (GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
+
+/* Allocates, enlarges, or frees such memory, as kvrealloc() does. */
+void *mdev_realloc_charged(const void *old, size_t size, unsigned long align)
+{
+	return kvrealloc_node_align(old, size, align, GFP_CHARGED, NUMA_NO_NODE);
+}
+
+/*
  * Allocates neighbouring pages below 2 GiB, where ZONE_DMA of this architecture
  * ends, and charges them to the caller.  The DMA API would take them from a CMA
  * area if there is one, whose pages are charged to nobody.
  */
 int mdev_alloc_low_pages(struct page **pages, unsigned int order)
 {
-	struct page *first = alloc_pages(GFP_KERNEL_ACCOUNT | GFP_DMA | __GFP_ZERO, order);
+	struct page *first = alloc_pages(GFP_CHARGED | GFP_DMA | __GFP_ZERO, order);
 	unsigned int i;
 
 	if (!first)

@@ -44,6 +44,7 @@ void mdev_cio_irb(u8 (*irb)[MDEV_IRB_LEN]);
 u32 mdev_sch_intparm(struct subchannel *sch);
 void mdev_pages_to_phys(u64 *pages, size_t count);
 void mdev_keep_page(u64 address);
+void *mdev_realloc_charged(const void *old, size_t size, unsigned long align);
 int mdev_alloc_low_pages(struct page **pages, unsigned int order);
 u64 mdev_page_address(const struct page *page);
 void *mdev_vmap(struct page **pages, unsigned int count);

@@ -3,6 +3,12 @@
 //! The host is short of pins for a while: nothing is lost, and nothing looks like the end of a
 //! file.
 
+use std::{
+    fs,
+    path::Path,
+    process::Command, //
+};
+
 use ccw::{
     channel::Channel,
     program::Program,
@@ -18,6 +24,8 @@ pub(crate) fn cases() -> Vec<Case> {
     cases! {
         "a start whose pages cannot be pinned is EBUSY, and goes later" => small_limit;
         "the log has the reason, and it is counted" => told;
+        "a program for which the memory limit has no room is EBUSY, and goes later" =>
+            memory_limit, slow(120);
     }
 }
 
@@ -93,6 +101,88 @@ fn told(devices: &Devices) -> TestResult {
     )?;
     check_eq("shortages, EBUSY, starts", counted, vec![3, 3, 0])?;
     guest.unmap(channel.device_mut()).map_err(Into::into)
+}
+
+/// A cgroup with this process in it, for as long as the value lives.
+struct Cgroup;
+
+impl Cgroup {
+    const ROOT: &'static str = "/sys/fs/cgroup";
+    const PATH: &'static str = "/sys/fs/cgroup/user";
+
+    /// Makes the cgroup. The case is skipped on a kernel that charges no memory.
+    fn enter() -> TestResult<Self> {
+        if !Path::new(Self::ROOT).exists() {
+            return Err(skip("this kernel has no cgroups"));
+        }
+        if !Path::new(Self::ROOT).join("cgroup.procs").exists() {
+            let mount = ["-t", "cgroup2", "none", Self::ROOT];
+            let mounted = Command::new("mount").args(mount).status()?;
+            check(mounted.success(), "no cgroups can be mounted")?;
+        }
+        fs::write(format!("{}/cgroup.subtree_control", Self::ROOT), "+memory")
+            .map_err(|_| skip("this kernel charges no memory"))?;
+        fs::create_dir(Self::PATH)?;
+        let cgroup = Self;
+        cgroup.set("cgroup.procs", "0")?;
+        Ok(cgroup)
+    }
+
+    fn set(&self, file: &str, value: &str) -> TestResult {
+        Ok(fs::write(format!("{}/{file}", Self::PATH), value)?)
+    }
+
+    /// Lets the cgroup have so many bytes more than it has.
+    fn leave_room(&self, bytes: u64) -> TestResult {
+        let now = fs::read_to_string(format!("{}/memory.current", Self::PATH))?;
+        let now: u64 = now
+            .trim()
+            .parse()
+            .map_err(|_| "no memory is counted".to_owned())?;
+        self.set("memory.max", &(now + bytes).to_string())
+    }
+
+    fn check_nobody_killed(&self) -> TestResult {
+        let events = fs::read_to_string(format!("{}/memory.events", Self::PATH))?;
+        check(
+            events.contains("oom_kill 0"),
+            format!("somebody was killed for the memory: {events}"),
+        )
+    }
+}
+
+impl Drop for Cgroup {
+    fn drop(&mut self) {
+        // What is left of it has no limit.
+        let _ = self.set("memory.max", "max");
+        let _ = fs::write(format!("{}/cgroup.procs", Self::ROOT), "0");
+        let _ = fs::remove_dir(Self::PATH);
+    }
+}
+
+/// A program with much to be translated: 32,000 words of lists.
+fn large() -> TestResult<Program> {
+    let text = "area id at 0x400000 size 65535\n".to_owned()
+        + &"ccw senseid,id,cc|sli\n".repeat(1999)
+        + "ccw senseid,id,sli";
+    program(&text)
+}
+
+fn memory_limit(devices: &Devices) -> TestResult {
+    only_ours()?;
+    let cgroup = Cgroup::enter()?;
+    let mut channel = devices.open()?;
+    check_usable(&mut channel)?;
+    let program = large()?;
+    let guest = map(&mut channel, &program)?;
+    cgroup.leave_room(0x1_0000)?;
+    check_refused(&mut channel, &program)?;
+    cgroup.check_nobody_killed()?;
+    cgroup.set("memory.max", "max")?;
+    channel.start(program.orb)?;
+    expect_end(&mut channel)?;
+    guest.unmap(channel.device_mut())?;
+    check_usable(&mut channel)
 }
 
 /// Two blocks and a tape mark; the tape is at its beginning again.
