@@ -2,7 +2,7 @@
 # For people.  The kernel's make reads Kbuild.
 
 .PHONY: help demo demo-qemu demo-hercules demo-linux-on-dasd test test-all conformance scenario bench \
-	bench-profile fuzz coverage cost mutations figures module install doc rust-analyzer clean clean-cache
+	bench-profile fuzz coverage cost mutations torture figures module install doc rust-analyzer clean clean-cache
 
 help:
 	@echo 'make demo      build all that is needed, boot an s390x Linux in QEMU and run channel'
@@ -35,6 +35,8 @@ help:
 	@echo 'make cost      instructions of a translation, per CCW and IDAW'
 	@echo 'make mutations break ccwchain and the state of a subchannel with cargo-mutants, and see'
 	@echo '               that the tests notice: hours; FILE=path breaks one file'
+	@echo 'make torture   storms on eight devices of the debug kernel: users are killed, devices taken away;'
+	@echo '               SECONDS=n (as a rule 1200), DEVICES=n, SEED=n as an earlier run has told'
 	@echo 'make figures   sizes, unsafe code and import circles of each crate'
 	@echo 'make module    build vfio_ccw.ko for the kernel of the tests (DEBUG=1: the debug kernel);'
 	@echo '               KDIR=/path builds it against a kernel tree of your own'
@@ -88,6 +90,10 @@ coverage:
 
 cost:
 	@scripts/harness cost
+
+torture:
+	@scripts/harness torture $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) \
+		$(if $(DEVICES),--devices $(DEVICES))
 
 figures:
 	@python3 -B tests/harness/figures.py

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 
-from . import bench, conformance, cost, coverage, demo, differences, fuzz, mutations, parts, scenario, suite
+from . import bench, conformance, cost, coverage, demo, differences, fuzz, mutations, parts, scenario, suite, torture
 from .paths import LOGS
 from .steps import Failed
 
@@ -82,6 +82,10 @@ def parser():
     fuzzing.add_argument("target", nargs="?", default="")
     fuzzing.add_argument("words", nargs="*", help="run: seconds; replay: files")
     commands.add("differences", differences.write, "write docs/differences.md")
+    commands.add(
+        "torture", torture.run, "storms on several devices at once", seconds=(int, 1200), seed=(int, None),
+        devices=(int, len(torture.DEVICES)),
+    )  # fmt: skip
     commands.add("cost", cost.run, "instructions of a translation")
     commands.add("coverage", coverage.run, "line coverage of ccwchain")
     mutating = commands.add("mutations", mutations.run, "break ccwchain, and see that tests notice", file=(str, None))

@@ -55,9 +55,10 @@ class Options:
     emulator: str = "qemu"
     silence: float | None = None  # the time limit between two lines of the console
     seed: int | None = None  # of the random data; without it by chance
-    # Of QEMU: processors, virtio-rng beyond the usual ones, whether the clock goes by one nanosecond
-    # an instruction, a plugin and its arguments.
+    # Of QEMU: processors, further parameters of the kernel, virtio-rng beyond the usual ones, whether
+    # the clock goes by one nanosecond an instruction, a plugin and its arguments.
     cpus: int = 2
+    parameters: str = ""
     rngs: int = 0
     icount: bool = False
     plugin: str | None = None

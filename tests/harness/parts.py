@@ -96,6 +96,17 @@ def storms(backend):
     return good
 
 
+def attentions():
+    """A million programs among attentions: each has one end, on our driver and on the C driver."""
+    share, results = l1.share("share-attentions"), BUILD / "results-attentions"
+    for path in results.glob("*.ktap"):
+        path.unlink()
+    job = ["env", "ONLY=container", "ATTENTION_ROUNDS=100", "sh", "l1/conformance", "rust c", "storm of attentions"]
+    good = l1.run("attentions", share, 14400, job, silence=7200)
+    keep(share, results, "*.ktap")
+    return good
+
+
 def kunit(emulator):
     results = BUILD / f"results-{emulator}"
     return conformance.parse_kunit(results / "kunit.log", results / "kunit.json")
@@ -116,6 +127,7 @@ def scenarios(backend):
 
 
 PARTS = {
+    "attentions": attentions,
     "cargo-test": cargo_test,
     "clippy": clippy,
     "conformance": conformance_of_ours,

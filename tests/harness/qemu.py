@@ -50,7 +50,7 @@ def command(options, sockets):
         *("-nodefaults", "-display", "none", "-no-reboot", "-action", "panic=exit-failure"),
         *("-kernel", options.kernel, "-initrd", options.initrd),
         # The kernel's own suites are not ours to judge.
-        *("-append", "console=ttysclp0 panic=-1 kunit.filter_glob=vfio_ccw*"),
+        *("-append", f"console=ttysclp0 panic=-1 kunit.filter_glob=vfio_ccw* {options.parameters}"),
         *("-chardev", "stdio,id=console,signal=off", "-device", "sclpconsole,chardev=console"),
         *("-qmp", f"unix:{sockets}/qmp,server=on,wait=off"),
         *("-fsdev", f"local,id=share,path={options.share},security_model=none"),

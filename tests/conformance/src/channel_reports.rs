@@ -20,10 +20,11 @@ use listener::{
     back_word,
     gone_word,
     take_signal,
-    Injection,
     Listener,
     OVERFLOW, //
 };
+
+pub(crate) use listener::Injection;
 
 pub(crate) fn cases() -> Vec<Case> {
     cases! {

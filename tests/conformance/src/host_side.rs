@@ -90,6 +90,12 @@ impl Host {
         Ok(Pending { request, console })
     }
 
+    /// Lets what the kernel complains about fail the run, or not.
+    pub(crate) fn tolerate(&self, is_tolerant: bool) -> TestResult {
+        let state = if is_tolerant { "on" } else { "off" };
+        self.ask(&format!("tolerate {state}")).map(|_| ())
+    }
+
     /// Has a disk give so many attentions, each as soon as it can.
     pub(crate) fn attentions(&self, device: &str, count: u32) -> TestResult<Pending> {
         self.begin(&format!("attention {device} {count}"))
@@ -109,17 +115,17 @@ impl Host {
         Ok(HungUp(self))
     }
 
-    /// Unplugs the spare virtio-rng.
-    pub(crate) fn unplug(&self) -> TestResult {
-        let command = r#"{"execute": "device_del", "arguments": {"id": "spare"}}"#;
+    /// Unplugs a device, which has this name in QEMU.
+    pub(crate) fn unplug(&self, name: &str) -> TestResult {
+        let command = format!(r#"{{"execute": "device_del", "arguments": {{"id": "{name}"}}}}"#);
         self.ask(&format!("qmp {command}")).map(|_| ())
     }
 
-    /// Plugs the spare virtio-rng.
-    pub(crate) fn plug(&self) -> TestResult {
-        let command = r#"{"execute": "device_add", "arguments": {"driver": "virtio-rng-ccw",
-            "id": "spare", "devno": "fe.0.0043"}}"#;
-        let command = command.replace('\n', " ");
+    /// Plugs a virtio-rng, with its name in QEMU and a number such as `0043`.
+    pub(crate) fn plug(&self, name: &str, number: &str) -> TestResult {
+        let arguments =
+            format!(r#""driver": "virtio-rng-ccw", "id": "{name}", "devno": "fe.0.{number}""#);
+        let command = format!(r#"{{"execute": "device_add", "arguments": {{{arguments}}}}}"#);
         self.ask(&format!("qmp {command}")).map(|_| ())
     }
 }

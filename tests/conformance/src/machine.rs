@@ -131,9 +131,17 @@ pub(crate) fn is_in_a_hurry() -> bool {
 
 /// Returns how many storms a case has for each way to end one: the variable `STORM_ROUNDS`.
 pub(crate) fn storm_rounds() -> u32 {
-    let said = std::env::var("STORM_ROUNDS").ok();
-    let said = said.and_then(|rounds| rounds.parse().ok());
-    said.unwrap_or_else(|| rounds(50))
+    variable("STORM_ROUNDS").unwrap_or_else(|| rounds(50))
+}
+
+/// Returns how many times 10,000 programs are started among attentions: the variable
+/// `ATTENTION_ROUNDS`, as a rule 1.
+pub(crate) fn attention_rounds() -> u32 {
+    variable("ATTENTION_ROUNDS").unwrap_or(1)
+}
+
+fn variable(name: &str) -> Option<u32> {
+    std::env::var(name).ok()?.parse().ok()
 }
 
 /// Returns the number of references to the module.

@@ -49,6 +49,7 @@ mod child;
 mod cmd;
 mod contended;
 mod descriptors;
+mod fail_nth;
 mod fixtures;
 mod give_back;
 mod hercules;
@@ -74,6 +75,7 @@ mod sense;
 mod set_up;
 mod shortage;
 mod status;
+mod torture;
 mod unplug;
 mod unsolicited;
 
@@ -251,7 +253,8 @@ impl Arguments {
 /// device from the driver and gives it back.
 ///
 /// `hold WHAT BACKEND UUID` and `block WHAT BACKEND UUID` are for the tests of dying users,
-/// `request BYTES` for one of a user with two processes.
+/// `request BYTES` for one of a user with two processes; `user` is one of `torture SEED SECONDS
+/// NUMBER...`, which tortures the devices of these numbers (`scripts/l1/torture`).
 fn part(words: &[&str], arguments: &Arguments) -> Option<TestResult> {
     // The runner shows the output of these processes.
     std::panic::set_hook(Box::new(|info| println!("{info}")));
@@ -276,6 +279,9 @@ fn part(words: &[&str], arguments: &Arguments) -> Option<TestResult> {
         ["block", missing, backend, uuid] => Some(blocked::hold(missing, backend, uuid)),
         ["hold", what, backend, uuid] => Some(hold::hold(what, backend, uuid)),
         ["request", bytes] => Some(set_up::request(bytes)),
+        ["fail-nth", number] => Some(fail_nth::fail_nth(number)),
+        ["torture", seed, seconds, numbers @ ..] => Some(torture::torture(seed, seconds, numbers)),
+        ["user", seed, actions, backend, uuid] => Some(torture::user(seed, actions, backend, uuid)),
         _ => None,
     }
 }

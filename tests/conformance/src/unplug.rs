@@ -107,7 +107,7 @@ impl<'a> Spare<'a> {
 
     /// Unplugs the device; the kernel does not know it yet.
     fn pull(&mut self) -> TestResult {
-        self.host.unplug()?;
+        self.host.unplug("spare")?;
         self.is_plugged = false;
         Ok(())
     }
@@ -134,7 +134,7 @@ impl<'a> Spare<'a> {
     /// Plugs the device and takes it into use.
     fn plug(&mut self) -> TestResult {
         let _autoprobe = NoAutoprobe::new()?;
-        self.host.plug()?;
+        self.host.plug("spare", "0043")?;
         self.is_plugged = true;
         let is_there = || matches!(Self::subchannel(), Ok(Some(_)));
         wait_for("the device does not come back", is_there)?;
@@ -166,12 +166,12 @@ impl Drop for Spare<'_> {
 /// No driver takes what comes as long as this is there.
 ///
 /// The device's own driver would be at work on it for long, and does not expect to lose it then.
-struct NoAutoprobe;
+pub(crate) struct NoAutoprobe;
 
 impl NoAutoprobe {
     const FILE: &'static str = "/sys/bus/css/drivers_autoprobe";
 
-    fn new() -> TestResult<Self> {
+    pub(crate) fn new() -> TestResult<Self> {
         fs::write(Self::FILE, "0")?;
         Ok(Self)
     }

@@ -70,7 +70,9 @@ pub(crate) fn cases() -> Vec<Case> {
         "status that does not fit is added to the last of its kind" => full_queue::accumulated;
         "a program can be started and ends behind attentions" => full_queue::start_behind;
         "a full queue lets a suspended program be halted" => full_queue::halt_with_full_queue;
-        "starts in a storm of attentions have one end each" => storm, slow(180);
+        "starts in a storm of attentions have one end each" => |devices| {
+            (0..machine::attention_rounds()).try_for_each(|_| storm(devices))
+        }, slow(180 * u64::from(machine::attention_rounds()));
     }
 }
 

@@ -27,26 +27,26 @@ const NOT_OPERATIONAL: u32 = 0x0006_0000;
 const INITIALIZED: u32 = 0x0002_0000;
 
 /// The injection of channel reports, which stays on: the kernel may not have taken all of them yet.
-pub(super) struct Injection;
+pub(crate) struct Injection;
 
 impl Injection {
-    pub(super) fn new() -> TestResult<Self> {
+    pub(crate) fn new() -> TestResult<Self> {
         fs::write("/sys/kernel/debug/s390/cio/enable_inject", "1")
             .map_err(|error| format!("cannot inject channel reports: {error}"))?;
         Ok(Self)
     }
 
     /// Reports to this kernel the fields of a CRW, which are hexadecimal.
-    pub(super) fn report(&self, fields: &str) -> TestResult {
+    pub(crate) fn report(&self, fields: &str) -> TestResult {
         // The last one may not have been taken yet: for each the kernel looks through all
         // subchannels, which takes it long on a machine that has much else to do.
-        Ok(retry_for(TIMEOUT * 6, libc::EBUSY, || {
+        Ok(retry_for(TIMEOUT * 40, libc::EBUSY, || {
             fs::write("/sys/kernel/debug/s390/cio/crw_inject", fields)
         })?)
     }
 
     /// Waits until the driver has all reports.
-    pub(super) fn settle(&self) -> TestResult {
+    pub(crate) fn settle(&self) -> TestResult {
         // When the second of these is taken in, what was before the first one has been dealt with.
         // They are solicited, which means that nobody deals with them.
         for _ in 0..2 {
@@ -56,11 +56,11 @@ impl Injection {
         Ok(())
     }
 
-    pub(super) fn gone(&self, path: u8) -> TestResult {
+    pub(crate) fn gone(&self, path: u8) -> TestResult {
         self.report(&format!("0 0 0 4 0 6 {path:x}"))
     }
 
-    pub(super) fn back(&self, path: u8) -> TestResult {
+    pub(crate) fn back(&self, path: u8) -> TestResult {
         self.report(&format!("0 0 0 4 0 2 {path:x}"))
     }
 }

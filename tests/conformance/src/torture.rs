@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Torture: several devices at once, each with users that do all that they may until they are
+//! killed, and with a host that takes the device away in the midst of it.
+//!
+//! A seed decides what each device meets. How that falls together does not follow from it, but the
+//! same seed leads to the same kinds of meetings.
+
+use std::{
+    sync::{
+        atomic::{
+            AtomicBool,
+            Ordering, //
+        },
+        Arc,
+        Mutex, //
+    },
+    thread,
+    time::{
+        Duration,
+        Instant, //
+    },
+};
+
+use crate::{
+    fixtures::*,
+    host_side::Host,
+    machine::{
+        Counts,
+        KernelLog, //
+    },
+    unplug::NoAutoprobe, //
+};
+
+mod lane;
+mod process;
+mod programs;
+mod random;
+mod tally;
+mod user;
+
+use lane::Lane;
+use tally::Tally;
+
+pub(crate) use user::user;
+
+/// The time between two lines that tell how far it is.
+const PROGRESS: Duration = Duration::from_secs(15);
+
+/// The time that the host may take for what waits for nobody: the kernel looks through all
+/// subchannels when one comes or goes, which takes long with lockdep on several processors.
+const PATIENCE: Duration = Duration::from_secs(240);
+
+/// What all devices have in common.
+struct Torture {
+    seed: u64,
+    begun: Instant,
+    length: Duration,
+    /// Set when one device has failed.
+    is_stopped: AtomicBool,
+    tally: Arc<Tally>,
+    host: Mutex<Host>,
+}
+
+impl Torture {
+    fn is_over(&self) -> bool {
+        self.is_stopped.load(Ordering::Relaxed) || self.begun.elapsed() > self.length
+    }
+}
+
+/// Tortures devices, given by their numbers, for so many seconds.
+pub(crate) fn torture(seed: &str, seconds: &str, numbers: &[&str]) -> TestResult {
+    let number = |text: &str| -> TestResult<u64> {
+        Ok(text.parse().map_err(|_| format!("{text:?} is no number"))?)
+    };
+    let _no_autoprobe = NoAutoprobe::new()?;
+    let before = Counts::take()?;
+    let mut log = KernelLog::open()?;
+    let torture = Torture {
+        seed: number(seed)?,
+        begun: Instant::now(),
+        length: Duration::from_secs(number(seconds)?),
+        is_stopped: AtomicBool::new(false),
+        tally: Arc::default(),
+        host: Mutex::new(Host::new()?),
+    };
+    println!(
+        "torture: seed {seed}, {seconds} s, devices {}",
+        numbers.join(" ")
+    );
+    let lanes: Vec<_> = (0..)
+        .zip(numbers)
+        .map(|(lane, number)| Lane::new(&torture, number, lane))
+        .collect::<TestResult<_>>()?;
+    let results = thread::scope(|scope| {
+        let threads: Vec<_> = lanes
+            .into_iter()
+            .map(|lane| {
+                scope.spawn(|| {
+                    let result = lane.run();
+                    if let Err(failure) = &result {
+                        println!(
+                            "FAILED after {} s: {failure}",
+                            torture.begun.elapsed().as_secs()
+                        );
+                        torture.is_stopped.store(true, Ordering::Relaxed);
+                    }
+                    result
+                })
+            })
+            .collect();
+        let mut told = Instant::now();
+        while !threads.iter().all(|thread| thread.is_finished()) {
+            thread::sleep(Duration::from_millis(100));
+            if told.elapsed() > PROGRESS {
+                told = Instant::now();
+                let seconds = torture.begun.elapsed().as_secs();
+                println!(
+                    "{seconds} of {} s: {}",
+                    torture.length.as_secs(),
+                    torture.tally
+                );
+            }
+        }
+        threads
+            .into_iter()
+            .map(join)
+            .collect::<TestResult<Vec<_>>>()
+    })?;
+    println!("seed {seed}: {}", torture.tally);
+    results.into_iter().collect::<TestResult<()>>()?;
+    let leaks = Counts::leaks_since(before)?;
+    check(leaks.is_empty(), leaks.join("\n"))?;
+    let trouble = log.trouble()?;
+    check(trouble.is_none(), trouble.unwrap_or_default())
+}
