@@ -73,6 +73,7 @@ use mdev::{
         Subchannel, //
     },
     dma,
+    memcg::Memcg,
     mm_invalidations::MmInvalidations,
     quarantine,
     random,
@@ -139,6 +140,8 @@ pub(crate) struct Session {
     pub(crate) rests: u32,
     /// Memory for the rest of a program that waits, after the first program that may.
     pub(crate) spare: Spare,
+    /// The cgroup to which memory is charged that is allocated while no thread of the user waits.
+    pub(crate) memcg: Memcg,
     /// The IRB that was read last, unless it ended the start function.
     pub(crate) unfinished: Option<Irb>,
     /// Set if the administrator was warned of programs that must not be prefetched.
@@ -165,6 +168,7 @@ impl Session {
             waits: false,
             rests: 0,
             spare: Spare::default(),
+            memcg: Memcg::current(),
             unfinished: None,
             warned_of_prefetch: false,
         })

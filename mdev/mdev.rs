@@ -16,6 +16,7 @@ pub mod debug;
 pub mod dma;
 pub mod eventfd;
 pub mod mediated;
+pub mod memcg;
 pub mod mm_invalidations;
 pub mod nospec;
 pub mod quarantine;

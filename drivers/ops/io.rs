@@ -72,6 +72,9 @@ use state::{
     Irq, //
 };
 
+/// A host program, or why a program was not translated, with its arena.
+type Translated = Result<HostProgram<Area>, (TranslationError<Error>, Area)>;
+
 /// Copies the bytes `range` of the region from the user, and serves the request in the region.
 ///
 /// Returns `EAGAIN` while another thread writes to region 0 or 1, and the errors of [`start`].
@@ -161,11 +164,13 @@ fn translate_to_start(
     let before = session.translator.pinned();
     session.translator.set_wait_points(session.waits);
     let memory = &mut UserMemory::new(dev, &dev.pins, session.member.invalidations());
-    let program =
-        translate(&mut session.translator, memory, orb, arena).map_err(|(error, arena)| {
-            session.arena = Some(arena);
-            Failure::NotTranslated(error)
-        })?;
+    let program = translate(&mut session.translator, arena, |translator, arena| {
+        translator.translate(orb, memory, arena)
+    })
+    .map_err(|(error, arena)| {
+        session.arena = Some(arena);
+        Failure::NotTranslated(error)
+    })?;
 
     if memory.has_pinned() || session.translator.pinned() != before {
         dev.pins.set(session.translator.pinned());
@@ -183,16 +188,16 @@ fn translate_to_start(
     Ok(program)
 }
 
-/// Translates the program of `orb` into `arena`, with more room for each attempt until it fits.
+/// Calls `attempt`, which translates a program into `arena`, with more room each time until the
+/// program fits.
 #[inline(always)]
 fn translate(
     translator: &mut Translator<KernelStorage>,
-    memory: &mut UserMemory<'_, '_, Device>,
-    orb: &Orb,
     mut arena: Area,
-) -> Result<HostProgram<Area>, (TranslationError<Error>, Area)> {
+    mut attempt: impl FnMut(&mut Translator<KernelStorage>, Area) -> Translated,
+) -> Translated {
     loop {
-        let (error, back) = match translator.translate(orb, memory, arena) {
+        let (error, back) = match attempt(translator, arena) {
             Ok(program) => return Ok(program),
             Err(failed) => failed,
         };

@@ -6,12 +6,14 @@
 #include <linux/io.h>
 #include <linux/kernel_stat.h>
 #include <linux/mdev.h>
+#include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/nospec.h>
 #include <linux/ratelimit.h>
 #include <linux/spinlock.h>
 #include <linux/vfio.h>
 #include <linux/vmalloc.h>
+#include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/workqueue.h>
 #include <asm/asm-extable.h>
@@ -324,6 +326,29 @@ int mdev_alloc_low_pages(struct page **pages, unsigned int order)
 	for (i = 0; i < 1U << order; i++)
 		pages[i] = first + i;
 	return 0;
+}
+
+/*
+ * Takes a reference to the cgroup of the current process.  NULL if no memory is
+ * charged.
+ */
+struct mem_cgroup *mdev_current_memcg(void)
+{
+	return get_mem_cgroup_from_mm(current->mm);
+}
+
+void mdev_put_memcg(struct mem_cgroup *memcg)
+{
+	mem_cgroup_put(memcg);
+}
+
+/*
+ * Charges what the current thread allocates from now on to this cgroup.  Returns
+ * the one to which it was charged before.
+ */
+struct mem_cgroup *mdev_charge_memcg(struct mem_cgroup *memcg)
+{
+	return set_active_memcg(memcg);
 }
 
 u64 mdev_page_address(const struct page *page)

@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The rest of a program that waits for it, because the program has stored over its own CCWs.
+//! The rest of a program that waits for it, because the program has stored over its own CCWs or the
+//! guest may have appended to it.
 //!
 //! The host program of such a program has wait points (`ccwchain/src/translator/wait_points.rs`).
 //! When the channel comes to one, an interruption tells the driver, and a work item translates the
 //! rest from the CCWs that the guest has now, into memory and by a translator of its own. Then a
 //! TIC to the new host program ends the wait. If that is not possible, a program check does.
 //!
-//! The work item has no user whom memory could be charged to. So the memory is allocated before the
-//! program is started.
+//! The memory for a rest of the usual size is allocated before the program is started, as a program
+//! that waits can get no error but a program check. A larger rest is charged to the cgroup of the
+//! process that has opened the device, as the work item belongs to none.
 
 use super::{
     failure,
-    log_overwritten, //
+    log_overwritten,
+    translate, //
 };
 use crate::{
     device::{
@@ -49,8 +52,9 @@ use mdev::{
     vfio::Open, //
 };
 
-/// The maximum number of rests of one program. The last has program checks in place of wait points:
-/// a program that changes itself in a loop must not occupy the host for ever.
+/// The maximum number of rests of one program: one that changes itself in a loop must not occupy
+/// the host for ever. In place of wait points, the last rest has program checks where the program
+/// stores over its CCWs, and the CCWs that the guest has then where it may append to the program.
 const MAX_RESTS: u32 = 64;
 
 /// The number of arena blocks for a rest, which is enough for 474 CCWs and 3066 IDAWs.
@@ -137,7 +141,12 @@ fn translate_rest(dev: &Open<'_, Device>, session: &mut Session, at: u32) -> Res
     other.set_wait_points(session.waits && session.rests + 1 < MAX_RESTS);
     let memory = &mut UserMemory::new(dev, &dev.pins, session.member.invalidations());
     let orb = &session.orb;
-    let result = match other.translate_rest(continuation, orb, memory, arena) {
+    let program = session.memcg.charge(|| {
+        translate(&mut other, arena, |translator, arena| {
+            translator.translate_rest(continuation, orb, memory, arena)
+        })
+    });
+    let result = match program {
         Ok(program) => continue_translated(dev, session, program, &other.stats(), at),
         Err((error, arena)) => {
             session.spare.arena = Some(arena);
@@ -149,7 +158,7 @@ fn translate_rest(dev: &Open<'_, Device>, session: &mut Session, at: u32) -> Res
         session.rests += 1;
         core::mem::swap(&mut session.translator, &mut other);
     }
-    log(dev, &continuation, result);
+    log(dev, session.rests, &continuation, result);
     unpin_unused(dev, session, &mut other);
     session.spare.translator = Some(other);
     result
@@ -187,9 +196,12 @@ fn continue_translated(
     result
 }
 
-fn log(dev: &Device, continuation: &Continuation, result: Result) {
+fn log(dev: &Device, rests: u32, continuation: &Continuation, result: Result) {
     let ccw = continuation.ccw();
     match result {
+        Ok(()) if rests >= MAX_RESTS => dev.msg(format_args!(
+            "the rest of a program was read again at {ccw:#x} for the last time"
+        )),
         Ok(()) => dev.msg(format_args!(
             "the rest of a program was read again at {ccw:#x}"
         )),

@@ -70,7 +70,11 @@ fn translate_rest(dev: &Open<'_, Device>, session: &mut Session) -> Result<(), F
     other.set_wait_points(session.waits && !session.orb.prefetch());
     let arena = Area::new(Sizes::IDLE_ARENA).map_err(Failure::NotStarted)?;
     let memory = &mut UserMemory::new(dev, &dev.pins, session.member.invalidations());
-    let result = translate(&mut other, memory, &session.orb.with_cpa(cpa), arena)
+    let orb = session.orb.with_cpa(cpa);
+    let program = translate(&mut other, arena, |translator, arena| {
+        translator.translate(&orb, memory, arena)
+    });
+    let result = program
         .map_err(|(error, _)| Failure::NotTranslated(error))
         .and_then(|program| {
             log_overwritten(dev, &other.stats());
