@@ -14,7 +14,8 @@
 //! A fault in the guest program becomes a program check at the same place in the host program. So
 //! does a CCW or a word of a list over which the program may store before the channel fetches it
 //! (`overwrite.rs`), unless the program can wait there until its rest is translated
-//! (`wait_points.rs`).
+//! (`wait_points.rs`). A program that asks the guest for an interruption also waits where the guest
+//! may append to it.
 //! Status modifier may lead past the end of a program, and what is there may be no program. If the
 //! translation fails with it, the program is translated again without it.
 
@@ -89,6 +90,7 @@ use crate::{
     translator::image::ArenaImage,
     translator::layout::SlotLayout,
     translator::lists::DataBlocks,
+    translator::modifiable::Changes,
     translator::overwrite::Overwrites,
     translator::slots::SlotBlocks,
     translator::span::Span,
@@ -251,7 +253,7 @@ impl<S: Storage> Translator<S> {
                 Some(written) => written,
                 None => self.write(false, past_ends, orb, memory, arena)?,
             };
-            if written.may_overwrite {
+            if written.may_be_stale {
                 written = self.write(true, past_ends, orb, memory, arena)?;
             }
             if self.pages.pin(memory)? {
@@ -278,12 +280,13 @@ impl<S: Storage> Translator<S> {
         memory: &mut M,
         arena: &mut A,
     ) -> Result<Option<WrittenProgram>, Error<M::Error>> {
+        let may_append = self.may_append(orb);
         let (ccws, lists) = self.buffer.split_at_mut(PIECE);
         let lists = GuestReader::new(lists);
         let image = ArenaImage::sequential(arena, &mut self.slots, self.layout.capacity())?;
         let (blocks, pages) = (&mut self.blocks, &mut self.pages);
         let mut writer = CommandWriter::new(orb, image, blocks, pages, lists, None);
-        let rules = &CcwRules::of(orb, past_ends);
+        let rules = &CcwRules::of(orb, past_ends, may_append);
         let ccws = sequential::write(orb.cpa(), rules, ccws, &mut writer, memory)?;
         let Some(ccws) = ccws else {
             return Ok(None);
@@ -296,24 +299,26 @@ impl<S: Storage> Translator<S> {
         Ok(Some(WrittenProgram {
             cpa: writer.image().first_slot(),
             has_midaws: writer.has_midaws(),
-            may_overwrite: writer.watch().meets(ccws),
+            may_be_stale: writer.watch().meets(ccws) || self.is_after_pci(),
         }))
     }
 
     /// Writes the host program of any guest program, except the absolute addresses of data. If
-    /// `may_overwrite` is set, the program may store over its CCWs and lists.
+    /// `may_be_stale` is set, its CCWs and lists may change while it runs.
     #[inline(never)]
     fn write<M: GuestMemory, A: Arena>(
         &mut self,
-        may_overwrite: bool,
+        may_be_stale: bool,
         past_ends: bool,
         orb: &Orb,
         memory: &mut M,
         arena: &mut A,
     ) -> Result<WrittenProgram, Error<M::Error>> {
         self.clear();
+        let (may_append, is_after_pci) = (self.may_append(orb), self.is_after_pci());
         let (ccws, lists) = self.buffer.split_at_mut(PIECE);
-        let (rules, reader) = (&CcwRules::of(orb, past_ends), &mut GuestReader::new(ccws));
+        let rules = &CcwRules::of(orb, past_ends, may_append);
+        let reader = &mut GuestReader::new(ccws);
         self.program.walk(orb.cpa(), rules, reader, memory)?;
         self.ccws = self.program.len();
         self.segments = self
@@ -326,11 +331,21 @@ impl<S: Storage> Translator<S> {
             buffer: lists,
         };
         let layout = &mut self.layout;
-        if !may_overwrite {
-            return general::write(orb, None, layout, &mut tables, memory, arena);
+        let appends = may_append && (is_after_pci || layout.has_pci());
+        if !may_be_stale {
+            let written = general::write(orb, None, layout, &mut tables, memory, arena)?;
+            return Ok(WrittenProgram {
+                may_be_stale: written.may_be_stale || appends,
+                ..written
+            });
         }
-        let (program, overwrites) = (&mut self.program, &mut self.overwrites);
-        let written = modifiable::write(orb, program, layout, overwrites, tables, memory, arena)?;
+        let changes = Changes {
+            overwrites: &mut self.overwrites,
+            appends,
+            is_after_pci,
+        };
+        let program = &mut self.program;
+        let written = modifiable::write(orb, program, layout, changes, tables, memory, arena)?;
         self.find_wait_points();
         Ok(written)
     }

@@ -223,12 +223,6 @@ impl Ccw {
         self.flags.intersects(Flags::CD.union(Flags::CC))
     }
 
-    /// Returns whether commands are chained. The chain-data flag takes precedence.
-    #[inline]
-    pub const fn chains_commands(&self) -> bool {
-        self.flags.contains(Flags::CC) && !self.flags.contains(Flags::CD)
-    }
-
     /// Returns whether the address is that of a list, not of data.
     #[inline]
     pub const fn has_list(&self) -> bool {

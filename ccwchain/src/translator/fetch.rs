@@ -157,18 +157,32 @@ pub(crate) struct CcwRules {
     format: Format,
     midaw: bool,
     looks_past_ends: bool,
+    /// The flags that count for whether a program is sequential.
+    sequential: Flags,
 }
 
 impl CcwRules {
     /// Returns the rules for the program of `orb`. `looks_past_ends` tells whether CCWs past an end
-    /// of the program are translated if status modifier can lead there.
+    /// of the program are translated if status modifier can lead there. If the guest `may_append`
+    /// to the program, one that asks for an interruption before its end is not sequential.
     #[inline]
-    pub(crate) fn of(orb: &Orb, looks_past_ends: bool) -> Self {
+    pub(crate) fn of(orb: &Orb, looks_past_ends: bool, may_append: bool) -> Self {
+        let chaining = Flags::CD.union(Flags::CC);
         Self {
             format: Format::of(orb),
             midaw: orb.flags().contains(orb::Flags::MIDAW),
             looks_past_ends,
+            sequential: match may_append {
+                true => chaining.union(Flags::PCI),
+                false => chaining,
+            },
         }
+    }
+
+    /// Returns whether a sequential program continues after this CCW.
+    #[inline(always)]
+    pub(crate) fn is_sequential(&self, ccw: &Ccw) -> bool {
+        ccw.flags.intersection(self.sequential) == Flags::CC
     }
 
     /// Returns the format of the CCWs.

@@ -51,8 +51,9 @@ pub(crate) struct WrittenProgram {
     /// The address of its first CCW.
     pub(crate) cpa: ArenaAddress,
     pub(crate) has_midaws: bool,
-    /// Set if the program may store over its CCWs and lists, by the bounds of both.
-    pub(crate) may_overwrite: bool,
+    /// Set if the CCWs and lists of the program may change while it runs: the program may store
+    /// over them, by the bounds of both, or the guest may append to it.
+    pub(crate) may_be_stale: bool,
 }
 
 /// Writes the host program of any guest program, except the absolute addresses of data. `exact`
@@ -73,7 +74,7 @@ pub(crate) fn write<S: Storage, A: Arena, M: GuestMemory>(
     Ok(WrittenProgram {
         cpa: writer.image().slot(layout.start(orb.cpa())),
         has_midaws: writer.has_midaws(),
-        may_overwrite: writer.watch().meets(layout.bounds()),
+        may_be_stale: writer.watch().meets(layout.bounds()),
     })
 }
 

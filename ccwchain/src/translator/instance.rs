@@ -97,6 +97,13 @@ impl CcwInstance {
         }
     }
 
+    /// Returns whether the program asks for an interruption at this CCW.
+    pub(crate) fn has_pci(&self) -> bool {
+        self.kind() == CcwKind::Command
+            && !self.is_overwritten()
+            && self.ccw().flags.contains(Flags::PCI)
+    }
+
     /// Returns whether the channel can continue after the CCW by chaining.
     #[inline]
     pub(crate) fn chains(&self) -> bool {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Writing the host program of a guest program that may store over its own CCWs and lists.
+//! Writing the host program of a guest program whose CCWs and lists may change while it runs.
 
 use crate::{
     error::Error,
@@ -27,9 +27,20 @@ use crate::{
     translator::walk::GuestProgram,
 };
 
+/// The changes that are possible while the program runs.
+pub(crate) struct Changes<'a, S: Storage> {
+    /// What the program may store over.
+    pub(crate) overwrites: &'a mut Overwrites<S>,
+    /// Set if the guest may append to the program, which can wait for that.
+    pub(crate) appends: bool,
+    /// Set if the guest may do so from the first CCW on: the program is the rest of one that has
+    /// asked for an interruption.
+    pub(crate) is_after_pci: bool,
+}
+
 /// Writes the host program, except the absolute addresses of data, with a program check in place of
 /// each CCW and word that is overwritten when the channel fetches it. There are wait points instead
-/// where they are allowed and right.
+/// where they are allowed and right, and where the guest may append to the program.
 ///
 /// The CCWs of `program` are in `layout`.
 #[cold]
@@ -38,11 +49,16 @@ pub(crate) fn write<S: Storage, A: Arena, M: GuestMemory>(
     orb: &Orb,
     program: &mut GuestProgram<S>,
     layout: &mut SlotLayout<S>,
-    overwrites: &mut Overwrites<S>,
+    changes: Changes<'_, S>,
     mut tables: Tables<'_, S>,
     memory: &mut M,
     arena: &mut A,
 ) -> Result<WrittenProgram, Error<M::Error>> {
+    let Changes {
+        overwrites,
+        appends,
+        is_after_pci,
+    } = changes;
     let len = layout.instances().len();
     let working_memory = program.working_memory();
     let [numbers, lists, first, second] = working_memory.map(|memory| prefix_mut(memory, len));
@@ -54,7 +70,7 @@ pub(crate) fn write<S: Storage, A: Arena, M: GuestMemory>(
     tables.clear();
     let survey = Exact::Survey(numbers, fetched, overwrites);
     let written = general::write(orb, Some(survey), layout, &mut tables, memory, arena)?;
-    if overwrites.is_empty() || layout.begins_with_tic(orb.cpa()) {
+    if overwrites.is_empty() && !appends || layout.begins_with_tic(orb.cpa()) {
         return Ok(written);
     }
     overwrites.mark(layout, numbers);
@@ -69,7 +85,7 @@ pub(crate) fn write<S: Storage, A: Arena, M: GuestMemory>(
             stack: first,
             marks: second,
         };
-        search.run(start);
+        search.run(start, is_after_pci);
         layout.lay_out_wait_points();
     }
     tables.clear();

@@ -49,10 +49,28 @@ impl<S: Storage> Translator<S> {
         self.translate_from(Some(continues), &orb, memory, arena)
     }
 
+    /// Returns whether the guest may append to the program while it runs, and the program can wait
+    /// for that.
+    #[inline]
+    pub(super) fn may_append(&self, orb: &Orb) -> bool {
+        orb.may_be_modified() && self.overwrites.waits()
+    }
+
+    /// Returns whether the program is the rest of one that has asked for an interruption.
+    #[inline]
+    pub(super) fn is_after_pci(&self) -> bool {
+        self.continues
+            .is_some_and(|continues| continues.is_after_pci)
+    }
+
     /// Finds the absolute addresses of the wait points that were written.
     pub(super) fn find_wait_points(&mut self) {
         let (slots, layout) = (&self.slots, &self.layout);
         let addresses = layout.wait_points().filter_map(|slot| slots.address(slot));
-        self.wait_points = WaitPoints::new(addresses, layout.has_pci());
+        let last_pci = layout
+            .after_last_pci()
+            .and_then(|(first, last)| slots.address(first).zip(slots.address(last)));
+        let last_pci = last_pci.unwrap_or_default();
+        self.wait_points = WaitPoints::new(addresses, layout.has_pci(), last_pci);
     }
 }

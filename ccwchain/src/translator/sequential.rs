@@ -111,7 +111,7 @@ fn write_segment<S: Storage, A: Arena, M: GuestMemory>(
             writer.image().put(slot, HostCcw::ProgramCheck);
         } else {
             writer.put_command(slot, fetched.ccw, effect, memory)?;
-            if fetched.ccw.chains_commands() {
+            if rules.is_sequential(&fetched.ccw) {
                 address += ccw::SIZE;
                 continue;
             }

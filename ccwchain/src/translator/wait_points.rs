@@ -38,17 +38,26 @@ pub const WAIT_TIC: u32 = 2 * ccw::SIZE;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WaitPoints {
     addresses: [u32; WAIT_POINTS],
-    len: usize,
-    /// Set if other CCWs of the program ask for an interruption, too.
+    len: u32,
+    /// Set while the interruption that another CCW of the program asks for may still come.
     has_pci: bool,
+    /// The first CPA after the last such CCW, and the end of those from which the channel comes to
+    /// none any more. Both are zero if there are none.
+    last_pci: (u32, u32),
 }
 
 impl WaitPoints {
     /// Returns the wait points at these addresses. `has_pci` is set if other CCWs of the program
-    /// ask for an interruption, too.
-    pub(crate) fn new(addresses: impl Iterator<Item = u32>, has_pci: bool) -> Self {
+    /// ask for an interruption, too. From the first CPA in `last_pci` up to the second one, they
+    /// ask for no further interruption.
+    pub(crate) fn new(
+        addresses: impl Iterator<Item = u32>,
+        has_pci: bool,
+        last_pci: (u32, u32),
+    ) -> Self {
         let mut points = Self {
             has_pci,
+            last_pci,
             ..Self::default()
         };
         for (place, address) in points.addresses.iter_mut().zip(addresses) {
@@ -60,7 +69,7 @@ impl WaitPoints {
 
     /// Returns the number of wait points.
     pub(crate) fn len(&self) -> usize {
-        self.len
+        self.len as usize
     }
 
     /// Returns whether there are none.
@@ -68,22 +77,18 @@ impl WaitPoints {
         self.len == 0
     }
 
-    /// Returns whether other CCWs of the program ask for an interruption, too.
-    pub fn has_pci(&self) -> bool {
-        self.has_pci
-    }
-
     /// Returns the address of the wait point at which the program has asked for the interruption
     /// with this status, or `None` if it has another reason.
     pub fn reached_by(&self, scsw: &Scsw) -> Option<u32> {
-        let ends = StatusControl::ALERT
-            .union(StatusControl::PRIMARY)
-            .union(StatusControl::SECONDARY);
-        let stctl = scsw.stctl();
-        let is_pci = stctl.contains(StatusControl::INTERMEDIATE)
-            && !stctl.intersects(ends)
-            && scsw.subchannel_status().contains(SubchannelStatus::PCI);
-        self.at(scsw.cpa()).filter(|_| is_pci)
+        self.at(scsw.cpa()).filter(|_| is_pci(scsw))
+    }
+
+    /// Notes status with which no wait point is reached: the interruption of another CCW may have
+    /// come with it.
+    pub fn note_other(&mut self, scsw: &Scsw) {
+        let (first, end) = self.last_pci;
+        let is_last = (first..end).contains(&scsw.cpa());
+        self.has_pci &= !(is_last && is_pci(scsw));
     }
 
     /// Returns whether status with which a wait point is reached has no other reason. Then it is not
@@ -98,9 +103,20 @@ impl WaitPoints {
     /// Returns the address of the wait point of which a CCW is current when the address of the next
     /// CCW is `cpa`.
     pub fn at(&self, cpa: u32) -> Option<u32> {
-        let mut points = self.addresses.iter().take(self.len).copied();
+        let mut points = self.addresses.iter().take(self.len()).copied();
         points.find(|point| is_at(*point, cpa))
     }
+}
+
+/// Returns whether the status has a program-controlled interruption of a program that continues.
+fn is_pci(scsw: &Scsw) -> bool {
+    let ends = StatusControl::ALERT
+        .union(StatusControl::PRIMARY)
+        .union(StatusControl::SECONDARY);
+    let stctl = scsw.stctl();
+    stctl.contains(StatusControl::INTERMEDIATE)
+        && !stctl.intersects(ends)
+        && scsw.subchannel_status().contains(SubchannelStatus::PCI)
 }
 
 /// Returns whether a CCW of the wait point `point` is current when the next CCW is at `cpa`.
@@ -118,6 +134,8 @@ pub struct Continuation {
     pub(crate) ccw: u32,
     /// The CPA of the guest while the program waits.
     pub(crate) cpa: u32,
+    /// Set if the program has asked for an interruption before.
+    pub(crate) is_after_pci: bool,
 }
 
 impl Continuation {

@@ -11,6 +11,14 @@
 //!
 //! The program check stays in these places. It also stays in place of the first CCW of a program,
 //! so that each rest of a program executes a command at least.
+//!
+//! A guest may *append* to a program that asks it for an interruption (PCI): when the interruption
+//! comes, it changes the NO-OPERATION with which the program ends into a TIC to further CCWs. So
+//! the program also waits in place of each NO-OPERATION that the channel may fetch after such an
+//! interruption, of each invalid CCW, and of each TIC to one of these. A change of another CCW is
+//! not seen: there, NO-OPERATION might change what a program does that the guest does not change.
+//! Such a guest must expect that it was too late. If it was, it starts the CCWs by themselves, so
+//! that they cannot depend on the command before them.
 
 use crate::{
     ccw::{
@@ -32,6 +40,9 @@ const REACHED: u32 = 1;
 /// Set for a CCW before which there must be no other command.
 const DIRECT: u32 = 2;
 
+/// Set for a CCW that the channel may fetch after the program has asked for an interruption.
+const AFTER_PCI: u32 = 4;
+
 /// The tables to find the places of wait points in.
 pub(crate) struct Search<'a, S: Storage> {
     pub(crate) layout: &'a mut SlotLayout<S>,
@@ -46,17 +57,22 @@ pub(crate) struct Search<'a, S: Storage> {
 }
 
 impl<S: Storage> Search<'_, S> {
-    /// Decides which of the overwritten CCWs have a wait point. Counts the others that the program
-    /// reaches. CCWs that it does not reach have a program check.
-    pub(crate) fn run(mut self, first: usize) {
+    /// Decides which CCWs have a wait point. Counts the other overwritten CCWs that the program
+    /// reaches. CCWs that it does not reach have a program check. `is_after_pci` is set if the
+    /// guest may append to the program from its first CCW on.
+    pub(crate) fn run(mut self, first: usize, is_after_pci: bool) {
         self.marks.fill(0);
         self.mark_direct();
+        self.mark_after_pci(first, is_after_pci);
         let (mut len, mut points) = (0, 0);
-        self.push(&mut len, first);
+        self.push(&mut len, first, REACHED);
         while let Some(index) = self.pop(&mut len) {
             let overwritten = self.overwritten(index);
+            let may_change = overwritten.is_some()
+                || self.has_overwritten_list(index)
+                || self.may_be_appended_to(index);
             let can_wait = index != first && points < WAIT_POINTS && self.can_wait(index);
-            if can_wait && (overwritten.is_some() || self.has_overwritten_list(index)) {
+            if can_wait && may_change {
                 self.layout.set_wait_point(index);
                 points += 1;
                 continue;
@@ -67,9 +83,7 @@ impl<S: Storage> Search<'_, S> {
             if self.layout.is_overwritten(index) {
                 continue;
             }
-            for next in self.layout.next_ccws(index).into_iter().flatten() {
-                self.push(&mut len, next);
-            }
+            self.push_next(&mut len, index, REACHED);
         }
         for index in 0..self.marks.len() {
             if self
@@ -82,15 +96,23 @@ impl<S: Storage> Search<'_, S> {
         }
     }
 
-    fn push(&mut self, len: &mut usize, index: usize) {
+    /// Adds a CCW to those that are to be followed, unless it has the mark `flag`.
+    fn push(&mut self, len: &mut usize, index: usize, flag: u32) {
         let mark = self.marks.get_mut(index);
-        let Some(mark) = mark.filter(|mark| **mark & REACHED == 0) else {
+        let Some(mark) = mark.filter(|mark| **mark & flag == 0) else {
             return;
         };
-        *mark |= REACHED;
+        *mark |= flag;
         if let Some(place) = self.stack.get_mut(*len) {
             *place = index as u32;
             *len += 1;
+        }
+    }
+
+    /// Adds the CCWs to which CCW `index` leads.
+    fn push_next(&mut self, len: &mut usize, index: usize, flag: u32) {
+        for next in self.layout.next_ccws(index).into_iter().flatten() {
+            self.push(len, next, flag);
         }
     }
 
@@ -129,6 +151,31 @@ impl<S: Storage> Search<'_, S> {
             let time = self.numbers.time_of_list(index);
             self.overwrites.is_overwritten(span, time)
         })
+    }
+
+    /// Returns whether the guest may append to the program in place of CCW `index`.
+    fn may_be_appended_to(&self, index: usize) -> bool {
+        let is_after_pci = self
+            .marks
+            .get(index)
+            .is_some_and(|mark| mark & AFTER_PCI != 0);
+        is_after_pci && self.layout.moves_nothing(index)
+    }
+
+    /// Marks the CCWs that the channel may fetch after the program has asked for an interruption.
+    fn mark_after_pci(&mut self, first: usize, is_after_pci: bool) {
+        let mut len = 0;
+        if is_after_pci {
+            self.push(&mut len, first, AFTER_PCI);
+        }
+        for index in 0..self.marks.len() {
+            if self.layout.has_pci_at(index) {
+                self.push_next(&mut len, index, AFTER_PCI);
+            }
+            while let Some(index) = self.pop(&mut len) {
+                self.push_next(&mut len, index, AFTER_PCI);
+            }
+        }
     }
 
     /// Marks the CCWs before which there must be no other command.

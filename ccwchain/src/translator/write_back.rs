@@ -99,6 +99,8 @@ impl<S: Storage> HostAddresses<'_, S> {
             host,
             ccw: self.layout.wait_point(slot)?,
             cpa: self.layout.guest_address(slot + 1)?,
+            is_after_pci: self.layout.has_pci()
+                || self.continues.is_some_and(|before| before.is_after_pci),
         })
     }
 

@@ -2,6 +2,7 @@
 
 //! Tests of the guarantees of the translator, on the type1 stub.
 
+mod appending;
 mod backward;
 mod blocks;
 mod bounds;

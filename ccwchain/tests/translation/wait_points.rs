@@ -44,7 +44,7 @@ const IDA: Flags = Flags::IDA;
 const SLOTS: u32 = 200;
 
 /// Returns a machine whose programs may have wait points.
-fn machine() -> Machine {
+pub(crate) fn machine() -> Machine {
     let mut machine = Machine::new();
     machine.translator.set_wait_points(true);
     machine
@@ -52,7 +52,7 @@ fn machine() -> Machine {
 
 /// Returns the absolute addresses of the wait points of the program, and the guest addresses of the
 /// CCWs in whose place they are.
-fn wait_points(machine: &Machine, host: &HostOrb) -> Vec<(u32, u32)> {
+pub(crate) fn wait_points(machine: &Machine, host: &HostOrb) -> Vec<(u32, u32)> {
     let addresses = (0..SLOTS).map(|slot| host.orb().cpa() + 8 * slot);
     addresses
         .filter_map(|address| {
@@ -64,7 +64,7 @@ fn wait_points(machine: &Machine, host: &HostOrb) -> Vec<(u32, u32)> {
 
 /// Translates CCWs at 0x10000. Returns the guest addresses of those with a wait point in their
 /// place, and the number of program checks.
-fn places(orb: &Orb, ccws: &[Ccw]) -> (Vec<u32>, usize) {
+pub(crate) fn places(orb: &Orb, ccws: &[Ccw]) -> (Vec<u32>, usize) {
     let mut machine = machine();
     machine.program(Format::of(orb), 0x10000, ccws);
     let host = machine.translate(orb).unwrap();
@@ -324,7 +324,7 @@ fn the_address_in_the_status_is_the_one_after_the_ccw_for_which_it_waits() {
 }
 
 /// Translates the rest by another translator into another arena. Returns its ORB.
-fn translate_rest(machine: &mut Machine, orb: &Orb, point: u32) -> HostOrb {
+pub(crate) fn translate_rest(machine: &mut Machine, orb: &Orb, point: u32) -> HostOrb {
     let continuation = machine.translator.continuation(point).unwrap();
     let mut rest = machine.translator.another(1).unwrap();
     rest.set_wait_points(true);
@@ -421,34 +421,37 @@ fn the_boot_records_of_a_disk_wait_twice() {
     };
 }
 
+/// Translates the program at 0x10000. Returns its wait points, its ORB, and the address of the
+/// first wait point.
+pub(crate) fn points_of(machine: &mut Machine) -> (WaitPoints, HostOrb, u32) {
+    let (guest, arena) = (&mut machine.guest, &mut machine.arena);
+    let program = machine.translator.translate(&modifiable(), guest, arena);
+    let program = program.map_err(|(error, _)| error).unwrap();
+    let (points, host) = (*program.wait_points(), program.orb());
+    let (point, _) = wait_points(machine, &host)[0];
+    (points, host, point)
+}
+
 /// Returns the wait points of a program that waits at its second CCW, whose first has these flags,
 /// and their address.
-fn points_of(flags: Flags) -> (WaitPoints, u32) {
+fn points_with(flags: Flags) -> (WaitPoints, u32) {
     let mut machine = machine();
     let ccws = [
         ccw(0x02, CC.union(flags), 24, 0x10000),
         ccw(0x03, NONE, 1, 0),
     ];
     machine.program(Format::One, 0x10000, &ccws);
-    let program =
-        machine
-            .translator
-            .translate(&modifiable(), &mut machine.guest, &mut machine.arena);
-    let points = *program.map_err(|(error, _)| error).unwrap().wait_points();
-    let host = (0..SLOTS).map(|slot| machine.arena.blocks[0] + 0x1000 + 8 * slot);
-    let point = host
-        .filter(|at| machine.translator.continuation(*at).is_some())
-        .collect::<Vec<_>>();
-    (points, point[0])
+    let (points, _, point) = points_of(&mut machine);
+    (points, point)
 }
 
 /// Intermediate status with a program-controlled interruption.
-const CONTROL: u32 = 0x0080_40c9;
-const PCI: u32 = 0x0080_0000;
+pub(crate) const CONTROL: u32 = 0x0080_40c9;
+pub(crate) const PCI: u32 = 0x0080_0000;
 
 #[test]
 fn the_interruption_of_a_wait_point_is_known_by_its_address() {
-    let (points, point) = points_of(NONE);
+    let (points, point) = points_with(NONE);
     let reached = |control, cpa, status| {
         let scsw = Scsw::from_words([control, cpa, status]);
         points
@@ -476,7 +479,7 @@ fn the_interruption_of_a_wait_point_is_known_by_its_address() {
 
 #[test]
 fn the_interruption_is_shown_if_the_program_asks_for_some_itself() {
-    let (points, point) = points_of(Flags::PCI);
+    let (points, point) = points_with(Flags::PCI);
     let scsw = Scsw::from_words([CONTROL, point + 8, PCI]);
     assert_eq!(points.reached_by(&scsw), Some(point));
     assert!(!points.is_only_reason(&scsw));

@@ -45,8 +45,9 @@ impl<S> Locked<'_, S> {
     /// has presented, tells it.
     pub(super) fn note_wait(&mut self, scsw: &Scsw) {
         if let Some(memory) = self.program() {
-            if let Some(at) = memory.wait_points.reached_by(scsw) {
-                memory.waits_at = Some(at);
+            match memory.wait_points.reached_by(scsw) {
+                Some(at) => memory.waits_at = Some(at),
+                None => memory.wait_points.note_other(scsw),
             }
         }
     }

@@ -18,7 +18,8 @@
 //! page that is pinned for fetching only.
 //!
 //! A [`Case`] is a program with all that it needs. [`generate()`] makes one, [`generate_overwrite`]
-//! one that stores over itself, [`check()`] tests it, and [`shrink()`] makes a failing one small.
+//! one that stores over itself, [`generate_append`] one to which the guest appends while it runs.
+//! [`check()`] tests it, and [`shrink()`] makes a failing one small.
 
 mod case;
 mod check;
@@ -36,6 +37,7 @@ pub use case::{
 };
 pub use check::{
     check,
+    check_contained,
     check_waiting,
     Failure,
     Kind,
@@ -45,6 +47,7 @@ pub use check::{
 pub use generate::generate;
 pub use guest_memory::Prefetch;
 pub use overwrite::{
+    generate_append,
     generate_overwrite,
     generate_overwrite_anywhere,
     Overwritten, //

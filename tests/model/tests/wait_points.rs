@@ -9,15 +9,26 @@
 
 use std::collections::BTreeMap;
 
+use ccwchain::orb::{
+    Flags,
+    Orb, //
+};
 use model::agreement::{
     check_waiting,
     generate,
+    generate_append,
     generate_overwrite,
     generate_overwrite_anywhere,
     shrink,
     Case,
+    Failure,
+    Kind,
     Outcome,
     Overwritten, //
+};
+use model::channel::{
+    Ccw,
+    Step, //
 };
 
 /// The number of programs of each kind.
@@ -111,6 +122,77 @@ fn anything_can_be_stored_over() {
     for found in FOUND_ANYWHERE {
         assert!(counts.contains_key(found), "{found}");
     }
+}
+
+/// The least percentage of the programs with parts that the guest appends that wait for at least so
+/// many rests, of those for which prefetching is not allowed.
+const APPENDED: [(u32, u64); 3] = [(1, 80), (2, 45), (4, 15)];
+
+#[test]
+fn what_a_guest_appends_is_run() {
+    let (mut all, mut rests) = (0, Vec::new());
+    for seed in 0..2_000 {
+        let case = generate_append(seed);
+        let outcome = outcome(&case, seed);
+        assert_eq!(outcome.stop, None, "{case}");
+        if case.may_prefetch() {
+            assert_eq!(outcome.rests, 0, "{case}");
+        } else {
+            all += 1;
+            rests.push(outcome.rests);
+        }
+    }
+    for (least, percent) in APPENDED {
+        let count = rests.iter().filter(|rests| **rests >= least).count() as u64;
+        println!("of {all}, {count} wait for {least} rests or more");
+        assert!(count * 100 >= percent * all);
+    }
+}
+
+/// The greatest number of rests of a program.
+const MAX_RESTS: u32 = 64;
+
+#[test]
+fn a_program_that_looks_for_what_is_appended_continues_at_the_bound() {
+    let flags = Ccw::CC | Ccw::SLI;
+    let nop = |flags| Ccw {
+        code: 0x03,
+        flags,
+        count: 1,
+        address: 0,
+    };
+    let mut case = generate_append(0);
+    let start = 0x1_0000;
+    case.orb = Orb::default().with_flags(Flags::FORMAT_1).with_cpa(start);
+    let back = Ccw {
+        code: 0x08,
+        address: start,
+        ..Ccw::default()
+    };
+    case.ccws = vec![(start, nop(flags | Ccw::PCI)), (start + 8, back)];
+    case.steps = vec![Step::immediate(); 200];
+    case.responses.clear();
+    let endless = outcome(&case, 0);
+    assert_eq!((endless.kind, endless.rests), (Kind::Cut, MAX_RESTS));
+
+    let [end, back] = [nop(Ccw::SLI), back].map(|ccw| ccw.to_bytes(case.format()).to_vec());
+    let at = u64::from(start) + 8;
+    let ends_at = |interruption: u32| {
+        let mut responses = vec![(at, back.clone()); interruption as usize - 1];
+        responses.push((at, end.clone()));
+        let case = Case {
+            responses,
+            ..case.clone()
+        };
+        check_waiting(&case)
+    };
+    let last = ends_at(MAX_RESTS).expect("the same");
+    assert_eq!((last.kind, last.rests), (Kind::Good, MAX_RESTS));
+    // The last rest has the TIC that was there when it was translated.
+    assert!(matches!(
+        ends_at(MAX_RESTS + 1),
+        Err(Failure::Difference("endings", _))
+    ));
 }
 
 #[test]

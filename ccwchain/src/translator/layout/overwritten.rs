@@ -8,7 +8,7 @@ use super::{
     NO_SLOT, //
 };
 use crate::{
-    ccw::Flags,
+    ccw,
     memory::Storage,
     prefix::prefix_mut,
     translator::effect::Effects,
@@ -17,6 +17,7 @@ use crate::{
         CcwInstance,
         Overwritten, //
     },
+    translator::slots::next_block,
     translator::wait_points::WAIT_SLOTS, //
 };
 
@@ -115,10 +116,48 @@ impl<S: Storage> SlotLayout<S> {
         Some(point.address)
     }
 
+    /// Returns whether CCW `index` asks for an interruption.
+    pub(crate) fn has_pci_at(&self, index: usize) -> bool {
+        let instance = self.instances().get(index);
+        instance.is_some_and(CcwInstance::has_pci)
+    }
+
     /// Returns whether a CCW of the program asks for an interruption.
     pub(crate) fn has_pci(&self) -> bool {
-        let mut ccws = self.instances().iter();
-        ccws.any(|instance| instance.ccw().flags.contains(Flags::PCI))
+        self.instances().iter().any(CcwInstance::has_pci)
+    }
+
+    /// Returns the slots from the one after the last CCW that asks for an interruption to the last
+    /// one in the block. Returns `None` if the program may come from these back to such a CCW.
+    pub(crate) fn after_last_pci(&self) -> Option<(u32, u32)> {
+        let instances = || self.instances().iter().enumerate();
+        let slot = |index: usize| self.instances().get(index).map(|instance| instance.slot);
+        let pcis = instances().filter(|(_, instance)| instance.has_pci());
+        let pci = pcis.map(|(_, instance)| instance.slot).max()?;
+        let leads_on = instances()
+            .filter(|(_, instance)| instance.slot >= pci)
+            .flat_map(|(index, _)| self.next_ccws(index))
+            .all(|next| next.is_none_or(|next| slot(next) > Some(pci)));
+        let last = self.slots.min(next_block(pci)).saturating_sub(1);
+        leads_on.then_some((pci + 1, last))
+    }
+
+    /// Returns whether CCW `index` is NO-OPERATION, or invalid, or a TIC to such a CCW.
+    pub(crate) fn moves_nothing(&self, index: usize) -> bool {
+        let instance = self.instances().get(index);
+        let is_nothing = |instance: &CcwInstance| match instance.kind() {
+            CcwKind::Command => instance.code == ccw::NO_OPERATION,
+            CcwKind::ProgramCheck => true,
+            CcwKind::Tic => false,
+        };
+        instance.is_some_and(|instance| {
+            match instance.kind() {
+                CcwKind::Tic => self.find(instance.ccw().address, instance.effect),
+                _ => Some(index),
+            }
+            .and_then(|index| self.instances().get(index))
+            .is_some_and(is_nothing)
+        })
     }
 
     /// Puts a program check in place of CCW `next` when the channel fetches it after CCW `index`:

@@ -19,7 +19,7 @@ use crate::channel::{
 };
 
 /// The contents of guest memory, other than the filling, and the actions of the device.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Case {
     /// The ORB.
     pub orb: Orb,
@@ -31,6 +31,8 @@ pub struct Case {
     pub steps: Vec<Step>,
     /// The first data that the device returns.
     pub input: Vec<u8>,
+    /// What the guest stores at each program-controlled interruption, one after the other.
+    pub responses: Vec<(u64, Vec<u8>)>,
 }
 
 impl Case {
@@ -91,6 +93,13 @@ impl fmt::Display for Case {
                 f,
                 "  command {number}: ends {how} with status {:#04x}",
                 step.status
+            )?;
+        }
+        for (number, (address, bytes)) in self.responses.iter().enumerate() {
+            let words = Words(bytes);
+            writeln!(
+                f,
+                "  interruption {number}: the guest stores at {address:#010x}:{words}"
             )?;
         }
         if !self.input.is_empty() {

@@ -64,7 +64,7 @@ pub fn generate(seed: u64) -> Case {
         ccws,
         lists: generator.lists,
         steps,
-        input: Vec::new(),
+        ..Case::default()
     }
 }
 

@@ -89,6 +89,10 @@ pub(crate) struct GuestMemory {
     stop: Option<usize>,
     /// The first fetch of what the program had changed.
     pub(crate) changed: Option<Fetch>,
+    /// What the guest stores at each program-controlled interruption.
+    responses: Vec<(u64, Vec<u8>)>,
+    /// The number of these interruptions.
+    interruptions: usize,
 }
 
 /// A fetch of a CCW or of a word of a list.
@@ -126,8 +130,9 @@ fn find(pages: &[Page], address: u64) -> Option<usize> {
 }
 
 impl GuestMemory {
-    /// Creates a guest with all mappings, in which nothing is stored.
-    pub(crate) fn new() -> Self {
+    /// Creates a guest with all mappings, in which nothing is stored. It stores `responses` at the
+    /// program-controlled interruptions.
+    pub(crate) fn new(responses: &[(u64, Vec<u8>)]) -> Self {
         Self {
             now: MAPPED.clone(),
             before: MAPPED.clone(),
@@ -137,6 +142,8 @@ impl GuestMemory {
             last: Use::Ccw,
             stop: None,
             changed: None,
+            responses: responses.to_vec(),
+            interruptions: 0,
         }
     }
 
@@ -148,17 +155,22 @@ impl GuestMemory {
         self.fetches = 0;
         self.stop = stop;
         self.changed = None;
+        self.interruptions = 0;
     }
 
-    /// Stores bytes where there is memory.
+    /// Stores bytes where there is memory, before the program begins.
     pub(crate) fn put(&mut self, address: u64, bytes: &[u8]) {
-        for (offset, byte) in (0..).zip(bytes) {
-            let address = address.wrapping_add(offset);
-            if let Some(index) = find(&self.now, address) {
-                let offset = (address % PAGE) as usize;
-                self.now[index].bytes[offset] = *byte;
-                self.before[index].bytes[offset] = *byte;
-            }
+        put(&mut self.now, address, bytes);
+        put(&mut self.before, address, bytes);
+    }
+}
+
+/// Stores bytes where there is memory.
+fn put(pages: &mut [Page], address: u64, bytes: &[u8]) {
+    for (offset, byte) in (0..).zip(bytes) {
+        let address = address.wrapping_add(offset);
+        if let Some(index) = find(pages, address) {
+            pages[index].bytes[(address % PAGE) as usize] = *byte;
         }
     }
 }
@@ -206,5 +218,12 @@ impl Memory for GuestMemory {
             .ok_or(Fault::Addressing)?;
         page.bytes[(address % PAGE) as usize..][..bytes.len()].copy_from_slice(bytes);
         Ok(())
+    }
+
+    fn interrupted(&mut self) {
+        if let Some((address, bytes)) = self.responses.get(self.interruptions) {
+            put(&mut self.now, *address, bytes);
+        }
+        self.interruptions += 1;
     }
 }

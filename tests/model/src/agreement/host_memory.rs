@@ -3,7 +3,10 @@
 //! Host memory, of which the channel may use a part only.
 
 use std::{
-    collections::HashMap,
+    collections::{
+        HashMap,
+        VecDeque, //
+    },
     iter,
     sync::LazyLock, //
 };
@@ -86,11 +89,14 @@ pub(crate) struct HostMemory {
     waits: Vec<u32>,
     /// Set if the CCWs with which a program waits are like others for the channel.
     pub(crate) shows_waits: bool,
+    /// What the guest stores at each program-controlled interruption that is still to come.
+    responses: VecDeque<(u64, Vec<u8>)>,
 }
 
 impl HostMemory {
-    /// Creates a host with a guest that has all mappings, in which nothing is stored.
-    pub(crate) fn new() -> Self {
+    /// Creates a host with a guest that has all mappings, in which nothing is stored. It stores
+    /// `responses` at the program-controlled interruptions.
+    pub(crate) fn new(responses: &[(u64, Vec<u8>)]) -> Self {
         let guest = Guest::new(MAPPED.clone());
         Self {
             machine: Machine::with_guest(guest, Sizes::IDLE, Sizes::IDLE_ARENA),
@@ -101,6 +107,7 @@ impl HostMemory {
             left: HashMap::new(),
             waits: Vec::new(),
             shows_waits: false,
+            responses: responses.iter().cloned().collect(),
         }
     }
 
@@ -256,6 +263,12 @@ impl Memory for HostMemory {
             Ok(())
         } else {
             Err(self.refuse("stores", address, bytes.len()))
+        }
+    }
+
+    fn interrupted(&mut self) {
+        if let Some((address, bytes)) = self.responses.pop_front() {
+            self.put(address, &bytes);
         }
     }
 

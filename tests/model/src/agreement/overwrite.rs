@@ -8,11 +8,13 @@
 
 mod addressing;
 mod anywhere;
+mod append;
 mod builder;
 mod kinds;
 mod store;
 
 pub use anywhere::generate_overwrite_anywhere;
+pub use append::generate_append;
 pub use kinds::Overwritten;
 
 use builder::{

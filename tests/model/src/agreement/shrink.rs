@@ -15,6 +15,7 @@ pub fn shrink(case: &Case, fails: impl Fn(&Case) -> bool) -> Case {
     let mut small = case.clone();
     shorten(&mut small, |case| &mut case.ccws, &fails);
     shorten(&mut small, |case| &mut case.steps, &fails);
+    shorten(&mut small, |case| &mut case.responses, &fails);
     while let Some(smaller) = simpler(&small).into_iter().find(&fails) {
         small = smaller;
     }

@@ -344,6 +344,7 @@ impl<M: Memory, D: Device> Channel<'_, M, D> {
                 cpa: cpa(current.following()),
                 ..Status::default()
             }));
+            self.memory.interrupted();
         }
         Ok(current)
     }

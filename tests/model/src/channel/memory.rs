@@ -32,6 +32,10 @@ pub trait Memory {
     /// Stores data: all of `bytes` or nothing.
     fn store(&mut self, address: u64, bytes: &[u8]) -> Result<(), Fault>;
 
+    /// Lets the owner of the memory respond to a program-controlled interruption, of a CCW that is
+    /// not one of a wait ([`Self::is_wait`]).
+    fn interrupted(&mut self) {}
+
     /// Returns whether the CCW at `address` is a NO-OPERATION with which a driver lets a program
     /// wait. It is neither counted nor recorded, and the device is not asked: it has no effect.
     fn is_wait(&self, address: u32) -> bool {

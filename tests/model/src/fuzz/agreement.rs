@@ -49,15 +49,13 @@ pub fn run(bytes: &[u8]) {
     }
 }
 
-fn case(input: &mut Input<'_>) -> Case {
+pub(super) fn case(input: &mut Input<'_>) -> Case {
     let [flags, device] = input.bytes();
     let steps = (0..device % 5).map(|_| step(input)).collect();
     let mut case = Case {
         orb: orb(flags).with_cpa(input.pick(&[0x1_0000, 0x1_0fe0, 0x1_3fc0, 0xff_ffd0, 0])),
-        ccws: Vec::new(),
-        lists: Vec::new(),
         steps,
-        input: Vec::new(),
+        ..Case::default()
     };
     let mut cursor = case.orb.cpa();
     for _ in 0..40 {

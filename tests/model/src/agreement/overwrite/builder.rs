@@ -64,6 +64,7 @@ pub(super) struct Builder {
     pub(super) lists: Vec<(u64, Vec<u8>)>,
     pub(super) steps: Vec<Step>,
     pub(super) input: Vec<u8>,
+    pub(super) responses: Vec<(u64, Vec<u8>)>,
 }
 
 impl Builder {
@@ -104,6 +105,7 @@ impl Builder {
             lists: Vec::new(),
             steps: Vec::new(),
             input: Vec::new(),
+            responses: Vec::new(),
         }
     }
 
@@ -115,6 +117,7 @@ impl Builder {
             lists: self.lists,
             steps: self.steps,
             input: self.input,
+            responses: self.responses,
         }
     }
 
