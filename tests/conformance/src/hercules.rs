@@ -29,6 +29,7 @@ use crate::{
     shortage, //
 };
 
+mod appending;
 mod attentions;
 mod boot;
 mod chaining;
@@ -46,6 +47,7 @@ pub(crate) const GROUPS: &[Group] = &[
     ("midaw", Both, midaws::cases),
     ("intermediate", One, intermediate::cases),
     ("boot", One, boot::cases),
+    ("appending", One, appending::cases),
     ("status modifier", One, past_ends::cases),
     ("containment", BothAlways, containment::cases),
     ("normal form", Both, normal_form::hercules_cases),

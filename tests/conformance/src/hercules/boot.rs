@@ -51,7 +51,7 @@ pub(crate) fn cases() -> Vec<Case> {
 
 /// Track 0 of the second disk: a PSW and two CCWs of format 0, which read the next record to 0x1000
 /// and go on there; and that record, two CCWs.
-const TRACK: &str = "\
+pub(super) const TRACK: &str = "\
 area where at 0x20000 X'0000 0000 0000'
 area zero  at 0x20010 X'0000 0000 00'
 area one   at 0x20100 X'0000 0000 01 00 0018' X'000A0000 00000000' X'06001000 60000010' X'08001000 00000000'
@@ -65,6 +65,12 @@ find: ccw  searchid,zero,cc
 /// A program with READ IPL, which reads over its own CCW and the next ones.
 const LOADER: &str = "orb format=0 prefetch=no\norg 0\n\
     dc X'02000000 60000018'\ndc X'00000000 00000000'";
+
+/// Maps the page to which the first record of [`TRACK`] reads the second one.
+pub(super) fn map_page(disk: &mut Channel) -> TestResult<GuestMemory> {
+    let page = program("area page at 0x1000 size 16\norg 0x8000\nccw nop")?;
+    map(disk, &page)
+}
 
 fn run(channel: &mut Channel, orb: Orb) -> TestResult<u32> {
     channel.start(orb)?;
@@ -102,8 +108,7 @@ fn read_ipl(devices: &Devices) -> TestResult {
     guest.write(0x18, &[0x08, 0, 0, 0x10, 0, 0, 0, 0]);
     guest.write(0x20, &ccw);
     guest.write(0x108, &[0, 0, 0, 0, 2]);
-    let page = program("area page at 0x1000 size 16\norg 0x8000\nccw nop")?;
-    let second = map(&mut disk, &page)?;
+    let second = map_page(&mut disk)?;
     let cpa = run(&mut disk, loader.orb.with_cpa(8))?;
     check_eq("address in the status", cpa, 0x28)?;
     check_eq(
@@ -136,8 +141,7 @@ fn boot(devices: &Devices, old: &str) -> TestResult {
     let ccws = format!("dc X'02000000 60000018'\ndc {old}");
     let loader: Program = program(&format!("orb format=0 prefetch=no\norg 0\n{ccws}"))?;
     let guest = map(&mut disk, &loader)?;
-    let page = program("area page at 0x1000 size 16\norg 0x8000\nccw nop")?;
-    let second = map(&mut disk, &page)?;
+    let second = map_page(&mut disk)?;
     for _ in 0..3 {
         guest.write(0, &[0x02, 0, 0, 0, 0x60, 0, 0, 0x18]);
         guest.write(8, &[0; 16]);

@@ -105,7 +105,7 @@ impl Staged {
 }
 
 /// The next status.
-fn next(channel: &mut Channel) -> TestResult<Irb> {
+pub(super) fn next(channel: &mut Channel) -> TestResult<Irb> {
     let irb = channel.wait(TIMEOUT)?;
     Ok(irb.ok_or_else(|| "no status came".to_owned())?)
 }
