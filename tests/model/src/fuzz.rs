@@ -13,4 +13,5 @@ mod input;
 pub mod agreement;
 pub mod formats;
 pub mod translate;
+pub mod wait_points;
 pub mod write_back;

@@ -38,6 +38,11 @@ fn translate() {
 }
 
 #[test]
+fn wait_points() {
+    replay("wait_points", model::fuzz::wait_points::run);
+}
+
+#[test]
 fn write_back() {
     replay("write_back", model::fuzz::write_back::run);
 }
