@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ccw::{
     device_data::DataFormat,
+    device_kind::DeviceKind,
     sysfs::{
         is_uuid,
         BusId, //
@@ -74,6 +75,7 @@ Formats:
 
 Examples:
   ccw decode ccw1 E4200100 00020000
+  ccw decode ccw1 --device 3390 63400010 00020000
   ccw decode irb <irb.txt";
 
 /// Describes the command line.
@@ -168,6 +170,14 @@ fn decode() -> Command {
                 .help("What the bytes are, one of the formats below"),
         )
         .arg(
+            Arg::new("device")
+                .long("device")
+                .value_name("TYPE")
+                .value_parser(parse_device_type)
+                .value_hint(ValueHint::Other)
+                .help("Name commands as a device of this type has them, such as 3390"),
+        )
+        .arg(
             Arg::new("HEX")
                 .num_args(0..)
                 .value_hint(ValueHint::Other)
@@ -194,6 +204,13 @@ fn programs() -> Arg {
 
 fn parse_bus_id(text: &str) -> Result<BusId, &'static str> {
     BusId::parse(text).ok_or("a subchannel has a number such as 0.0.0001; `ccw list` shows them")
+}
+
+fn parse_device_type(text: &str) -> Result<DeviceKind, &'static str> {
+    DeviceKind::of_type(text).ok_or(
+        "give the type of a device whose commands are known, such as 3390, 3490, 3270, 1403, \
+         3505, 3215 or 3832 (virtio)",
+    )
 }
 
 fn parse_seconds(text: &str) -> Result<Duration, &'static str> {
@@ -254,6 +271,7 @@ mod tests {
             "ccw check a.ccw b.ccw",
             "ccw decode sense 80 00",
             "ccw decode irb",
+            "ccw decode ccw1 --device 3390/0c 63400010 00020000",
         ] {
             let matches = command().try_get_matches_from(line.split(' '));
             assert!(matches.is_ok(), "{line}: {matches:?}");
@@ -285,6 +303,10 @@ mod tests {
             ErrorKind::ValueValidation
         );
         assert_eq!(error("ccw decode cpa 00"), ErrorKind::InvalidValue);
+        assert_eq!(
+            error("ccw decode ccw1 --device 9999"),
+            ErrorKind::ValueValidation
+        );
         assert_eq!(error("ccw help"), ErrorKind::DisplayHelp);
         assert_eq!(error("ccw run --help"), ErrorKind::DisplayHelp);
     }

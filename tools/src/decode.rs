@@ -20,6 +20,10 @@ use ccwchain::{
 
 use crate::{
     device_data,
+    device_kind::{
+        command_name,
+        DeviceKind, //
+    },
     program::{
         PlacedCcw,
         Program, //
@@ -74,14 +78,11 @@ pub fn orb(orb: Orb) -> String {
     )
 }
 
-/// Returns the eight bytes of a CCW and their meaning.
-pub fn ccw(ccw: &Ccw, format: Format) -> String {
-    let meaning = match ccw.command {
-        _ if ccw.is_tic(format) => "transfer in channel".to_owned(),
-        0x03 => "no-operation".to_owned(),
-        0x04 => "sense".to_owned(),
-        0xe4 => "sense ID".to_owned(),
-        command => format!("{} {command:02x}", ccw.direction()),
+/// Returns the eight bytes of a CCW and their meaning, on a kind of device if it is known.
+pub fn ccw(ccw: &Ccw, format: Format, kind: Option<DeviceKind>) -> String {
+    let meaning = match ccw.is_tic(format) {
+        true => "transfer in channel".to_owned(),
+        false => command_name(kind, ccw.command),
     };
     ccw_that_means(ccw, format, &meaning)
 }
@@ -99,7 +100,7 @@ fn ccw_that_means(ccw: &Ccw, format: Format, meaning: &str) -> String {
         false => format!("count {}", ccw.count),
     };
     format!(
-        "{high:08x} {low:08x}  {meaning:19}  {:10}  {count}",
+        "{high:08x} {low:08x}  {meaning:21}  {:10}  {count}",
         ccw.flags.to_string()
     )
     .trim_end()
@@ -121,14 +122,14 @@ pub fn program(program: &Program) -> String {
         let label = placed.label.as_deref().unwrap_or("");
         let shown = match chained == Some(placed.address) && !placed.ccw.is_tic(format) {
             true => ccw_that_means(&placed.ccw, format, "more data"),
-            false => ccw(&placed.ccw, format),
+            false => ccw(&placed.ccw, format, program.kind),
         };
         chained = match placed.ccw.flags.contains(Flags::CD) {
             true => placed.address.checked_add(8),
             false => None,
         };
         let line = format!(
-            "  CCW   {:08x}  {label:label_width$}  {:62}  {}",
+            "  CCW   {:08x}  {label:label_width$}  {:64}  {}",
             placed.address, shown, placed.operand
         );
         text.push_str(line.trim_end());

@@ -10,6 +10,7 @@
 pub mod channel;
 pub mod decode;
 pub mod device_data;
+pub mod device_kind;
 pub mod error;
 pub mod guest;
 pub mod outcome;

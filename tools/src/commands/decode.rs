@@ -10,6 +10,7 @@ use std::io::{
 use ccw::{
     decode,
     device_data::DataFormat,
+    device_kind::DeviceKind,
     error::Error, //
 };
 use ccwchain::{
@@ -45,12 +46,13 @@ pub(crate) fn decode(matches: &ArgMatches) -> Result<(), Failure> {
             .map_err(|source| Error::io("cannot read the bytes from standard input", source))?;
     }
     let bytes = bytes(&text)?;
+    let kind = matches.get_one("device").copied();
     match required::<String>(matches, "FORMAT").as_str() {
         "orb" => print_each(&bytes, |bytes| {
             format!("ORB   {}\n", decode::orb(Orb::from_bytes(bytes)))
         }),
-        "ccw0" => print_each(&bytes, |&bytes| ccw(Format::Zero, bytes)),
-        "ccw1" => print_each(&bytes, |&bytes| ccw(Format::One, bytes)),
+        "ccw0" => print_each(&bytes, |&bytes| ccw(Format::Zero, kind, bytes)),
+        "ccw1" => print_each(&bytes, |&bytes| ccw(Format::One, kind, bytes)),
         "scsw" => print_each(&bytes, |bytes| decode::scsw(Scsw::from_bytes(bytes), "")),
         "irb" => print_each(&padded(&bytes), |bytes| {
             decode::irb(&Irb::from_bytes(bytes), "")
@@ -102,11 +104,11 @@ fn padded(bytes: &[u8]) -> Vec<u8> {
     bytes
 }
 
-fn ccw(format: Format, bytes: [u8; 8]) -> String {
+fn ccw(format: Format, kind: Option<DeviceKind>, bytes: [u8; 8]) -> String {
     let ccw = Ccw::parse(format, bytes);
     format!(
         "CCW   {}  address {:08x}\n",
-        decode::ccw(&ccw, format),
+        decode::ccw(&ccw, format, kind),
         ccw.address
     )
 }

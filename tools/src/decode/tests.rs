@@ -21,12 +21,12 @@ fn a_ccw_is_shown_in_both_formats() {
         address: 0x2_0000,
     };
     assert_eq!(
-        ccw(&sense_id, Format::One),
-        "e4200100 00020000  sense ID             SLI         count 256"
+        ccw(&sense_id, Format::One, None),
+        "e4200100 00020000  sense ID               SLI         count 256"
     );
     assert_eq!(
-        ccw(&sense_id, Format::Zero),
-        "e4020000 20000100  sense ID             SLI         count 256"
+        ccw(&sense_id, Format::Zero, None),
+        "e4020000 20000100  sense ID               SLI         count 256"
     );
     let tic = Ccw {
         command: 0x08,
@@ -34,8 +34,8 @@ fn a_ccw_is_shown_in_both_formats() {
         ..Ccw::default()
     };
     assert_eq!(
-        ccw(&tic, Format::One),
-        "08000000 00010000  transfer in channel  -"
+        ccw(&tic, Format::One, None),
+        "08000000 00010000  transfer in channel    -"
     );
 }
 
@@ -56,11 +56,21 @@ fn a_program_is_shown_with_labels_operands_and_idaws() {
         super::program(&program_of(text)),
         "  ORB   intparm 00000000  control 00c2ff00  cpa 00010000  key 0  lpm ff  \
          format-1|prefetch|64-bit-idaw
-  CCW   00010000  first  03400000 00000000  no-operation         CC          count 0
-  CCW   00010008         01044000 00011000  write 01             IDA         count 16384  idal(data)
+  CCW   00010000  first  03400000 00000000  no-operation           CC          count 0
+  CCW   00010008         01044000 00011000  write 01               IDA         count 16384  idal(data)
   IDAL  00011000  00200c00 00201000 00202000 and 2 more
 "
     );
+}
+
+#[test]
+fn commands_are_named_for_the_device_that_the_program_is_for() {
+    let text = "program test\narea where at 0x20000 size 6\nccw 7,where,cc\nccw readdata\n";
+    let shown = super::program(&program_of(text));
+    assert!(shown.contains("  seek  "), "{shown}");
+    let text = "program test\nccw 7,,cc\nccw tapemark\n";
+    let shown = super::program(&program_of(text));
+    assert!(shown.contains("  rewind  "), "{shown}");
 }
 
 #[test]

@@ -82,6 +82,7 @@ pub(super) fn assemble(source: Source) -> Result<Program, Fault> {
     let cpa = u32::try_from(cpa).map_err(|_| (start, format!("cpa={cpa:#x} has over 32 bits")))?;
     let expected = expected(&symbols, &source.expected, start)?;
     let steps = steps(&symbols, &source.steps)?;
+    let kind = source.kind();
     chunks.extend(source.areas.into_iter().map(|area| Chunk {
         name: area.name,
         address: area.address,
@@ -93,6 +94,7 @@ pub(super) fn assemble(source: Source) -> Result<Program, Fault> {
         title: source.title,
         line: source.line,
         orb: source.orb.with_cpa(cpa),
+        kind,
         ccws,
         chunks,
         steps,
@@ -127,6 +129,7 @@ impl Assembly {
                 operand,
                 flags,
                 count,
+                ..
             } => {
                 placed.ccw = Ccw {
                     command: *command,

@@ -15,6 +15,7 @@ use ccwchain::{
 
 use crate::{
     device_data::DataFormat,
+    device_kind::DeviceKind,
     vfio::Access, //
 };
 
@@ -56,6 +57,8 @@ pub struct Program {
     pub line: usize,
     /// The operation-request block.
     pub orb: Orb,
+    /// The kind of device that the program is for, if the names of its commands tell.
+    pub kind: Option<DeviceKind>,
     /// The CCWs, in the order of the text.
     pub ccws: Vec<PlacedCcw>,
     /// All contents of guest memory: CCWs, lists of IDAWs, areas. They do not overlap.

@@ -10,6 +10,8 @@ use ccwchain::{
     }, //
 };
 
+use crate::device_kind::DeviceKind;
+
 /// A table of names and their values.
 pub(super) struct Names<T: 'static> {
     /// The noun for a value in error messages.
@@ -33,7 +35,36 @@ impl<T: Copy> Names<T> {
     }
 }
 
-/// Command codes: those of all devices, then those of a 3270.
+/// Names of programs that only one kind of device has in its commands.
+const OWN_COMMANDS: &[(DeviceKind, &[&str])] = &[
+    (DeviceKind::Display, &["w", "ew", "ewa", "wsf", "rb", "rm"]),
+    (
+        DeviceKind::Disk,
+        &[
+            "writedata",
+            "readdata",
+            "seek",
+            "writeckd",
+            "readckd",
+            "searchid",
+            "locate",
+            "readtrack",
+            "extent",
+            "rdc",
+        ],
+    ),
+    (DeviceKind::Tape, &["rewind", "tapemark"]),
+    (DeviceKind::Printer, &["print"]),
+];
+
+/// Returns the kind of device that a command is for, if its name tells.
+pub(super) fn kind_of_command(name: &str) -> Option<DeviceKind> {
+    let has_name = |names: &&[&str]| names.iter().any(|known| known.eq_ignore_ascii_case(name));
+    let mut kinds = OWN_COMMANDS.iter();
+    kinds.find_map(|(kind, names)| has_name(names).then_some(*kind))
+}
+
+/// Command codes: those of all devices, then those of a 3270, of disks, tapes and printers.
 pub(super) const COMMANDS: Names<u8> = Names {
     what: "command",
     names: &[

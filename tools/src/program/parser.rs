@@ -5,7 +5,6 @@
 use std::io;
 
 use ccwchain::{
-    ccw::Flags as CcwFlags,
     orb::{
         Flags,
         Orb, //
@@ -29,7 +28,6 @@ use super::{
         Expected,
         Item,
         ItemKind,
-        Operand,
         Source,
         Step, //
     }, //
@@ -38,6 +36,8 @@ use crate::{
     device_data::DataFormat,
     vfio::Access, //
 };
+
+mod ccw;
 
 type Load<'a> = &'a dyn Fn(&str) -> io::Result<Vec<u8>>;
 
@@ -132,7 +132,7 @@ fn statement(program: &mut Source, cursor: &mut Cursor, load: Load<'_>) -> Resul
             program.items.push(item(ItemKind::Org(address)));
         }
         "idals" => program.idals = Some(cursor.number("an address", 0x7fff_ffff)?),
-        "ccw" => program.items.push(item(ccw(cursor)?)),
+        "ccw" => program.items.push(item(ccw::ccw(cursor)?)),
         "dc" => {
             let bytes = contents(cursor, load)?;
             program.items.push(item(ItemKind::Constant(bytes)));
@@ -308,43 +308,6 @@ fn content(cursor: &mut Cursor, load: Load<'_>) -> Result<Vec<u8>, Fault> {
     let at = cursor.at();
     let name = cursor.quoted("the name of a file in quotes (')")?;
     load(&name).map_err(|source| (at, format!("cannot read {name}: {source}")))
-}
-
-fn ccw(cursor: &mut Cursor) -> Result<ItemKind, Fault> {
-    let command = cursor.named(&names::COMMANDS)?;
-    let mut operand = Operand::None;
-    let mut flags = CcwFlags::empty();
-    let mut count = None;
-    let is_field = |cursor: &Cursor| !matches!(cursor.peek(), None | Some(Token::Symbol(',')));
-    if cursor.take(',') && is_field(cursor) {
-        operand = self::operand(cursor)?;
-    }
-    if cursor.take(',') && is_field(cursor) {
-        flags = CcwFlags::from_bits(cursor.bits(&names::FLAGS)?);
-    }
-    if cursor.take(',') {
-        count = Some(cursor.number("a count", 0xffff)?);
-    }
-    Ok(ItemKind::Ccw {
-        command,
-        operand,
-        flags,
-        count,
-    })
-}
-
-fn operand(cursor: &mut Cursor) -> Result<Operand, Fault> {
-    let is_list = cursor.peek_second() == Some(&Token::Symbol('(')) && cursor.take_word("idal");
-    if !is_list {
-        return cursor.address("an address").map(Operand::Direct);
-    }
-    cursor.symbol('(')?;
-    let mut pieces = vec![cursor.address("an area")?];
-    while cursor.take(',') {
-        pieces.push(cursor.address("an area")?);
-    }
-    cursor.symbol(')')?;
-    Ok(Operand::Idal(pieces))
 }
 
 fn expect(expected: &mut Expected, cursor: &mut Cursor, load: Load<'_>) -> Result<(), Fault> {

@@ -14,6 +14,7 @@ use ccwchain::{
 use super::model::Position;
 use crate::{
     device_data::DataFormat,
+    device_kind::DeviceKind,
     vfio::Access, //
 };
 
@@ -31,6 +32,17 @@ pub(super) struct Source {
     pub(super) idals: Option<u32>,
     pub(super) steps: Vec<Step>,
     pub(super) expected: Expected,
+}
+
+impl Source {
+    /// Returns the kind of device that the program is for: that of the first command that tells.
+    pub(super) fn kind(&self) -> Option<DeviceKind> {
+        let mut items = self.items.iter();
+        items.find_map(|item| match item.kind {
+            ItemKind::Ccw { kind, .. } => kind,
+            _ => None,
+        })
+    }
 }
 
 /// An address: a base and an offset.
@@ -68,6 +80,8 @@ pub(super) enum ItemKind {
     Constant(Vec<u8>),
     Ccw {
         command: u8,
+        /// The kind of device that the command is for, if its name tells.
+        kind: Option<DeviceKind>,
         operand: Operand,
         flags: Flags,
         count: Option<u16>,
