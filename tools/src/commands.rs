@@ -4,4 +4,5 @@
 
 pub(crate) mod bind;
 pub(crate) mod decode;
+pub(crate) mod list;
 pub(crate) mod run;

@@ -6,12 +6,20 @@
 
 use std::{
     fmt::Display,
-    process::ExitCode, //
+    process::ExitCode,
+    sync::{
+        atomic::AtomicBool,
+        Arc, //
+    }, //
 };
 
 use clap::{
     error::ErrorKind,
     ArgMatches, //
+};
+use signal_hook::{
+    consts::SIGPIPE,
+    flag, //
 };
 
 use cli::required;
@@ -25,7 +33,7 @@ mod generate;
 
 fn execute(name: &str, matches: &ArgMatches) -> Result<ExitCode, Failure> {
     match name {
-        "list" => commands::bind::list()?,
+        "list" => commands::list::list(matches)?,
         "bind" => {
             let uuid: Option<&String> = matches.get_one("UUID");
             commands::bind::bind(required(matches, "SUBCHANNEL"), uuid.map(String::as_str))?;
@@ -51,7 +59,15 @@ fn failed(status: u8, what: impl Display) -> ExitCode {
     ExitCode::from(status)
 }
 
+/// Ends this process without a word when nobody reads its output any more, as `head` does.
+fn end_with_reader() {
+    let always = Arc::new(AtomicBool::new(true));
+    // Without this `println!` panics there, so a failure changes nothing else.
+    let _ = flag::register_conditional_default(SIGPIPE, always);
+}
+
 fn main() -> ExitCode {
+    end_with_reader();
     let mut command = cli::command();
     #[cfg(feature = "generate")]
     {

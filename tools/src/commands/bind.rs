@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `ccw list`, `ccw bind` and `ccw release`: subchannels and their drivers.
+//! `ccw bind` and `ccw release`: subchannels and their drivers.
 
 use ccw::{
     sys,
@@ -11,33 +11,6 @@ use ccw::{
 };
 
 use crate::failure::Failure;
-
-pub(crate) fn list() -> Result<(), Failure> {
-    let subchannels = Subchannel::all()?;
-    println!(
-        "{:10}  {:10}  {:12}  {:14}  {:36}  FILES IN /dev/vfio",
-        "SUBCHANNEL", "DEVICE", "TYPE", "DRIVER", "MEDIATED DEVICE"
-    );
-    for subchannel in subchannels {
-        let (mut uuid, mut files) = (String::new(), String::new());
-        if let Some(mdev) = subchannel.mdev() {
-            uuid = mdev.uuid().to_owned();
-            let group = mdev.group().ok();
-            let own = mdev.vfio_name().ok().map(|name| format!("devices/{name}"));
-            files = group.into_iter().chain(own).collect::<Vec<_>>().join(" ");
-        }
-        let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
-        let line = format!(
-            "{:10}  {:10}  {:12}  {:14}  {uuid:36}  {files}",
-            subchannel.bus_id(),
-            or_dash(subchannel.device_number()),
-            or_dash(subchannel.device_type()),
-            or_dash(subchannel.driver()),
-        );
-        println!("{}", line.trim_end());
-    }
-    Ok(())
-}
 
 fn tell(line: String) {
     println!("{line}");

@@ -53,7 +53,7 @@ const OWN_COMMANDS: &[(DeviceKind, &[&str])] = &[
             "rdc",
         ],
     ),
-    (DeviceKind::Tape, &["rewind", "tapemark"]),
+    (DeviceKind::Tape, &["readback", "rewind", "tapemark"]),
     (DeviceKind::Printer, &["print"]),
 ];
 

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Commands about channel programs: run, check, decode, halt and clear.
+
+use ccw::device_data::DataFormat;
+use clap::{
+    builder::PossibleValuesParser,
+    Arg,
+    Command,
+    ValueHint, //
+};
+
+use super::arguments::{
+    opening,
+    parse_device_type, //
+};
+
+/// The formats that `ccw decode` knows besides those of [`DataFormat`].
+const CHANNEL_FORMATS: [&str; 5] = ["orb", "ccw0", "ccw1", "scsw", "irb"];
+
+const RUN_HELP: &str = "\
+Each program is printed in decoded form, with its status and data. Where a
+program has the line \"host TEXT\", \"@host TEXT\" is printed for the machine
+that this one runs in.
+
+Examples:
+  ccw run 0.0.0001 demo/sense-id.ccw demo/chain.ccw
+  ccw run --iommufd --timeout 60 0.0.0001 demo/read.ccw";
+
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  ccw check demo/chain.ccw";
+
+const DECODE_HELP: &str = "\
+Blanks, colons, commas, underscores and 0x among the digits are ignored.
+
+Formats:
+  orb              operation-request block
+  ccw0, ccw1       channel-command words of format 0 or 1
+  scsw             subchannel-status word
+  irb              interruption-response block; words that are missing are zero
+  sense            sense data
+  senseid          answer to SENSE ID
+  characteristics  answer of an ECKD disk to READ DEVICE CHARACTERISTICS
+  configuration    answer to READ CONFIGURATION DATA
+
+Examples:
+  ccw decode ccw1 E4200100 00020000
+  ccw decode ccw1 --device 3390 63400010 00020000
+  ccw decode irb <irb.txt";
+
+pub(super) fn run() -> Command {
+    Command::new("run")
+        .about("Run the channel programs of files on a device")
+        .args(opening())
+        .arg(programs())
+        .after_help(RUN_HELP)
+}
+
+pub(super) fn check() -> Command {
+    Command::new("check")
+        .about("Show what is in files of channel programs, without a device")
+        .arg(programs())
+        .after_help(CHECK_EXAMPLES)
+}
+
+pub(super) fn decode() -> Command {
+    let formats = CHANNEL_FORMATS.into_iter();
+    let formats = formats.chain(DataFormat::NAMES.map(|(name, _)| name));
+    Command::new("decode")
+        .about("Show what bytes mean")
+        .arg(
+            Arg::new("FORMAT")
+                .required(true)
+                .value_parser(PossibleValuesParser::new(formats))
+                .hide_possible_values(true)
+                .help("What the bytes are, one of the formats below"),
+        )
+        .arg(
+            Arg::new("device")
+                .long("device")
+                .value_name("TYPE")
+                .value_parser(parse_device_type)
+                .value_hint(ValueHint::Other)
+                .help("Name commands as a device of this type has them, such as 3390"),
+        )
+        .arg(
+            Arg::new("HEX")
+                .num_args(0..)
+                .value_hint(ValueHint::Other)
+                .help("The bytes as hexadecimal digits [default: read from standard input]"),
+        )
+        .after_help(DECODE_HELP)
+}
+
+fn programs() -> Arg {
+    Arg::new("PROGRAM")
+        .required(true)
+        .num_args(1..)
+        .value_hint(ValueHint::FilePath)
+        .help("Files of channel programs, described in docs/program-format.md")
+}
