@@ -136,7 +136,7 @@ impl Channel {
         timeout: Duration,
         others: &mut Vec<Irb>,
     ) -> io::Result<Option<Irb>> {
-        self.wait_for(timeout, others, |irb| irb.scsw().ends_start())
+        self.wait_until(timeout, others, |irb| irb.scsw().ends_start())
     }
 
     /// Waits for unsolicited status that has all these bits. Other status goes to `others`.
@@ -146,13 +146,14 @@ impl Channel {
         status: DeviceStatus,
         others: &mut Vec<Irb>,
     ) -> io::Result<Option<Irb>> {
-        self.wait_for(timeout, others, |irb| {
+        self.wait_until(timeout, others, |irb| {
             let scsw = irb.scsw();
             !scsw.is_solicited() && scsw.device_status().contains(status)
         })
     }
 
-    fn wait_for(
+    /// Waits for a status of a kind. Status that comes earlier goes to `others`.
+    pub fn wait_until(
         &mut self,
         timeout: Duration,
         others: &mut Vec<Irb>,

@@ -44,6 +44,8 @@ pub(crate) fn command() -> Command {
             programs::run(),
             programs::check(),
             programs::decode(),
+            programs::halt(),
+            programs::clear(),
         ])
 }
 
@@ -90,7 +92,10 @@ mod tests {
             "ccw run 0.0.0001 a.ccw b.ccw",
             "ccw run --iommufd --timeout 60 0.0.0001 a.ccw",
             "ccw run --container --iommufd 0.0.0001 a.ccw",
+            "ccw run --resume 0.0.0001 a.ccw",
             "ccw check a.ccw b.ccw",
+            "ccw halt 0.0.0001",
+            "ccw clear --iommufd 0.0.0001",
             "ccw decode sense 80 00",
             "ccw decode irb",
             "ccw decode ccw1 --device 3390/0c 63400010 00020000",
@@ -124,6 +129,7 @@ mod tests {
             error("ccw run --timeout soon 0.0.0001 a.ccw"),
             ErrorKind::ValueValidation
         );
+        assert_eq!(error("ccw resume 0.0.0001"), ErrorKind::InvalidSubcommand);
         assert_eq!(error("ccw decode cpa 00"), ErrorKind::InvalidValue);
         assert_eq!(
             error("ccw decode ccw1 --device 9999"),

@@ -2,7 +2,10 @@
 
 //! The commands of `ccw`.
 
+mod open;
+
 pub(crate) mod bind;
 pub(crate) mod decode;
+pub(crate) mod function;
 pub(crate) mod list;
 pub(crate) mod run;

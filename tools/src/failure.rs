@@ -10,7 +10,9 @@ pub(crate) enum Failure {
     Usage(String),
     /// The text of a program is wrong.
     Text(String),
-    /// The system or the device refused something.
+    /// The device answered with an error, or not at all.
+    Device(String),
+    /// The system or the driver refused something.
     System(Error),
 }
 

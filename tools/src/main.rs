@@ -13,6 +13,7 @@ use std::{
     }, //
 };
 
+use ccw::regions::Command;
 use clap::{
     error::ErrorKind,
     ArgMatches, //
@@ -42,6 +43,8 @@ fn execute(name: &str, matches: &ArgMatches) -> Result<ExitCode, Failure> {
         "run" => return commands::run::run(matches),
         "check" => commands::run::check(matches)?,
         "decode" => commands::decode::decode(matches)?,
+        "halt" => return commands::function::perform(matches, Command::Halt),
+        "clear" => return commands::function::perform(matches, Command::Clear),
         #[cfg(feature = "generate")]
         "completions" => generate::completions(*required(matches, "SHELL"), &mut std::io::stdout()),
         #[cfg(feature = "generate")]
@@ -84,6 +87,7 @@ fn main() -> ExitCode {
             let command = command.unwrap_or_else(|| unreachable!("{name} is a command"));
             command.error(ErrorKind::ValueValidation, what).exit()
         }
+        Err(Failure::Device(what)) => failed(1, what),
         Err(Failure::Text(what)) => failed(2, what),
         Err(Failure::System(error)) => failed(3, error),
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Regions other than region 0: halt and clear functions, the subchannel-information block
+//! Regions other than region 0: halt, clear and resume functions, the subchannel-information block
 //! (SCHIB), and channel-report words (CRWs).
 //!
 //! Their indexes are not fixed. A capability in the information about a region tells its purpose.
@@ -13,7 +13,7 @@ use crate::{
     vfio::Device, //
 };
 
-/// The size of the region for halt and clear functions. It has a command and the last result,
+/// The size of the region for halt, clear and resume functions. It has a command and the last result,
 /// 4 bytes each in the byte order of the machine.
 pub const ASYNC_REGION_SIZE: usize = 8;
 /// The offset of the result in that region.
@@ -26,7 +26,7 @@ pub const CRW_REGION_SIZE: usize = 8;
 /// The purpose of a region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// The halt and clear functions.
+    /// The halt, clear and resume functions.
     Async = 1,
     /// The SCHIB.
     Schib = 2,
@@ -41,6 +41,8 @@ pub enum Command {
     Halt = 1,
     /// CLEAR SUBCHANNEL.
     Clear = 2,
+    /// RESUME SUBCHANNEL, which the C driver does not have.
+    Resume = 4,
 }
 
 impl Device {

@@ -11,7 +11,14 @@ use std::{
     time::Duration, //
 };
 
-use ccwchain::irb::Irb;
+use ccwchain::{
+    ccw::{
+        Ccw,
+        Flags,
+        Format, //
+    },
+    irb::Irb, //
+};
 
 use crate::{
     channel::Channel,
@@ -31,6 +38,7 @@ use crate::{
         Program,
         Step, //
     },
+    regions::Command,
     text::Dump, //
 };
 
@@ -47,18 +55,27 @@ struct Run<'a> {
     channel: &'a mut Channel,
     program: &'a Program,
     guest: &'a GuestMemory,
-    timeout: Duration,
+    options: Options,
     out: &'a mut dyn Write,
     report: Report,
 }
 
-/// Runs a program and shows it on `out`. Waits for each interrupt at most for `timeout`.
+/// Options for running programs.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// The longest time to wait for an interrupt.
+    pub timeout: Duration,
+    /// Resumes programs that suspend themselves.
+    pub resume: bool,
+}
+
+/// Runs a program and shows it on `out`.
 ///
 /// Returns an error only if the program could not be run. Its outcome is in the report.
 pub fn run(
     channel: &mut Channel,
     program: &Program,
-    timeout: Duration,
+    options: Options,
     out: &mut dyn Write,
 ) -> Result<Report> {
     let guest = GuestMemory::map(channel.device_mut(), &program.chunks)
@@ -67,7 +84,7 @@ pub fn run(
         channel,
         program,
         guest: &guest,
-        timeout,
+        options,
         out,
         report: Report {
             summary: "not started".to_owned(),
@@ -119,7 +136,7 @@ impl Run<'_> {
                     let mut others = Vec::new();
                     let irb = self
                         .channel
-                        .wait_unsolicited(self.timeout, *status, &mut others)
+                        .wait_unsolicited(self.options.timeout, *status, &mut others)
                         .map_err(waiting)?;
                     others.extend(irb);
                     self.print_unsolicited(&others)?;
@@ -169,14 +186,55 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// Starts the program, and waits for its end. Other status goes to `others`.
+    fn outcome(&mut self, others: &mut Vec<Irb>) -> Result<Outcome> {
+        if let Err(source) = self.channel.start(self.program.orb) {
+            let errno = source.raw_os_error().map(Outcome::Refused);
+            return errno.ok_or_else(|| Error::io("cannot start the program", source));
+        }
+        loop {
+            let timeout = self.options.timeout;
+            let irb = self.channel.wait_until(timeout, others, |irb| {
+                irb.scsw().ends_start() || irb.scsw().suspended_at().is_some()
+            });
+            let Some(irb) = irb.map_err(waiting)? else {
+                return Ok(Outcome::Nothing);
+            };
+            match irb.scsw().suspended_at() {
+                Some(address) if !irb.scsw().ends_start() => self.suspended(address)?,
+                _ => return Ok(Outcome::Ended(irb)),
+            }
+        }
+    }
+
+    /// Shows that the program is suspended before the CCW at an address, and resumes it if it may.
+    fn suspended(&mut self, address: u32) -> Result<()> {
+        if !self.options.resume {
+            let what =
+                format!("  suspended at {address:08x}: `ccw run --resume` would resume it\n");
+            return self.print(&what);
+        }
+        // The channel fetches the CCW again, and would suspend the program again.
+        let format = Format::of(&self.program.orb);
+        let mut bytes = [0; 8];
+        bytes.copy_from_slice(&self.guest.read(address.into(), 8));
+        let mut ccw = Ccw::parse(format, bytes);
+        ccw.flags = ccw.flags.difference(Flags::SUSPEND);
+        self.guest.write(address.into(), &ccw.to_bytes(format));
+        self.channel
+            .device()
+            .command(Command::Resume)
+            .map_err(|source| Error::io("cannot resume the program", source))?;
+        self.print(&format!("  suspended at {address:08x}: resumed\n"))
+    }
+
     fn start(&mut self) -> Result<()> {
         // Status from before the start does not answer it.
         let mut others = Vec::new();
         while let Some(irb) = self.channel.wait(Duration::ZERO).map_err(waiting)? {
             others.push(irb);
         }
-        let outcome = start(self.channel, self.program, self.timeout, &mut others)
-            .map_err(|source| Error::io("cannot start the program", source))?;
+        let outcome = self.outcome(&mut others)?;
         self.print_unsolicited(&others)?;
 
         match &outcome {
@@ -186,7 +244,7 @@ impl Run<'_> {
             }
             Outcome::Refused(_) => self.print(&format!("  {}\n", outcome.summary()))?,
             Outcome::Nothing => {
-                let seconds = self.timeout.as_secs();
+                let seconds = self.options.timeout.as_secs();
                 self.print(&format!(
                     "  no status within {seconds} s: resetting the device\n"
                 ))?;

@@ -34,6 +34,7 @@ use crate::{
 
 mod container;
 mod iommufd;
+mod users;
 
 use container::Container;
 use iommufd::Ioas;
@@ -102,7 +103,9 @@ impl Device {
 
     fn open_in(mdev: &Mdev, backend: Backend, space: Arc<dyn AddressSpace>) -> Result<Self> {
         Ok(Self {
-            files: space.open(mdev)?,
+            files: space
+                .open(mdev)
+                .map_err(|error| users::explain(error, mdev))?,
             backend,
             space,
             mapped: BTreeMap::new(),
@@ -210,7 +213,7 @@ fn open(path: &str) -> Result<File> {
         .open(path)
         .map_err(|source| {
             let help = match source.raw_os_error() {
-                Some(libc::EBUSY) => "another program has the device open",
+                Some(libc::EBUSY) => "another program has the device open: end it first",
                 Some(libc::EACCES | libc::EPERM) => "run as root, or give your user this file",
                 Some(libc::ENOENT | libc::ENODEV) if path == "/dev/iommu" => {
                     "load iommufd (modprobe iommufd), or use the other interface: --container"

@@ -11,6 +11,7 @@ use clap::{
 };
 
 use super::arguments::{
+    flag,
     opening,
     parse_device_type, //
 };
@@ -22,6 +23,10 @@ const RUN_HELP: &str = "\
 Each program is printed in decoded form, with its status and data. Where a
 program has the line \"host TEXT\", \"@host TEXT\" is printed for the machine
 that this one runs in.
+
+With --resume a program that suspends itself is resumed each time, after the
+suspend flag of its CCW was cleared in the memory of the program. The device
+must present status when a program suspends; QEMU's devices do not.
 
 Examples:
   ccw run 0.0.0001 demo/sense-id.ccw demo/chain.ccw
@@ -49,9 +54,24 @@ Examples:
   ccw decode ccw1 --device 3390 63400010 00020000
   ccw decode irb <irb.txt";
 
+const FUNCTION_HELP: &str = "\
+Opens the device, asks for the function, and prints the status that answers it.
+A device of VFIO can be opened only once: while a guest or another program has
+it, only that one can ask for the function.
+
+There is no `ccw resume`: closing a device ends its program, so that one that
+was just opened has no suspended program. See `ccw run --resume`.
+
+Exit status:
+  0  The function was performed.
+  1  Its status tells of an error, or none came.
+  2  The command line is wrong.
+  3  The system or the driver refused something.";
+
 pub(super) fn run() -> Command {
     Command::new("run")
         .about("Run the channel programs of files on a device")
+        .arg(flag("resume", "Resume a program that suspends itself"))
         .args(opening())
         .arg(programs())
         .after_help(RUN_HELP)
@@ -93,10 +113,24 @@ pub(super) fn decode() -> Command {
         .after_help(DECODE_HELP)
 }
 
+pub(super) fn halt() -> Command {
+    Command::new("halt")
+        .about("Perform the halt function at a device: end what it does, at a safe point")
+        .args(opening())
+        .after_help(FUNCTION_HELP)
+}
+
+pub(super) fn clear() -> Command {
+    Command::new("clear")
+        .about("Perform the clear function at a device: end what it does, and all status")
+        .args(opening())
+        .after_help(FUNCTION_HELP)
+}
+
 fn programs() -> Arg {
     Arg::new("PROGRAM")
         .required(true)
         .num_args(1..)
         .value_hint(ValueHint::FilePath)
-        .help("Files of channel programs, described in docs/program-format.md")
+        .help("Files of channel programs (docs/program-format.md), or - for standard input")
 }

@@ -12,7 +12,6 @@ use std::{
 };
 
 use ccw::{
-    channel::Channel,
     decode::{
         self,
         Style, //
@@ -23,17 +22,17 @@ use ccw::{
     },
     run::{
         self,
+        Options,
         Report, //
     },
-    sysfs::Mdev,
-    vfio::{
-        Backend,
-        Device, //
-    }, //
 };
 
 use clap::ArgMatches;
 
+use super::open::{
+    open,
+    timeout, //
+};
 use crate::{
     cli::{
         required,
@@ -42,11 +41,19 @@ use crate::{
     failure::Failure, //
 };
 
+/// Reads a file, or standard input if its name is `-`.
+fn text_of(file: &str) -> io::Result<String> {
+    match file {
+        "-" => io::read_to_string(io::stdin()),
+        file => fs::read_to_string(file),
+    }
+}
+
 /// Reads the programs of all files. Returns each with the name of its file.
 fn read<'a>(files: impl Iterator<Item = &'a String>) -> Result<Vec<(&'a str, Program)>, Failure> {
     let mut programs = Vec::new();
     for file in files {
-        let text = match fs::read_to_string(file) {
+        let text = match text_of(file) {
             Ok(text) => text,
             Err(error) => return Err(Failure::Text(format!("cannot read {file}: {error}"))),
         };
@@ -90,19 +97,17 @@ fn style() -> Style {
 }
 
 pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
-    let backend = match matches.get_flag("iommufd") {
-        true => Backend::Iommufd,
-        false => Backend::Container,
+    let options = Options {
+        timeout: timeout(matches),
+        resume: matches.get_flag("resume"),
     };
-    let timeout = *required(matches, "timeout");
     let programs = read(texts(matches, "PROGRAM"))?;
     let style = style();
-    let mdev = Mdev::find(required::<String>(matches, "DEVICE"))?;
-    let mut channel = Channel::new(Device::open(&mdev, backend)?)?;
+    let mut channel = open(matches)?;
     let mut reports = Vec::new();
     for (file, program) in &programs {
         println!("{}", heading(style, file, program));
-        let report = run::run(&mut channel, program, timeout, &mut io::stdout())?;
+        let report = run::run(&mut channel, program, options, &mut io::stdout())?;
         if report.faults.is_empty() {
             println!("  {}\n", style.good("as expected"));
         } else {
@@ -117,6 +122,12 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         table(&programs, &reports, style);
     }
     let all_held = reports.iter().all(|report| report.faults.is_empty());
+    if !all_held {
+        println!(
+            "more about it: ccw why {}",
+            required::<String>(matches, "DEVICE")
+        );
+    }
     Ok(ExitCode::from(u8::from(!all_held)))
 }
 
