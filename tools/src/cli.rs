@@ -9,6 +9,7 @@ use clap::{
 };
 
 mod arguments;
+mod dasd;
 mod programs;
 mod subchannels;
 
@@ -46,6 +47,7 @@ pub(crate) fn command() -> Command {
             programs::decode(),
             programs::halt(),
             programs::clear(),
+            dasd::dasd(),
         ])
 }
 
@@ -96,6 +98,9 @@ mod tests {
             "ccw check a.ccw b.ccw",
             "ccw halt 0.0.0001",
             "ccw clear --iommufd 0.0.0001",
+            "ccw dasd info 0.0.0001",
+            "ccw dasd label --timeout 60 0.0.0001",
+            "ccw dasd read-track --cylinder 3 --head 14 --output a.bin 0.0.0001",
             "ccw decode sense 80 00",
             "ccw decode irb",
             "ccw decode ccw1 --device 3390/0c 63400010 00020000",
@@ -129,6 +134,7 @@ mod tests {
             error("ccw run --timeout soon 0.0.0001 a.ccw"),
             ErrorKind::ValueValidation
         );
+        assert_eq!(error("ccw dasd"), ErrorKind::MissingSubcommand);
         assert_eq!(error("ccw resume 0.0.0001"), ErrorKind::InvalidSubcommand);
         assert_eq!(error("ccw decode cpa 00"), ErrorKind::InvalidValue);
         assert_eq!(

@@ -5,6 +5,7 @@
 mod open;
 
 pub(crate) mod bind;
+pub(crate) mod dasd;
 pub(crate) mod decode;
 pub(crate) mod function;
 pub(crate) mod list;

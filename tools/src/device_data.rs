@@ -2,7 +2,10 @@
 
 //! Formats of data that describe a device or its state (SA22-7204, GA32-0274).
 
-use crate::text::from_ebcdic;
+use crate::{
+    device_kind::DeviceKind,
+    text::ebcdic_text, //
+};
 
 /// A format of data that a device sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +46,33 @@ impl DataFormat {
     }
 }
 
+/// Returns the names of the bits that are one in a byte.
+fn names_of(bits: &[(u8, &'static str)], byte: u8) -> Vec<&'static str> {
+    let ones = bits.iter().filter(|(bit, _)| byte & bit != 0);
+    ones.map(|&(_, name)| name).collect()
+}
+
+/// Returns sense bytes of an ECKD disk, with the names of the bits of the first two.
+pub fn disk_sense(bytes: &[u8]) -> String {
+    const BITS: [(u8, &str); 7] = [
+        (0x80, "permanent error"),
+        (0x40, "invalid track format"),
+        (0x20, "end of cylinder"),
+        (0x08, "no record found"),
+        (0x04, "file protected"),
+        (0x02, "write inhibited"),
+        (0x01, "imprecise ending"),
+    ];
+    let second = names_of(&BITS, bytes.get(1).copied().unwrap_or(0)).join(", ");
+    let line = sense(bytes);
+    match (line.trim(), second.as_str()) {
+        (line, "") => line.to_owned(),
+        // Two blanks follow the bytes, unless the first one has no names.
+        (line, _) if line.contains("  ") => format!("{line}, {second}"),
+        (line, _) => format!("{line}  {second}"),
+    }
+}
+
 /// Returns a line about sense bytes, with the names of the bits of the first one.
 pub fn sense(bytes: &[u8]) -> String {
     const BITS: [(u8, &str); 8] = [
@@ -56,11 +86,7 @@ pub fn sense(bytes: &[u8]) -> String {
         (0x01, "bit 7"),
     ];
     let first = bytes.first().copied().unwrap_or(0);
-    let names: Vec<_> = BITS
-        .iter()
-        .filter(|(bit, _)| first & bit != 0)
-        .map(|&(_, name)| name)
-        .collect();
+    let names = names_of(&BITS, first);
     let used = bytes
         .iter()
         .rposition(|&byte| byte != 0)
@@ -86,6 +112,26 @@ fn unit(bytes: &[u8], at: usize) -> String {
     format!("{kind:04x} model {model:02x}")
 }
 
+/// Returns the kind of a device, from its answer to SENSE ID.
+pub fn device_kind(sense_id: &[u8]) -> Option<DeviceKind> {
+    let control_unit = format!("{:04x}", number(sense_id, 1, 2));
+    DeviceKind::of_type(&control_unit)
+}
+
+/// The command that reads configuration data, and the size of its answer.
+pub fn configuration_command(sense_id: &[u8]) -> Option<(u8, u16)> {
+    let mut words = information_words(sense_id);
+    let word = words.find(|word| word[0] & 0xf == 0)?;
+    Some((word[1], u16::from_be_bytes([word[2], word[3]])))
+}
+
+/// The command-information words in the answer to SENSE ID. They end at the first word that is not
+/// one.
+fn information_words(sense_id: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let words = sense_id.get(8..).unwrap_or_default().chunks_exact(4);
+    words.take_while(|word| word[0] >> 6 == 1)
+}
+
 fn sense_id(bytes: &[u8]) -> Vec<String> {
     if bytes.first() != Some(&0xff) {
         return vec!["no sense ID: the first byte is not ff".to_owned()];
@@ -94,12 +140,8 @@ fn sense_id(bytes: &[u8]) -> Vec<String> {
     if number(bytes, 4, 2) != 0 {
         lines.push(format!("device {}", unit(bytes, 4)));
     }
-    // The command-information words end at the first word that is not one.
-    for word in bytes.get(8..).unwrap_or_default().chunks_exact(4) {
-        let &[head, command, ..] = word else { break };
-        if head >> 6 != 1 {
-            break;
-        }
+    for word in information_words(bytes) {
+        let (head, command) = (word[0], word[1]);
         let what = match head & 0xf {
             0 => "read configuration data",
             1 => "set interface identifier",
@@ -112,19 +154,24 @@ fn sense_id(bytes: &[u8]) -> Vec<String> {
     lines
 }
 
-fn characteristics(bytes: &[u8]) -> Vec<String> {
+/// Returns the numbers of cylinders and of heads in the characteristics of an ECKD disk.
+pub fn disk_size(characteristics: &[u8]) -> (u32, u32) {
     /// The value of the 16-bit field if the number of cylinders is in the 32-bit field.
     const LARGE: u32 = 0xfffe;
 
-    let cylinders = match number(bytes, 12, 2) {
-        LARGE => number(bytes, 60, 4),
+    let cylinders = match number(characteristics, 12, 2) {
+        LARGE => number(characteristics, 60, 4),
         cylinders => cylinders,
     };
+    (cylinders, number(characteristics, 14, 2))
+}
+
+fn characteristics(bytes: &[u8]) -> Vec<String> {
+    let (cylinders, heads) = disk_size(bytes);
     vec![
         format!("control unit {}, device {}", unit(bytes, 0), unit(bytes, 3)),
         format!(
-            "{cylinders} cylinders of {} tracks, {} bytes a track",
-            number(bytes, 14, 2),
+            "{cylinders} cylinders of {heads} tracks, {} bytes a track",
             number(bytes, 17, 3)
         ),
     ]
@@ -138,14 +185,8 @@ fn configuration(bytes: &[u8]) -> Vec<String> {
         .chunks_exact(ELEMENT)
         .filter(|element| element.first().is_some_and(|flags| flags >> 6 == NODE))
         .map(|element| {
-            let text = |from: usize, to: usize| -> String {
-                let bytes = element.get(from..to).unwrap_or_default();
-                let text: String = bytes
-                    .iter()
-                    .map(|&byte| from_ebcdic(byte).unwrap_or('.'))
-                    .collect();
-                text.trim().to_owned()
-            };
+            let text =
+                |from: usize, to: usize| ebcdic_text(element.get(from..to).unwrap_or_default());
             let what = match element.get(1) {
                 Some(1) => "device",
                 Some(2) => "control unit",
@@ -188,6 +229,16 @@ mod tests {
     }
 
     #[test]
+    fn the_second_sense_byte_of_a_disk_has_names() {
+        assert_eq!(disk_sense(&[0, 8]), "sense 00 08  no record found");
+        assert_eq!(
+            disk_sense(&[0x80, 4, 0]),
+            "sense 80 04  command reject, file protected"
+        );
+        assert_eq!(disk_sense(&[0x10]), "sense 10  equipment check");
+    }
+
+    #[test]
     fn sense_id_names_control_unit_device_and_commands() {
         let bytes = [
             0xff, 0x39, 0x90, 0xc2, 0x33, 0x90, 0x02, 0, 0x40, 0xfa, 1, 0, 0, 0, 0, 0,
@@ -200,6 +251,10 @@ mod tests {
                 "has read configuration data: command fa, 256 bytes"
             ]
         );
+        assert_eq!(device_kind(&bytes), Some(DeviceKind::Disk));
+        assert_eq!(device_kind(&[]), None);
+        assert_eq!(configuration_command(&bytes), Some((0xfa, 256)));
+        assert_eq!(configuration_command(&bytes[..8]), None);
         assert_eq!(
             DataFormat::SenseId.decode(&bytes[..4]),
             ["control unit 3990 model c2"]

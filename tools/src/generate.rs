@@ -71,16 +71,20 @@ pub(crate) fn completions(shell: Shell, out: &mut dyn Write) {
 pub(crate) fn man(directory: &Path) -> Result<()> {
     let mut command = cli::command().disable_help_subcommand(true);
     command.build();
-    for command in [&command].into_iter().chain(command.get_subcommands()) {
-        let (name, page) =
-            page(command).map_err(|source| Error::io("cannot make a manual page", source))?;
-        let path = directory.join(name);
-        fs::write(&path, page).map_err(|source| {
-            Error::io(format!("cannot write {}", path.display()), source)
-                .help("make the directory first, or give another one")
-        })?;
-    }
-    Ok(())
+    write_pages(&command, directory)
+}
+
+/// Writes the page of a command, and those of its subcommands.
+fn write_pages(command: &Command, directory: &Path) -> Result<()> {
+    let (name, page) =
+        page(command).map_err(|source| Error::io("cannot make a manual page", source))?;
+    let path = directory.join(name);
+    fs::write(&path, page).map_err(|source| {
+        Error::io(format!("cannot write {}", path.display()), source)
+            .help("make the directory first, or give another one")
+    })?;
+    let mut commands = command.get_subcommands();
+    commands.try_for_each(|command| write_pages(command, directory))
 }
 
 /// Makes a manual page. Returns the name of its file, and its text.
@@ -151,8 +155,10 @@ mod tests {
         man(&directory).unwrap();
         let read = |name: &str| fs::read_to_string(directory.join(name)).unwrap();
         let (page, run) = (read("ccw.1"), read("ccw-run.1"));
+        let track = read("ccw-dasd-read-track.1");
         fs::remove_dir_all(&directory).unwrap();
         assert!(run.contains("timeout"), "{run}");
+        assert!(track.contains("cylinder"), "{track}");
         for section in [
             "NAME",
             "SYNOPSIS",

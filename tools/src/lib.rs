@@ -8,6 +8,7 @@
 #![deny(unsafe_code)]
 
 pub mod channel;
+pub mod dasd;
 pub mod decode;
 pub mod device_data;
 pub mod device_kind;
@@ -15,6 +16,7 @@ pub mod error;
 pub mod guest;
 pub mod outcome;
 pub mod program;
+pub mod reader;
 pub mod regions;
 pub mod run;
 #[expect(unsafe_code)]

@@ -35,6 +35,15 @@ pub fn from_ebcdic(byte: u8) -> Option<char> {
     char::from_u32(u32::try_from(index).ok()? + 0x20)
 }
 
+/// Converts bytes from EBCDIC, without the blanks around them. Bytes without a character are dots.
+pub fn ebcdic_text(bytes: &[u8]) -> String {
+    let text: String = bytes
+        .iter()
+        .map(|&byte| from_ebcdic(byte).unwrap_or('.'))
+        .collect();
+    text.trim().to_owned()
+}
+
 fn from_ascii(byte: u8) -> Option<char> {
     (0x20..0x7f).contains(&byte).then_some(char::from(byte))
 }
@@ -92,6 +101,7 @@ mod tests {
         assert_eq!(to_ebcdic('\u{e4}'), None);
         assert_eq!(from_ebcdic(0xc1), Some('A'));
         assert_eq!(from_ebcdic(0xff), None);
+        assert_eq!(ebcdic_text(b"\x40\xc1\x00\x40\xc2\x40"), "A. B");
     }
 
     #[test]
