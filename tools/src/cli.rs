@@ -48,6 +48,7 @@ pub(crate) fn command() -> Command {
             programs::halt(),
             programs::clear(),
             dasd::dasd(),
+            subchannels::watch(),
         ])
 }
 
@@ -101,6 +102,9 @@ mod tests {
             "ccw dasd info 0.0.0001",
             "ccw dasd label --timeout 60 0.0.0001",
             "ccw dasd read-track --cylinder 3 --head 14 --output a.bin 0.0.0001",
+            "ccw watch",
+            "ccw watch --once 0.0.0001 0.0.0002",
+            "ccw watch --interval 0.5 --count 3",
             "ccw decode sense 80 00",
             "ccw decode irb",
             "ccw decode ccw1 --device 3390/0c 63400010 00020000",
@@ -133,6 +137,14 @@ mod tests {
         assert_eq!(
             error("ccw run --timeout soon 0.0.0001 a.ccw"),
             ErrorKind::ValueValidation
+        );
+        assert_eq!(
+            error("ccw watch --interval 0 0.0.0001"),
+            ErrorKind::ValueValidation
+        );
+        assert_eq!(
+            error("ccw watch --once --count 3"),
+            ErrorKind::ArgumentConflict
         );
         assert_eq!(error("ccw dasd"), ErrorKind::MissingSubcommand);
         assert_eq!(error("ccw resume 0.0.0001"), ErrorKind::InvalidSubcommand);

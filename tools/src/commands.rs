@@ -10,3 +10,4 @@ pub(crate) mod decode;
 pub(crate) mod function;
 pub(crate) mod list;
 pub(crate) mod run;
+pub(crate) mod watch;

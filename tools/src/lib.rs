@@ -19,6 +19,7 @@ pub mod program;
 pub mod reader;
 pub mod regions;
 pub mod run;
+pub mod statistics;
 #[expect(unsafe_code)]
 pub mod sys;
 pub mod sysfs;

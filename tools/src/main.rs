@@ -46,6 +46,7 @@ fn execute(name: &str, matches: &ArgMatches) -> Result<ExitCode, Failure> {
         "halt" => return commands::function::perform(matches, Command::Halt),
         "clear" => return commands::function::perform(matches, Command::Clear),
         "dasd" => commands::dasd::dasd(matches)?,
+        "watch" => commands::watch::watch(matches)?,
         #[cfg(feature = "generate")]
         "completions" => generate::completions(*required(matches, "SHELL"), &mut std::io::stdout()),
         #[cfg(feature = "generate")]

@@ -21,7 +21,8 @@ use rustix::{
         PollFlags,
         Timespec, //
     },
-    process::geteuid, //
+    process::geteuid,
+    termios::tcgetwinsize, //
 };
 
 mod address;
@@ -88,6 +89,12 @@ pub fn wait_readable(fd: BorrowedFd<'_>, timeout: Duration) -> io::Result<bool> 
 /// Returns whether this process runs as the superuser.
 pub fn is_root() -> bool {
     geteuid().is_root()
+}
+
+/// Returns how many characters a line of a terminal has; `None` if `fd` is no terminal.
+pub fn terminal_width(fd: BorrowedFd<'_>) -> Option<usize> {
+    let size = tcgetwinsize(fd).ok()?;
+    (size.ws_col > 0).then_some(size.ws_col.into())
 }
 
 /// Returns the size of an argument, for its field `argsz` or `size`.

@@ -139,6 +139,14 @@ impl Subchannel {
         }
     }
 
+    /// Finds the I/O subchannel of that number, or that of the mediated device of that UUID.
+    pub fn of_device(device: &str) -> Result<Self> {
+        match BusId::parse(device) {
+            Some(bus_id) => Self::find(&bus_id),
+            None => Mdev::find(device)?.subchannel(),
+        }
+    }
+
     fn new(bus_id: BusId) -> Self {
         let path = Path::new(SUBCHANNELS).join(&bus_id.0);
         Self { bus_id, path }
@@ -293,6 +301,22 @@ impl Mdev {
     /// Returns the UUID, which is also its name in VFIO.
     pub fn uuid(&self) -> &str {
         &self.uuid
+    }
+
+    /// Returns its subchannel.
+    pub fn subchannel(&self) -> Result<Subchannel> {
+        let path = fs::canonicalize(&self.path).ok();
+        let parent = path.as_deref().and_then(Path::parent);
+        let name = parent.and_then(Path::file_name);
+        name.and_then(|name| BusId::parse(&name.to_string_lossy()))
+            .map(Subchannel::new)
+            .ok_or_else(|| Error::new(format!("{} is not on a subchannel", self.uuid)))
+    }
+
+    /// Returns how many pages may stay pinned for it between programs.
+    pub fn pin_cache_pages(&self) -> u64 {
+        let pages = read(&self.path.join("pin_cache_pages"));
+        pages.and_then(|pages| pages.parse().ok()).unwrap_or(0)
     }
 
     /// Returns the number of its group, which is the name of a file in `/dev/vfio`.

@@ -81,6 +81,12 @@ fn parse_seconds(text: &str) -> Result<Duration, &'static str> {
     Ok(Duration::from_secs(u64::from(seconds)))
 }
 
+pub(super) fn parse_interval(text: &str) -> Result<Duration, &'static str> {
+    let seconds = text.parse().ok().filter(|&seconds: &f64| seconds >= 0.01);
+    let interval = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    interval.ok_or("give a number of seconds, such as 2 or 0.5")
+}
+
 pub(super) fn parse_uuid(text: &str) -> Result<String, &'static str> {
     match is_uuid(text) {
         true => Ok(text.to_owned()),

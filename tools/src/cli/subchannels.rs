@@ -3,13 +3,16 @@
 //! Commands about subchannels and their drivers: list, bind, release, watch and why.
 
 use clap::{
+    value_parser,
     Arg,
     Command,
     ValueHint, //
 };
 
 use super::arguments::{
+    device,
     flag,
+    parse_interval,
     parse_uuid,
     subchannel, //
 };
@@ -18,6 +21,26 @@ const BIND_EXAMPLES: &str = "\
 Examples:
   ccw bind 0.0.0001
   ccw bind 0.0.0001 7e270a25-e163-4922-af60-757fc8ed48c6";
+
+const WATCH_HELP: &str = "\
+On a terminal the table is redrawn in its place; otherwise the rows of each
+sample follow those before. Ctrl-C ends the command, with exit status 0.
+
+Columns:
+  STATE    state of the device, as in docs/observability.md
+  STARTS   channel programs that were started, and how many in a second
+  CCWS     their CCWs, and how many in a second
+  IRBS     statuses that the subchannel has presented, and how many in a second
+  WAITING  statuses that the user has not read
+  CHECKS   statuses with a program check or a unit check
+  ERRORS   requests that the driver has refused
+  PINNED   pages of the user that are pinned now
+  CHANNEL  how long the channel took for the last program
+
+Examples:
+  ccw watch
+  ccw watch --interval 0.5 --count 20 0.0.0001
+  ccw watch --once";
 
 pub(super) fn list() -> Command {
     Command::new("list")
@@ -42,4 +65,32 @@ pub(super) fn release() -> Command {
     Command::new("release")
         .about("Remove the mediated device and give the subchannel back to its usual driver")
         .arg(subchannel())
+}
+
+pub(super) fn watch() -> Command {
+    Command::new("watch")
+        .about("Show what devices do, with rates")
+        .arg(
+            Arg::new("interval")
+                .long("interval")
+                .value_name("SECONDS")
+                .value_parser(parse_interval)
+                .default_value("1")
+                .help("Time from one sample to the next"),
+        )
+        .arg(
+            Arg::new("count")
+                .long("count")
+                .value_name("N")
+                .value_parser(value_parser!(u32).range(1..))
+                .help("End after so many samples [default: when interrupted]"),
+        )
+        .arg(flag("once", "Take one sample, which has no rates").conflicts_with("count"))
+        .arg(
+            device()
+                .required(false)
+                .num_args(0..)
+                .help("Subchannels or UUIDs of mediated devices [default: all]"),
+        )
+        .after_help(WATCH_HELP)
 }
