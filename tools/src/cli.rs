@@ -17,6 +17,7 @@ const EXIT_STATUS: &str = "\
 Exit status:
   0  Success. All programs ended as they expect.
   1  A program did not end as it expects, or the device answered with an error.
+     `ccw why`: something is wrong with the device.
   2  The command line or the text of a program is wrong.
   3  The system or the driver refused something.";
 
@@ -26,6 +27,7 @@ Examples:
   ccw list
   ccw bind 0.0.0001
   ccw run 0.0.0001 demo/sense-id.ccw
+  ccw why 0.0.0001
   ccw release 0.0.0001
 
 `ccw help COMMAND` describes a command.";
@@ -49,6 +51,7 @@ pub(crate) fn command() -> Command {
             programs::clear(),
             dasd::dasd(),
             subchannels::watch(),
+            subchannels::why(),
         ])
 }
 
@@ -105,6 +108,7 @@ mod tests {
             "ccw watch",
             "ccw watch --once 0.0.0001 0.0.0002",
             "ccw watch --interval 0.5 --count 3",
+            "ccw why --sense 0.0.0001",
             "ccw decode sense 80 00",
             "ccw decode irb",
             "ccw decode ccw1 --device 3390/0c 63400010 00020000",

@@ -11,3 +11,4 @@ pub(crate) mod function;
 pub(crate) mod list;
 pub(crate) mod run;
 pub(crate) mod watch;
+pub(crate) mod why;

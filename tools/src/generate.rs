@@ -155,10 +155,11 @@ mod tests {
         man(&directory).unwrap();
         let read = |name: &str| fs::read_to_string(directory.join(name)).unwrap();
         let (page, run) = (read("ccw.1"), read("ccw-run.1"));
-        let track = read("ccw-dasd-read-track.1");
+        let (track, why) = (read("ccw-dasd-read-track.1"), read("ccw-why.1"));
         fs::remove_dir_all(&directory).unwrap();
         assert!(run.contains("timeout"), "{run}");
         assert!(track.contains("cylinder"), "{track}");
+        assert!(why.contains(".SH \"EXIT STATUS\"\n"), "{why}");
         for section in [
             "NAME",
             "SYNOPSIS",

@@ -47,6 +47,7 @@ fn execute(name: &str, matches: &ArgMatches) -> Result<ExitCode, Failure> {
         "clear" => return commands::function::perform(matches, Command::Clear),
         "dasd" => commands::dasd::dasd(matches)?,
         "watch" => commands::watch::watch(matches)?,
+        "why" => return commands::why::why(matches),
         #[cfg(feature = "generate")]
         "completions" => generate::completions(*required(matches, "SHELL"), &mut std::io::stdout()),
         #[cfg(feature = "generate")]

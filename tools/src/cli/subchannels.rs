@@ -12,6 +12,7 @@ use clap::{
 use super::arguments::{
     device,
     flag,
+    opening,
     parse_interval,
     parse_uuid,
     subchannel, //
@@ -41,6 +42,21 @@ Examples:
   ccw watch
   ccw watch --interval 0.5 --count 20 0.0.0001
   ccw watch --once";
+
+const WHY_HELP: &str = "\
+Looks at the statistics of the device, at the debug log of the driver and at
+the log of the kernel. Nothing of this needs the device, which QEMU can have
+open meanwhile.
+
+Exit status:
+  0  Nothing is wrong.
+  1  Something is wrong, and the output tells what.
+  2  The command line is wrong.
+  3  The system or the driver refused something.
+
+Examples:
+  ccw why 0.0.0001
+  ccw why --sense 0.0.0001";
 
 pub(super) fn list() -> Command {
     Command::new("list")
@@ -93,4 +109,18 @@ pub(super) fn watch() -> Command {
                 .help("Subchannels or UUIDs of mediated devices [default: all]"),
         )
         .after_help(WATCH_HELP)
+}
+
+pub(super) fn why() -> Command {
+    Command::new("why")
+        .about("Tell why programs of a device have failed, and what to do")
+        .arg(flag(
+            "sense",
+            "Open the device, and read its sense data with SENSE",
+        ))
+        .args(opening())
+        .mut_arg("DEVICE", |argument| {
+            argument.help("Number of a subchannel, or UUID of a mediated device")
+        })
+        .after_help(WHY_HELP)
 }
