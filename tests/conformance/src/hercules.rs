@@ -26,7 +26,8 @@ use crate::{
     normal_form,
     resume,
     sense,
-    shortage, //
+    shortage,
+    tool, //
 };
 
 mod appending;
@@ -59,6 +60,7 @@ pub(crate) const GROUPS: &[Group] = &[
     ("attention", One, attentions::cases),
     ("sense", One, sense::cases),
     ("shortage", Both, shortage::hercules_cases),
+    ("tool", Both, tool::hercules_cases),
 ];
 
 /// Programs that are cases, on the first disk.

@@ -76,6 +76,7 @@ mod set_up;
 mod shortage;
 mod status;
 mod torture;
+mod tool;
 mod unplug;
 mod unsolicited;
 
@@ -140,6 +141,7 @@ const GROUPS: &[Group] = &[
     ("fault", BothAlways, set_up::fault_cases),
     ("set-up", Both, set_up::cases),
     ("shortage", Both, shortage::cases),
+    ("tool", Both, tool::cases),
 ];
 
 /// Programs that are cases: what they have in common, and their text.

@@ -29,7 +29,7 @@ pub(crate) fn fault_cases() -> Vec<Case> {
 }
 
 /// A program that ends with a unit check of the first device's, for a command that it rejects.
-fn rejected() -> &'static str {
+pub(crate) fn rejected() -> &'static str {
     match machine::is_hercules() {
         true => "area where at 0x20000 X'0000 FFFF 0000'\nccw seek,where",
         false => "area data at 0x20000 size 1\nccw X'7B',data",
