@@ -118,15 +118,16 @@ pub fn device_kind(sense_id: &[u8]) -> Option<DeviceKind> {
     DeviceKind::of_type(&control_unit)
 }
 
-/// The command that reads configuration data, and the size of its answer.
+/// Returns the command that reads configuration data, and the size of its answer, if the answer to
+/// SENSE ID names it.
 pub fn configuration_command(sense_id: &[u8]) -> Option<(u8, u16)> {
     let mut words = information_words(sense_id);
     let word = words.find(|word| word[0] & 0xf == 0)?;
     Some((word[1], u16::from_be_bytes([word[2], word[3]])))
 }
 
-/// The command-information words in the answer to SENSE ID. They end at the first word that is not
-/// one.
+/// Returns the command-information words in the answer to SENSE ID. They end at the first word that
+/// is not one.
 fn information_words(sense_id: &[u8]) -> impl Iterator<Item = &[u8]> {
     let words = sense_id.get(8..).unwrap_or_default().chunks_exact(4);
     words.take_while(|word| word[0] >> 6 == 1)

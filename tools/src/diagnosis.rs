@@ -16,7 +16,7 @@ mod errors;
 /// The entry of the debug log about the creation of a mediated device.
 const CREATED: &str = "create";
 
-/// How long a device may take for a program before that is remarkable.
+/// The time that a device may take for a program before that is remarkable.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Something that is wrong, or was since the mediated device exists.

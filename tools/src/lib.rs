@@ -4,6 +4,9 @@
 //!
 //! A program is read from its text form ([`program`]), laid out in memory that the device may use
 //! ([`guest`]), started and waited for ([`run`]), and shown with its outcome ([`decode`]).
+//!
+//! Programs of the library itself read from disks ([`dasd`]). What the driver tells of devices is in
+//! [`statistics`] and [`logs`]; [`diagnosis`] explains it.
 
 #![deny(unsafe_code)]
 

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::failure::Failure;
 
-/// What `ccw list --json` prints. docs/ccw.md describes it: names stay, new ones may come.
+/// The output of `ccw list --json`. docs/ccw.md describes it: names stay, new ones may come.
 #[derive(Serialize)]
 struct Listing {
     subchannels: Vec<Row>,

@@ -5,7 +5,7 @@
 use super::Finding;
 use crate::logs::Entry;
 
-/// How entries begin, and what helps.
+/// Parts of entries, and advice.
 const KNOWN: &[(&str, &str)] = &[
     (
         "open=",
