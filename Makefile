@@ -2,7 +2,8 @@
 # For people.  The kernel's make reads Kbuild.
 
 .PHONY: help demo demo-qemu demo-hercules demo-linux-on-dasd test test-all conformance scenario bench \
-	bench-profile fuzz coverage cost mutations torture figures module install doc rust-analyzer clean clean-cache
+	bench-profile fuzz coverage cost mutations torture figures module install uninstall doc rust-analyzer clean \
+	clean-cache
 
 help:
 	@echo 'make demo      build all that is needed, boot an s390x Linux in QEMU and run channel'
@@ -40,7 +41,9 @@ help:
 	@echo 'make figures   sizes, unsafe code and import circles of each crate'
 	@echo 'make module    build vfio_ccw.ko for the kernel of the tests (DEBUG=1: the debug kernel);'
 	@echo '               KDIR=/path builds it against a kernel tree of your own'
-	@echo 'make install   KDIR=/path: install it for that kernel, in front of the C driver'
+	@echo 'make install   KDIR=/path: install it for that kernel, in front of the C driver;'
+	@echo '               DESTDIR=/path takes another root than /'
+	@echo 'make uninstall KDIR=/path: remove it, so that modprobe loads the C driver again'
 	@echo 'make doc       rustdoc of all crates that build on a host; prints where it is'
 	@echo 'make rust-analyzer  write rust-project.json, for the kernel that make module has built'
 	@echo '               for; KDIR=/path: for a kernel tree of your own'
@@ -106,6 +109,9 @@ module:
 
 install:
 	@scripts/module install
+
+uninstall:
+	@scripts/module uninstall
 
 doc:
 	@scripts/doc

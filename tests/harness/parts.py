@@ -10,7 +10,7 @@ import shlex
 import subprocess
 from xml.etree import ElementTree
 
-from . import build, conformance, demo, l1, links, linux_on_dasd, scenario, table
+from . import build, conformance, demo, install, l1, links, linux_on_dasd, scenario, table
 from .l1 import keep
 from .paths import BUILD, TOP
 
@@ -135,6 +135,7 @@ PARTS = {
     "doc": lambda: command("scripts/doc"),
     "domain-xml": domain_xml,
     "hercules-devices": lambda: demo.hercules_devices()[0],
+    "install": install.installed,
     "kunit": kunit,
     "links": lambda: links.check(TOP),
     "linux-disk": scenario.linux_disk,
