@@ -2,8 +2,8 @@
 # For people.  The kernel's make reads Kbuild.
 
 .PHONY: help demo demo-qemu demo-hercules demo-linux-on-dasd test test-all conformance scenario bench \
-	bench-profile fuzz coverage cost mutations torture figures module install uninstall doc rust-analyzer clean \
-	clean-cache
+	bench-profile fuzz coverage cost mutations torture figures module doctor install uninstall doc \
+	rust-analyzer clean clean-cache
 
 help:
 	@echo 'make demo      build all that is needed, boot an s390x Linux in QEMU and run channel'
@@ -41,6 +41,8 @@ help:
 	@echo 'make figures   sizes, unsafe code and import circles of each crate'
 	@echo 'make module    build vfio_ccw.ko for the kernel of the tests (DEBUG=1: the debug kernel);'
 	@echo '               KDIR=/path builds it against a kernel tree of your own'
+	@echo 'make doctor    KDIR=/path: name what that kernel lacks to build and load the module, and what'
+	@echo '               to do; BTF=/path: compare its headers with another file of BTF'
 	@echo 'make install   KDIR=/path: install it for that kernel, in front of the C driver;'
 	@echo '               DESTDIR=/path takes another root than /'
 	@echo 'make uninstall KDIR=/path: remove it, so that modprobe loads the C driver again'
@@ -106,6 +108,9 @@ mutations:
 
 module:
 	@scripts/module
+
+doctor:
+	@python3 -B scripts/doctor.py "$(KDIR)"
 
 install:
 	@scripts/module install

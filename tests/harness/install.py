@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Installs the module for the kernel of the tests, as an administrator does for a kernel of his own."""
+"""Examines the kernel of the tests, and installs the module for it, as an administrator does for another kernel."""
 
 import os
 import re
 import shutil
 import subprocess
+import sys
 
 from . import paths
 from .build import fresh
@@ -14,6 +15,15 @@ from .steps import Failed
 CROSS = {"ARCH": "s390", "CROSS_COMPILE": "s390x-linux-gnu-"}
 OURS = "updates/vfio_ccw.ko"
 C_DRIVER = "kernel/drivers/s390/cio/vfio_ccw.ko"
+
+
+# Has the BTF of the structures that headers give; gcc makes it without pahole.
+LAYOUTS = """
+#include <linux/mdev.h>
+#include <linux/vfio.h>
+#include "css.h"
+struct css_driver *driver; struct mdev_driver *mediated; struct vfio_device *device;
+"""
 
 
 def loaded_by_modprobe(tree, release):
@@ -68,4 +78,37 @@ def installed():
     expect("without ours", loaded_by_modprobe(tree, release)[-1], C_DRIVER)
     done, said = module(kernel, tree, "uninstall")
     expect("make uninstall again", (done, "nothing to remove" in said), (1, True))
+    return True
+
+
+def make_btf(kernel, folder, css):
+    """Build a file with the BTF that a kernel with this css.h would have; returns it."""
+    fresh(folder)
+    (folder / "css.h").write_text(css)
+    (folder / "btf.c").write_text(LAYOUTS)
+    (folder / "Kbuild").write_text(
+        "obj-m := btf.o\nccflags-y := -gbtf -fno-eliminate-unused-debug-types -I$(srctree)/drivers/s390/cio\n"
+    )
+    subprocess.run(["make", "-C", kernel, f"M={folder}", "btf.o"], env=os.environ | CROSS, check=True)
+    return folder / "btf.o"
+
+
+def examined():
+    """What `make doctor` finds in the tree of the kernel of the tests, whose own BTF is not there, and what it finds
+    with the BTF of its headers, and of headers that have changed."""
+    at = paths.kernel()
+    css = (at.kernel_source / "drivers/s390/cio/css.h").read_text()
+    changed = css.replace("struct css_driver {", "struct css_driver {\n\tlong new_member;")
+    for btf, status, says in (
+        ("", 0, r"^not checked +whether this source is that of the kernel: no BTF in "),
+        (make_btf(at.kernel_build, BUILD / "btf", css), 0, r"^ok +the layouts of \d+ structures with \d{3} members"),
+        (make_btf(at.kernel_build, BUILD / "btf-changed", changed), 1,
+         r"^MISSING +this source is not that of the kernel(?s:.*)struct css_driver, new_member: not in this source"),
+    ):  # fmt: skip
+        done = subprocess.run(
+            [sys.executable, "-B", SCRIPTS / "doctor.py", at.kernel_build], stdout=subprocess.PIPE, text=True,
+            env=os.environ | CROSS | {"BTF": str(btf)}, check=False,
+        )  # fmt: skip
+        print(done.stdout, flush=True)
+        expect(f"with BTF={btf}", (done.returncode, bool(re.search(says, done.stdout, re.MULTILINE))), (status, True))
     return True

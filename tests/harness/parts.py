@@ -133,6 +133,7 @@ PARTS = {
     "conformance": conformance_of_ours,
     "differences": differences,
     "doc": lambda: command("scripts/doc"),
+    "doctor": install.examined,
     "domain-xml": domain_xml,
     "hercules-devices": lambda: demo.hercules_devices()[0],
     "install": install.installed,

@@ -110,6 +110,7 @@ def parts(everything=False):
         Part("clippy", script("clippy")),
         Part("doc", script("doc")),
         Part("misuse", misuse, needs=("module",), results=of_json(BUILD / "misuse.json")),
+        Part("doctor", script("doctor"), needs=("kernel",)),
         Part("install", script("install"), needs=("kernel",)),
         Part("domain-xml", script("domain-xml")),
         Part("harness", unittests, results=of_json(BUILD / "harness.json")),
