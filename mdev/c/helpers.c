@@ -265,7 +265,7 @@ int mdev_ssch(struct subchannel *sch, const void *orb)
 /* Copies the status that the I/O interrupt handler has just stored on this CPU. */
 void mdev_cio_irb(u8 (*irb)[MDEV_IRB_LEN])
 {
-	static_assert(MDEV_IRB_LEN <= sizeof(struct irb));
+	static_assert(sizeof(struct irb) >= MDEV_IRB_LEN);
 
 	inc_irq_stat(IRQIO_CIO);
 	memcpy(irb, this_cpu_ptr(&cio_irb), MDEV_IRB_LEN);

@@ -4,9 +4,9 @@
 //! requests.
 //!
 //! The work may wait for memory of the user, whose page fault the user may handle itself, or not at
-//! all. A thread of the user that waits so can be killed; a thread of a work queue cannot, and other
-//! threads of the user may wait for it in turn. So these waits fail after [`LIMIT_MS`], and at once
-//! when the device is closed.
+//! all. A thread of the user that waits so can be killed; a thread of a work queue cannot, and
+//! other threads of the user may wait for it in turn. So these waits fail after [`LIMIT_MS`], and at
+//! once when the device is closed.
 //!
 //! C header: [`include/linux/workqueue.h`](srctree/include/linux/workqueue.h)
 
@@ -63,8 +63,8 @@ pub(super) struct Work {
 // works. All other fields are `Send`.
 unsafe impl Send for Work {}
 
-// SAFETY: `item` and `limit` are protected by a lock of the work queue, and `worker` is in a lock. All
-// other fields are `Sync`.
+// SAFETY: `item` and `limit` are protected by a lock of the work queue, and `worker` is in a lock.
+// All other fields are `Sync`.
 unsafe impl Sync for Work {}
 
 /// The thread that works for a device.
@@ -83,8 +83,8 @@ impl Worker {
     /// Makes the waits of the thread that works fail, if there is one.
     fn kill(&self) {
         if let Some(task) = self.task {
-            // SAFETY: By the type invariant, the thread has not ended its [`Killable`]. It takes the
-            // lock that is held here before it does.
+            // SAFETY: By the type invariant, the thread has not ended its [`Killable`]. It takes
+            // the lock that is held here before it does.
             unsafe { bindings::mdev_kill(task.as_ptr()) };
         }
     }
@@ -159,8 +159,8 @@ impl Work {
 
     /// # Safety
     ///
-    /// Must only be called by the work queue, with the item `limit` of a `Work` that lives until this
-    /// returns.
+    /// Must only be called by the work queue, with the item `limit` of a `Work` that lives until
+    /// this returns.
     unsafe extern "C" fn limit_callback(item: *mut bindings::work_struct) {
         // SAFETY: By the safety requirements of this function, `item` is in the field `limit` of a
         // valid `Work`.

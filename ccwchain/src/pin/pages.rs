@@ -337,8 +337,8 @@ impl<S: Storage> ProgramPages<S> {
             .map(|number| number * PAGE_SIZE + offset)
     }
 
-    /// Returns the absolute addresses in the host of the pages that are pinned for the program, each
-    /// once.
+    /// Returns the absolute addresses in the host of the pages that are pinned for the program,
+    /// each once.
     pub(crate) fn host_addresses(&self) -> impl Iterator<Item = u64> + '_ {
         // The number of pages that are still to come of the current uncached range.
         let mut left = 0;

@@ -79,8 +79,8 @@ impl<'a, S: Storage> ListReader<'a, S> {
         Ok(idaw.filter(|idaw| format.in_range(*idaw)))
     }
 
-    /// Reads a guest list of MIDAWs into `midaws`, up to its end or to the first invalid one. Returns
-    /// the number of valid MIDAWs, and whether their counts add up to that of the CCW.
+    /// Reads a guest list of MIDAWs into `midaws`, up to its end or to the first invalid one.
+    /// Returns the number of valid MIDAWs, and whether their counts add up to that of the CCW.
     pub(crate) fn midaws<M: GuestMemory>(
         &mut self,
         area: &StorageArea,

@@ -91,8 +91,8 @@ impl WaitPoints {
         self.has_pci &= !(is_last && is_pci(scsw));
     }
 
-    /// Returns whether status with which a wait point is reached has no other reason. Then it is not
-    /// for the guest.
+    /// Returns whether status with which a wait point is reached has no other reason. Then it is
+    /// not for the guest.
     pub fn is_only_reason(&self, scsw: &Scsw) -> bool {
         !self.has_pci
             && !scsw.zero_condition_code()
