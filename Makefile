@@ -2,8 +2,8 @@
 # For people.  The kernel's make reads Kbuild.
 
 .PHONY: help demo demo-qemu demo-hercules demo-linux-on-dasd test test-all conformance scenario bench \
-	bench-profile fuzz coverage cost mutations torture figures module doctor install uninstall doc \
-	rust-analyzer clean clean-cache
+	bench-profile fuzz coverage cost mutations torture figures module doctor install uninstall in-tree \
+	doc rust-analyzer clean clean-cache
 
 help:
 	@echo 'make demo      build all that is needed, boot an s390x Linux in QEMU and run channel'
@@ -46,6 +46,8 @@ help:
 	@echo 'make install   KDIR=/path: install it for that kernel, in front of the C driver;'
 	@echo '               DESTDIR=/path takes another root than /'
 	@echo 'make uninstall KDIR=/path: remove it, so that modprobe loads the C driver again'
+	@echo 'make in-tree   KDIR=/path: put the driver into that kernel source, as a patch series, which is'
+	@echo '               kept in build/in-tree; AUTHOR="Name <address>" signs it off'
 	@echo 'make doc       rustdoc of all crates that build on a host; prints where it is'
 	@echo 'make rust-analyzer  write rust-project.json, for the kernel that make module has built'
 	@echo '               for; KDIR=/path: for a kernel tree of your own'
@@ -117,6 +119,9 @@ install:
 
 uninstall:
 	@scripts/module uninstall
+
+in-tree:
+	@scripts/in-tree
 
 doc:
 	@scripts/doc

@@ -102,6 +102,9 @@ s390x_key=$(cat "$top/scripts/packages.s390x" "$top/scripts/debian-packages" | k
 # Name of the archive that scripts/l1-debian makes of them.
 l1_debian_name() { echo "l1-debian-$(cat "$top/scripts/l1-debian" - <<<"$s390x_key" | key_of).cpio"; }
 
+# Name of the layer with the tools of packagers.
+packaging_name() { echo "packaging-$(cat "$top/scripts/packages.packaging" - <<<"$root_key" | key_of)"; }
+
 # note_clone: note what this clone has in the cache, for `make clean-cache`.
 note_clone() {
     local file

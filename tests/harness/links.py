@@ -15,7 +15,10 @@ HEADING = re.compile(r"#+ (.*)")
 OUTSIDE = re.compile(r"[a-z]+:")
 SKIPPED = {".git", "build", "target"}
 # Files of the kernel and of QEMU, in folders that this tree has, too.
-FOREIGN = ("drivers/s390/", "docs/devel/", "scripts/checkpatch.pl", "Documentation/arch/s390/s390dbf.rst")
+FOREIGN = (
+    "drivers/s390/", "drivers/vfio", "docs/devel/", "scripts/checkpatch.pl", "scripts/sign-file",
+    "Documentation/arch/s390/s390dbf.rst", "Documentation/arch/s390/vfio-ccw-rust.rst",
+)  # fmt: skip
 
 
 def documents(top):

@@ -10,7 +10,7 @@ import shlex
 import subprocess
 from xml.etree import ElementTree
 
-from . import build, conformance, demo, install, l1, links, linux_on_dasd, scenario, table
+from . import build, conformance, demo, in_tree, install, l1, links, linux_on_dasd, scenario, table
 from .l1 import keep
 from .paths import BUILD, TOP
 
@@ -136,6 +136,7 @@ PARTS = {
     "doctor": install.examined,
     "domain-xml": domain_xml,
     "hercules-devices": lambda: demo.hercules_devices()[0],
+    "in-tree": in_tree.in_tree,
     "install": install.installed,
     "kunit": kunit,
     "links": lambda: links.check(TOP),

@@ -141,7 +141,11 @@ def long_parts():
         Part(f"linux-on-dasd-{backend}", script("linux-on-dasd", backend), needs=("kernel-l2", "tools"))
         for backend in BACKENDS
     ]
-    return storms + dasd + [
+    packaging = [
+        Part(name, ["scripts/packaging-root", "scripts/harness", "part", name], needs=("kernel",), builds=True)
+        for name in ("in-tree",)
+    ]
+    return packaging + storms + dasd + [
         whole("conformance-both", "conformance"),
         whole("conformance-both-hercules", "conformance", "--emulator", "hercules"),
         whole("conformance-debug", "conformance", "--debug", "1"),
