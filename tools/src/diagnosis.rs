@@ -130,7 +130,7 @@ fn counts(statistics: &Statistics) -> Vec<Finding> {
 mod tests {
     use super::*;
 
-    fn whats(text: &str) -> Vec<String> {
+    fn messages(text: &str) -> Vec<String> {
         let findings = findings(&Statistics::parse(text), &[], 1);
         findings.into_iter().map(|finding| finding.what).collect()
     }
@@ -138,32 +138,34 @@ mod tests {
     #[test]
     fn a_device_that_does_its_work_has_no_findings() {
         let text = "state running\nstarts 5\nirbs 4\npages_pinned 1\nlast_start_ago_ns 1000\n";
-        assert_eq!(whats(text), [""; 0]);
-        assert_eq!(whats("state closed\n"), [""; 0]);
+        assert_eq!(messages(text), [""; 0]);
+        assert_eq!(messages("state closed\n"), [""; 0]);
     }
 
     #[test]
     fn the_state_tells_of_programs_that_do_not_end() {
         assert_eq!(
-            whats("state running\nlast_start_ago_ns 12000000000\n"),
+            messages("state running\nlast_start_ago_ns 12000000000\n"),
             ["the channel has had a program for 12.0s, and the device has not answered"]
         );
         assert_eq!(
-            whats("state idle\nirbs_waiting 2\npages_pinned 3\n"),
+            messages("state idle\nirbs_waiting 2\npages_pinned 3\n"),
             ["statuses that the user has not read: 2"]
         );
         assert_eq!(
-            whats("state idle\npages_pinned 2\n"),
+            messages("state idle\npages_pinned 2\n"),
             ["pages pinned while no program is in progress: 2"]
         );
-        assert_eq!(whats("state idle\npages_pinned 1\n"), [""; 0]);
-        assert_eq!(whats("state not_operational\n").len(), 1);
+        assert_eq!(messages("state idle\npages_pinned 1\n"), [""; 0]);
+        assert_eq!(messages("state not_operational\n").len(), 1);
     }
 
     #[test]
     fn counts_and_errors_are_explained() {
         assert_eq!(
-            whats("state closed\nprogram_checks 1\nunit_checks 2\nerrors_EBUSY 3\nerrors_EIO 0\n"),
+            messages(
+                "state closed\nprogram_checks 1\nunit_checks 2\nerrors_EBUSY 3\nerrors_EIO 0\n"
+            ),
             [
                 "program checks: 1",
                 "unit checks: 2",
@@ -201,12 +203,12 @@ mod tests {
             entry(2, "transport mode is not supported (ORB bit 13)"),
         ];
         let findings = findings(&Statistics::default(), &entries, 0);
-        let whats: Vec<_> = findings
+        let found: Vec<_> = findings
             .iter()
             .map(|finding| finding.what.as_str())
             .collect();
         assert_eq!(
-            whats,
+            found,
             ["open=-19", "transport mode is not supported (ORB bit 13)"]
         );
     }
