@@ -60,6 +60,7 @@ fn run(machine: &mut Machine, pages: &[(u8, u32)]) -> usize {
     let before = machine.guest.iommu.counts().pin_calls;
     let host = machine.translate1(&program);
     let calls = machine.guest.iommu.counts().pin_calls - before;
+    assert_eq!(machine.translator.stats().pin_calls, calls);
     for (number, guest) in (0..).zip(&program) {
         let ccw = machine.host_ccw(&host, number);
         let blocks = machine.guest_blocks(&host, &ccw);
