@@ -75,8 +75,8 @@ mod sense;
 mod set_up;
 mod shortage;
 mod status;
-mod torture;
 mod tool;
+mod torture;
 mod unplug;
 mod unsolicited;
 
