@@ -60,6 +60,8 @@ struct Torture {
     is_stopped: AtomicBool,
     tally: Arc<Tally>,
     host: Mutex<Host>,
+    /// Held while a device is unplugged.
+    unplugging: Mutex<()>,
 }
 
 impl Torture {
@@ -83,6 +85,7 @@ pub(crate) fn torture(seed: &str, seconds: &str, numbers: &[&str]) -> TestResult
         is_stopped: AtomicBool::new(false),
         tally: Arc::default(),
         host: Mutex::new(Host::new()?),
+        unplugging: Mutex::new(()),
     };
     println!(
         "torture: seed {seed}, {seconds} s, devices {}",
