@@ -3,7 +3,7 @@
 
 .PHONY: help demo demo-qemu demo-hercules demo-linux-on-dasd test test-all conformance scenario bench \
 	bench-profile fuzz coverage cost mutations torture figures module doctor install uninstall in-tree \
-	doc rust-analyzer clean clean-cache
+	packages doc rust-analyzer clean clean-cache
 
 help:
 	@echo 'make demo      build all that is needed, boot an s390x Linux in QEMU and run channel'
@@ -48,6 +48,7 @@ help:
 	@echo 'make uninstall KDIR=/path: remove it, so that modprobe loads the C driver again'
 	@echo 'make in-tree   KDIR=/path: put the driver into that kernel source, as a patch series, which is'
 	@echo '               kept in build/in-tree; AUTHOR="Name <address>" signs it off'
+	@echo 'make packages  Debian packages, in build/packages: the module for DKMS, and ccw for s390x'
 	@echo 'make doc       rustdoc of all crates that build on a host; prints where it is'
 	@echo 'make rust-analyzer  write rust-project.json, for the kernel that make module has built'
 	@echo '               for; KDIR=/path: for a kernel tree of your own'
@@ -122,6 +123,9 @@ uninstall:
 
 in-tree:
 	@scripts/in-tree
+
+packages:
+	@scripts/make-packages
 
 doc:
 	@scripts/doc

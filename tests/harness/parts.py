@@ -10,7 +10,7 @@ import shlex
 import subprocess
 from xml.etree import ElementTree
 
-from . import build, conformance, demo, in_tree, install, l1, links, linux_on_dasd, scenario, table
+from . import build, conformance, demo, in_tree, install, l1, links, linux_on_dasd, packages, scenario, table
 from .l1 import keep
 from .paths import BUILD, TOP
 
@@ -142,6 +142,7 @@ PARTS = {
     "links": lambda: links.check(TOP),
     "linux-disk": scenario.linux_disk,
     "linux-on-dasd": linux_on_dasd.short,
+    "packages": packages.packages,
     "python-sources": python_sources,
     "rustfmt": rustfmt,
     "scenarios": scenarios,
