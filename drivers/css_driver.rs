@@ -124,6 +124,10 @@ impl css::Driver for CssDriver {
             return Err(ENODEV);
         }
         self.check_virtio(dev, sch)?;
+        {
+            let mut sch = sch.lock()?;
+            sch.notifier.device_number = Some(sch.device_number());
+        }
 
         let bound = Span::new(self.shared.logs.clone(), dev.id(), 4, ["bound", "unbound"]);
         let parent = ParentData::new(self.shared.clone(), sch.clone(), bound);
@@ -134,9 +138,12 @@ impl css::Driver for CssDriver {
         present_irb(sch, irb);
     }
 
-    fn event(&self, sch: &mut Locked<'_, SubchannelData>) {
-        if sch.stsch().is_ok() {
-            return;
+    fn event(&self, sch: &mut Locked<'_, SubchannelData>) -> Result {
+        let is_there = sch.stsch().is_ok();
+        let bound_for = sch.notifier.device_number;
+        let is_replaced = is_there && bound_for.is_some_and(|number| number != sch.device_number());
+        if is_there && !is_replaced {
+            return Ok(());
         }
 
         // The user is requested to release the device, and gets no channel report: it would have
@@ -144,6 +151,12 @@ impl css::Driver for CssDriver {
         // table has a transition for this event in every state.
         let _ = sch.fire(Event::Gone);
         sch.unregister_later();
+        // A device of another number has its place: nobody has given that to this user. The channel
+        // subsystem finds it after this one is unregistered.
+        match is_replaced {
+            true => Err(EAGAIN),
+            false => Ok(()),
+        }
     }
 
     fn path_event(

@@ -97,6 +97,8 @@ pub(crate) struct Notifier {
     pub(crate) triggers: Triggers,
     pub(crate) hold_off: HoldOff,
     pub(crate) log: SubchannelLog,
+    /// The number of the device for which the subchannel was bound.
+    pub(crate) device_number: Option<u16>,
     /// The counts since the mediated device was created.
     pub(crate) counts: Counts,
     /// Held by the thread that quiesces the subchannel. It is taken before the subchannel lock.
@@ -115,6 +117,7 @@ impl Notifier {
             triggers: Triggers::default(),
             hold_off: HoldOff::new(None),
             log,
+            device_number: None,
             counts: Counts::default(),
             quiescing: Arc::pin_init(quiescing, GFP_KERNEL)?,
             work: None,

@@ -103,10 +103,11 @@ macro_rules! css_device_table {
 ///         **sch += 1;
 ///     }
 ///
-///     fn event(&self, sch: &mut css::Locked<'_, u64>) {
+///     fn event(&self, sch: &mut css::Locked<'_, u64>) -> Result {
 ///         if sch.stsch().is_err() {
 ///             sch.unregister_later();
 ///         }
+///         Ok(())
 ///     }
 ///
 ///     fn path_event(
@@ -154,7 +155,10 @@ pub trait Driver: Send + Sync + Sized + 'static {
     fn irq(&self, sch: &mut Locked<'_, Self::State>, irb: &[u8; IRB_LEN]);
 
     /// Called when the subchannel or its device may have appeared, changed or gone.
-    fn event(&self, sch: &mut Locked<'_, Self::State>);
+    ///
+    /// Returns `EAGAIN` if the channel subsystem is to look at the subchannel once more, after it has
+    /// unregistered it if that was requested.
+    fn event(&self, sch: &mut Locked<'_, Self::State>) -> Result;
 
     /// Called at an event of a channel path of the subchannel.
     ///

@@ -295,8 +295,8 @@ impl<T: Driver> Registration<T> {
         }
         // SAFETY: `raw` is a valid subchannel that has this driver. `_guard` has just taken its
         // lock.
-        unsafe { Self::with_locked(raw, T::event) };
-        0
+        let result = unsafe { Self::with_locked(raw, T::event) };
+        from_result(|| result.unwrap_or(Ok(())).map(|()| 0))
     }
 
     /// # Safety

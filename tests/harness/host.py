@@ -11,6 +11,7 @@ a number that no other request has; `NUMBER ok` or `NUMBER error TEXT` is typed
 there as the answer, until L1 says `@host heard NUMBER` (hercules.py).
 
     qmp JSON                 one QMP command; payload: the JSON of its `return`
+    qmp [JSON, ...]          several, while the machine is stopped; no payload
     terminal connect         connect the display of the 3270, which is so from the start
     terminal close           hang up
     terminal send HEX        type these bytes
@@ -136,6 +137,9 @@ class Host(Answers):
         match verb, *argument.split():
             case ["qmp", _, *_]:
                 command = json.loads(argument)
+                if isinstance(command, list):
+                    self.qmp_stopped(command)
+                    return None
                 if not isinstance(command, dict):
                     raise Refused(f"a QMP command is a JSON object, not {argument}")
                 return json.dumps(self.qmp(command))
@@ -152,6 +156,15 @@ class Host(Answers):
     def qmp(self, command):
         """Execute a QMP command and return what it returns."""
         return self._qmp.command(command)
+
+    def qmp_stopped(self, commands):
+        """Execute QMP commands between which the machine sees nothing."""
+        self.qmp({"execute": "stop"})
+        try:
+            for command in commands:
+                self.qmp(command)
+        finally:
+            self.qmp({"execute": "cont"})
 
     def connect_terminal(self):
         """Connect the display of the 3270."""

@@ -53,6 +53,16 @@ impl<S> Locked<'_, S> {
         scsw.map(Scsw::from_bytes).unwrap_or_default()
     }
 
+    /// Returns the device number.
+    pub fn device_number(&self) -> u16 {
+        const DEVICE_NUMBER: usize = 6;
+
+        let schib = self.schib();
+        let number = schib.get(DEVICE_NUMBER..).and_then(<[u8]>::first_chunk);
+        debug_assert!(number.is_some());
+        number.copied().map(u16::from_be_bytes).unwrap_or_default()
+    }
+
     /// Returns whether the subchannel is for QDIO (queued direct I/O).
     pub fn is_qdio(&self) -> bool {
         // SAFETY: By the type invariants, `self` is a valid subchannel whose lock is held.

@@ -117,17 +117,30 @@ impl Host {
 
     /// Unplugs a device, which has this name in QEMU.
     pub(crate) fn unplug(&self, name: &str) -> TestResult {
-        let command = format!(r#"{{"execute": "device_del", "arguments": {{"id": "{name}"}}}}"#);
-        self.ask(&format!("qmp {command}")).map(|_| ())
+        self.ask(&format!("qmp {}", device_del(name))).map(|_| ())
+    }
+
+    /// Unplugs a device and plugs another, which has its subchannel before the kernel looks there.
+    pub(crate) fn replace(&self, name: &str, by: &str, number: &str) -> TestResult {
+        let commands = format!("[{}, {}]", device_del(name), device_add(by, number));
+        self.ask(&format!("qmp {commands}")).map(|_| ())
     }
 
     /// Plugs a virtio-rng, with its name in QEMU and a number such as `0043`.
     pub(crate) fn plug(&self, name: &str, number: &str) -> TestResult {
-        let arguments =
-            format!(r#""driver": "virtio-rng-ccw", "id": "{name}", "devno": "fe.0.{number}""#);
-        let command = format!(r#"{{"execute": "device_add", "arguments": {{{arguments}}}}}"#);
-        self.ask(&format!("qmp {command}")).map(|_| ())
+        self.ask(&format!("qmp {}", device_add(name, number)))
+            .map(|_| ())
     }
+}
+
+fn device_del(name: &str) -> String {
+    format!(r#"{{"execute": "device_del", "arguments": {{"id": "{name}"}}}}"#)
+}
+
+fn device_add(name: &str, number: &str) -> String {
+    let arguments =
+        format!(r#""driver": "virtio-rng-ccw", "id": "{name}", "devno": "fe.0.{number}""#);
+    format!(r#"{{"execute": "device_add", "arguments": {{{arguments}}}}}"#)
 }
 
 /// A request that is not answered yet.

@@ -48,6 +48,7 @@ pub(crate) fn cases() -> Vec<Case> {
         "the death of the user frees a device that is gone" => death;
         "a device that goes in the midst of starts ends them" => storm;
         "a device that comes back knows nothing of the one before" => new_device;
+        "a device that another one takes the place of is gone" => replaced;
     };
     // The kernel looks through all subchannels when one goes or comes.
     cases.into_iter().map(|case| case.slow(400)).collect()
@@ -95,12 +96,6 @@ impl<'a> Spare<'a> {
         open(&Mdev::find(&self.uuid)?, self.devices.backend())
     }
 
-    fn subchannel() -> TestResult<Option<Subchannel>> {
-        Ok(Subchannel::all()?
-            .into_iter()
-            .find(|subchannel| subchannel.device_number().as_deref() == Some("0.0.0043")))
-    }
-
     fn is_bound(&self) -> bool {
         Path::new("/sys/bus/mdev/devices").join(&self.uuid).exists()
     }
@@ -136,9 +131,9 @@ impl<'a> Spare<'a> {
         let _autoprobe = NoAutoprobe::new()?;
         self.host.plug("spare", "0043")?;
         self.is_plugged = true;
-        let is_there = || matches!(Self::subchannel(), Ok(Some(_)));
+        let is_there = || matches!(with_number("0.0.0043"), Ok(Some(_)));
         wait_for("the device does not come back", is_there)?;
-        let there = Self::subchannel()?;
+        let there = with_number("0.0.0043")?;
         let there = there.ok_or_else(|| "there is no spare device".to_owned())?;
         there.bind(Some(&self.uuid), &mut |_| {})?;
         Ok(())
@@ -182,6 +177,12 @@ impl Drop for NoAutoprobe {
         // It could be written before, so it can be written now.
         let _ = fs::write(Self::FILE, "1");
     }
+}
+
+/// Returns the subchannel of the device with this number, if there is one.
+fn with_number(number: &str) -> TestResult<Option<Subchannel>> {
+    let mut all = Subchannel::all()?.into_iter();
+    Ok(all.find(|subchannel| subchannel.device_number().as_deref() == Some(number)))
 }
 
 fn fails(result: io::Result<()>, errno: i32) -> bool {
@@ -298,6 +299,32 @@ fn death(devices: &Devices) -> TestResult {
     thread::sleep(SILENCE * 4);
     check(spare.place.exists(), "the device was taken from its user")?;
     user.kill()?;
+    spare.check_comes_back()
+}
+
+fn replaced(devices: &Devices) -> TestResult {
+    let mut spare = Spare::new(devices)?;
+    let channel = spare.open()?;
+    let nop = program("ccw nop")?;
+    let no_autoprobe = NoAutoprobe::new()?;
+    spare.host.replace("spare", "another", "0049")?;
+    spare.is_plugged = false;
+    let is_known = || fails(channel.start(nop.orb), libc::EIO);
+    let known = wait_for("another device is driven in its place", is_known);
+    drop(channel);
+    let gone = known.and_then(|()| wait_for("the mediated device stays", || !spare.is_bound()));
+    let found = gone.and_then(|()| {
+        let is_there = || matches!(with_number("0.0.0049"), Ok(Some(_)));
+        wait_for("the other device is not found", is_there)
+    });
+    // A subchannel without a driver stays when its device goes.
+    let bound = found.and_then(|()| match with_number("0.0.0049")? {
+        Some(another) => Ok(another.bind(None, &mut |_| {}).map(drop)?),
+        None => Err("the other device is gone again".to_owned().into()),
+    });
+    spare.host.unplug("another")?;
+    drop(no_autoprobe);
+    bound?;
     spare.check_comes_back()
 }
 
