@@ -31,9 +31,11 @@ use crate::{
     wait_points::{
         machine,
         places,
+        wait_points, //
+    },
+    waiting::{
         points_of,
         translate_rest,
-        wait_points,
         CONTROL,
         PCI, //
     },

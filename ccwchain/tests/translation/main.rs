@@ -22,5 +22,6 @@ mod suspension;
 mod table;
 mod undo;
 mod wait_points;
+mod waiting;
 mod walk;
 mod write_back;
