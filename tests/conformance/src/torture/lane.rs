@@ -294,7 +294,7 @@ impl<'a> Lane<'a> {
     fn check_idle(mut self) -> TestResult {
         self.set_pin_cache(0)?;
         for _ in 0..2 {
-            self.start_user(20, Action::Wait)?.wait()?;
+            self.start_user(5, Action::Wait)?.wait()?;
         }
         if let Ok(statistics) = Statistics::of(&self.mdev) {
             check_eq("state", statistics.text("state")?.as_str(), "closed")?;
