@@ -28,14 +28,16 @@ use kernel::{
 ///
 /// If the cgroup or the machine has no memory left, an allocation fails, and no process is killed
 /// for it as with `GFP_KERNEL_ACCOUNT`. So a user gets an error for a request that is too large.
-/// The flags of a call change nothing about that.
+/// `GFP_KERNEL_ACCOUNT` are the only flags with which it allocates, on no particular node; with
+/// others, an allocation fails.
 pub struct Charged;
 
 /// A [`Vec`] of [`Charged`] memory.
 pub type ChargedVec<T> = Vec<T, Charged>;
 
-// SAFETY: `mdev_realloc_charged` is `kvrealloc_node_align` with flags that change only where the
-// memory comes from, and that function is what `KVmalloc` calls, which fulfils this contract.
+// SAFETY: `mdev_realloc_charged` calls `kvrealloc_node_align`, as `KVmalloc` does, which fulfils
+// this contract. The flags of that call are those that `realloc` demands, `GFP_KERNEL_ACCOUNT`, with
+// further ones that only make the call fail sooner.
 unsafe impl Allocator for Charged {
     const MIN_ALIGN: usize = KVmalloc::MIN_ALIGN;
 
@@ -49,6 +51,10 @@ unsafe impl Allocator for Charged {
         if layout.size() == 0 {
             // SAFETY: The caller fulfils the same contract, and memory of both is freed alike.
             return unsafe { KVmalloc::realloc(ptr, layout, old_layout, flags, nid) };
+        }
+
+        if flags != GFP_KERNEL_ACCOUNT || nid != NumaNode::NO_NODE {
+            return Err(AllocError);
         }
 
         let layout = layout.pad_to_align();
