@@ -66,8 +66,9 @@ struct Scope {
 
 impl Drop for Scope {
     fn drop(&mut self) {
-        // SAFETY: By the type invariants, the thread charged its memory to `before`. Whoever has
-        // set that keeps it valid until he has set it back, after this.
+        // SAFETY: By the type invariants, the thread charged its memory to `before` when this scope
+        // began. Scopes of a thread nest, so that the one in which that was set has not ended, and
+        // `before` is valid.
         unsafe { bindings::mdev_charge_memcg(self.before) };
     }
 }
