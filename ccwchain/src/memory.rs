@@ -162,3 +162,28 @@ pub trait Storage {
     /// Allocates an array of `len` items with the default value.
     fn allocate<T: Clone + Default>(len: usize) -> Result<Self::Of<T>, Self::Error>;
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    extern crate std;
+
+    use core::convert::Infallible;
+    use std::{
+        vec,
+        vec::Vec, //
+    };
+
+    use super::Storage;
+
+    /// Arrays on the heap.
+    pub(crate) struct Heap;
+
+    impl Storage for Heap {
+        type Of<T> = Vec<T>;
+        type Error = Infallible;
+
+        fn allocate<T: Clone + Default>(len: usize) -> Result<Vec<T>, Infallible> {
+            Ok(vec![T::default(); len])
+        }
+    }
+}

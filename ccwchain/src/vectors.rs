@@ -267,26 +267,8 @@ fn check<S: Storage>(translator: &mut Translator<S>, vector: &Vector) -> Result<
 
 #[cfg(test)]
 mod tests {
-    extern crate std;
-
-    use core::convert::Infallible;
-    use std::{
-        vec,
-        vec::Vec, //
-    };
-
     use super::*;
-
-    struct Heap;
-
-    impl Storage for Heap {
-        type Of<T> = Vec<T>;
-        type Error = Infallible;
-
-        fn allocate<T: Clone + Default>(len: usize) -> Result<Vec<T>, Infallible> {
-            Ok(vec![T::default(); len])
-        }
-    }
+    use crate::memory::tests::Heap;
 
     #[test]
     fn vectors_are_the_same_in_either_byte_order() {

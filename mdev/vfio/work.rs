@@ -5,8 +5,8 @@
 //!
 //! The work may wait for memory of the user, whose page fault the user may handle itself, or not at
 //! all. A thread of the user that waits so can be killed; a thread of a work queue cannot, and
-//! other threads of the user may wait for it in turn. So these waits fail after [`LIMIT_MS`], and at
-//! once when the device is closed.
+//! other threads of the user may wait for it in turn. So these waits fail after [`LIMIT_MS`], and
+//! at once when the device is closed.
 //!
 //! C header: [`include/linux/workqueue.h`](srctree/include/linux/workqueue.h)
 

@@ -83,29 +83,14 @@ impl<S: Storage> HashIndex<S> {
 mod tests {
     extern crate std;
 
-    use core::convert::Infallible;
-    use std::{
-        vec,
-        vec::Vec, //
-    };
+    use std::vec::Vec;
 
     use super::{
         hash,
         HashIndex,
-        Keyed,
-        Storage, //
+        Keyed, //
     };
-
-    struct Heap;
-
-    impl Storage for Heap {
-        type Of<T> = Vec<T>;
-        type Error = Infallible;
-
-        fn allocate<T: Clone + Default>(len: usize) -> Result<Vec<T>, Infallible> {
-            Ok(vec![T::default(); len])
-        }
-    }
+    use crate::memory::tests::Heap;
 
     struct Item {
         key: u64,

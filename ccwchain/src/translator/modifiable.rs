@@ -29,7 +29,7 @@ use crate::{
 
 /// The changes that are possible while the program runs.
 pub(crate) struct Changes<'a, S: Storage> {
-    /// What the program may store over.
+    /// The CCWs and lists over which the program may store.
     pub(crate) overwrites: &'a mut Overwrites<S>,
     /// Set if the guest may append to the program, which can wait for that.
     pub(crate) appends: bool,

@@ -82,8 +82,8 @@ impl<S: Storage> SlotBlocks<S> {
     /// Allocates room for the blocks that `ccws` CCWs need.
     pub(crate) fn new(ccws: usize) -> Result<Self, S::Error> {
         // Each CCW may have guards. A wait point has two CCWs more, and the CCW before it has
-        // guards because of it. One block more, because blocks are not filled to the last slot, and the
-        // first one has other contents, too.
+        // guards because of it. One block more, because blocks are not filled to the last slot, and
+        // the first one has other contents, too.
         let ccws_of_block = ((BLOCK_SLOTS - CCW_ROOM) / (1 + GUARDS)) as usize;
         Ok(Self {
             blocks: S::allocate((ccws + WAIT_POINTS).div_ceil(ccws_of_block) + 1)?,
