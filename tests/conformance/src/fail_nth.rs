@@ -51,7 +51,7 @@ const MOST: u32 = 5000;
 const PARAMETERS: &CStr = c"allow_unsafe_virtio=1";
 const MODULE: &CStr = c"vfio_ccw";
 
-/// What came of a call.
+/// The result of a call, with the error number if it has failed.
 type Outcome = Result<(), Option<i32>>;
 
 /// The file that says which allocation of this thread fails.
@@ -93,9 +93,9 @@ impl FailNth {
 /// The errors that a shortage of memory may have.
 struct Errors(&'static [i32]);
 
-/// The kernel also has another one when it cannot register a driver.
+/// The errors of loading: the kernel has `EINVAL` when it cannot register a driver.
 const NOT_REGISTERED: Errors = Errors(&[libc::ENOMEM, libc::EINVAL]);
-/// What is documented for all but START: `ENOMEM`.
+/// The error that is documented for all calls but START.
 const NO_MEMORY: Errors = Errors(&[libc::ENOMEM]);
 /// A start that finds no memory may be tried again.
 const BUSY: Errors = Errors(&[libc::EBUSY, libc::ENOMEM]);
@@ -184,8 +184,8 @@ pub(crate) fn fail_nth(number: &str) -> TestResult {
     Ok(())
 }
 
-/// What the kernel's own code complains about where it finds no memory for a module: the fields of
-/// trace events, and pages, of which it shows the call trace.
+/// Words of complaints of the kernel's own code that finds no memory for a module: for the fields of
+/// trace events, and for pages, of which it shows the call trace.
 const COMPLAINTS: [&str; 2] = ["event_define_fields", "Call Trace:"];
 
 /// Loads the module, which is loaded at the beginning and at the end.
@@ -193,7 +193,7 @@ fn module(steps: &mut Steps<'_>, log: &mut KernelLog) -> TestResult {
     let host = Host::new()?;
     host.tolerate(true)?;
     load(steps, log)?;
-    // What came last must not be mistaken for a complaint about something else.
+    // The harness must have read all complaints before they fail the run again.
     thread::sleep(Duration::from_secs(1));
     log.trouble()?;
     host.tolerate(false)

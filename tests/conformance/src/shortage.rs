@@ -153,7 +153,7 @@ impl Cgroup {
 
 impl Drop for Cgroup {
     fn drop(&mut self) {
-        // What is left of it has no limit.
+        // A cgroup that cannot be removed has no limit at least.
         let _ = self.set("memory.max", "max");
         let _ = fs::write(format!("{}/cgroup.procs", Self::ROOT), "0");
         let _ = fs::remove_dir(Self::PATH);

@@ -49,7 +49,7 @@ pub(crate) fn hercules_cases() -> Vec<Case> {
     }
 }
 
-/// What a command has printed, and its exit status.
+/// The output of a command, and its exit status.
 struct Output {
     status: Option<i32>,
     text: String,

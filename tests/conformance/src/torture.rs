@@ -51,7 +51,7 @@ const PROGRESS: Duration = Duration::from_secs(15);
 /// subchannels when one comes or goes, which takes long with lockdep on several processors.
 const PATIENCE: Duration = Duration::from_secs(240);
 
-/// What all devices have in common.
+/// The settings and the counts that all devices share.
 struct Torture {
     seed: u64,
     begun: Instant,
