@@ -16,6 +16,7 @@ use crate::{
     },
     quiesce::quiesce,
     subchannel::{
+        is_replaced,
         present_irb,
         Notifier,
         SubchannelData, //
@@ -79,6 +80,8 @@ impl CssDriver {
             let mut sch = sch.lock()?;
             // The SCHIB has no paths if the device was gone when it was stored last.
             sch.stsch().map_err(|_| ENODEV)?;
+            // What is checked is what the user gets.
+            sch.notifier.device_number = Some(sch.device_number());
             sch.is_virtio()
         };
 
@@ -124,10 +127,6 @@ impl css::Driver for CssDriver {
             return Err(ENODEV);
         }
         self.check_virtio(dev, sch)?;
-        {
-            let mut sch = sch.lock()?;
-            sch.notifier.device_number = Some(sch.device_number());
-        }
 
         let bound = Span::new(self.shared.logs.clone(), dev.id(), 4, ["bound", "unbound"]);
         let parent = ParentData::new(self.shared.clone(), sch.clone(), bound);
@@ -140,8 +139,7 @@ impl css::Driver for CssDriver {
 
     fn event(&self, sch: &mut Locked<'_, SubchannelData>) -> Result {
         let is_there = sch.stsch().is_ok();
-        let bound_for = sch.notifier.device_number;
-        let is_replaced = is_there && bound_for.is_some_and(|number| number != sch.device_number());
+        let is_replaced = is_there && is_replaced(sch);
         if is_there && !is_replaced {
             return Ok(());
         }

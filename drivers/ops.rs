@@ -20,6 +20,7 @@ use crate::{
     },
     region::Region,
     subchannel::{
+        self,
         set_trigger,
         HoldOff, //
     },
@@ -198,7 +199,7 @@ fn enable(dev: &Open<'_, Device>) -> Result {
         let mut sch = dev.sch.lock()?;
 
         sch.stsch()?;
-        sch.enable(&dev.shared.isc)?;
+        subchannel::enable(&mut sch, &dev.shared.isc)?;
         if sch.fire(Event::Open).is_err() {
             let _ = sch.disable();
             return Err(ENODEV);

@@ -4,6 +4,7 @@
 //! it.
 
 use crate::subchannel::{
+    enable,
     present_irb,
     SubchannelData, //
 };
@@ -101,7 +102,7 @@ fn wait_for_end(mut sch: Locked<'_, SubchannelData>) -> Result<Locked<'_, Subcha
 pub(crate) fn resume(subchannel: &Subchannel<SubchannelData>, isc: &Isc) -> Result {
     let mut sch = subchannel.lock()?;
 
-    if sch.enable(isc).is_ok() {
+    if enable(&mut sch, isc).is_ok() {
         if sch.fire(Event::Enabled).is_ok() {
             return Ok(());
         }

@@ -27,6 +27,7 @@ use kernel::{
 use mdev::{
     clock::Tod,
     css::{
+        Isc,
         Locked,
         Subchannel,
         IRB_LEN, //
@@ -58,6 +59,26 @@ pub(crate) fn refusal_errno(refusal: Refusal) -> Error {
         Refusal::Busy => EBUSY,
         Refusal::Unusable => EIO,
     }
+}
+
+/// Returns whether another device has the place of the one for which the subchannel was bound, by
+/// the SCHIB that was stored last.
+pub(crate) fn is_replaced(sch: &Locked<'_, SubchannelData>) -> bool {
+    let bound_for = sch.notifier.device_number;
+    bound_for.is_some_and(|number| number != sch.device_number())
+}
+
+/// Enables the subchannel for the device for which it was bound.
+///
+/// Returns `ENODEV` if there is no device, or another one. One that gets the place of an enabled
+/// device later has a subchannel that is not enabled.
+pub(crate) fn enable(sch: &mut Locked<'_, SubchannelData>, isc: &Isc) -> Result {
+    sch.enable(isc)?;
+    if is_replaced(sch) {
+        let _ = sch.disable();
+        return Err(ENODEV);
+    }
+    Ok(())
 }
 
 /// Queues the IRB that the subchannel has presented, and signals the user.

@@ -156,8 +156,8 @@ pub trait Driver: Send + Sync + Sized + 'static {
 
     /// Called when the subchannel or its device may have appeared, changed or gone.
     ///
-    /// Returns `EAGAIN` if the channel subsystem is to look at the subchannel once more, after it has
-    /// unregistered it if that was requested.
+    /// Returns `EAGAIN` if the channel subsystem is to look at the subchannel once more, after it
+    /// has unregistered it if that was requested.
     fn event(&self, sch: &mut Locked<'_, Self::State>) -> Result;
 
     /// Called at an event of a channel path of the subchannel.

@@ -37,6 +37,8 @@ use ccwchain::{
 
 use crate::{case::*, fixtures::*, host_side::Host};
 
+mod replaced;
+
 pub(crate) fn cases() -> Vec<Case> {
     let cases = cases! {
         "a device that nobody has open is gone, and comes back" => closed;
@@ -48,7 +50,8 @@ pub(crate) fn cases() -> Vec<Case> {
         "the death of the user frees a device that is gone" => death;
         "a device that goes in the midst of starts ends them" => storm;
         "a device that comes back knows nothing of the one before" => new_device;
-        "a device that another one takes the place of is gone" => replaced;
+        "a device that another one takes the place of is gone" => replaced::idle;
+        "the program of a device that another one takes the place of ends" => replaced::in_flight;
     };
     // The kernel looks through all subchannels when one goes or comes.
     cases.into_iter().map(|case| case.slow(400)).collect()
@@ -299,32 +302,6 @@ fn death(devices: &Devices) -> TestResult {
     thread::sleep(SILENCE * 4);
     check(spare.place.exists(), "the device was taken from its user")?;
     user.kill()?;
-    spare.check_comes_back()
-}
-
-fn replaced(devices: &Devices) -> TestResult {
-    let mut spare = Spare::new(devices)?;
-    let channel = spare.open()?;
-    let nop = program("ccw nop")?;
-    let no_autoprobe = NoAutoprobe::new()?;
-    spare.host.replace("spare", "another", "0049")?;
-    spare.is_plugged = false;
-    let is_known = || fails(channel.start(nop.orb), libc::EIO);
-    let known = wait_for("another device is driven in its place", is_known);
-    drop(channel);
-    let gone = known.and_then(|()| wait_for("the mediated device stays", || !spare.is_bound()));
-    let found = gone.and_then(|()| {
-        let is_there = || matches!(with_number("0.0.0049"), Ok(Some(_)));
-        wait_for("the other device is not found", is_there)
-    });
-    // A subchannel without a driver stays when its device goes.
-    let bound = found.and_then(|()| match with_number("0.0.0049")? {
-        Some(another) => Ok(another.bind(None, &mut |_| {}).map(drop)?),
-        None => Err("the other device is gone again".to_owned().into()),
-    });
-    spare.host.unplug("another")?;
-    drop(no_autoprobe);
-    bound?;
     spare.check_comes_back()
 }
 
