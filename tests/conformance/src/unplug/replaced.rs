@@ -32,6 +32,9 @@ use crate::fixtures::*;
 /// before all others any more.
 const HELD_OFF: Duration = Duration::from_millis(600);
 
+/// The number of the device that takes the place.
+const OTHER: &str = "0049";
+
 /// Has another device take the place of the spare one under its user, who does `meanwhile` until
 /// that is true.
 fn replace(
@@ -45,7 +48,7 @@ fn replace(
     begin(&mut channel)?;
     let no_autoprobe = NoAutoprobe::new()?;
     hold_off_kernel(
-        || spare.host.replace("spare", "another", "0049"),
+        || spare.host.replace("spare", "another", OTHER),
         || meanwhile(&channel),
     )?;
     spare.is_plugged = false;
@@ -57,11 +60,11 @@ fn replace(
         .and(closed)
         .and_then(|()| wait_for("the mediated device stays", || !spare.is_bound()));
     let found = gone.and_then(|()| {
-        let is_there = || matches!(with_number("0.0.0049"), Ok(Some(_)));
+        let is_there = || matches!(with_number(&format!("0.0.{OTHER}")), Ok(Some(_)));
         wait_for("the other device is not found", is_there)
     });
     // A subchannel without a driver stays when its device goes.
-    let bound = found.and_then(|()| match with_number("0.0.0049")? {
+    let bound = found.and_then(|()| match with_number(&format!("0.0.{OTHER}"))? {
         Some(another) => Ok(another.bind(None, &mut |_| {}).map(drop)?),
         None => Err("the other device is gone again".to_owned().into()),
     });
@@ -107,12 +110,14 @@ fn hold_off_kernel(
 pub(super) fn idle(devices: &Devices) -> TestResult {
     let nop = program("ccw nop")?;
     let begin = |channel: &mut Channel| map(channel, &nop).map(drop);
-    // A reset enables the subchannel.
     let is_driven = AtomicBool::new(false);
     replace(devices, begin, |channel| {
+        // A reset enables the subchannel.
         let _ = channel.device().reset();
+        let is_other = Schib::read(channel)
+            .is_ok_and(|schib| format!("{:04x}", schib.device_number()) == OTHER);
         let started = channel.start(nop.orb);
-        is_driven.fetch_or(started.is_ok(), Ordering::Relaxed);
+        is_driven.fetch_or(is_other && started.is_ok(), Ordering::Relaxed);
         fails(started, libc::EIO)
     })?;
     let is_driven = is_driven.load(Ordering::Relaxed);
