@@ -94,14 +94,10 @@ fn names(directory: &Path) -> io::Result<Vec<String>> {
 }
 
 /// Returns the last part of the target of a symbolic link.
-fn link_name(path: &Path) -> Option<String> {
-    Some(
-        fs::read_link(path)
-            .ok()?
-            .file_name()?
-            .to_string_lossy()
-            .into_owned(),
-    )
+fn link_name(path: &Path) -> io::Result<String> {
+    let target = fs::read_link(path)?;
+    let name = target.file_name().ok_or(io::ErrorKind::NotFound)?;
+    Ok(name.to_string_lossy().into_owned())
 }
 
 /// An I/O subchannel.
@@ -178,7 +174,7 @@ impl Subchannel {
 
     /// Returns the name of the driver that is bound to the subchannel.
     pub fn driver(&self) -> Option<String> {
-        link_name(&self.path.join("driver"))
+        link_name(&self.path.join("driver")).ok()
     }
 
     /// Returns the mediated device on the subchannel, if there is one.
@@ -305,8 +301,13 @@ impl Mdev {
 
     /// Returns its subchannel.
     pub fn subchannel(&self) -> Result<Subchannel> {
-        let path = fs::canonicalize(&self.path).ok();
-        let parent = path.as_deref().and_then(Path::parent);
+        let path = fs::canonicalize(&self.path).map_err(|source| {
+            Error::io(
+                format!("cannot look at mediated device {}", self.uuid),
+                source,
+            )
+        })?;
+        let parent = path.parent();
         let name = parent.and_then(Path::file_name);
         name.and_then(|name| BusId::parse(&name.to_string_lossy()))
             .map(Subchannel::new)
@@ -321,21 +322,27 @@ impl Mdev {
 
     /// Returns the number of its group, which is the name of a file in `/dev/vfio`.
     pub fn group(&self) -> Result<String> {
-        link_name(&self.path.join("iommu_group"))
-            .ok_or_else(|| Error::new(format!("mediated device {} has no group", self.uuid)))
+        link_name(&self.path.join("iommu_group")).map_err(|source| {
+            Error::io(
+                format!("cannot find the group of mediated device {}", self.uuid),
+                source,
+            )
+        })
     }
 
     /// Returns its name in `/dev/vfio/devices`.
     pub fn vfio_name(&self) -> Result<String> {
-        names(&self.path.join("vfio-dev"))
-            .ok()
-            .and_then(|names| names.into_iter().next())
-            .ok_or_else(|| {
-                Error::new(format!(
-                    "mediated device {} has no file of its own",
-                    self.uuid
-                ))
-                .help("this kernel has no VFIO_DEVICE_CDEV: use --container")
+        let names = names(&self.path.join("vfio-dev"));
+        names
+            .and_then(|names| Ok(names.into_iter().next().ok_or(io::ErrorKind::NotFound)?))
+            .map_err(|source| {
+                let has_none = source.kind() == io::ErrorKind::NotFound;
+                let what = format!("mediated device {} has no file of its own", self.uuid);
+                let error = Error::io(what, source);
+                match has_none {
+                    true => error.help("this kernel has no VFIO_DEVICE_CDEV: use --container"),
+                    false => error,
+                }
             })
     }
 }

@@ -54,13 +54,16 @@ const MODULE: &CStr = c"vfio_ccw";
 /// The result of a call, with the error number if it has failed.
 type Outcome = Result<(), Option<i32>>;
 
+/// The settings of failures of `kmalloc()` and of the page allocator.
+const SLABS: &str = "/sys/kernel/debug/failslab";
+const PAGES: &str = "/sys/kernel/debug/fail_page_alloc";
+
 /// The file that says which allocation of this thread fails.
 struct FailNth(File);
 
 impl FailNth {
     fn new() -> TestResult<Self> {
-        for which in ["failslab", "fail_page_alloc"] {
-            let folder = Path::new("/sys/kernel/debug").join(which);
+        for folder in [SLABS, PAGES].map(Path::new) {
             if !folder.exists() {
                 return Err(skip("this kernel cannot have allocations fail"));
             }
@@ -68,8 +71,15 @@ impl FailNth {
             fs::write(folder.join("ignore-gfp-wait"), "N")?;
             fs::write(folder.join("verbose"), "0")?;
         }
-        let page_alloc = Path::new("/sys/kernel/debug/fail_page_alloc");
-        fs::write(page_alloc.join("min-order"), "0")?;
+        fs::write(Path::new(PAGES).join("min-order"), "0")?;
+        // Not those of the memory checks themselves, which complain about it with locks held.
+        fs::write(Path::new(SLABS).join("cache-filter"), "Y")?;
+        for cache in fs::read_dir("/sys/kernel/slab")? {
+            let cache = cache?;
+            if cache.file_name().to_string_lossy().contains("kmalloc") {
+                fs::write(cache.path().join("failslab"), "1")?;
+            }
+        }
         let mut options = File::options();
         let file = options
             .read(true)
@@ -223,6 +233,20 @@ fn load(steps: &mut Steps<'_>, log: &mut KernelLog) -> TestResult {
     )
 }
 
+/// Creates the mediated device after it could not be created.
+///
+/// The kernel loses an instance if it finds no memory for the device itself
+/// (`mdev_device_create()`): that takes a new binding.
+fn create_again(subchannel: &Subchannel, create: &str, uuid: &str) -> TestResult {
+    match fs::write(create, uuid) {
+        Err(error) if error.raw_os_error() == Some(libc::EUSERS) => {
+            unbind(subchannel)?;
+            Ok(subchannel.bind(Some(uuid), &mut |_| {}).map(drop)?)
+        }
+        result => Ok(result?),
+    }
+}
+
 /// Returns the file of our module.
 fn module_path() -> TestResult<PathBuf> {
     let mut folders = fs::read_dir("/lib/modules")?;
@@ -267,7 +291,7 @@ fn binding(steps: &mut Steps<'_>, subchannel: &Subchannel, uuid: &str) -> TestRe
         |()| write(&create, uuid),
         |(), is_created| match is_created {
             true => Ok(()),
-            false => Ok(fs::write(&create, uuid)?),
+            false => create_again(subchannel, &create, uuid),
         },
     )?;
     steps.each(

@@ -122,6 +122,8 @@ impl Cgroup {
         }
         fs::write(format!("{}/cgroup.subtree_control", Self::ROOT), "+memory")
             .map_err(|_| skip("this kernel charges no memory"))?;
+        // A case that has died has left it.
+        let _ = fs::remove_dir(Self::PATH);
         fs::create_dir(Self::PATH)?;
         let cgroup = Self;
         cgroup.set("cgroup.procs", "0")?;

@@ -42,8 +42,9 @@ impl Container {
             container.as_fd(),
             uapi::CHECK_EXTENSION,
             uapi::TYPE1V2_IOMMU,
-        );
-        if !offered.is_ok_and(|offered| offered > 0) {
+        )
+        .map_err(|source| Error::io("cannot ask for type1v2 address spaces", source))?;
+        if offered == 0 {
             return Err(Error::new("this kernel has no type1v2 address spaces")
                 .help("load vfio_iommu_type1 (modprobe vfio_iommu_type1), or use --iommufd"));
         }
