@@ -96,20 +96,16 @@ pub(super) fn device(steps: &mut Steps<'_>, mdev: &Mdev, backend: Backend) -> Te
     steps.each(
         &format!("{word}: close"),
         &NO_MEMORY,
-        || Ok(Some(fresh(SUSPENDED)?)),
+        || {
+            let opened = fresh(SUSPENDED)?;
+            opened.channel.start(opened.program.orb)?;
+            Ok(Some(opened))
+        },
         |opened| {
-            if let Some(opened) = opened.as_ref() {
-                opened
-                    .channel
-                    .start(opened.program.orb)
-                    .map_err(|error| error.raw_os_error())?;
-            }
+            drop(opened.take());
             Ok(())
         },
-        |opened, _| {
-            drop(opened);
-            check_eq("KiB pinned", pinned()?, none)
-        },
+        |_, _| check_eq("KiB pinned", pinned()?, none),
     )?;
     steps.each(
         &format!("{word}: start"),
