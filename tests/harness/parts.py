@@ -118,7 +118,11 @@ def differences(machine):
 
 
 def shutdown():
-    return l1.run("shutdown", l1.share("share-shutdown"), 300, ["sh", "l1/shutdown", "rust"], silence=60)
+    def goes_down(how):
+        command = ["sh", "l1/shutdown", "rust", how]
+        return l1.run(f"shutdown-{how}", l1.share(f"share-shutdown-{how}"), 300, command, silence=60)
+
+    return all([goes_down("poweroff"), goes_down("reboot")])
 
 
 def scenarios(backend):

@@ -6,7 +6,9 @@
 use std::{
     fs,
     path::Path,
-    process::Command, //
+    process::Command,
+    thread,
+    time::Instant, //
 };
 
 use ccw::{
@@ -26,6 +28,8 @@ pub(crate) fn cases() -> Vec<Case> {
         "the log has the reason, and it is counted" => told;
         "a program for which the memory limit has no room is EBUSY, and goes later" =>
             memory_limit, slow(120);
+        "the memory for the largest program is charged, and is what is documented" =>
+            charged, slow(120);
     }
 }
 
@@ -144,6 +148,14 @@ impl Cgroup {
         self.set("memory.max", &(now + bytes).to_string())
     }
 
+    /// Returns the KiB of kernel memory that are charged to it.
+    fn kernel_memory(&self) -> TestResult<u64> {
+        let stat = fs::read_to_string(format!("{}/memory.stat", Self::PATH))?;
+        let kernel = stat.lines().find_map(|line| line.strip_prefix("kernel "));
+        let bytes: Option<u64> = kernel.and_then(|bytes| bytes.parse().ok());
+        Ok(bytes.ok_or("no kernel memory is counted".to_owned())? / 1024)
+    }
+
     fn check_nobody_killed(&self) -> TestResult {
         let events = fs::read_to_string(format!("{}/memory.events", Self::PATH))?;
         check(
@@ -162,10 +174,10 @@ impl Drop for Cgroup {
     }
 }
 
-/// A program with much to be translated: 32,000 words of lists.
-fn large() -> TestResult<Program> {
+/// A program with much to be translated: 16 words of lists for each CCW.
+fn large(ccws: usize) -> TestResult<Program> {
     let text = "area id at 0x400000 size 65535\n".to_owned()
-        + &"ccw senseid,id,cc|sli\n".repeat(1999)
+        + &"ccw senseid,id,cc|sli\n".repeat(ccws - 1)
         + "ccw senseid,id,sli";
     program(&text)
 }
@@ -175,7 +187,7 @@ fn memory_limit(devices: &Devices) -> TestResult {
     let cgroup = Cgroup::enter()?;
     let mut channel = devices.open()?;
     check_usable(&mut channel)?;
-    let program = large()?;
+    let program = large(2000)?;
     let guest = map(&mut channel, &program)?;
     cgroup.leave_room(0x1_0000)?;
     check_refused(&mut channel, &program)?;
@@ -185,6 +197,46 @@ fn memory_limit(devices: &Devices) -> TestResult {
     expect_end(&mut channel)?;
     guest.unmap(channel.device_mut())?;
     check_usable(&mut channel)
+}
+
+/// The most CCWs of a program.
+const MOST_CCWS: usize = 4096;
+
+/// The KiB of the tables and the arena of a device after the largest program
+/// (docs/performance.md, "Memory").
+const MOST_MEMORY: u64 = 10 * 1024;
+
+/// What else the kernel has for an open device, and what it has not given back yet, in KiB.
+const SLACK: u64 = 256;
+
+fn charged(devices: &Devices) -> TestResult {
+    only_ours()?;
+    let cgroup = Cgroup::enter()?;
+    let program = large(MOST_CCWS)?;
+    let before = cgroup.kernel_memory()?;
+    let mut channel = devices.open()?;
+    let guest = map(&mut channel, &program)?;
+    let open = cgroup.kernel_memory()?;
+    check(
+        open <= before + SLACK,
+        format!("{} KiB for an idle device", open - before),
+    )?;
+    channel.start(program.orb)?;
+    expect_end(&mut channel)?;
+    let grown = cgroup.kernel_memory()?.saturating_sub(open);
+    // Half of it is needed: the tables and the arena are doubled until the program fits.
+    check(
+        (MOST_MEMORY / 4..=MOST_MEMORY).contains(&grown),
+        format!("{grown} KiB more after the largest program"),
+    )?;
+    guest.unmap(channel.device_mut())?;
+    drop(channel);
+    let end = Instant::now() + TIMEOUT;
+    while cgroup.kernel_memory()? > before + SLACK {
+        check(Instant::now() < end, "the memory is not given back")?;
+        thread::sleep(SILENCE);
+    }
+    cgroup.check_nobody_killed()
 }
 
 /// Two blocks and a tape mark; the tape is at its beginning again.
