@@ -4,7 +4,6 @@
 
 use super::SubchannelData;
 use kernel::{
-    prelude::*,
     sync::Arc,
     time::Delta, //
 };
@@ -124,7 +123,7 @@ impl Responses {
 }
 
 #[cfg(CONFIG_VFIO_CCW_RUST_KUNIT_TEST)]
-#[kunit_tests(vfio_ccw_hold_off)]
+#[kernel::prelude::kunit_tests(vfio_ccw_hold_off)]
 mod tests {
     use super::*;
 

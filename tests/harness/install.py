@@ -13,6 +13,8 @@ from .paths import BUILD, SCRIPTS
 from .steps import Failed
 
 CROSS = {"ARCH": "s390", "CROSS_COMPILE": "s390x-linux-gnu-"}
+# The kernels of hosts have no KUnit.
+NO_KUNIT = {"MAKEFLAGS": "CONFIG_VFIO_CCW_RUST_KUNIT_TEST=n W=e"}
 OURS = "updates/vfio_ccw.ko"
 C_DRIVER = "kernel/drivers/s390/cio/vfio_ccw.ko"
 
@@ -41,7 +43,7 @@ def expect(what, found, wanted):
 
 def module(kernel, tree, *words):
     """Run scripts/module for the kernel of the tests, in a tree that is not the root; what it prints."""
-    settings = os.environ | CROSS | {"KDIR": str(kernel), "DESTDIR": str(tree)}
+    settings = os.environ | CROSS | NO_KUNIT | {"KDIR": str(kernel), "DESTDIR": str(tree)}
     done = subprocess.run(
         [SCRIPTS / "module", *words], env=settings, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         check=False,
