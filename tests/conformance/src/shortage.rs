@@ -224,7 +224,7 @@ fn charged(devices: &Devices) -> TestResult {
     channel.start(program.orb)?;
     expect_end(&mut channel)?;
     let grown = cgroup.kernel_memory()?.saturating_sub(open);
-    // Half of it is needed: the tables and the arena are doubled until the program fits.
+    // What is too small for a program becomes four times as large.
     check(
         (MOST_MEMORY / 4..=MOST_MEMORY).contains(&grown),
         format!("{grown} KiB more after the largest program"),
