@@ -193,13 +193,13 @@ impl Scsw {
         self.control() & 0x0002_0000 != 0
     }
 
-    /// Returns this SCSW with the bits L and E of another.
+    /// Returns this SCSW with the bits L and E of another, if they are one.
     #[must_use]
     pub(crate) const fn with_extended(self, other: Self) -> Self {
         const L_AND_E: u32 = 0x0402_0000;
 
         let ([control, cpa, status], [other, _, _]) = (self.0, other.0);
-        Self([control & !L_AND_E | other & L_AND_E, cpa, status])
+        Self([control | other & L_AND_E, cpa, status])
     }
 
     /// Returns the function control (bits 17 to 19).

@@ -52,6 +52,21 @@ fn the_low_bits_of_a_command_code_give_its_direction() {
         (0x0c, Direction::ReadBackward),
     ] {
         assert_eq!(Direction::of(code), direction, "{code:#04x}");
+        let stores = [Direction::Read, Direction::Sense, Direction::ReadBackward];
+        assert_eq!(direction.stores(), stores.contains(&direction));
+    }
+}
+
+#[test]
+fn flags_say_whether_a_ccw_chains_and_has_a_list() {
+    for bits in 0..=0xff {
+        let flags = Flags::from_bits(bits);
+        let ccw = Ccw {
+            flags,
+            ..Ccw::default()
+        };
+        assert_eq!(ccw.chains(), bits & 0xc0 != 0, "{flags}");
+        assert_eq!(ccw.has_list(), bits & 0x05 != 0, "{flags}");
     }
 }
 

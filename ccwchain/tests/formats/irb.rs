@@ -25,8 +25,7 @@ fn status_that_nobody_takes_accumulates() {
     let mut irb = sensed;
     irb.accumulate(&plain);
     assert_eq!(irb.as_bytes()[32], 0x40);
-    assert!(irb.scsw().extended_control() && irb.scsw().logout());
-    assert_eq!(irb.scsw().cpa(), 0x2000);
+    assert_eq!(irb.scsw().words(), [0x0402_401f, 0x2000, 0x8cc0_0004]);
 
     let mut irb = plain;
     irb.accumulate(&sensed);
@@ -38,6 +37,19 @@ fn status_that_nobody_takes_accumulates() {
     let mut irb = sensed;
     irb.accumulate(&Irb::from_bytes(&bytes));
     assert_eq!(irb.as_bytes()[32], 0x80);
+}
+
+#[test]
+fn a_logout_or_sense_bytes_alone_remain_until_there_are_others() {
+    for extended in [0x0400_0000, 0x0002_0000] {
+        let mut bytes = [0; 64];
+        bytes[..12].copy_from_slice(&Scsw::from_words([extended, 0, 0]).to_bytes());
+        bytes[32] = 0x40;
+        let mut irb = Irb::from_bytes(&bytes);
+        irb.accumulate(&Irb::default());
+        assert_eq!(irb.as_bytes()[32], 0x40, "{extended:#010x}");
+        assert_eq!(irb.scsw().words(), [extended, 0, 0]);
+    }
 }
 
 fn irb(erw: u32) -> Irb {
@@ -83,6 +95,7 @@ fn addresses_of_a_logout_can_be_replaced() {
     let mut irb = irb(0x0300_0000);
     for (storage, ccw) in [
         (Some(0x1000), None),
+        (Some((1 << 31) - 1), None),
         (Some(1 << 31), Some(0x1000)),
         (Some(u64::MAX), Some(0x7fff_fff8)),
         (None, Some(0)),
@@ -91,6 +104,8 @@ fn addresses_of_a_logout_can_be_replaced() {
         irb.set_addresses(storage, ccw);
         assert_eq!(irb.failing_storage_address(), storage);
         assert_eq!(irb.secondary_ccw_address(), ccw);
+        let has_64_bits = irb.erw() & 0x0040_0000 != 0;
+        assert_eq!(has_64_bits, storage.is_some_and(|at| at >= 1 << 31));
         assert_eq!(
             irb.sense().map(<[u8]>::len),
             Some(32),

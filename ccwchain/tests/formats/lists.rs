@@ -11,6 +11,17 @@ use ccwchain::{
 };
 
 #[test]
+fn the_size_of_idaws_and_blocks_follows_from_the_format() {
+    for (format, size, block) in [
+        (idaw::Format::One, 4, 2048),
+        (idaw::Format::Two2K, 8, 2048),
+        (idaw::Format::Two4K, 8, 4096),
+    ] {
+        assert_eq!((format.size(), format.block()), (size, block), "{format:?}");
+    }
+}
+
+#[test]
 fn the_number_of_idaws_follows_from_first_address_and_count() {
     for (format, first, count, needed) in [
         (idaw::Format::Two4K, 0, 4096, 1),

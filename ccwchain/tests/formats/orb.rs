@@ -48,6 +48,13 @@ fn every_bit_of_an_orb_has_its_place() {
         let orb = Orb::default().with_flags(flag);
         assert_eq!(orb.words(), [0, 0x8000_0000 >> bit, 0], "{flag}");
         assert!(!flag.to_string().starts_with("0x"));
+        assert_eq!(orb.suspend(), flag == orb::Flags::SUSPEND);
+        assert_eq!(orb.format1(), flag == orb::Flags::FORMAT_1);
+        assert_eq!(orb.prefetch(), flag == orb::Flags::PREFETCH);
+        assert_eq!(orb.initial_status(), flag == orb::Flags::INITIAL_STATUS);
+        assert_eq!(orb.transport(), flag == orb::Flags::TRANSPORT);
+        assert_eq!(orb.idaw64(), flag == orb::Flags::IDAW_64);
+        assert_eq!(orb.idaw2k(), flag == orb::Flags::IDAW_2K);
     }
     let all = Orb::default()
         .with_intparm(!0)

@@ -158,6 +158,24 @@ fn only_status_ends_a_start() {
             true,
             scsw(
                 start.union(FunctionControl::HALT),
+                A::empty(),
+                S::PRIMARY.union(S::PENDING),
+            ),
+            "the end of a halt, with channel end",
+        ),
+        (
+            true,
+            scsw(
+                start.union(FunctionControl::CLEAR),
+                A::DEVICE_ACTIVE,
+                S::PRIMARY.union(S::PENDING),
+            ),
+            "the end of a clear, with channel end",
+        ),
+        (
+            true,
+            scsw(
+                start.union(FunctionControl::HALT),
                 A::HALT_PENDING.union(A::SUSPENDED),
                 S::INTERMEDIATE.union(S::PENDING),
             ),
@@ -184,6 +202,25 @@ fn only_status_ends_a_start() {
     let [control, _, _] = scsw(start, A::START_PENDING, alert).words();
     let deferred = Scsw::from_words([control | 3 << 24, 0, 0]);
     assert!(deferred.ends_start(), "a deferred condition code");
+}
+
+#[test]
+fn the_end_of_a_halt_or_clear_ends_the_start_too() {
+    use StatusControl as S;
+
+    let (start, none) = (FunctionControl::START, ActivityControl::empty());
+    for function in [FunctionControl::HALT, FunctionControl::CLEAR] {
+        for functions in [function, function.union(start)] {
+            assert!(scsw(functions, none, S::PENDING).ends_halt_or_clear());
+            assert!(!scsw(functions, none, S::empty()).ends_halt_or_clear());
+        }
+    }
+    let pending = ActivityControl::HALT_PENDING.union(ActivityControl::DEVICE_ACTIVE);
+    let halt = start.union(FunctionControl::HALT);
+    let intermediate = S::INTERMEDIATE.union(S::PENDING);
+    assert!(!scsw(halt, pending, intermediate).ends_halt_or_clear());
+    let end = S::PRIMARY.union(S::SECONDARY).union(S::PENDING);
+    assert!(!scsw(start, none, end).ends_halt_or_clear());
 }
 
 #[test]

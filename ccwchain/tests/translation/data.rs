@@ -178,6 +178,15 @@ fn what_moves_no_data_gets_the_scratch_page_and_no_pin() {
 }
 
 #[test]
+fn what_a_read_skips_would_go_up_from_the_beginning_of_the_scratch_page() {
+    let mut machine = Machine::new();
+    let host = machine.translate1(&[ccw(0x02, Flags::SKIP, 0xffff, 0x90000)]);
+    let first_byte = u64::from(machine.arena.blocks[0]);
+    let idaws = machine.host_idaws(&host, &machine.host_ccw(&host, 0));
+    assert!(idaws.iter().all(|idaw| *idaw == first_byte), "{idaws:x?}");
+}
+
+#[test]
 fn what_a_read_backward_skips_would_go_down_from_the_end_of_the_scratch_page() {
     let mut machine = Machine::new();
     let host = machine.translate1(&[
@@ -198,6 +207,14 @@ fn skip_means_nothing_to_a_command_that_only_fetches() {
     let host = machine.translate1(&[ccw(0x01, Flags::SKIP, 80, 0x12000)]);
     let ccw = machine.host_ccw(&host, 0);
     assert_eq!(machine.guest_blocks(&host, &ccw), Some(vec![0x12000]));
+    assert_eq!(ccw.flags, Flags::IDA, "so no channel sees it");
+}
+
+#[test]
+fn skip_means_nothing_to_a_command_that_moves_nothing() {
+    let mut machine = Machine::new();
+    let host = machine.translate1(&[ccw(0x02, Flags::SKIP, 0, 0x12000)]);
+    let ccw = machine.host_ccw(&host, 0);
     assert_eq!(ccw.flags, Flags::IDA, "so no channel sees it");
 }
 

@@ -103,6 +103,11 @@ fn a_list_gives_a_program_check_where_it_is_wrong() {
             "a reserved flag",
         ),
         (midaw(LAST.union(SKIP), 0, 0x13000), "nothing to skip"),
+        (midaw(SKIP, 17, 0x13000), "more to skip than is left"),
+        (
+            midaw(LAST.union(SKIP), 15, 0x13000),
+            "less to skip than is left",
+        ),
     ] {
         println!("{why}");
         check(0x02, 32, 0x18000, &[good, wrong], &[good, fault()]);

@@ -13,7 +13,11 @@ use ccwchain::{
         Orb, //
     },
 };
-use model::machine::Machine;
+use model::machine::{
+    ccw,
+    orb0,
+    Machine, //
+};
 
 pub(crate) const NONE: Flags = Flags::empty();
 pub(crate) const ONE: orb::Flags = orb::Flags::FORMAT_1;
@@ -45,4 +49,20 @@ pub(crate) fn translate_one(
     let host = machine.translate(&orb).unwrap();
     let ccw = machine.host_ccw(&host, 0);
     (ccw, machine.guest_blocks(&host, &ccw))
+}
+
+#[test]
+fn a_tic_of_format_1_leads_to_a_program() {
+    let mut machine = Machine::new();
+    machine.program(Format::Zero, 0x10000, &[ccw(0x03, NONE, 1, 0)]);
+    let orb = orb0(0x10000);
+    let program = machine
+        .translator
+        .translate(&orb, &mut machine.guest, &mut machine.arena);
+    let Ok(program) = program else {
+        panic!("it is not translated");
+    };
+    let tic = Ccw::parse(Format::One, program.tic());
+    let expected = ccw(0x08, NONE, 0, program.orb().orb().cpa());
+    assert_eq!(tic, expected);
 }

@@ -9,7 +9,10 @@ use ccwchain::{
         Format, //
     },
     host_orb::HostOrb,
-    orb::Orb, //
+    orb::{
+        self,
+        Orb, //
+    }, //
 };
 use model::machine::{
     ccw,
@@ -200,6 +203,21 @@ fn no_program_waits_unless_the_caller_allows_it() {
         machine.program(Format::One, 0x10000, &ccws);
         let host = machine.translate(&modifiable()).unwrap();
         assert_eq!(wait_points(&machine, &host), [], "{name}");
+    }
+}
+
+#[test]
+fn the_channel_is_told_of_midaws_before_which_a_program_waits() {
+    let read_over = ccw(0x02, CC, 8, 0x10008);
+    for (flags, has_midaws) in [(Flags::MIDA, true), (NONE, false)] {
+        let mut machine = machine();
+        machine.store_midaws(0x18000);
+        let ccws = [read_over, ccw(0x02, flags, 256, 0x18000)];
+        machine.program(Format::One, 0x10000, &ccws);
+        let host = machine.translate(&modifiable()).unwrap();
+        assert_eq!(wait_points(&machine, &host).len(), 1);
+        let told = host.orb().flags().contains(orb::Flags::MIDAW);
+        assert_eq!(told, has_midaws, "{flags}");
     }
 }
 
