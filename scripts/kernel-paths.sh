@@ -1,6 +1,7 @@
 # Where the kernel's source and build are, and what is built for it: of the plain
 # kernel, with DEBUG=1 of the debug kernel, with BENCH=1 of the one that is measured,
-# with DASD=1 of the one for L1 in Hercules with a guest, with L2=1 of the kernel of L2.
+# with DASD=1 of the one for L1 in Hercules with a guest, with KASAN=1 of the one that checks
+# each access to memory, with L2=1 of the kernel of L2.
 # Sourced after lib.sh.
 # shellcheck shell=bash
 # shellcheck disable=SC2034,SC2154
@@ -22,6 +23,13 @@ fi
 if [ -n "${DASD:-}" ]; then
     variant=-dasd
     kernel_configs=("$top"/scripts/kernel{,.dasd}.config)
+fi
+if [ -n "${KASAN:-}" ]; then
+    variant=-kasan
+    kernel_configs=("$top"/scripts/kernel{,.checks,.kasan}.config)
+    # Rust with KASAN needs clang, also for the module. A variable here reaches kbuild as one of its
+    # command line would.
+    export MAKEFLAGS=CC=clang-19
 fi
 if [ -n "${L2:-}" ]; then
     variant=-l2

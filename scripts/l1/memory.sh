@@ -5,7 +5,7 @@
 kmemleak=/sys/kernel/debug/kmemleak
 slab_bound=256  # KiB
 free_bound=8192 # KiB
-if [ -e $kmemleak ]; then
+if [ -e $kmemleak ] || [ -e /sys/kernel/debug/kcov ]; then
     free_bound=65536 # with what the checks of memory and objects note for themselves
 fi
 

@@ -14,7 +14,7 @@ from .steps import Failed
 
 EMULATORS, BACKENDS = ("qemu", "hercules"), conformance.BACKENDS
 # Settings choose what one command does, and are not passed on to what it calls.
-SETTINGS = "BACKEND BENCH C DASD DEBUG DRIVER EMULATOR FILE FILTER KDIR L2 NAME RECORD SHORT".split()
+SETTINGS = "BACKEND BENCH C DASD DEBUG DRIVER EMULATOR FILE FILTER KASAN KDIR L2 NAME RECORD SHORT".split()
 
 
 def one_of(*choices):
@@ -84,7 +84,7 @@ def parser():
     commands.add("differences", differences.write, "write docs/differences.md")
     commands.add(
         "torture", torture.run, "storms on several devices at once", seconds=(int, 1200), seed=(int, None),
-        devices=(int, len(torture.DEVICES)),
+        devices=(int, len(torture.DEVICES)), kasan=(flag, "0"),
     )  # fmt: skip
     commands.add("cost", cost.run, "instructions of a translation")
     commands.add("coverage", coverage.run, "line coverage of ccwchain")

@@ -10,6 +10,7 @@ KUNIT_FAILURE = re.compile(KERNEL_LINE.pattern + r"\s+not ok\b")
 TROUBLE = (
     (r"Kernel panic", "panic"),
     (r"\bOops\b|ilc:\d \[#\d+\]|Unable to handle kernel|stack pointer invalid", "oops"),
+    (r"BUG: KASAN|UBSAN:", "sanitizer report"),
     (r"\bBUG\b|rust_kernel: panicked", "bug"),
     (r"possible circular|possible recursive|possible irq lock inversion", "lock order"),
     (r"inconsistent lock state|bad unlock balance|held lock freed|non-static key", "locking"),

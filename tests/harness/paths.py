@@ -14,7 +14,10 @@ LOGS = BUILD / "logs"
 SCRIPTS = TOP / "scripts"
 
 # The kernels, each with the setting by which scripts/kernel-paths.sh knows it.
-KERNELS = {"plain": {}, "debug": {"DEBUG": "1"}, "bench": {"BENCH": "1"}, "dasd": {"DASD": "1"}, "l2": {"L2": "1"}}
+KERNELS = {
+    "plain": {}, "debug": {"DEBUG": "1"}, "bench": {"BENCH": "1"}, "dasd": {"DASD": "1"}, "kasan": {"KASAN": "1"},
+    "l2": {"L2": "1"},
+}  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)

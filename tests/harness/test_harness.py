@@ -24,6 +24,10 @@ class Console(unittest.TestCase):
             "INFO: task sh:1 blocked for more than 122 seconds.",
             "rust_kernel: panicked at drivers/vfio_ccw.rs:1:1:",
             "Kernel stack pointer invalid",
+            "BUG: KASAN: slab-use-after-free in _RNvNtCs3_7vfio_ccw3ops4read+0x54/0x1a0 [vfio_ccw]",
+            "BUG: KASAN: null-ptr-deref in vfio_ccw_read+0x54/0x1a0",
+            "UBSAN: array-index-out-of-bounds in drivers/s390/cio/css.c:12:3",
+            "UBSAN: shift-out-of-bounds in drivers/s390/cio/css.c:12:3",
             "Call Trace:",
         ):
             with self.subTest(text):

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Tortures our driver on the debug kernel: several devices at once, with users that are killed and a host
-that takes the devices away (tests/conformance/src/torture.rs)."""
+"""Tortures our driver on the debug kernel, or on the KASAN kernel: several devices at once, with users that
+are killed and a host that takes the devices away (tests/conformance/src/torture.rs)."""
 
 import secrets
 
 from . import build, l1, steps
+from .kasan import make as make_kasan
 from .steps import Failed
 
 # Those that are in each L1 of QEMU, and those that are only in this one.
@@ -17,20 +18,26 @@ PROCESSORS = 4
 AROUND_SECONDS = 900
 
 
-def run(seconds, seed, devices):
+def run(seconds, seed, devices, kasan):
     """Torture so many devices for so long; whether all was as it should be."""
     if not 1 <= devices <= len(DEVICES):
         raise Failed(f"DEVICES={devices}: there are 1 to {len(DEVICES)}")
     seed = secrets.randbelow(2**32) if seed is None else seed
-    step = steps.Steps(len(build.FOR_L1) + 2)
-    build.build(step, build.FOR_L1, "debug")
+    kernel = "kasan" if kasan else "debug"
+    step = steps.Steps(len(build.FOR_L1) + (1 if kasan else 2))
+    if kasan:
+        make_kasan(step)
+    else:
+        build.build(step, build.FOR_L1, kernel)
     step(f"L1: {devices} devices for {seconds} s, with SEED={seed}")
     job = ["sh", "l1/torture", str(seed), str(seconds), *DEVICES[:devices]]
     options = l1.options(
-        "torture", l1.share("share-torture"), seconds + AROUND_SECONDS, job, "debug",
+        "torture", l1.share("share-torture"), seconds + AROUND_SECONDS, job, kernel,
         cpus=PROCESSORS, rngs=len(FURTHER),
     )  # fmt: skip
     storms = l1.boot.run(options)
+    if kasan:
+        return storms  # Only the debug kernel has failing allocations.
     step("L1: each allocation fails once")
     return fail_nth() and storms
 

@@ -32,9 +32,10 @@ const SETTLING: Duration = Duration::from_secs(1);
 
 /// Words in the kernel's log that tell of a fault in the kernel, or of a device that the driver has
 /// given up.
-const TROUBLE: [&str; 18] = [
+const TROUBLE: [&str; 19] = [
     "WARNING:",
     "BUG",
+    "UBSAN:",
     "Oops",
     "Unable to handle kernel",
     "rust_kernel: panicked",
@@ -96,8 +97,10 @@ impl Counts {
 
 /// Returns the factor for time limits on this machine; it is 1 in QEMU with the plain kernel.
 pub(crate) fn patience() -> u32 {
-    let has_kernel_for_debugging = Path::new("/sys/kernel/debug/kmemleak").exists();
-    match (is_hercules(), has_kernel_for_debugging) {
+    // The debug kernel and the KASAN kernel.
+    let mut slow = ["kmemleak", "kcov"].into_iter();
+    let is_slow = slow.any(|name| Path::new("/sys/kernel/debug").join(name).exists());
+    match (is_hercules(), is_slow) {
         // A program in flight takes as much of the host's processors as the kernel does.
         (true, _) => 3,
         (_, true) => 4,
@@ -225,6 +228,7 @@ mod tests {
         let seen = trouble("4,339,5140900,-;WARNING: mm/slub.c:1 at free\n SUBSYSTEM=x\n");
         assert_eq!(seen.as_deref(), Some("WARNING: mm/slub.c:1 at free"));
         assert!(trouble("3,1,2,-;BUG: sleeping function called").is_some());
+        assert!(trouble("3,1,2,-;UBSAN: shift-out-of-bounds in css.c:1").is_some());
         assert!(trouble("4,1,2,-;INFO: possible lock mess").is_some());
         assert!(trouble("3,1,2,-;vfio_ccw 0.0.0001: could not end I/O; the").is_some());
     }
