@@ -2,7 +2,7 @@
 # For people.  The kernel's make reads Kbuild.
 
 .PHONY: help demo demo-qemu demo-hercules demo-linux-on-dasd test test-all conformance scenario bench \
-	bench-profile fuzz coverage cost mutations torture figures module doctor install uninstall in-tree \
+	bench-profile fuzz fuzz-device coverage cost mutations torture figures module doctor install uninstall in-tree \
 	packages doc rust-analyzer clean clean-cache
 
 help:
@@ -32,6 +32,9 @@ help:
 	@echo 'make bench-profile  where these instructions go: by function, and how often what is'
 	@echo '               dear is called'
 	@echo 'make fuzz      TARGET=translate SECONDS=60: fuzz a target of tests/fuzz for so long'
+	@echo 'make fuzz-device  fuzz the interface of devices in the booted Linux, on the KASAN kernel, with'
+	@echo '               coverage of the module: SECONDS=n (as a rule 600), SEED=n as an earlier run'
+	@echo '               has told; REPLAY=file runs the sequences of a file again'
 	@echo 'make coverage  line coverage of ccwchain, and the lines that no test comes to'
 	@echo 'make cost      instructions of a translation, per CCW and IDAW'
 	@echo 'make mutations break ccwchain and the state of a subchannel with cargo-mutants, and see'
@@ -93,6 +96,10 @@ bench-profile:
 
 fuzz:
 	@scripts/harness fuzz run $(TARGET) $(SECONDS)
+
+fuzz-device:
+	@scripts/harness fuzz-device $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) \
+		$(if $(REPLAY),--replay $(REPLAY))
 
 coverage:
 	@scripts/harness coverage

@@ -8,7 +8,9 @@ import signal
 import subprocess
 import sys
 
-from . import bench, conformance, cost, coverage, demo, differences, fuzz, mutations, parts, scenario, suite, torture
+from . import (
+    bench, conformance, cost, coverage, demo, differences, fuzz, fuzz_device, mutations, parts, scenario, suite, torture
+)  # fmt: skip
 from .paths import LOGS
 from .steps import Failed
 
@@ -85,6 +87,10 @@ def parser():
     commands.add(
         "torture", torture.run, "storms on several devices at once", seconds=(int, 1200), seed=(int, None),
         devices=(int, len(torture.DEVICES)), kasan=(flag, "0"),
+    )  # fmt: skip
+    commands.add(
+        "fuzz-device", fuzz_device.run, "fuzz the interface of devices in L1", seconds=(int, 600), seed=(int, None),
+        replay=(str, None),
     )  # fmt: skip
     commands.add("cost", cost.run, "instructions of a translation")
     commands.add("coverage", coverage.run, "line coverage of ccwchain")

@@ -27,6 +27,7 @@ use rustix::{
 
 mod address;
 mod edge;
+mod kcov;
 mod memory;
 mod process;
 mod request;
@@ -34,6 +35,7 @@ pub mod uapi;
 pub mod userfault;
 
 pub use edge::{
+    ioctl_any,
     ioctl_edge,
     ioctl_null,
     pread_edge,
@@ -42,6 +44,7 @@ pub use edge::{
     pwrite_null,
     Edge, //
 };
+pub use kcov::Kcov;
 pub use memory::{
     map_page,
     Memory,

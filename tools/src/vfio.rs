@@ -16,7 +16,11 @@ use std::{
         },
         unix::fs::FileExt, //
     },
-    sync::Arc, //
+    sync::{
+        Arc,
+        Mutex,
+        PoisonError, //
+    }, //
 };
 
 use crate::{
@@ -82,7 +86,7 @@ pub struct Device {
     files: Files,
     backend: Backend,
     space: Arc<dyn AddressSpace>,
-    mapped: BTreeMap<u64, Arc<Memory>>,
+    mapped: Mutex<BTreeMap<u64, Arc<Memory>>>,
 }
 
 impl Device {
@@ -108,7 +112,7 @@ impl Device {
                 .map_err(|error| users::explain(error, mdev))?,
             backend,
             space,
-            mapped: BTreeMap::new(),
+            mapped: Mutex::default(),
         })
     }
 
@@ -179,18 +183,20 @@ impl Device {
     /// Maps memory for the device at the address `iova`.
     ///
     /// Address and size must be multiples of the page size.
-    pub fn map(&mut self, iova: u64, memory: &Arc<Memory>, access: Access) -> io::Result<()> {
+    pub fn map(&self, iova: u64, memory: &Arc<Memory>, access: Access) -> io::Result<()> {
+        let mut mapped = self.mapped.lock().unwrap_or_else(PoisonError::into_inner);
         self.space
             .map(iova, memory.address(), memory.size() as u64, access)?;
-        self.mapped.insert(iova, Arc::clone(memory));
+        mapped.insert(iova, Arc::clone(memory));
         Ok(())
     }
 
     /// Unmaps the memory at `iova`.
-    pub fn unmap(&mut self, iova: u64) -> io::Result<()> {
-        let memory = self.mapped.get(&iova).ok_or(io::ErrorKind::NotFound)?;
+    pub fn unmap(&self, iova: u64) -> io::Result<()> {
+        let mut mapped = self.mapped.lock().unwrap_or_else(PoisonError::into_inner);
+        let memory = mapped.get(&iova).ok_or(io::ErrorKind::NotFound)?;
         self.space.unmap(iova, memory.size() as u64)?;
-        self.mapped.remove(&iova);
+        mapped.remove(&iova);
         Ok(())
     }
 

@@ -51,6 +51,7 @@ mod contended;
 mod descriptors;
 mod fail_nth;
 mod fixtures;
+mod fuzz;
 mod give_back;
 mod hercules;
 mod hold;
@@ -66,6 +67,7 @@ mod normal_form;
 mod observability;
 mod paths;
 mod pin_cache;
+mod random;
 mod region;
 mod region_information;
 mod resume;
@@ -282,6 +284,7 @@ fn part(words: &[&str], arguments: &Arguments) -> Option<TestResult> {
         ["hold", what, backend, uuid] => Some(hold::hold(what, backend, uuid)),
         ["request", bytes] => Some(set_up::request(bytes)),
         ["fail-nth", number] => Some(fail_nth::fail_nth(number)),
+        ["fuzz", words @ ..] => Some(devices("container").and_then(|all| fuzz::fuzz(&all, words))),
         ["torture", seed, seconds, numbers @ ..] => Some(torture::torture(seed, seconds, numbers)),
         ["user", seed, actions, backend, uuid] => Some(torture::user(seed, actions, backend, uuid)),
         _ => None,

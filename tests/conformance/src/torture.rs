@@ -35,7 +35,6 @@ use crate::{
 mod lane;
 mod process;
 mod programs;
-mod random;
 mod tally;
 mod user;
 

@@ -45,7 +45,10 @@ pub use check::{
     Stop, //
 };
 pub use generate::generate;
-pub use guest_memory::Prefetch;
+pub use guest_memory::{
+    mappings,
+    Prefetch, //
+};
 pub use overwrite::{
     generate_append,
     generate_overwrite,

@@ -6,7 +6,11 @@ use std::{
     ffi::c_int,
     io,
     mem,
-    os::fd::BorrowedFd, //
+    os::fd::{
+        AsRawFd,
+        BorrowedFd, //
+    },
+    ptr, //
 };
 
 use super::{
@@ -18,7 +22,10 @@ use super::{
         Memory,
         PAGE, //
     },
-    request::Request, //
+    request::{
+        to_result,
+        Request, //
+    }, //
 };
 
 /// Bytes at the end of a page whose next page cannot be accessed.
@@ -71,6 +78,15 @@ pub fn pwrite_edge(fd: BorrowedFd<'_>, edge: &Edge, len: usize, offset: i64) -> 
 /// Sends a request with the null address as its argument.
 pub fn ioctl_null<T>(fd: BorrowedFd<'_>, request: Request<T>) -> io::Result<c_int> {
     address::ioctl(fd, request, Address::null(mem::size_of::<T>()))
+}
+
+/// Sends the request with this number, whatever it is, to a file of VFIO, with the null address as its
+/// argument.
+pub fn ioctl_any(fd: BorrowedFd<'_>, number: u32) -> io::Result<c_int> {
+    let none = ptr::null_mut::<u8>();
+    // SAFETY: Nothing is mapped at the null address, so that no request can read or write memory of
+    // this process there.
+    to_result(unsafe { libc::ioctl(fd.as_raw_fd(), number.into(), none) })
 }
 
 /// Reads `len` bytes of a file to the null address.

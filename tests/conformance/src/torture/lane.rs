@@ -32,7 +32,6 @@ use ccw::{
 
 use super::{
     process::Process,
-    random::Random,
     tally::Event,
     Torture,
     PATIENCE, //
@@ -40,7 +39,8 @@ use super::{
 use crate::{
     channel_reports::Injection,
     fixtures::*,
-    host_side::Host, //
+    host_side::Host,
+    random::Random, //
 };
 
 /// What the host does while a user is at work.

@@ -40,10 +40,12 @@ use super::{
         Programs,
         DATA, //
     },
-    random::Random,
     tally::Event, //
 };
-use crate::fixtures::*;
+use crate::{
+    fixtures::*,
+    random::Random, //
+};
 
 /// The time that a status may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -34,6 +34,14 @@ pub(crate) const MAPPINGS: &[(u64, u64, Access)] = &[
     (0xffff_ffff_ffff_e000, PAGE, Access::Read),
 ];
 
+/// Returns the guest mappings: the address and the length of each, and whether a channel may store
+/// there.
+pub fn mappings() -> impl Iterator<Item = (u64, u64, bool)> {
+    MAPPINGS
+        .iter()
+        .map(|(start, len, access)| (*start, *len, *access == Access::Write))
+}
+
 /// Returns the byte at an address before anything is stored there. As a CCW it has no valid command
 /// code.
 pub(crate) fn filling(address: u64) -> u8 {

@@ -49,6 +49,11 @@ pub fn run(bytes: &[u8]) {
     }
 }
 
+/// Returns the case that the target makes of these bytes.
+pub fn of_bytes(bytes: &[u8]) -> Case {
+    case(&mut Input::new(bytes))
+}
+
 pub(super) fn case(input: &mut Input<'_>) -> Case {
     let [flags, device] = input.bytes();
     let steps = (0..device % 5).map(|_| step(input)).collect();

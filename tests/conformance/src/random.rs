@@ -3,18 +3,18 @@
 //! Random numbers that a seed decides.
 
 /// The generator SplitMix64.
-pub(super) struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
     /// Starts the sequence of a seed. Each `lane` of a seed has a sequence of its own.
-    pub(super) fn new(seed: u64, lane: u64) -> Self {
+    pub(crate) fn new(seed: u64, lane: u64) -> Self {
         let mut random = Self(seed ^ lane.wrapping_mul(0xd134_2543_de82_ef95));
         random.next();
         random
     }
 
     /// Returns the next number.
-    pub(super) fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut number = self.0;
         number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -23,12 +23,27 @@ impl Random {
     }
 
     /// Returns a number below `end`, which must not be zero.
-    pub(super) fn below(&mut self, end: u64) -> u64 {
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.next() % end
     }
 
+    /// Returns true once in `times` calls on average.
+    pub(crate) fn one_in(&mut self, times: u64) -> bool {
+        self.below(times) == 0
+    }
+
+    /// Returns one of the items, of which there is at least one.
+    pub(crate) fn pick<T: Copy>(&mut self, items: &[T]) -> T {
+        items[self.index(items.len())]
+    }
+
+    /// Returns an index below `len`, which must not be zero.
+    pub(crate) fn index(&mut self, len: usize) -> usize {
+        usize::try_from(self.below(len as u64)).unwrap_or(0)
+    }
+
     /// Returns one of these, each as often as its weight says.
-    pub(super) fn weighted<T: Copy>(&mut self, choices: &[(u64, T)]) -> Option<T> {
+    pub(crate) fn weighted<T: Copy>(&mut self, choices: &[(u64, T)]) -> Option<T> {
         let total: u64 = choices.iter().map(|(weight, _)| weight).sum();
         let mut left = self.below(total.max(1));
         for (weight, choice) in choices {
