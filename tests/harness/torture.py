@@ -31,8 +31,9 @@ def run(seconds, seed, devices, kasan):
         build.build(step, build.FOR_L1, kernel)
     step(f"L1: {devices} devices for {seconds} s, with SEED={seed}")
     job = ["sh", "l1/torture", str(seed), str(seconds), *DEVICES[:devices]]
+    name = "torture-kasan" if kasan else "torture"
     options = l1.options(
-        "torture", l1.share("share-torture"), seconds + AROUND_SECONDS, job, kernel,
+        name, l1.share(f"share-{name}"), seconds + AROUND_SECONDS, job, kernel,
         cpus=PROCESSORS, rngs=len(FURTHER),
     )  # fmt: skip
     storms = l1.boot.run(options)

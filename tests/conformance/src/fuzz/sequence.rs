@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn what_is_no_sequence_is_refused() {
-        for text in ["close", "3 close", "0 clos", "0"] {
+        for text in ["close", "3 close", "0 opens", "0"] {
             assert!(Sequence::parse_all(text).is_err(), "{text}");
         }
     }
