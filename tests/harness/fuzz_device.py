@@ -37,8 +37,10 @@ def run(seconds, seed, replay):
         step(f"L1: fuzz for {seconds} s, with SEED={seed}")
         shutil.copytree(PROGRAMS, share / "programs")
         words, limit = ["run", str(seed), str(seconds)], seconds + AROUND_SECONDS
+    # With memory that is wrong the machine may hang: it ends at the report.
     options = l1.options(
-        "fuzz-device", share, limit, ["sh", "l1/fuzz-device", *words], "kasan", silence=SILENCE
+        "fuzz-device", share, limit, ["sh", "l1/fuzz-device", *words], "kasan",
+        parameters="kasan.fault=panic", silence=SILENCE,
     )  # fmt: skip
     good = l1.boot.run(options)
     l1.keep(share, RESULTS, "corpus")
