@@ -133,15 +133,11 @@ impl FetchedCcw {
         }
     }
 
-    /// Returns whether the program continues after this CCW, if it is reached by command chaining
-    /// and, where `is_skipped` is set, status modifier can skip it.
+    /// Returns whether the program continues after this CCW, which is no valid command: it is a
+    /// TIC, or, where `is_skipped` is set, status modifier can skip it.
     #[inline]
     pub(crate) fn continues(&self, is_skipped: bool) -> bool {
-        match self.kind {
-            CcwKind::Tic => true,
-            CcwKind::Command if !self.command().is_empty() => self.ccw.chains(),
-            _ => is_skipped && self.can_be_skipped(),
-        }
+        self.kind == CcwKind::Tic || is_skipped && self.can_be_skipped()
     }
 
     /// Returns whether a program can continue after this CCW when status modifier skips it,
