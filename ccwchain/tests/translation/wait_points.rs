@@ -222,6 +222,35 @@ fn the_channel_is_told_of_midaws_before_which_a_program_waits() {
 }
 
 #[test]
+fn the_channel_is_told_of_midaws_that_the_program_can_use() {
+    let midaws = |flags| ccw(0x02, flags, 256, 0x18000);
+    let read_over = |address| ccw(0x02, CC, 8, address);
+    for (ccws, has_midaws) in [
+        // The last CCW has a program check in its place.
+        (
+            [
+                midaws(Flags::MIDA.union(CC)),
+                read_over(0x10010),
+                ccw(0x03, NONE, 1, 0),
+            ],
+            true,
+        ),
+        (
+            [ccw(0x03, CC, 1, 0), read_over(0x10010), midaws(Flags::MIDA)],
+            false,
+        ),
+    ] {
+        let mut machine = Machine::new();
+        machine.store_midaws(0x18000);
+        machine.program(Format::One, 0x10000, &ccws);
+        let host = machine.translate(&modifiable()).unwrap();
+        assert_eq!(machine.translator.stats().overwritten, 1);
+        let told = host.orb().flags().contains(orb::Flags::MIDAW);
+        assert_eq!(told, has_midaws);
+    }
+}
+
+#[test]
 fn a_program_has_at_most_so_many_wait_points() {
     // Each search leads to one more place, past a command.
     let branches = 20;
