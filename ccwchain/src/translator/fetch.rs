@@ -237,8 +237,9 @@ impl CcwRules {
             return CcwKind::Command;
         }
         if ccw.is_tic(self.format) {
+            // If no CCW can have the address of its target, that is refused, and the TIC with it.
             let wrong = format1 && (!ccw.flags.is_empty() || ccw.count != 0);
-            return if wrong || !in_range || ccw.address % ccw::SIZE != 0 {
+            return if wrong {
                 CcwKind::ProgramCheck
             } else {
                 CcwKind::Tic

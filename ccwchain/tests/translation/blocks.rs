@@ -186,3 +186,18 @@ fn what_a_channel_fetches_ahead_is_in_the_block() {
         }
     }
 }
+
+#[test]
+fn an_address_behind_a_block_is_that_of_no_ccw() {
+    let mut machine = machine();
+    let last = ccw(0x03, Flags::empty(), 1, 0);
+    let host = machine.translate1(&[[NOP; FIRST as usize + 1].as_slice(), &[last]].concat());
+    let blocks = &machine.arena.blocks;
+    let is_in_first = |address: &u32| (blocks[0]..blocks[0] + BLOCK as u32).contains(address);
+    assert!(is_in_first(&host.orb().cpa()));
+    let behind = blocks[0] + BLOCK as u32;
+    assert!(!blocks.contains(&behind));
+    for address in [behind, behind + 8] {
+        assert_eq!(machine.guest_cpa(address), 0, "{address:#x}");
+    }
+}
