@@ -237,9 +237,8 @@ impl CcwRules {
             return CcwKind::Command;
         }
         if ccw.is_tic(self.format) {
-            // If no CCW can have the address of its target, that is refused, and the TIC with it.
             let wrong = format1 && (!ccw.flags.is_empty() || ccw.count != 0);
-            return if wrong {
+            return if wrong || !in_range || ccw.address % ccw::SIZE != 0 {
                 CcwKind::ProgramCheck
             } else {
                 CcwKind::Tic

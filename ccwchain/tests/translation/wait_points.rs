@@ -251,6 +251,22 @@ fn the_channel_is_told_of_midaws_that_the_program_can_use() {
 }
 
 #[test]
+fn a_tic_to_what_is_no_address_of_a_ccw_is_a_program_check_of_the_tic() {
+    for target in [0x8000_0000, 0xffff_fff8, 0x1_0004] {
+        let mut machine = machine();
+        let ccws = [ccw(0x02, CC, 8, 0x10000), tic(target)];
+        machine.program(Format::One, 0x10000, &ccws);
+        let host = machine.translate(&modifiable()).unwrap();
+        let cpas = (0..SLOTS).map(|slot| machine.guest_cpa(host.orb().cpa() + 8 * slot));
+        let cpas: Vec<u32> = cpas.filter(|cpa| *cpa != 0).collect();
+        assert!(
+            cpas.iter().all(|cpa| (0x10000..0x11000).contains(cpa)),
+            "{cpas:x?}"
+        );
+    }
+}
+
+#[test]
 fn a_program_has_at_most_so_many_wait_points() {
     // Each search leads to one more place, past a command.
     let branches = 20;
