@@ -72,3 +72,53 @@ impl Span {
         (union.last - union.first).saturating_sub(self.last - self.first)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Span;
+
+    const SPAN: Span = Span {
+        first: 0x1000,
+        last: 0x10ff,
+    };
+
+    fn new(first: u64, last: u64) -> Span {
+        Span { first, last }
+    }
+
+    #[test]
+    fn a_span_contains_what_does_not_go_beyond_its_ends() {
+        assert!(SPAN.contains(SPAN));
+        assert!(SPAN.contains(new(0x1001, 0x10fe)));
+        assert!(!SPAN.contains(new(0xfff, 0x10ff)));
+        assert!(!SPAN.contains(new(0x1000, 0x1100)));
+    }
+
+    #[test]
+    fn spans_overlap_where_they_have_a_byte_in_common() {
+        for (other, overlaps) in [
+            (new(0x10ff, 0x1200), true),
+            (new(0x1100, 0x1200), false),
+            (new(0, 0x1000), true),
+            (new(0, 0xfff), false),
+            (Span::EMPTY, false),
+        ] {
+            assert_eq!(SPAN.overlaps(other), overlaps);
+            assert_eq!(other.overlaps(SPAN), overlaps);
+        }
+    }
+
+    #[test]
+    fn a_span_grows_by_the_bytes_between_its_ends_and_those_of_another() {
+        assert_eq!(SPAN.growth(new(0x1010, 0x1020)), 0);
+        assert_eq!(SPAN.growth(new(0xff0, 0x1000)), 0x10);
+        assert_eq!(SPAN.growth(new(0xff0, 0x110f)), 0x20);
+    }
+
+    #[test]
+    fn only_a_span_without_bytes_is_empty() {
+        assert!(Span::EMPTY.is_empty());
+        assert!(!new(7, 7).is_empty());
+        assert!(!SPAN.union(Span::EMPTY).is_empty());
+    }
+}
