@@ -131,3 +131,54 @@ impl<S: Storage> SlotBlocks<S> {
             .flatten()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        block_of,
+        has_room,
+        next_block,
+        sequential_number,
+        sequential_slot,
+        BLOCK_SLOTS,
+        CCW_ROOM,
+        FIRST_SLOT, //
+    };
+
+    /// The place of a slot in its block.
+    fn place(slot: u32) -> u32 {
+        (FIRST_SLOT + slot) % BLOCK_SLOTS
+    }
+
+    #[test]
+    fn a_ccw_has_room_for_guards_and_for_what_is_fetched_ahead_behind_it() {
+        for slot in 0..3 * BLOCK_SLOTS {
+            let fits = place(slot) + 1 + CCW_ROOM <= BLOCK_SLOTS;
+            assert_eq!(has_room(slot), fits, "{slot}");
+        }
+    }
+
+    #[test]
+    fn the_next_block_begins_with_a_slot() {
+        for slot in 0..3 * BLOCK_SLOTS {
+            let next = next_block(slot);
+            assert_eq!(
+                (block_of(next), place(next)),
+                (block_of(slot) + 1, 0),
+                "{slot}"
+            );
+        }
+    }
+
+    #[test]
+    fn ccws_of_a_sequential_program_have_slots_with_room_one_after_the_other() {
+        let mut before = None;
+        for number in 0..4 * BLOCK_SLOTS {
+            let slot = sequential_slot(number);
+            assert!(has_room(slot), "{number}");
+            assert!(before.is_none_or(|before| before < slot), "{number}");
+            assert_eq!(sequential_number(slot), number);
+            before = Some(slot);
+        }
+    }
+}
