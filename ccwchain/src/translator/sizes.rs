@@ -92,3 +92,43 @@ pub struct Stats {
     /// The number of wait points in place of CCWs.
     pub wait_points: usize,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Sizes;
+    use crate::{
+        error::{
+            Bound,
+            Error, //
+        },
+        memory::Arena,
+    };
+
+    /// An arena of so many blocks, to which nothing is written.
+    struct Blocks(usize);
+
+    impl Arena for Blocks {
+        fn address(&self, block: usize) -> Option<u32> {
+            (block < self.0).then_some(0x1000)
+        }
+
+        fn write<const N: usize>(&mut self, _: usize, _: [u8; N]) {}
+    }
+
+    #[test]
+    fn what_has_its_largest_size_may_not_grow() {
+        for missing in [0, 1] {
+            let sizes = Sizes {
+                ccws: Sizes::MAX.ccws - missing,
+                idaws: Sizes::MAX.idaws - missing,
+                ..Sizes::MAX
+            };
+            let arena = Blocks(Sizes::MAX_ARENA - missing);
+            for bound in [Bound::Ccws, Bound::Idaws, Bound::Arena] {
+                let error: Error<()> = Error::TooLarge(bound);
+                assert_eq!(sizes.may_grow(&error, &arena), missing > 0, "{bound:?}");
+            }
+            assert!(!sizes.may_grow(&Error::Memory(()), &arena));
+        }
+    }
+}
