@@ -5,10 +5,7 @@
 
 mod hold_off;
 
-pub(crate) use hold_off::{
-    HoldOff,
-    HoldOffTimer, //
-};
+pub(crate) use hold_off::HoldOff;
 
 use crate::{
     log::{
@@ -34,9 +31,11 @@ use mdev::{
     css::{
         Isc,
         Locked,
+        Subchannel,
         IRB_LEN, //
     },
     eventfd::EventFd,
+    timer::Timer,
     vfio::{
         Trigger,
         WorkRequester, //
@@ -54,6 +53,9 @@ use state::{
 
 /// The data of a subchannel under the subchannel lock.
 pub(crate) type SubchannelData = SubchannelState<Notifier>;
+
+/// Calls [`SubchannelData::hold_off_expired`].
+pub(crate) type HoldOffTimer = Timer<Arc<Subchannel<SubchannelData>>>;
 
 /// Returns the errno for the user of a request that the state does not allow.
 pub(crate) fn refusal_errno(refusal: Refusal) -> Error {
@@ -119,7 +121,7 @@ pub(crate) fn present_irb(sch: &mut Locked<'_, SubchannelData>, irb: &[u8; IRB_L
 pub(crate) struct Notifier {
     /// The eventfds of the user.
     pub(crate) triggers: Triggers,
-    pub(crate) hold_off: HoldOff,
+    pub(crate) hold_off: HoldOff<Arc<Subchannel<SubchannelData>>>,
     pub(crate) log: SubchannelLog,
     /// The number of the device for which the subchannel was bound.
     pub(crate) device_number: Option<u16>,

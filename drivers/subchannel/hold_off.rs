@@ -2,19 +2,14 @@
 
 //! The time for which the next IRB is not signalled, as the guest may not have tested the last one.
 
-use super::SubchannelData;
 use kernel::{
     sync::Arc,
     time::Delta, //
 };
 use mdev::{
     clock::Tod,
-    css::Subchannel,
     timer::Timer, //
 };
-
-/// Calls [`SubchannelData::hold_off_expired`].
-pub(crate) type HoldOffTimer = Timer<Arc<Subchannel<SubchannelData>>>;
 
 /// The interrupt hold-off: after the user has read an IRB, the next one is not signalled for some
 /// time if reading it would overwrite one that the guest needs.
@@ -22,19 +17,19 @@ pub(crate) type HoldOffTimer = Timer<Arc<Subchannel<SubchannelData>>>;
 /// QEMU stores one IRB for its guest, and the driver cannot see when the guest tests it. The time
 /// that the guest takes to respond to unsolicited status shows how fast the guest is. That follows
 /// the load of the host, as no fixed time does.
-pub(crate) struct HoldOff {
+pub(crate) struct HoldOff<T: Send + Sync + 'static> {
     /// The timer that ends the hold-off, while the device is open. The timer has a reference to the
     /// subchannel, which owns this: closing the device removes it.
-    pub(crate) timer: Option<Arc<HoldOffTimer>>,
+    pub(crate) timer: Option<Arc<Timer<T>>>,
     responses: Responses,
     last_read: Tod,
     /// The time from which on an IRB is held off.
     since: Option<Tod>,
 }
 
-impl HoldOff {
+impl<T: Send + Sync + 'static> HoldOff<T> {
     /// Returns the hold-off for a guest of which nothing is known.
-    pub(crate) fn new(timer: Option<Arc<HoldOffTimer>>) -> Self {
+    pub(crate) fn new(timer: Option<Arc<Timer<T>>>) -> Self {
         Self {
             timer,
             responses: Responses::default(),
