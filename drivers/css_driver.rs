@@ -80,7 +80,7 @@ impl CssDriver {
             let mut sch = sch.lock()?;
             // The SCHIB has no paths if the device was gone when it was stored last.
             sch.stsch().map_err(|_| ENODEV)?;
-            // What is checked is what the user gets.
+            // Notes the number under the same lock: it is that of the device that is checked.
             sch.notifier.device_number = Some(sch.device_number());
             sch.is_virtio()
         };

@@ -193,7 +193,7 @@ impl Scsw {
         self.control() & 0x0002_0000 != 0
     }
 
-    /// Returns this SCSW with the bits L and E of another, if they are one.
+    /// Returns this SCSW, with the bits L and E also if they are one in another.
     #[must_use]
     pub(crate) const fn with_extended(self, other: Self) -> Self {
         const L_AND_E: u32 = 0x0402_0000;

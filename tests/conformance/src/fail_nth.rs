@@ -72,7 +72,7 @@ impl FailNth {
             fs::write(folder.join("verbose"), "0")?;
         }
         fs::write(Path::new(PAGES).join("min-order"), "0")?;
-        // Not those of the memory checks themselves, which complain about it with locks held.
+        // Spares the allocations of the memory checks themselves, which complain with locks held.
         fs::write(Path::new(SLABS).join("cache-filter"), "Y")?;
         for cache in fs::read_dir("/sys/kernel/slab")? {
             let cache = cache?;

@@ -77,7 +77,7 @@ const PROGRESS: Duration = Duration::from_secs(15);
 /// The time that a sequence may take.
 const PATIENCE: Duration = Duration::from_secs(200);
 
-/// How often a sequence of several threads is replayed.
+/// The number of times that a sequence of several threads is replayed.
 const REPLAYS: u32 = 100;
 
 /// Ends this process if no sequence ends for too long.
@@ -227,7 +227,7 @@ fn run_for(devices: &Devices, seed: &str, seconds: &str) -> TestResult {
             _ => generator.sequence(),
         };
         if run(&mut runner, &mut current, &sequence)? > 0 {
-            // In one call: each goes to the host.
+            // Writes all in one call, as each call goes to the host.
             file.write_all(format!("{sequence}\n").as_bytes())?;
             corpus.push(sequence.clone());
         }

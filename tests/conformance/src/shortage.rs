@@ -206,7 +206,7 @@ const MOST_CCWS: usize = 4096;
 /// (docs/performance.md, "Memory").
 const MOST_MEMORY: u64 = 10 * 1024;
 
-/// What else the kernel has for an open device, and what it has not given back yet, in KiB.
+/// The KiB that the kernel has for an open device besides, and may not have given back yet.
 const SLACK: u64 = 256;
 
 fn charged(devices: &Devices) -> TestResult {

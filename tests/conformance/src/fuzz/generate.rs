@@ -74,7 +74,7 @@ const FAR: &[i64] = &[
     (1 << 42) - 1,
 ];
 
-/// What generators need.
+/// The source of chance of generators, and their material.
 pub(super) struct Generator<'a> {
     pub(super) random: &'a mut Random,
     /// Inputs of the fuzz target `agreement` of `ccwchain`.

@@ -37,7 +37,7 @@ const NOP: u8 = 0x03;
 /// The memory of a guest: the ranges that the programs of `tests/model` know.
 pub(super) struct Guest {
     ranges: Vec<Range>,
-    /// Whether nothing may be stored that is an unsafe CCW of virtio.
+    /// Set if nothing may be stored that is an unsafe CCW of virtio.
     is_tame: bool,
 }
 
@@ -48,7 +48,7 @@ struct Range {
     state: Mutex<State>,
 }
 
-/// Whether a range is mapped for a device.
+/// The relation of a range to the device.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mapped {
     No,

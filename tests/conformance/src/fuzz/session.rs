@@ -57,10 +57,10 @@ use super::{
 };
 use crate::fixtures::*;
 
-/// What stands for a descriptor in the data of `SET_IRQS`, in front of its number.
+/// The bytes that stand for a descriptor in the data of `SET_IRQS`; its number follows.
 pub(super) const MARK: [u8; 3] = *b"efd";
 
-/// The numbers of these: two eventfds, and a file that is none.
+/// The numbers of descriptors: two eventfds, and a file that is none.
 pub(super) const MARKS: [u8; 3] = [0, 1, 2];
 
 /// The bytes that an access has at most: a page.
@@ -128,7 +128,7 @@ pub(super) struct Session<'a> {
     /// Other threads may still use the device when it is taken out of here.
     device: Mutex<Option<Arc<Device>>>,
     guest: Guest,
-    /// Whether one thread performs all actions.
+    /// Set if one thread performs all actions.
     is_serial: bool,
 }
 
