@@ -337,7 +337,7 @@ impl Mdev {
             .and_then(|names| Ok(names.into_iter().next().ok_or(io::ErrorKind::NotFound)?))
             .map_err(|source| {
                 let has_none = source.kind() == io::ErrorKind::NotFound;
-                let what = format!("mediated device {} has no file of its own", self.uuid);
+                let what = format!("cannot find the VFIO file of mediated device {}", self.uuid);
                 let error = Error::io(what, source);
                 match has_none {
                     true => error.help("this kernel has no VFIO_DEVICE_CDEV: use --container"),
