@@ -161,6 +161,12 @@ impl<'a> Session<'a> {
         drop(device.unwrap_or_else(PoisonError::into_inner).take());
     }
 
+    /// Returns the open device. Others may open, use and close it meanwhile.
+    fn device(&self) -> Option<Arc<Device>> {
+        let device = self.device.lock();
+        device.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Performs an action. One that needs an open device does nothing while there is none.
     fn perform(&self, action: &Action) -> TestResult {
         match action {
@@ -192,11 +198,10 @@ impl<'a> Session<'a> {
             Action::Wait(milliseconds) => return self.wait(*milliseconds),
             _ => {}
         }
-        let device = self.device.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(device) = device.clone() else {
-            return Ok(());
-        };
-        self.on(&device, action)
+        match self.device() {
+            Some(device) => self.on(&device, action),
+            None => Ok(()),
+        }
     }
 
     /// Performs an action on an open device.
