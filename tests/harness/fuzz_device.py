@@ -48,6 +48,7 @@ def run(seconds, seed, replay):
         print(f"what was kept: {(RESULTS / 'corpus').relative_to(TOP)}")
     if not good and (share / "sequence").exists():
         found = RESULTS / f"failed-{seed}" if not replay else RESULTS / "failed-replay"
-        shutil.copy(share / "sequence", found)
+        # The file is as long as the longest sequence.
+        found.write_text((share / "sequence").read_text(encoding="utf-8").rstrip() + "\n", encoding="utf-8")
         print(f"the last sequence: make fuzz-device REPLAY={found.relative_to(TOP)}")
     return good

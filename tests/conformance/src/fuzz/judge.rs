@@ -107,7 +107,9 @@ pub(super) fn ioctl(
     if let Err(error) = result {
         let more: &[i32] = match ioctl {
             Ioctl::SetIrqs => &[libc::EBADF],
-            Ioctl::Feature | Ioctl::Detach => &[libc::ENOTTY],
+            Ioctl::Feature => &[libc::ENOTTY],
+            // The latter for a PASID, which no mediated device has.
+            Ioctl::Detach => &[libc::ENOTTY, libc::EOPNOTSUPP],
             _ => &[],
         };
         return errno(error, &[&[libc::EINVAL, libc::EFAULT], more].concat());
@@ -200,6 +202,8 @@ mod tests {
         assert!(write(&failed(libc::ENOENT), access_to, Backend::Container).is_err());
         assert!(ioctl(&failed(libc::EBADF), Ioctl::SetIrqs, &[], &[]).is_ok());
         assert!(ioctl(&failed(libc::EBADF), Ioctl::Info, &[], &[]).is_err());
+        assert!(ioctl(&failed(libc::EOPNOTSUPP), Ioctl::Detach, &[], &[]).is_ok());
+        assert!(ioctl(&failed(libc::EOPNOTSUPP), Ioctl::Feature, &[], &[]).is_err());
         assert!(number(&failed(libc::ENOTTY)).is_ok());
         assert!(number(&failed(libc::ENOMEM)).is_err());
     }
