@@ -35,6 +35,19 @@ mod subchannel_state {
     }
 
     #[test]
+    fn the_state_is_that_of_the_last_transition() -> Result<(), Refusal> {
+        let (mut sch, _) = running()?;
+        assert!(sch.state() == State::Running);
+        assert!(sch.push_irb(irb(START | PRIMARY | SECONDARY)).is_ok());
+        assert!(sch.state() == State::Idle);
+        sch.quiesce()?;
+        assert!(sch.state() == State::Quiescing);
+        sch.close();
+        assert!(sch.state() == State::Closed);
+        Ok(())
+    }
+
+    #[test]
     fn unsolicited_status_ends_no_start() -> Result<(), Refusal> {
         let (mut sch, _) = running()?;
         assert!(sch.push_irb(irb(ALERT)).is_ok());
