@@ -361,6 +361,7 @@ impl<'a, S: Storage, A: Arena> ArenaImage<'a, S, A> {
     /// Writes the bytes of a CCW into a slot.
     #[inline]
     pub(crate) fn put_bytes(&mut self, slot: u32, ccw: [u8; 8]) {
+        debug_assert!(slot < self.slots_end);
         if slot < self.slots_end {
             self.write(slot_offset(slot), ccw);
         }

@@ -128,10 +128,7 @@ impl<S: Storage> SlotLayout<S> {
                     effect,
                     code: found.host_code(effect),
                     is_skipped: found.is_skipped(),
-                    is_command: match found.fetched.kind {
-                        CcwKind::Tic => effect == Effects::COMMAND,
-                        _ => found.is_command(),
-                    },
+                    is_command: found.is_command(),
                     overwritten: Overwritten::None,
                     is_wait_point: false,
                 };
@@ -232,18 +229,15 @@ impl<S: Storage> SlotLayout<S> {
     /// Returns the index of the CCW at a guest address that is reached in the way `effect`. `first`
     /// is the index of the first instance that is not at a lower address.
     fn find_at(&self, first: usize, address: u32, effect: Effects) -> Option<usize> {
-        let ccws = self.instances().get(first..)?;
-        let effect = match ccws.first()? {
-            instance if instance.address != address => return None,
+        let rest = self.instances().get(first..)?.iter();
+        let mut ccws = rest.take_while(|instance| instance.address == address);
+        let effect = match ccws.clone().next()? {
             instance if instance.kind() == CcwKind::Tic => effect,
             instance => effect.in_effect(instance.ccw()),
         };
         // A CCW that the channel refuses, for its command code or its count, it refuses in any
         // slot.
-        let found = ccws
-            .iter()
-            .take_while(|instance| instance.address == address)
-            .position(|instance| instance.effect == effect);
+        let found = ccws.position(|instance| instance.effect == effect);
         Some(first + found.unwrap_or(0))
     }
 

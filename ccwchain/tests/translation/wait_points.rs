@@ -14,6 +14,7 @@ use ccwchain::{
         Orb, //
     }, //
 };
+use iommu_type1_stub::Access;
 use model::machine::{
     ccw,
     tic,
@@ -186,6 +187,12 @@ fn rows() -> Vec<Row> {
             vec![],
             0,
         ),
+        (
+            "not in place of a TIC to a TIC, which the channel refuses",
+            vec![read(CC, 8, 0x10000), tic(0x10010), tic(0x10018), nop(NONE)],
+            vec![],
+            0,
+        ),
     ]
 }
 
@@ -194,6 +201,21 @@ fn a_wait_point_is_where_the_program_can_wait() {
     for (name, ccws, points, checks) in rows() {
         assert_eq!(places(&modifiable(), &ccws), (points, checks), "{name}");
     }
+}
+
+#[test]
+fn data_that_is_stored_over_is_no_list() {
+    let ccws = [
+        ccw(0x02, CC, 0x8008, 0),
+        ccw(0x01, CC, 8, 0x100),
+        ccw(0x03, NONE, 1, 0),
+    ];
+    let mut machine = machine();
+    machine.map(0, 0x10000, Access::Write);
+    machine.program(Format::One, 0x8000, &ccws);
+    machine.translate(&modifiable().with_cpa(0x8000)).unwrap();
+    let stats = machine.translator.stats();
+    assert_eq!((stats.wait_points, stats.overwritten), (0, 0));
 }
 
 #[test]

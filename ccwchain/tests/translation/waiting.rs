@@ -120,7 +120,7 @@ fn the_address_in_the_status_is_the_one_after_the_ccw_for_which_it_waits() {
     let [(point, 0x10008)] = wait_points(&machine, &host)[..] else {
         panic!("it has one");
     };
-    for offset in [8, 16, 24] {
+    for offset in [8, 16, 24, 32] {
         assert_eq!(machine.guest_cpa(point + offset), 0x10808, "{offset}");
     }
 }
