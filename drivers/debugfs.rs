@@ -3,7 +3,7 @@
 //! The file `statistics` of a device in debugfs. `docs/observability.md` describes its lines.
 
 use crate::{
-    memory::PinGate,
+    pin_gate::PinGate,
     stats::{
         Counts,
         Statistics, //

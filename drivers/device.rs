@@ -20,15 +20,13 @@ use crate::{
     },
     memory::{
         KernelStorage,
-        PinGate,
         UserMemory, //
     },
+    pin_gate::PinGate,
     region::{
         cmd::CmdRegion,
-        io::{
-            IoRegion,
-            StatusSeq, //
-        },
+        io::IoRegion,
+        status_seq::StatusSeq, //
     },
     stats::{
         Counts,

@@ -3,6 +3,7 @@
 //! The memory that `ccwchain` works with: arrays of the kernel, the arena, and the memory that the
 //! user has mapped for the device.
 
+use crate::pin_gate::PinGate;
 use ccwchain::{
     error::Bound,
     memory::{
@@ -21,11 +22,7 @@ use ccwchain::{
 };
 use kernel::{
     alloc::AllocError,
-    prelude::*,
-    sync::atomic::{
-        Atomic,
-        Relaxed, //
-    }, //
+    prelude::*, //
 };
 use mdev::{
     charged::ChargedVec,
@@ -65,44 +62,6 @@ pub(crate) fn grow(
     };
     *arena = Area::new(blocks)?;
     Ok(true)
-}
-
-/// Knows whether a device may have pages pinned, so that an unmap of memory need not wait for the
-/// session of a device that has none.
-///
-/// It never takes a device that is about to pin pages for one that has none, as
-/// [`Self::about_to_pin`] is called before each call that pins. A call that pins during an unmap
-/// fails, or undoes what it has pinned ([`Open::pin_pages`]).
-pub(crate) struct PinGate(Atomic<usize>);
-
-impl PinGate {
-    /// Returns the gate of a device that has no pages pinned.
-    pub(crate) const fn new() -> Self {
-        Self(Atomic::new(0))
-    }
-
-    /// Records that pages are about to be pinned.
-    pub(crate) fn about_to_pin(&self) {
-        if !self.may_have_pins() {
-            self.0.store(1, Relaxed);
-        }
-    }
-
-    /// Records that exactly `pinned` pages are pinned. The caller holds the mutex of the session,
-    /// and so no page is being pinned.
-    pub(crate) fn set(&self, pinned: usize) {
-        self.0.store(pinned, Relaxed);
-    }
-
-    /// Returns whether pages may be pinned.
-    pub(crate) fn may_have_pins(&self) -> bool {
-        self.pinned() > 0
-    }
-
-    /// Returns how many pages are pinned; at least 1 while any is being pinned.
-    pub(crate) fn pinned(&self) -> usize {
-        self.0.load(Relaxed)
-    }
 }
 
 /// The memory that a user has mapped for the device.

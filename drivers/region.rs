@@ -7,6 +7,7 @@
 mod bytes;
 pub(crate) mod cmd;
 pub(crate) mod io;
+pub(crate) mod status_seq;
 
 use core::ops::Range;
 use kernel::{

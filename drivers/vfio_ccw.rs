@@ -17,6 +17,7 @@ mod log;
 mod mdev_driver;
 mod memory;
 mod ops;
+mod pin_gate;
 mod quiesce;
 mod region;
 mod stats;

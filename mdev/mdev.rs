@@ -15,6 +15,8 @@ pub mod css;
 pub mod debug;
 pub mod dma;
 pub mod eventfd;
+#[cfg(CONFIG_MMU_NOTIFIER)]
+mod invalidate_seq;
 pub mod mediated;
 pub mod memcg;
 pub mod mm_invalidations;

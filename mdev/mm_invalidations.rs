@@ -12,22 +12,15 @@ use kernel::{
 
 #[cfg(CONFIG_MMU_NOTIFIER)]
 use {
-    crate::bindings,
+    crate::{
+        bindings,
+        invalidate_seq::InvalidateSeq, //
+    },
     kernel::{
         error::to_result,
-        sync::atomic::{
-            Acquire,
-            Atomic,
-            Full, //
-        },
         types::Opaque, //
     },
 };
-
-/// The mask of the bits that count the invalidations in progress. There are more values than there
-/// can be threads.
-#[cfg(CONFIG_MMU_NOTIFIER)]
-const IN_PROGRESS: u64 = (1 << 24) - 1;
 
 /// Returns the address space of the current process.
 ///
@@ -50,10 +43,8 @@ pub fn current_mm() -> Result<ARef<Mm>> {
 pub struct MmInvalidations {
     #[cfg(CONFIG_MMU_NOTIFIER)]
     mm: ARef<Mm>,
-    /// The number of invalidations in progress, each by a thread of its own, in the bits of
-    /// [`IN_PROGRESS`], and the number of all that have begun in the bits above.
     #[cfg(CONFIG_MMU_NOTIFIER)]
-    counts: Atomic<u64>,
+    seq: InvalidateSeq,
     #[cfg(CONFIG_MMU_NOTIFIER)]
     #[pin]
     notifier: Opaque<bindings::mmu_notifier>,
@@ -62,7 +53,7 @@ pub struct MmInvalidations {
 // SAFETY: Neither a reference to an address space nor a notifier belongs to a thread.
 unsafe impl Send for MmInvalidations {}
 
-// SAFETY: `counts` is atomic, `mm` is `Sync`, and `notifier` is protected by locks of the memory
+// SAFETY: `seq` is atomic, `mm` is `Sync`, and `notifier` is protected by locks of the memory
 // management.
 unsafe impl Sync for MmInvalidations {}
 
@@ -89,10 +80,10 @@ impl MmInvalidations {
         KBox::try_pin_init(
             try_pin_init!(Self {
                 mm,
-                counts: Atomic::new(0),
+                seq: InvalidateSeq::new(),
                 notifier <- Opaque::try_ffi_init(|notifier: *mut bindings::mmu_notifier| {
                     // SAFETY: `try_ffi_init` guarantees that `notifier` is valid for write, and it
-                    // is pinned until `drop` unregisters it. `counts`, which the callbacks use, was
+                    // is pinned until `drop` unregisters it. `seq`, which the callbacks use, was
                     // initialised before. The current process is a user of its own address space.
                     unsafe {
                         notifier.write(bindings::mmu_notifier {
@@ -112,8 +103,7 @@ impl MmInvalidations {
     /// Returns `None` while an invalidation is in progress.
     #[inline]
     pub fn invalidate_seq(&self) -> Option<u64> {
-        let counts = self.counts.load(Acquire);
-        (counts & IN_PROGRESS == 0).then_some(counts)
+        self.seq.get()
     }
 
     /// Returns the counter that a C structure is in.
@@ -128,12 +118,6 @@ impl MmInvalidations {
         unsafe { &*kernel::container_of!(Opaque::cast_from(notifier.cast_const()), Self, notifier) }
     }
 
-    /// Counts an invalidation that begins.
-    fn begin(&self) {
-        // This adds one to both counts.
-        self.counts.fetch_add((IN_PROGRESS + 1) + 1, Full);
-    }
-
     /// # Safety
     ///
     /// Must only be called by the memory management, with the notifier of a [`MmInvalidations`].
@@ -143,7 +127,7 @@ impl MmInvalidations {
     ) -> c_int {
         // SAFETY: The memory management only passes registered notifiers, and unregistering one
         // waits for this callback.
-        unsafe { Self::from_raw(notifier) }.begin();
+        unsafe { Self::from_raw(notifier) }.seq.begin();
         0
     }
 
@@ -156,9 +140,7 @@ impl MmInvalidations {
     ) {
         // SAFETY: The memory management only passes registered notifiers, and unregistering one
         // waits for this callback.
-        unsafe { Self::from_raw(notifier) }
-            .counts
-            .fetch_sub(1, Full);
+        unsafe { Self::from_raw(notifier) }.seq.end();
     }
 
     /// Counts the end of the address space as an invalidation that does not end.
@@ -172,7 +154,7 @@ impl MmInvalidations {
     ) {
         // SAFETY: The memory management only passes registered notifiers, and unregistering one
         // waits for this callback.
-        unsafe { Self::from_raw(notifier) }.begin();
+        unsafe { Self::from_raw(notifier) }.seq.begin();
     }
 }
 

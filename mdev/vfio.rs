@@ -11,6 +11,7 @@
 mod callbacks;
 mod ioctl;
 mod open;
+mod pin_exclusion;
 mod unmap;
 mod work;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Tests of the translator and of [`PinGate`](crate::memory::PinGate) in the kernel.
+//! Tests of the translator in the kernel.
 
 use kernel::prelude::*;
 
@@ -281,19 +281,6 @@ mod memory {
             assert!(read(error, Ok(())) == MemoryError::Guest);
         }
         assert!(read(ENOMEM, Ok(())) == MemoryError::Host(ENOMEM));
-    }
-
-    #[test]
-    fn a_device_may_have_pins_before_it_has() {
-        let gate = PinGate::new();
-        assert!(!gate.may_have_pins());
-        gate.about_to_pin();
-        assert!(gate.may_have_pins());
-        gate.set(5);
-        gate.about_to_pin();
-        assert!(gate.pinned() == 5);
-        gate.set(0);
-        assert!(!gate.may_have_pins());
     }
 
     #[test]

@@ -16,7 +16,7 @@
 //!   `session`, waits until `quiescing` is free, and starts over.
 //!
 //! Most unmaps take neither lock: memory that is unmapped for another device of the same user must
-//! not wait for a device that has no pages pinned ([`PinGate`](crate::memory::PinGate)).
+//! not wait for a device that has no pages pinned ([`PinGate`](crate::pin_gate::PinGate)).
 
 use crate::{
     device::Device,

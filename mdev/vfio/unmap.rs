@@ -31,6 +31,10 @@
 //! [`drivers/iommu/iommufd/device.c`](srctree/drivers/iommu/iommufd/device.c)
 
 use super::{
+    pin_exclusion::{
+        PinExclusion,
+        Pinning, //
+    },
     Device,
     Open,
     Operations, //
@@ -45,12 +49,6 @@ use kernel::{
     prelude::*,
     sync::{
         aref::ARef,
-        atomic::{
-            Acquire,
-            Atomic,
-            Full,
-            Release, //
-        },
         Mutex,
         SpinLock, //
     },
@@ -94,12 +92,7 @@ struct Requests {
 pub(super) struct Unmap {
     #[pin]
     requests: SpinLock<Requests>,
-    /// Set while a request is not completed.
-    pending: Atomic<bool>,
-    /// The number of calls of type1 whose threads have not returned to user space since.
-    unmapping: Atomic<u64>,
-    /// The number of calls in progress that pin pages.
-    pinning: Atomic<u64>,
+    exclusion: PinExclusion,
     /// Set while a user has the device open: after [`Operations::open`] has succeeded until
     /// [`Operations::close`] has returned.
     #[pin]
@@ -128,9 +121,7 @@ impl Unmap {
         // function, the value is in the field `unmap` of a `Device<T>`.
         try_pin_init!(Self {
             requests <- new_spinlock!(Requests::default(), "vfio::Unmap::requests"),
-            pending: Atomic::new(false),
-            unmapping: Atomic::new(0),
-            pinning: Atomic::new(0),
+            exclusion: PinExclusion::new(),
             is_open <- new_mutex!(false, "vfio::Unmap::is_open"),
             work <- Opaque::ffi_init(|work| {
                 // SAFETY: `ffi_init` guarantees that `work` is valid for write.
@@ -152,7 +143,7 @@ impl Unmap {
             None => Some((first, last)),
         };
         requests.made += 1;
-        self.pending.store(true, Release);
+        self.exclusion.set_pending(true);
         requests.made
     }
 
@@ -176,7 +167,7 @@ impl Unmap {
                 return;
             };
             if self.is_done(number) {
-                if self.pinning.load(Acquire) == 0 {
+                if !self.exclusion.is_pinning() {
                     return;
                 }
                 // That call waits for the lock of type1 that the caller takes after this.
@@ -191,24 +182,12 @@ impl Unmap {
     }
 }
 
-/// Counts a call that pins pages as in progress while the value lives.
-pub(super) struct Pinning<'a>(&'a Unmap);
-
-impl Drop for Pinning<'_> {
-    fn drop(&mut self) {
-        self.0.pinning.fetch_sub(1, Full);
-    }
-}
-
 impl<T: Operations> Device<T> {
     /// Counts a call as one that pins pages, until the returned value is dropped.
     ///
     /// The caller must call [`Device::check_no_unmap`] after this, and again after it has pinned.
     pub(super) fn begin_pin(&self) -> Pinning<'_> {
-        let unmap = self.unmap_state();
-
-        unmap.pinning.fetch_add(1, Full);
-        Pinning(unmap)
+        self.unmap_state().exclusion.begin_pin()
     }
 
     fn unmap_state(&self) -> &Unmap {
@@ -219,12 +198,9 @@ impl<T: Operations> Device<T> {
 
     /// Returns `EAGAIN` while memory is being unmapped.
     pub(super) fn check_no_unmap(&self) -> Result {
-        let unmap = self.unmap_state();
-
-        if unmap.pending.load(Acquire) || unmap.unmapping.load(Acquire) != 0 {
-            Err(EAGAIN)
-        } else {
-            Ok(())
+        match self.unmap_state().exclusion.allows_pins() {
+            true => Ok(()),
+            false => Err(EAGAIN),
         }
     }
 
@@ -272,14 +248,14 @@ impl<T: Operations> Device<T> {
     fn forbid_pins_until_return(&self) {
         let dev: ARef<Self> = self.into();
         let returned = move || {
-            dev.unmap_state().unmapping.fetch_sub(1, Full);
+            dev.unmap_state().exclusion.end_unmap();
         };
 
-        self.unmap_state().unmapping.fetch_add(1, Full);
+        self.unmap_state().exclusion.begin_unmap();
         // If there is no memory, the next call of type1 tries again. A thread that is about to end
         // does not unmap any more.
         if task_work::on_return(returned).is_err() {
-            self.unmap_state().unmapping.fetch_sub(1, Full);
+            self.unmap_state().exclusion.end_unmap();
         }
     }
 
@@ -324,7 +300,7 @@ impl<T: Operations> Device<T> {
     pub(super) fn wait_for_unmaps(&self) {
         self.wait_for_work();
         self.wait_for_driver();
-        while self.unmap_state().unmapping.load(Acquire) != 0 {
+        while self.unmap_state().exclusion.is_unmapping() {
             fsleep(POLL_INTERVAL);
         }
     }
@@ -357,7 +333,7 @@ impl<T: Operations> Device<T> {
             let mut requests = unmap.requests.lock();
             requests.done = made;
             if requests.range.is_none() {
-                unmap.pending.store(false, Release);
+                unmap.exclusion.set_pending(false);
             }
         }
 

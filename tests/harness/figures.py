@@ -23,6 +23,7 @@ CRATES = {
     "tools": "tools/src/lib.rs",
     "conformance": "tests/conformance/src/main.rs",
     "explorer": "tests/explorer/src/lib.rs",
+    "lock_free": "tests/lock_free/src/lib.rs",
     "model": "tests/model/src/model.rs",
 }
 
