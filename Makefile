@@ -40,8 +40,8 @@ help:
 	@echo 'make mutations break ccwchain and the state of a subchannel with cargo-mutants, and see'
 	@echo '               that the tests notice: hours; FILE=path breaks one file'
 	@echo 'make torture   storms on eight devices of the debug kernel: users are killed, devices taken away;'
-	@echo '               SECONDS=n (as a rule 1200), DEVICES=n, SEED=n as an earlier run has told; KASAN=1:'
-	@echo '               on the KASAN kernel'
+	@echo '               SECONDS=n (as a rule 1200), DEVICES=n, CPUS=n (as a rule 4), SEED=n as an'
+	@echo '               earlier run has told; KASAN=1: on the KASAN kernel'
 	@echo 'make figures   sizes, unsafe code and import circles of each crate'
 	@echo 'make module    build vfio_ccw.ko for the kernel of the tests (DEBUG=1: the debug kernel,'
 	@echo '               KASAN=1: the KASAN kernel); KDIR=/path builds it against a kernel tree of your own'
@@ -109,7 +109,8 @@ cost:
 
 torture:
 	@scripts/harness torture $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) \
-		$(if $(DEVICES),--devices $(DEVICES)) $(if $(KASAN),--kasan $(KASAN))
+		$(if $(DEVICES),--devices $(DEVICES)) $(if $(CPUS),--processors $(CPUS)) \
+		$(if $(KASAN),--kasan $(KASAN))
 
 figures:
 	@python3 -B tests/harness/figures.py

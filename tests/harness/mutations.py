@@ -20,7 +20,7 @@ LESS = {"AGREEMENT_PROGRAMS": "2000", "EXPLORER_DEPTH": "5", "EXPLORER_WALKS": "
 # Tests that are optimised less, and know no lines, compile sooner, which takes most of the time. Examples in
 # comments are not run.
 FASTER = (
-    "--cargo-arg=--config=profile.test.package.ccwchain.opt-level=1",
+    "--cargo-arg=--config=profile.test.package.ccwchain.opt-level=0",
     "--cargo-arg=--config=profile.test.debug=false",
     "--cargo-test-arg=--tests",
 )

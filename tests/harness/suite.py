@@ -152,7 +152,7 @@ def long_parts():
         Part("attentions", script("attentions"), needs=("image",),
              results=of_ktap(BUILD / "results-attentions/rust-container.ktap")),
         whole("torture", "torture", "--seconds", "60"),
-        whole("torture-kasan", "torture", "--kasan", "1", "--seconds", "60"),
+        whole("torture-kasan", "torture", "--kasan", "1", "--processors", "2", "--seconds", "60"),
         whole("fuzz-device", "fuzz-device", "--seconds", "60"),
         whole("scenarios-all", "scenario"),
         whole("demo"),

@@ -12,16 +12,17 @@ from .steps import Failed
 USUAL = ("0.0.000a", "0.0.0042", "0.0.0043")
 FURTHER = tuple(f"0.0.{number:04x}" for number in range(0x44, 0x49))
 DEVICES = USUAL + FURTHER
-PROCESSORS = 4
 # What booting, loading the module with its tests, and looking for leaks may take; and a device that is just
 # unplugged as the time is over.
 AROUND_SECONDS = 900
 
 
-def run(seconds, seed, devices, kasan):
+def run(seconds, seed, devices, processors, kasan):
     """Torture so many devices for so long; whether all was as it should be."""
     if not 1 <= devices <= len(DEVICES):
         raise Failed(f"DEVICES={devices}: there are 1 to {len(DEVICES)}")
+    if not 1 <= processors <= 8:
+        raise Failed(f"CPUS={processors}: there are 1 to 8")
     seed = secrets.randbelow(2**32) if seed is None else seed
     kernel = "kasan" if kasan else "debug"
     step = steps.Steps(len(build.FOR_L1) + (1 if kasan else 2))
@@ -34,7 +35,7 @@ def run(seconds, seed, devices, kasan):
     name = "torture-kasan" if kasan else "torture"
     options = l1.options(
         name, l1.share(f"share-{name}"), seconds + AROUND_SECONDS, job, kernel,
-        cpus=PROCESSORS, rngs=len(FURTHER),
+        cpus=processors, rngs=len(FURTHER),
     )  # fmt: skip
     storms = l1.boot.run(options)
     if kasan:

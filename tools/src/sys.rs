@@ -54,6 +54,7 @@ pub use process::{
     kill_group,
     obey_lock_limit,
     run_first,
+    run_last,
     run_on,
     set_lock_limit, //
 };

@@ -8,6 +8,7 @@ use rustix::{
     process::{
         getrlimit,
         kill_process_group,
+        nice,
         setrlimit,
         Pid,
         Resource,
@@ -29,6 +30,11 @@ pub fn run_first() -> io::Result<()> {
     let priority = libc::sched_param { sched_priority: 50 };
     // SAFETY: The kernel reads a valid structure.
     to_result(unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &priority) }).map(|_| ())
+}
+
+/// Lets this process run after all ordinary ones, with the lowest priority.
+pub fn run_last() -> io::Result<()> {
+    Ok(nice(19).map(drop)?)
 }
 
 /// Lets this process run on one processor only.

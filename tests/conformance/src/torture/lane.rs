@@ -76,6 +76,8 @@ pub(super) struct Lane<'a> {
     random: Random,
     mdev: Mdev,
     subchannel: Subchannel,
+    /// The IRBs of this mediated device that were counted.
+    irbs: u64,
 }
 
 impl<'a> Lane<'a> {
@@ -89,6 +91,7 @@ impl<'a> Lane<'a> {
             random: Random::new(torture.seed, lane),
             mdev,
             subchannel,
+            irbs: 0,
         })
     }
 
@@ -119,15 +122,16 @@ impl<'a> Lane<'a> {
     fn round(&mut self) -> TestResult {
         let terminal = u64::from(self.is_terminal());
         let action = self.random.weighted(&[
-            (10, Action::Kill),
-            (2, Action::Wait),
-            (3, Action::Unbind),
-            (2, Action::Remove),
+            (28, Action::Kill),
+            (3, Action::Wait),
+            (15, Action::Unbind),
+            (15, Action::Remove),
+            // These have the kernel look at all subchannels, which takes long.
             (1 - terminal, Action::Unplug),
-            (3 * terminal, Action::VaryPath),
+            (2 * terminal, Action::VaryPath),
             (terminal, Action::Report),
-            (6 * terminal, Action::Attention),
-            (1, Action::Unload),
+            (12 * terminal, Action::Attention),
+            (2, Action::Unload),
         ]);
         let action = action.unwrap_or(Action::Kill);
         self.meet(action)
@@ -138,7 +142,7 @@ impl<'a> Lane<'a> {
         let pages = self.random.weighted(&[(1, 0), (1, 1), (1, 16), (1, 1024)]);
         self.set_pin_cache(pages.unwrap_or(0))?;
         let actions = match action {
-            Action::Wait => 5,
+            Action::Wait => 30,
             _ => u64::MAX,
         };
         let user = self.start_user(actions, action)?;
@@ -147,8 +151,9 @@ impl<'a> Lane<'a> {
             if self.random.below(5) != 0 {
                 user.wait_opened();
             }
-            thread::sleep(Duration::from_millis(self.random.below(1500)));
+            thread::sleep(Duration::from_millis(self.random.below(600)));
         }
+        self.count_irbs();
         match action {
             Action::Wait => return user.wait(),
             Action::Kill => self.torture.tally.count(Event::Kill),
@@ -212,15 +217,33 @@ impl<'a> Lane<'a> {
 
     fn bind(&mut self) -> TestResult {
         self.mdev = self.subchannel.bind(Some(self.mdev.uuid()), &mut |_| {})?;
+        self.irbs = 0;
         Ok(())
     }
 
-    /// Unplugs the device under its user, and plugs it again when nothing is left of it.
+    /// Counts the IRBs of the users since this was done last.
+    fn count_irbs(&mut self) {
+        let Ok(statistics) = Statistics::of(&self.mdev) else {
+            return; // The C driver has none.
+        };
+        let irbs = statistics.get("irbs");
+        if let (Ok(irbs), Ok(queued)) = (irbs, statistics.get("irbs_waiting_most")) {
+            self.torture
+                .tally
+                .count_irbs(irbs.saturating_sub(self.irbs), queued);
+            self.irbs = irbs;
+        }
+    }
+
+    /// Unplugs the device under its user, and plugs it again when nothing is left of it. Removes the
+    /// mediated device instead while another device is unplugged: QEMU would give the subchannel of
+    /// this one to that one, and waiting for it takes longer than anything else.
     fn unplug(&mut self, user: Process) -> TestResult {
         let (number, name) = self.names();
-        // QEMU would give its subchannel to another device that comes before it.
         let torture = self.torture;
-        let _one_at_a_time = torture.unplugging.lock();
+        let Ok(_one_at_a_time) = torture.unplugging.try_lock() else {
+            return self.remove(user);
+        };
         self.torture.ask(|host| host.unplug(&name))?;
         self.torture.tally.count(Event::Unplug);
         thread::sleep(Duration::from_millis(self.random.below(2000)));
@@ -240,7 +263,7 @@ impl<'a> Lane<'a> {
         while !is_so()? {
             let what = format!("the device {} {what}", self.number);
             check(Instant::now() < end, what)?;
-            thread::sleep(Duration::from_millis(20));
+            thread::sleep(Duration::from_millis(200));
         }
         Ok(())
     }

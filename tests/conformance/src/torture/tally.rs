@@ -87,17 +87,27 @@ impl Event {
 
 /// The counts of all events.
 #[derive(Default)]
-pub(super) struct Tally([AtomicU64; Event::ALL.len()]);
+pub(super) struct Tally {
+    events: [AtomicU64; Event::ALL.len()],
+    irbs: AtomicU64,
+    queued_at_most: AtomicU64,
+}
 
 impl Tally {
     /// Counts an event.
     pub(super) fn count(&self, event: Event) {
-        self.0[event.index()].fetch_add(1, Ordering::Relaxed);
+        self.events[event.index()].fetch_add(1, Ordering::Relaxed);
     }
 
     /// Returns how often an event was counted.
     pub(super) fn get(&self, event: Event) -> u64 {
-        self.0[event.index()].load(Ordering::Relaxed)
+        self.events[event.index()].load(Ordering::Relaxed)
+    }
+
+    /// Counts IRBs that the channel subsystem has presented, of which so many were queued at most.
+    pub(super) fn count_irbs(&self, irbs: u64, queued: u64) {
+        self.irbs.fetch_add(irbs, Ordering::Relaxed);
+        self.queued_at_most.fetch_max(queued, Ordering::Relaxed);
     }
 }
 
@@ -110,6 +120,11 @@ impl fmt::Display for Tally {
                 write!(f, "{separator}{count} {text}")?;
                 separator = ", ";
             }
+        }
+        let irbs = self.irbs.load(Ordering::Relaxed);
+        if irbs > 0 {
+            let queued = self.queued_at_most.load(Ordering::Relaxed);
+            write!(f, "{separator}{irbs} IRBs, {queued} queued at most")?;
         }
         Ok(())
     }
@@ -137,5 +152,11 @@ mod tests {
         tally.count(Event::Io);
         tally.count(Event::Kill);
         assert_eq!(tally.to_string(), "2 I/Os, 1 kills");
+        tally.count_irbs(3, 2);
+        tally.count_irbs(4, 1);
+        assert_eq!(
+            tally.to_string(),
+            "2 I/Os, 1 kills, 7 IRBs, 2 queued at most"
+        );
     }
 }

@@ -80,6 +80,8 @@ pub(crate) fn user(seed: &str, actions: &str, backend: &str, uuid: &str) -> Test
     let number = |text: &str| -> TestResult<u64> {
         Ok(text.parse().map_err(|_| format!("{text:?} is no number"))?)
     };
+    // Users never rest, and the host must come to its turn between them.
+    sys::run_last()?;
     let backend = backend_of(backend).ok_or_else(|| "no such back end".to_owned())?;
     let Ok(mdev) = Mdev::find(uuid) else {
         return Ok(Event::NotOpened.tell()?);
@@ -122,7 +124,7 @@ impl User {
             (4, Self::suspend),
             (2, Self::halt),
             (2, Self::clear),
-            (3, Self::reset),
+            (3, Self::resets),
             (1, Self::query),
             (3, Self::storm),
         ]);
@@ -316,6 +318,19 @@ impl User {
         Event::Clear.tell()?;
         let is_end = |irb: &Irb| irb.scsw().fctl().contains(FunctionControl::CLEAR);
         self.wait_for("the end of a clear", is_end).map(drop)
+    }
+
+    /// Starts programs, and resets the device before their end is asked for.
+    fn resets(&mut self) -> Done {
+        let programs = Arc::clone(&self.programs);
+        let guest = self.map(&programs.nop)?;
+        for _ in 0..=self.random.below(30) {
+            if self.start(&programs.nop)? {
+                Event::Disturbed.tell()?;
+            }
+            self.reset()?;
+        }
+        self.unmap(&guest)
     }
 
     fn reset(&mut self) -> Done {
