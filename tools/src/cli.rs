@@ -119,6 +119,18 @@ mod tests {
     }
 
     #[test]
+    fn lines_of_the_document_are_understood() {
+        let document = include_str!("../../docs/ccw.md").lines();
+        let lines = document.filter_map(|line| line.strip_prefix("    ")?.strip_prefix(['#', '$']));
+        let lines: Vec<_> = lines.map(str::trim_start).collect();
+        assert!(lines.len() > 5);
+        for line in lines {
+            let matches = command().try_get_matches_from(line.split(' '));
+            assert!(matches.is_ok(), "{line}: {matches:?}");
+        }
+    }
+
+    #[test]
     fn the_last_of_two_interfaces_counts() {
         let line = "ccw run --container --iommufd 0.0.0001 a.ccw";
         let matches = command().get_matches_from(line.split(' '));
