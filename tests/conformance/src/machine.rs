@@ -189,17 +189,22 @@ impl KernelLog {
         Ok(Self(file))
     }
 
-    /// The first line of trouble since the last call.
+    /// Returns the first line of trouble since the last call.
     pub(crate) fn trouble(&mut self) -> io::Result<Option<String>> {
-        let mut first = None;
+        Ok(self.all_trouble()?.into_iter().next())
+    }
+
+    /// Returns the lines of trouble since the last call.
+    pub(crate) fn all_trouble(&mut self) -> io::Result<Vec<String>> {
+        let mut lines = Vec::new();
         let mut record = [0; 8192];
         loop {
             match self.0.read(&mut record) {
                 Ok(len) => {
                     let record = String::from_utf8_lossy(&record[..len]).into_owned();
-                    first = first.or_else(|| trouble(&record));
+                    lines.extend(trouble(&record));
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(first),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(lines),
                 // Records were lost; the next read gives the oldest there is.
                 Err(error) if error.raw_os_error() == Some(libc::EPIPE) => {}
                 Err(error) => return Err(error),
