@@ -10,7 +10,9 @@ import shlex
 import subprocess
 from xml.etree import ElementTree
 
-from . import build, conformance, demo, in_tree, install, l1, links, linux_on_dasd, packages, scenario, table
+from . import (
+    build, conformance, demo, in_tree, install, l1, links, linux_on_dasd, packages, scenario, shutdown, table
+)  # fmt: skip
 from .l1 import keep
 from .paths import BUILD, TOP
 
@@ -117,14 +119,6 @@ def differences(machine):
     return table.judge(BUILD / f"results-{machine}", machine, recorded=table.C_RECORD, in_part=True).show()
 
 
-def shutdown():
-    def goes_down(how):
-        command = ["sh", "l1/shutdown", "rust", how]
-        return l1.run(f"shutdown-{how}", l1.share(f"share-shutdown-{how}"), 300, command, silence=60)
-
-    return all([goes_down("poweroff"), goes_down("reboot")])
-
-
 def scenarios(backend):
     name = f"scenarios-{backend}"
     return scenario.boot(name, backend, scenario.SHORT, results_file=BUILD / f"{name}.json")
@@ -142,6 +136,7 @@ PARTS = {
     "hercules-devices": lambda: demo.hercules_devices()[0],
     "in-tree": in_tree.in_tree,
     "install": install.installed,
+    "kexec": shutdown.kexec,
     "kunit": kunit,
     "links": lambda: links.check(TOP),
     "linux-disk": scenario.linux_disk,
@@ -151,7 +146,7 @@ PARTS = {
     "rustfmt": rustfmt,
     "scenarios": scenarios,
     "shell-scripts": shell_scripts,
-    "shutdown": shutdown,
+    "shutdown": shutdown.shutdown,
     "spelling": lambda: command("codespell"),
     "storms": storms,
 } | {name: lambda name=name: build.build(print, [name]) for name in build.TITLES}

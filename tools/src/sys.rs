@@ -28,6 +28,7 @@ use rustix::{
 mod address;
 mod edge;
 mod kcov;
+mod kexec;
 mod memory;
 mod process;
 mod request;
@@ -45,6 +46,7 @@ pub use edge::{
     Edge, //
 };
 pub use kcov::Kcov;
+pub use kexec::load_kernel;
 pub use memory::{
     map_page,
     Memory,
