@@ -11,7 +11,8 @@ import subprocess
 from xml.etree import ElementTree
 
 from . import (
-    build, conformance, demo, in_tree, install, l1, links, linux_on_dasd, packages, scenario, shutdown, table
+    build, conformance, demo, headers_package, in_tree, install, l1, links, linux_on_dasd, packages, scenario, shutdown,
+    table,
 )  # fmt: skip
 from .l1 import keep
 from .paths import BUILD, TOP
@@ -46,7 +47,7 @@ def rustfmt():
 
 
 def shell_scripts():
-    files = [path for folder in (".ci", "scripts") for path in (TOP / folder).rglob("*") if path.is_file()]
+    files = [path for folder in (".ci", "scripts", "packaging") for path in (TOP / folder).rglob("*") if path.is_file()]
     scripts = [path for path in files if path.suffix == ".sh" or path.read_bytes().startswith(SHELLS)]
     return command("shellcheck", *(str(path.relative_to(TOP)) for path in scripts))
 
@@ -133,6 +134,7 @@ PARTS = {
     "doc": lambda: command("scripts/doc"),
     "doctor": install.examined,
     "domain-xml": domain_xml,
+    "headers-package": headers_package.headers_package,
     "hercules-devices": lambda: demo.hercules_devices()[0],
     "in-tree": in_tree.in_tree,
     "install": install.installed,

@@ -143,7 +143,7 @@ def long_parts():
     ]
     packaging = [
         Part(name, ["scripts/packaging-root", "scripts/harness", "part", name], needs=("kernel",), builds=True)
-        for name in ("packages", "in-tree")
+        for name in ("packages", "headers-package", "in-tree")
     ]
     return packaging + storms + dasd + [
         whole("conformance-both", "conformance"),
