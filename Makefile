@@ -3,7 +3,7 @@
 
 .PHONY: help demo demo-qemu demo-hercules demo-linux-on-dasd test test-all conformance scenario bench \
 	bench-profile fuzz fuzz-device coverage cost mutations torture figures module doctor install uninstall in-tree \
-	packages doc rust-analyzer clean clean-cache
+	packages host-kernel doc rust-analyzer clean clean-cache
 
 help:
 	@echo 'make demo      build all that is needed, boot an s390x Linux in QEMU and run channel'
@@ -53,6 +53,8 @@ help:
 	@echo 'make in-tree   KDIR=/path: put the driver into that kernel source, as a patch series, which is'
 	@echo '               kept in build/in-tree; AUTHOR="Name <address>" signs it off'
 	@echo 'make packages  Debian packages, in build/packages: the module for DKMS, and ccw for s390x'
+	@echo 'make host-kernel  Debian packages, in build/host-kernel, of a kernel for hosts and of what modules'
+	@echo '               are built with: configured as Debian does, with Rust; takes hours, goes on if interrupted'
 	@echo 'make doc       rustdoc of all crates that build on a host; prints where it is'
 	@echo 'make rust-analyzer  write rust-project.json, for the kernel that make module has built'
 	@echo '               for; KDIR=/path: for a kernel tree of your own'
@@ -135,6 +137,9 @@ in-tree:
 
 packages:
 	@scripts/make-packages
+
+host-kernel:
+	@scripts/host-kernel
 
 doc:
 	@scripts/doc

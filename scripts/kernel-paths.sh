@@ -1,7 +1,7 @@
 # Where the kernel's source and build are, and what is built for it: of the plain
 # kernel, with DEBUG=1 of the debug kernel, with BENCH=1 of the one that is measured,
 # with DASD=1 of the one for L1 in Hercules with a guest, with KASAN=1 of the one that checks
-# each access to memory, with L2=1 of the kernel of L2.
+# each access to memory, with L2=1 of the kernel of L2, with HOST_KERNEL=1 of the one for hosts.
 # Sourced after lib.sh.
 # shellcheck shell=bash
 # shellcheck disable=SC2034,SC2154
@@ -34,6 +34,10 @@ fi
 if [ -n "${L2:-}" ]; then
     variant=-l2
     kernel_configs=("$top/scripts/kernel.l2.config")
+fi
+if [ -n "${HOST_KERNEL:-}" ]; then
+    variant=-host
+    kernel_configs=("$top/scripts/host-kernel.config")
 fi
 
 KERNEL_SOURCE=${KERNEL_SOURCE:+$(realpath "$KERNEL_SOURCE")}
