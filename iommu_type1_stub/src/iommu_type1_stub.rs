@@ -221,6 +221,15 @@ impl<P: DerefMut<Target = [Page]>> Type1<P> {
         Ok(())
     }
 
+    /// Returns the pages that are mapped: the I/O virtual address of each, the access that its mapping
+    /// allows, and its contents.
+    pub fn mapped(&self) -> impl Iterator<Item = (u64, Access, &[u8])> {
+        self.pages.iter().filter_map(|page| {
+            let Mapping { number, access, .. } = page.mapping?;
+            Some((number * PAGE_SIZE, access, &page.bytes[..]))
+        })
+    }
+
     /// Returns the index of the page that is mapped at a page number.
     fn find(&self, number: u64) -> Option<usize> {
         self.pages

@@ -11,8 +11,6 @@ from .build import FOR_L1
 from .paths import BUILD, TOP
 from .steps import Failed
 
-# Inputs of the fuzz target `agreement`, which are programs.
-PROGRAMS = TOP / "tests/fuzz/corpus/agreement"
 RESULTS = BUILD / "fuzz-device"
 # What booting, loading the module with its tests, and looking for leaks may take.
 AROUND_SECONDS = 600
@@ -35,7 +33,6 @@ def run(seconds, seed, replay):
     else:
         seed = secrets.randbelow(2**32) if seed is None else seed
         step(f"L1: fuzz for {seconds} s, with SEED={seed}")
-        shutil.copytree(PROGRAMS, share / "programs")
         words, limit = ["run", str(seed), str(seconds)], seconds + AROUND_SECONDS
     # With memory that is wrong the machine may hang: it ends at the report.
     options = l1.options(

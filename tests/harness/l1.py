@@ -9,10 +9,11 @@ from .paths import BUILD, LOGS, SCRIPTS, TOP
 
 
 def share(name):
-    """Make a shared folder anew, with scripts/l1 and demo in it."""
+    """Make a shared folder anew, with scripts/l1, demo and the inputs of the fuzz targets in it."""
     folder = build.fresh(BUILD / name)
     shutil.copytree(SCRIPTS / "l1", folder / "l1")
     shutil.copytree(TOP / "demo", folder / "demo")
+    shutil.copytree(TOP / "tests/fuzz/corpus", folder / "inputs")
     return folder
 
 

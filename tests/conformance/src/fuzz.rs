@@ -40,6 +40,7 @@ use std::{
 };
 
 use crate::{
+    corpus::inputs,
     fixtures::*,
     machine::Counts,
     random::Random, //
@@ -48,7 +49,6 @@ use crate::{
 mod action;
 mod coverage;
 mod generate;
-mod guest;
 mod judge;
 mod mutate;
 mod recorder;
@@ -67,9 +67,6 @@ const CURRENT: &str = "sequence";
 
 /// The file with the sequences that were kept.
 const CORPUS: &str = "corpus";
-
-/// The folder with inputs of the fuzz target `agreement` of `ccwchain`.
-const PROGRAMS: &str = "programs";
 
 /// The time between two lines that tell how far it is.
 const PROGRESS: Duration = Duration::from_secs(15);
@@ -162,13 +159,6 @@ fn check_idle(runner: &Runner<'_>, before: Counts) -> TestResult {
     check(leaks.is_empty(), leaks.join("\n"))
 }
 
-fn programs() -> Vec<Vec<u8>> {
-    let files = fs::read_dir(PROGRAMS).into_iter().flatten().flatten();
-    let mut paths: Vec<_> = files.map(|file| file.path()).collect();
-    paths.sort();
-    paths.iter().flat_map(fs::read).collect()
-}
-
 /// Fuzzes devices: `run SEED SECONDS`, or `replay FILE`.
 pub(crate) fn fuzz(devices: &Devices, words: &[&str]) -> TestResult {
     match words {
@@ -187,7 +177,10 @@ fn run_for(devices: &Devices, seed: &str, seconds: &str) -> TestResult {
     let length = Duration::from_secs(number(seconds)?);
     let mut runner = Runner::new(devices)?;
     let before = Counts::take()?;
-    let programs = programs();
+    let programs: Vec<_> = inputs("agreement")?
+        .into_iter()
+        .map(|(_, bytes)| bytes)
+        .collect();
     println!(
         "fuzz: seed {seed}, {seconds} s, {} programs",
         programs.len()

@@ -19,6 +19,7 @@ use crate::{
     channel_reports,
     cmd,
     contended,
+    corpus,
     descriptors,
     fixtures::Machine,
     give_back,
@@ -81,6 +82,7 @@ const GROUPS: &[Group] = &[
     ("set-up", Both, set_up::cases),
     ("shortage", Both, shortage::cases),
     ("tool", Both, tool::cases),
+    ("corpus", Both, corpus::cases),
 ];
 
 /// Programs that are cases: what they have in common, and their text.

@@ -40,12 +40,14 @@ mod channel_reports;
 mod child;
 mod cmd;
 mod contended;
+mod corpus;
 mod descriptors;
 mod fail_nth;
 mod fixtures;
 mod fuzz;
 mod give_back;
 mod groups;
+mod guest;
 mod hercules;
 mod hold;
 mod host;
@@ -125,14 +127,6 @@ struct Arguments {
     words: Vec<String>,
 }
 
-/// The machine that this is.
-fn machine() -> Machine {
-    match machine::is_hercules() {
-        true => Machine::Hercules,
-        false => Machine::Qemu,
-    }
-}
-
 /// The name of a device as an option has it.
 fn device_name(option: &str) -> Option<&'static str> {
     let wanted = option.strip_prefix("--")?;
@@ -174,7 +168,7 @@ impl Arguments {
             let mdev = Mdev::find(&device).map_err(|error| error.to_string())?;
             Ok((name, mdev))
         };
-        let [first, second, third] = machine().devices();
+        let [first, second, third] = Machine::this().devices();
         let last = match device(third) {
             Ok(third) => Some(third),
             // The spare device is optional, and may just be unplugged.
@@ -282,7 +276,7 @@ fn command(words: &[&str], arguments: &Arguments) -> Result<bool, String> {
         _ => return Err("the first word is container, iommufd or both; see --help".to_owned()),
     };
     let filter = words.get(1).unwrap_or(&"");
-    let machine = machine();
+    let machine = Machine::this();
     let tests: Vec<Test> = tests(|_| true)
         .into_iter()
         .filter(|test| arguments.list || test.machine == machine)

@@ -12,7 +12,6 @@ use super::{
         Kind,
         Which, //
     },
-    guest::Guest,
     judge::REGION_SIZES,
     sequence::{
         Sequence,
@@ -85,7 +84,7 @@ impl Generator<'_> {
     /// Returns a new sequence.
     pub(super) fn sequence(&mut self) -> Sequence {
         let mut steps = vec![(0, self.open())];
-        for number in 0..Guest::ranges() {
+        for number in 0..mappings().count() {
             if !self.random.one_in(12) {
                 steps.push((0, Action::Map(u8::try_from(number).unwrap_or(0))));
             }
@@ -145,7 +144,7 @@ impl Generator<'_> {
     }
 
     fn range(&mut self) -> u8 {
-        u8::try_from(self.random.index(Guest::ranges())).unwrap_or(0)
+        u8::try_from(self.random.index(mappings().count())).unwrap_or(0)
     }
 
     /// Returns an address of the guest that is in or near its memory.

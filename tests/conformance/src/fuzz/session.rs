@@ -40,6 +40,7 @@ use model::{
         generate,
         generate_append,
         generate_overwrite_anywhere,
+        mappings,
         Case, //
     },
     fuzz, //
@@ -52,10 +53,12 @@ use super::{
         Kind,
         Which, //
     },
-    guest::Guest,
     judge, //
 };
-use crate::fixtures::*;
+use crate::{
+    fixtures::*,
+    guest::Guest, //
+};
 
 /// The bytes that stand for a descriptor in the data of `SET_IRQS`; its number follows.
 pub(super) const MARK: [u8; 3] = *b"efd";
@@ -137,7 +140,7 @@ impl<'a> Session<'a> {
         Ok(Self {
             place,
             device: Mutex::new(None),
-            guest: Guest::new(is_tame)?,
+            guest: Guest::new(mappings(), is_tame)?,
             is_serial,
         })
     }

@@ -8,7 +8,9 @@ use ccwchain::{
     ccw,
     orb::Orb, //
 };
+use iommu_type1_stub::Access;
 
+use super::guest_memory::GuestMemory;
 use crate::channel::{
     Ccw,
     Event,
@@ -61,6 +63,19 @@ impl Case {
             .iter()
             .map(move |(address, ccw)| (u64::from(*address), ccw.to_bytes(format).to_vec()));
         self.lists.iter().cloned().chain(ccws)
+    }
+
+    /// Returns guest memory before the program begins: the address of each page, the access that its
+    /// mapping allows, and its contents.
+    pub fn memory(&self) -> Vec<(u64, Access, Vec<u8>)> {
+        let mut memory = GuestMemory::new(&[]);
+        for (address, bytes) in self.contents() {
+            memory.put(address, &bytes);
+        }
+        let pages = memory.now.iter();
+        pages
+            .map(|page| (page.address, page.access, page.bytes.to_vec()))
+            .collect()
     }
 }
 

@@ -58,7 +58,7 @@ pub(crate) fn filling(address: u64) -> u8 {
 pub(crate) struct Page {
     /// The address of its first byte.
     pub(crate) address: u64,
-    access: Access,
+    pub(crate) access: Access,
     /// Its contents.
     pub(crate) bytes: [u8; PAGE as usize],
 }

@@ -7,7 +7,10 @@ use ccwchain::orb::{
     Orb, //
 };
 
-use super::input::Input;
+use super::{
+    hostile_guest::HostileGuest,
+    input::Input, //
+};
 use crate::agreement::{
     check,
     check_waiting,
@@ -52,6 +55,11 @@ pub fn run(bytes: &[u8]) {
 /// Returns the case that the target makes of these bytes.
 pub fn of_bytes(bytes: &[u8]) -> Case {
     case(&mut Input::new(bytes))
+}
+
+/// Returns the guest of these bytes.
+pub fn hostile_guest(bytes: &[u8]) -> HostileGuest {
+    HostileGuest::of_case(&of_bytes(bytes))
 }
 
 pub(super) fn case(input: &mut Input<'_>) -> Case {

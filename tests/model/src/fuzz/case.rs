@@ -27,7 +27,13 @@ use iommu_type1_stub::{
     PAGE_SIZE, //
 };
 
-use super::input::Input;
+use super::{
+    hostile_guest::{
+        GuestPage,
+        HostileGuest, //
+    },
+    input::Input, //
+};
 use crate::{
     machine::{
         Machine,
@@ -94,6 +100,17 @@ impl Case {
             },
             orb,
             fault,
+        }
+    }
+
+    /// Returns the guest.
+    pub(crate) fn hostile_guest(&self) -> HostileGuest {
+        let mapped = self.machine.guest.iommu.mapped();
+        HostileGuest {
+            orb: self.orb,
+            pages: mapped
+                .map(|(address, access, bytes)| GuestPage::new(address, access, bytes))
+                .collect(),
         }
     }
 

@@ -24,6 +24,7 @@ use super::{
         BLOCKS, //
     },
     containment,
+    hostile_guest::HostileGuest,
     input::Input,
 };
 use crate::machine::TranslateError;
@@ -60,6 +61,11 @@ pub fn run(bytes: &[u8]) {
         check(&case, &without_fault);
         assert!(!matches!(without_fault, Err(Error::Memory(_))));
     }
+}
+
+/// Returns the guest of these bytes.
+pub fn hostile_guest(bytes: &[u8]) -> HostileGuest {
+    Case::new(&mut Input::new(bytes)).hostile_guest()
 }
 
 /// Checks the result of a translation.

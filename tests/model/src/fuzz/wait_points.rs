@@ -8,6 +8,7 @@ use ccwchain::orb::Flags;
 
 use super::{
     agreement,
+    hostile_guest::HostileGuest,
     input::Input, //
 };
 use crate::agreement::{
@@ -31,6 +32,11 @@ pub fn run(bytes: &[u8]) {
     if let Err(failure) = check(&case) {
         panic!("{case}{failure}");
     }
+}
+
+/// Returns the guest of these bytes.
+pub fn hostile_guest(bytes: &[u8]) -> HostileGuest {
+    HostileGuest::of_case(&case(&mut Input::new(bytes)))
 }
 
 fn check(case: &Case) -> Result<(), Failure> {

@@ -12,6 +12,7 @@ use ccwchain::{
 
 use super::{
     case::Case,
+    hostile_guest::HostileGuest,
     input::Input, //
 };
 
@@ -82,6 +83,11 @@ pub fn run(bytes: &[u8]) {
         assert_eq!(nothing.failing_storage_address(), None);
         assert_eq!(nothing.secondary_ccw_address(), None);
     }
+}
+
+/// Returns the guest of these bytes.
+pub fn hostile_guest(bytes: &[u8]) -> HostileGuest {
+    case(bytes).0.hostile_guest()
 }
 
 /// A guest, a status and the meaning of three addresses in it.

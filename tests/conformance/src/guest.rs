@@ -13,6 +13,7 @@ use std::{
     }, //
 };
 
+use crate::fixtures::*;
 use ccw::{
     sys::{
         Memory,
@@ -23,9 +24,6 @@ use ccw::{
         Device, //
     }, //
 };
-use model::agreement::mappings;
-
-use crate::fixtures::*;
 
 /// Commands of virtio that take addresses as data, which no driver translates: SET_VQ, SET_IND,
 /// SET_CONF_IND, SET_IND_ADAPTER.
@@ -34,8 +32,8 @@ const UNSAFE: [u8; 4] = [0x13, 0x43, 0x53, 0x73];
 /// NO-OPERATION.
 const NOP: u8 = 0x03;
 
-/// The memory of a guest: the ranges that the programs of `tests/model` know.
-pub(super) struct Guest {
+/// The memory of a guest, in ranges.
+pub(crate) struct Guest {
     ranges: Vec<Range>,
     /// Set if nothing may be stored that is an unsafe CCW of virtio.
     is_tame: bool,
@@ -80,6 +78,9 @@ impl Range {
             return Ok(());
         }
         let now = self.contents();
+        if now == state.kept {
+            return Ok(());
+        }
         let changed = (0..).zip(state.kept.iter().zip(&now));
         let changed = changed.into_iter().find(|(_, (kept, now))| kept != now);
         match changed {
@@ -107,8 +108,12 @@ fn tame(bytes: &mut [u8]) {
 }
 
 impl Guest {
-    /// Creates memory of zeros, none of which is mapped.
-    pub(super) fn new(is_tame: bool) -> io::Result<Self> {
+    /// Creates memory of zeros, none of which is mapped: ranges of an address and a length, and
+    /// whether the device may store there. Into a tame guest no unsafe command of virtio is stored.
+    pub(crate) fn new(
+        ranges: impl IntoIterator<Item = (u64, u64, bool)>,
+        is_tame: bool,
+    ) -> io::Result<Self> {
         let range = |(address, len, is_writable)| -> io::Result<Range> {
             let size = usize::try_from(len).map_err(|_| io::ErrorKind::OutOfMemory)?;
             Ok(Range {
@@ -122,22 +127,26 @@ impl Guest {
             })
         };
         Ok(Self {
-            ranges: mappings().map(range).collect::<io::Result<_>>()?,
+            ranges: ranges.into_iter().map(range).collect::<io::Result<_>>()?,
             is_tame,
         })
-    }
-
-    /// Returns the number of ranges.
-    pub(super) fn ranges() -> usize {
-        mappings().count()
     }
 
     fn range(&self, number: u8) -> Option<&Range> {
         self.ranges.get(usize::from(number))
     }
 
+    /// Returns the memory of a range.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no such range.
+    pub(crate) fn memory(&self, number: usize) -> &Arc<Memory> {
+        &self.ranges[number].memory
+    }
+
     /// Maps a range for a device.
-    pub(super) fn map(&self, device: &Device, number: u8) -> TestResult<io::Result<()>> {
+    pub(crate) fn map(&self, device: &Device, number: u8) -> TestResult<io::Result<()>> {
         let Some(range) = self.range(number) else {
             return Ok(Ok(()));
         };
@@ -162,7 +171,7 @@ impl Guest {
     }
 
     /// Unmaps a range. Afterwards the device must not change it.
-    pub(super) fn unmap(&self, device: &Device, number: u8) -> io::Result<()> {
+    pub(crate) fn unmap(&self, device: &Device, number: u8) -> io::Result<()> {
         let Some(range) = self.range(number) else {
             return Ok(());
         };
@@ -178,7 +187,7 @@ impl Guest {
     }
 
     /// Notes that a device is closed, perhaps not at once.
-    pub(super) fn closed(&self) {
+    pub(crate) fn closed(&self) {
         for range in &self.ranges {
             let mut state = range.state();
             if state.mapped == Mapped::Yes {
@@ -188,7 +197,7 @@ impl Guest {
     }
 
     /// Checks the memory, and notes that no device is open any more.
-    pub(super) fn all_closed(&self) -> TestResult {
+    pub(crate) fn all_closed(&self) -> TestResult {
         for range in &self.ranges {
             let mut state = range.state();
             range.check(&state)?;
@@ -201,13 +210,13 @@ impl Guest {
     }
 
     /// Checks the memory.
-    pub(super) fn check(&self) -> TestResult {
+    pub(crate) fn check(&self) -> TestResult {
         let mut ranges = self.ranges.iter();
         ranges.try_for_each(|range| range.check(&range.state()))
     }
 
     /// Stores bytes where there is memory.
-    pub(super) fn store(&self, address: u64, bytes: &[u8]) {
+    pub(crate) fn store(&self, address: u64, bytes: &[u8]) {
         for range in &self.ranges {
             let mut state = range.state();
             let mut offset = address.wrapping_sub(range.address);
@@ -240,7 +249,7 @@ impl Guest {
     }
 
     /// Discards the page at an address, where there is one.
-    pub(super) fn discard(&self, address: u64) -> io::Result<()> {
+    pub(crate) fn discard(&self, address: u64) -> io::Result<()> {
         let page = address & !(PAGE_SIZE - 1);
         for range in &self.ranges {
             let offset = page.wrapping_sub(range.address);
@@ -257,6 +266,8 @@ impl Guest {
 
 #[cfg(test)]
 mod tests {
+    use model::agreement::mappings;
+
     use super::*;
 
     fn byte(guest: &Guest, number: usize, offset: usize) -> u8 {
@@ -265,7 +276,7 @@ mod tests {
 
     #[test]
     fn bytes_are_stored_where_there_is_memory() {
-        let guest = Guest::new(false).unwrap();
+        let guest = Guest::new(mappings(), false).unwrap();
         let (address, len, _) = mappings().nth(1).unwrap();
         let size = usize::try_from(len).unwrap();
         guest.store(address - 2, &[1, 2, 3]);
@@ -283,7 +294,7 @@ mod tests {
 
     #[test]
     fn a_change_by_others_is_seen() {
-        let guest = Guest::new(false).unwrap();
+        let guest = Guest::new(mappings(), false).unwrap();
         guest.ranges[2].memory.write(5, &[1]);
         let failure = guest.check().unwrap_err().to_string();
         assert!(failure.contains("is not mapped"), "{failure}");
@@ -292,7 +303,7 @@ mod tests {
 
     #[test]
     fn unsafe_commands_are_not_stored_into_a_tame_guest() {
-        let guest = Guest::new(true).unwrap();
+        let guest = Guest::new(mappings(), true).unwrap();
         let address = guest.ranges[1].address;
         guest.store(address, &[0x13, 1, 2, 3, 4, 5, 6, 7, 0x02]);
         guest.store(address + 16, &[0x73]);
