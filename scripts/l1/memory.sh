@@ -49,6 +49,14 @@ module_symbols() {
     [ ! -e $kmemleak ] || grep -F '[vfio_ccw]' /proc/kallsyms >"$driver.symbols"
 }
 
+# The reports of kmemleak, without those that name the function $known_leak.
+reports() {
+    awk -v known="${known_leak:-^$}" '
+        /^unreferenced/ { if (report !~ known) printf "%s", report; report = "" }
+        { report = report $0 "\n" }
+        END { if (report !~ known) printf "%s", report }' $kmemleak
+}
+
 memory_after() {
     settle
     slab=$(($(slab_kib) - slab_before)) lost=$((free_before - $(free_kib)))
@@ -64,7 +72,7 @@ memory_after() {
     fi
     if [ -e $kmemleak ]; then
         scan
-        cat $kmemleak >kmemleak.log
+        reports >kmemleak.log
         if [ -s kmemleak.log ]; then
             cat kmemleak.log
             echo "error: kmemleak: after the turn of $driver $(grep -c '^unreferenced' kmemleak.log) reports;" \
