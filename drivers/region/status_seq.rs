@@ -2,7 +2,7 @@
 
 //! Which of the IRBs that the user reads it has a copy of.
 //!
-//! The tests in `tests/lock_free` run this file in all orders of its accesses.
+//! Tests on a host run this file in all orders of its accesses (crate `lock_free`).
 
 use kernel::sync::atomic::{
     Atomic,

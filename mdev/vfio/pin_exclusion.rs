@@ -6,7 +6,7 @@
 //! two that meet sees the other. A call that pins gives up, or undoes what it has pinned; a thread
 //! that unmaps waits until no call pins.
 //!
-//! The tests in `tests/lock_free` run this file in all orders of its accesses.
+//! Tests on a host run this file in all orders of its accesses (crate `lock_free`).
 
 use kernel::sync::atomic::{
     Acquire,
