@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Whether an unmap must wait for a device.
+//! The gate that tells whether an unmap must wait for a device.
 //!
 //! Tests on a host run this file in all orders of its accesses (crate `lock_free`).
 

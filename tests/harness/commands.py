@@ -53,7 +53,6 @@ def check(top, documents, register=None):
     wrong = []
     for document in documents:
         for number, command in commands(document.read_text(encoding="utf-8")):
-            # The first that fits: a later one may be more general.
             fits = [pattern for table in register.values() for pattern in table if fnmatch.fnmatchcase(command, pattern)]
             unused.difference_update(fits)
             if not fits:

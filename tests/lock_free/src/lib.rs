@@ -25,8 +25,8 @@ mod invalidations;
 mod reads;
 mod unmaps;
 
-/// How often a thread is interrupted in an execution, at most. Two suffice for most faults; the
-/// number of executions grows fast with it.
+/// The most interruptions of a thread in an execution. Two suffice for most faults; the number of
+/// executions grows fast with it.
 const INTERRUPTIONS: usize = 3;
 
 /// Runs `execution` in all orders of its accesses.

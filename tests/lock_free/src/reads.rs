@@ -19,7 +19,7 @@ use crate::{
 /// The number of IRBs in the queue of the subchannel.
 const IRBS: u64 = 2;
 
-/// What the mutex of the session protects.
+/// The data under the mutex of the session.
 struct Session {
     queued: u64,
     /// The IRB in region 0, or zero before the first.

@@ -17,7 +17,7 @@ use crate::{
     pin_gate::PinGate, //
 };
 
-/// What the main lock of type1 protects.
+/// The data under the main lock of type1.
 struct Type1 {
     is_mapped: bool,
     pins: u64,

@@ -41,7 +41,7 @@ const MARKED: u64 = 0x4000_0000;
 /// The time after which a program is ended that has not ended.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// What has become of a program.
+/// The outcome of a program.
 pub(super) enum Outcome {
     /// It was not started.
     Refused,

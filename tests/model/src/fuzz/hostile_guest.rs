@@ -36,7 +36,7 @@ pub struct HostileGuest {
 pub struct GuestPage {
     /// The address of its first byte.
     pub address: u64,
-    /// Whether the device may store into it.
+    /// Set if the device may store into it.
     pub is_writable: bool,
     /// Its contents.
     pub bytes: Vec<u8>,
