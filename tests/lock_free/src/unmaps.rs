@@ -118,16 +118,21 @@ impl Device {
     }
 }
 
+/// Unmaps the memory while another thread uses the device.
+fn unmap_while(device: &Arc<Device>, used: fn(&Device)) {
+    let user = {
+        let device = Arc::clone(device);
+        thread::spawn(move || used(&device))
+    };
+    Device::unmap(device);
+    user.join().unwrap();
+}
+
 #[test]
 fn no_page_is_pinned_after_an_unmap() {
     explore(|| {
         let device = Arc::new(Device::new());
-        let user = {
-            let device = Arc::clone(&device);
-            thread::spawn(move || device.start())
-        };
-        Device::unmap(&device);
-        user.join().unwrap();
+        unmap_while(&device, Device::start);
         assert_eq!(device.type1.lock().unwrap().pins, 0);
         assert!(!device.exclusion.is_pinning() && device.exclusion.allows_pins());
     });
@@ -139,12 +144,7 @@ fn pages_that_were_pinned_before_are_unpinned() {
         let device = Arc::new(Device::new());
         device.start();
         assert_eq!(device.type1.lock().unwrap().pins, 1);
-        let user = {
-            let device = Arc::clone(&device);
-            thread::spawn(move || device.start())
-        };
-        Device::unmap(&device);
-        user.join().unwrap();
+        unmap_while(&device, Device::start);
         assert_eq!(device.type1.lock().unwrap().pins, 0);
     });
 }
@@ -153,12 +153,7 @@ fn pages_that_were_pinned_before_are_unpinned() {
 fn no_page_is_pinned_for_a_moment_either() {
     explore(|| {
         let device = Arc::new(Device::new());
-        let user = {
-            let device = Arc::clone(&device);
-            // The unmap does not wait for the session.
-            thread::spawn(move || device.try_pin())
-        };
-        Device::unmap(&device);
-        user.join().unwrap();
+        // The unmap does not wait for the session.
+        unmap_while(&device, Device::try_pin);
     });
 }
