@@ -64,6 +64,9 @@ impl PinExclusion {
     }
 
     /// Sets whether the driver has a request to unpin memory that it has not completed.
+    ///
+    /// A call that pins at this moment may not see it. For type1, [`Self::begin_unmap`] makes sure
+    /// that it does; iommufd itself lets nobody pin memory that is being unmapped.
     pub(crate) fn set_pending(&self, pending: bool) {
         self.pending.store(pending, Release);
     }
