@@ -28,7 +28,7 @@ pub(crate) fn cases() -> Vec<Case> {
         "the log has the reason, and it is counted" => told;
         "a program for which the memory limit has no room is EBUSY, and goes later" =>
             memory_limit, slow(120);
-        "the memory for the largest program is charged, and is what is documented" =>
+        "the memory for a program of the most CCWs is charged, and no more than documented" =>
             charged, slow(120);
     }
 }
@@ -202,8 +202,8 @@ fn memory_limit(devices: &Devices) -> TestResult {
 /// The most CCWs of a program.
 const MOST_CCWS: usize = 4096;
 
-/// The KiB of the tables and the arena of a device after the largest program
-/// (docs/performance.md, "Memory").
+/// The most KiB of the tables and the arena of a device after that program, which has half of the
+/// IDAWs of the largest one (docs/performance.md, "Memory").
 const MOST_MEMORY: u64 = 10 * 1024;
 
 /// The KiB that the kernel has for an open device besides, and may not have given back yet.
@@ -227,7 +227,7 @@ fn charged(devices: &Devices) -> TestResult {
     // What is too small for a program becomes four times as large.
     check(
         (MOST_MEMORY / 4..=MOST_MEMORY).contains(&grown),
-        format!("{grown} KiB more after the largest program"),
+        format!("{grown} KiB more after the program"),
     )?;
     guest.unmap(channel.device_mut())?;
     drop(channel);
