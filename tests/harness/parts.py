@@ -11,8 +11,8 @@ import subprocess
 from xml.etree import ElementTree
 
 from . import (
-    build, conformance, demo, headers_package, in_tree, install, l1, links, linux_on_dasd, packages, scenario, shutdown,
-    table,
+    build, conformance, demo, headers_package, in_tree, install, l1, links, linux_on_dasd, many_devices, packages,
+    scenario, shutdown, table,
 )  # fmt: skip
 from .l1 import keep
 from .paths import BUILD, TOP
@@ -143,6 +143,7 @@ PARTS = {
     "links": lambda: links.check(TOP),
     "linux-disk": scenario.linux_disk,
     "linux-on-dasd": linux_on_dasd.short,
+    "many-devices": many_devices.run,
     "packages": packages.packages,
     "python-sources": python_sources,
     "rustfmt": rustfmt,

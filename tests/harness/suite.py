@@ -151,6 +151,7 @@ def long_parts():
         whole("conformance-debug", "conformance", "--debug", "1"),
         Part("attentions", script("attentions"), needs=("image",),
              results=of_ktap(BUILD / "results-attentions/rust-container.ktap")),
+        whole("many-devices", "part", "many-devices"),
         whole("kexec", "part", "kexec"),
         whole("torture", "torture", "--seconds", "60"),
         whole("torture-kasan", "torture", "--kasan", "1", "--processors", "2", "--seconds", "60"),

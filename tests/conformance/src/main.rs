@@ -59,6 +59,7 @@ mod kexec;
 mod lifecycle;
 mod limits;
 mod machine;
+mod many_devices;
 mod normal_form;
 mod observability;
 mod paths;
@@ -185,8 +186,8 @@ impl Arguments {
 ///
 /// `hold WHAT BACKEND UUID` and `block WHAT BACKEND UUID` are for the tests of dying users,
 /// `request BYTES` for one of a user with two processes; `user` is one of `torture SEED SECONDS
-/// NUMBER...`, which tortures the devices of these numbers (`scripts/l1/torture`). `kexec
-/// KERNEL INITRD` boots another kernel.
+/// NUMBER...`, which tortures the devices of these numbers (`scripts/l1/torture`). `many-devices
+/// NUMBER...` uses them all at once, and `kexec KERNEL INITRD` boots another kernel.
 fn part(words: &[&str], arguments: &Arguments) -> Option<TestResult> {
     // The runner shows the output of these processes.
     std::panic::set_hook(Box::new(|info| println!("{info}")));
@@ -214,6 +215,7 @@ fn part(words: &[&str], arguments: &Arguments) -> Option<TestResult> {
         ["fail-nth", number] => Some(fail_nth::fail_nth(number)),
         ["fuzz", words @ ..] => Some(devices("container").and_then(|all| fuzz::fuzz(&all, words))),
         ["torture", seed, seconds, numbers @ ..] => Some(torture::torture(seed, seconds, numbers)),
+        ["many-devices", numbers @ ..] => Some(many_devices::many_devices(numbers)),
         ["kexec", kernel, initrd] => Some(kexec::kexec(kernel, initrd)),
         ["user", seed, actions, backend, uuid] => Some(torture::user(seed, actions, backend, uuid)),
         _ => None,

@@ -4,17 +4,13 @@
 //! file.
 
 use std::{
-    fs,
-    path::Path,
-    process::Command,
     thread,
     time::Instant, //
 };
 
 use ccw::{
     channel::Channel,
-    program::Program,
-    sys, //
+    program::Program, //
 };
 
 use crate::{
@@ -28,7 +24,7 @@ pub(crate) fn cases() -> Vec<Case> {
         "the log has the reason, and it is counted" => told;
         "a program for which the memory limit has no room is EBUSY, and goes later" =>
             memory_limit, slow(120);
-        "the memory for a program of the most CCWs is charged, and no more than documented" =>
+        "the memory for the largest program is charged, and no more than documented" =>
             charged, slow(120);
     }
 }
@@ -41,25 +37,6 @@ pub(crate) fn hercules_cases() -> Vec<Case> {
 
 /// The limit of locked bytes: fewer pages than a program of these tests needs.
 const LIMIT: u64 = 0x8000;
-
-/// Memory for the device that counts against the limit, for as long as the value lives.
-struct Limited;
-
-impl Limited {
-    /// Sets a low limit, which memory that is mapped later obeys.
-    fn begin() -> TestResult<Self> {
-        sys::obey_lock_limit()?;
-        sys::set_lock_limit(Some(LIMIT))?;
-        Ok(Self)
-    }
-}
-
-impl Drop for Limited {
-    fn drop(&mut self) {
-        // If it fails, what comes next finds the low limit.
-        let _ = sys::set_lock_limit(None);
-    }
-}
 
 /// Checks that a program that is mapped is not started, and leaves no trace.
 fn check_refused(channel: &mut Channel, program: &Program) -> TestResult {
@@ -76,7 +53,7 @@ const SENSE_ID: &str = "area id at 0x20000 size 65535\nccw senseid,id,sli\nexpec
 
 fn small_limit(devices: &Devices) -> TestResult {
     let mut channel = devices.open()?;
-    let limit = Limited::begin()?;
+    let limit = Limited::begin(LIMIT)?;
     let program = program(SENSE_ID)?;
     let guest = map(&mut channel, &program)?;
     check_refused(&mut channel, &program)?;
@@ -91,7 +68,7 @@ fn told(devices: &Devices) -> TestResult {
     only_ours()?;
     let statistics = Statistics::of(devices.first())?;
     let mut channel = devices.open()?;
-    let _limit = Limited::begin()?;
+    let _limit = Limited::begin(LIMIT)?;
     let program = program(SENSE_ID)?;
     let guest = map(&mut channel, &program)?;
     let counted = growth(
@@ -105,73 +82,6 @@ fn told(devices: &Devices) -> TestResult {
     )?;
     check_eq("shortages, EBUSY, starts", counted, vec![3, 3, 0])?;
     guest.unmap(channel.device_mut()).map_err(Into::into)
-}
-
-/// A cgroup with this process in it, for as long as the value lives.
-struct Cgroup;
-
-impl Cgroup {
-    const ROOT: &'static str = "/sys/fs/cgroup";
-    const PATH: &'static str = "/sys/fs/cgroup/user";
-
-    /// Makes the cgroup. The case is skipped on a kernel that charges no memory.
-    fn enter() -> TestResult<Self> {
-        if !Path::new(Self::ROOT).exists() {
-            return Err(skip("this kernel has no cgroups"));
-        }
-        if !Path::new(Self::ROOT).join("cgroup.procs").exists() {
-            let mount = ["-t", "cgroup2", "none", Self::ROOT];
-            let mounted = Command::new("mount").args(mount).status()?;
-            check(mounted.success(), "no cgroups can be mounted")?;
-        }
-        fs::write(format!("{}/cgroup.subtree_control", Self::ROOT), "+memory")
-            .map_err(|_| skip("this kernel charges no memory"))?;
-        // A case that has died has left it.
-        let _ = fs::remove_dir(Self::PATH);
-        fs::create_dir(Self::PATH)?;
-        let cgroup = Self;
-        cgroup.set("cgroup.procs", "0")?;
-        Ok(cgroup)
-    }
-
-    fn set(&self, file: &str, value: &str) -> TestResult {
-        Ok(fs::write(format!("{}/{file}", Self::PATH), value)?)
-    }
-
-    /// Lets the cgroup have so many bytes more than it has.
-    fn leave_room(&self, bytes: u64) -> TestResult {
-        let now = fs::read_to_string(format!("{}/memory.current", Self::PATH))?;
-        let now: u64 = now
-            .trim()
-            .parse()
-            .map_err(|_| "no memory is counted".to_owned())?;
-        self.set("memory.max", &(now + bytes).to_string())
-    }
-
-    /// Returns the KiB of kernel memory that are charged to it.
-    fn kernel_memory(&self) -> TestResult<u64> {
-        let stat = fs::read_to_string(format!("{}/memory.stat", Self::PATH))?;
-        let kernel = stat.lines().find_map(|line| line.strip_prefix("kernel "));
-        let bytes: Option<u64> = kernel.and_then(|bytes| bytes.parse().ok());
-        Ok(bytes.ok_or("no kernel memory is counted".to_owned())? / 1024)
-    }
-
-    fn check_nobody_killed(&self) -> TestResult {
-        let events = fs::read_to_string(format!("{}/memory.events", Self::PATH))?;
-        check(
-            events.contains("oom_kill 0"),
-            format!("somebody was killed for the memory: {events}"),
-        )
-    }
-}
-
-impl Drop for Cgroup {
-    fn drop(&mut self) {
-        // A cgroup that cannot be removed has no limit at least.
-        let _ = self.set("memory.max", "max");
-        let _ = fs::write(format!("{}/cgroup.procs", Self::ROOT), "0");
-        let _ = fs::remove_dir(Self::PATH);
-    }
 }
 
 /// A program with much to be translated: 16 words of lists for each CCW.
@@ -199,20 +109,10 @@ fn memory_limit(devices: &Devices) -> TestResult {
     check_usable(&mut channel)
 }
 
-/// The most CCWs of a program.
-const MOST_CCWS: usize = 4096;
-
-/// The most KiB of the tables and the arena of a device after that program, which has half of the
-/// IDAWs of the largest one (docs/performance.md, "Memory").
-const MOST_MEMORY: u64 = 10 * 1024;
-
-/// The KiB that the kernel has for an open device besides, and may not have given back yet.
-const SLACK: u64 = 256;
-
 fn charged(devices: &Devices) -> TestResult {
     only_ours()?;
     let cgroup = Cgroup::enter()?;
-    let program = large(MOST_CCWS)?;
+    let program = largest()?;
     let before = cgroup.kernel_memory()?;
     let mut channel = devices.open()?;
     let guest = map(&mut channel, &program)?;
@@ -223,12 +123,7 @@ fn charged(devices: &Devices) -> TestResult {
     )?;
     channel.start(program.orb)?;
     expect_end(&mut channel)?;
-    let grown = cgroup.kernel_memory()?.saturating_sub(open);
-    // What is too small for a program becomes four times as large.
-    check(
-        (MOST_MEMORY / 4..=MOST_MEMORY).contains(&grown),
-        format!("{grown} KiB more after the program"),
-    )?;
+    check_largest(cgroup.kernel_memory()?.saturating_sub(open), 1)?;
     guest.unmap(channel.device_mut())?;
     drop(channel);
     let end = Instant::now() + TIMEOUT;
@@ -268,7 +163,7 @@ fn tape(devices: &Devices) -> TestResult {
     let mut tape = devices.open_named("tape")?;
     run_text(&mut tape, BLOCKS)?;
 
-    let limit = Limited::begin()?;
+    let limit = Limited::begin(LIMIT)?;
     let read = program(READ_FIRST)?;
     let guest = map(&mut tape, &read)?;
     check_refused(&mut tape, &read)?;
