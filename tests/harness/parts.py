@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 from . import (
     build, conformance, demo, headers_package, in_tree, install, l1, links, linux_on_dasd, many_devices, packages,
-    scenario, shutdown, table,
+    scenario, shutdown, steps, table,
 )  # fmt: skip
 from .l1 import keep
 from .paths import BUILD, TOP
@@ -101,11 +101,15 @@ def storms(backend):
 
 def attentions():
     """A million programs among attentions: each has one end, on our driver and on the C driver."""
+    step = steps.Steps(len(build.FOR_L1) + 1)
+    # Without lockdep it takes minutes, and not hours.
+    build.build(step, build.FOR_L1, "bench")
+    step("L1: a million programs on each driver")
     share, results = l1.share("share-attentions"), BUILD / "results-attentions"
     for path in results.glob("*.ktap"):
         path.unlink()
     job = ["env", "ONLY=container", "ATTENTION_ROUNDS=100", "sh", "l1/conformance", "rust c", "storm of attentions"]
-    good = l1.run("attentions", share, 14400, job, silence=7200)
+    good = l1.run("attentions", share, 14400, job, "bench", silence=7200)
     keep(share, results, "*.ktap")
     return good
 

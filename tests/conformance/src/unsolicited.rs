@@ -10,16 +10,10 @@ use std::{
     }, //
 };
 
-use ccw::{
-    channel::Channel,
-    program::Program, //
-};
-use ccwchain::{
-    irb::Irb,
-    scsw::{
-        DeviceStatus,
-        FunctionControl, //
-    }, //
+use ccw::channel::Channel;
+use ccwchain::scsw::{
+    DeviceStatus,
+    FunctionControl, //
 };
 
 use crate::{
@@ -30,6 +24,7 @@ use crate::{
 };
 
 mod full_queue;
+mod storm;
 mod typist;
 
 pub(crate) use typist::read_all;
@@ -70,9 +65,8 @@ pub(crate) fn cases() -> Vec<Case> {
         "status that does not fit is added to the last of its kind" => full_queue::accumulated;
         "a program can be started and ends behind attentions" => full_queue::start_behind;
         "a full queue lets a suspended program be halted" => full_queue::halt_with_full_queue;
-        "starts in a storm of attentions have one end each" => |devices| {
-            (0..machine::attention_rounds()).try_for_each(|_| storm(devices))
-        }, slow(180 * u64::from(machine::attention_rounds()));
+        "starts in a storm of attentions have one end each" =>
+            storm::storms, slow(180 * u64::from(machine::attention_rounds()));
     }
 }
 
@@ -340,59 +334,4 @@ fn other_device(devices: &Devices) -> TestResult {
     typist.press_and_take()?;
     check(!other.wait_signal(SILENCE)?, "the other one is signalled")?;
     typist.done()
-}
-
-/// Starts, each of which has one end, while somebody types; only status may keep one waiting.
-fn storm(devices: &Devices) -> TestResult {
-    let Typist { host, mut channel } = Typist::new(devices)?;
-    let nop = program("ccw nop")?;
-    let guest = map(&mut channel, &nop)?;
-    let mut pressed = 0;
-    let press = || {
-        // The terminal holds what was typed until all is over.
-        if pressed < 900 {
-            host.type_in(&[ENTER])?;
-            pressed += 1;
-        }
-        Ok(())
-    };
-    let (attentions, _) = beside(press, || {
-        starts(&mut channel, &nop, machine::rounds(10_000))
-    })?;
-    let late = take_rest(&mut channel)?.len();
-    // QEMU keeps no attention that comes while the subchannel has status.
-    check(
-        (1..=pressed).contains(&(attentions + late)),
-        format!("{pressed} attentions given, {attentions} and then {late} came"),
-    )?;
-    guest.unmap(channel.device_mut())?;
-    Typist { host, channel }.done()
-}
-
-/// Starts programs; returns how many attentions came in the meantime.
-fn starts(channel: &mut Channel, program: &Program, count: u32) -> TestResult<usize> {
-    let mut attentions = 0;
-    for i in 0..count {
-        let end = Instant::now() + TIMEOUT;
-        while !start_unless_busy(channel, program).map_err(|error| format!("start {i}: {error}"))? {
-            // An attention that the host is about to take is in the way.
-            let irb = channel.wait(TIMEOUT)?;
-            let is_attention = irb.is_some_and(|irb| !irb.scsw().is_solicited());
-            check(
-                is_attention && Instant::now() < end,
-                format!("start {i} is busy without an attention"),
-            )?;
-            attentions += 1;
-        }
-        let mut others = Vec::new();
-        let irb = channel.wait_end(TIMEOUT, &mut others)?;
-        check(irb.is_some(), format!("start {i} has no end"))?;
-        let is_attention = |irb: &Irb| !irb.scsw().is_solicited();
-        check(
-            others.iter().all(is_attention),
-            format!("start {i} has more than one end"),
-        )?;
-        attentions += others.len();
-    }
-    Ok(attentions)
 }
