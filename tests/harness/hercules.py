@@ -43,14 +43,16 @@ PANRATE SLOW
 # Without these its processors have niceness 15, and hardly run beside other work.
 CPUPRIO 0
 DEVPRIO 0
+# With a delay, in microseconds, no device executes a program within START SUBCHANNEL, where one
+# without an end would stop the machine.  Tapes have no option for that.
+IODELAY 1
 # 1403 and 3505 answer SENSE ID, too.
 LEGACYSENSEID ENABLE
 0009 3215-C {prefix} noprompt
 000C 3505 {images}/cards.txt ascii eof
 000E 1403 {images}/printer.txt
-# I/O within START SUBCHANNEL would have endless programs stop the machine.
-0120 3390 {images}/disk.ckd nosyncio
-0121 3390 {images}/linux.ckd nosyncio
+0120 3390 {images}/disk.ckd
+0121 3390 {images}/linux.ckd
 0580 3490 {folder}/results.aws
 0581 3490 {images}/tape.aws
 """
@@ -89,7 +91,7 @@ class Hercules:
                 configuration.write(f"SHRDPORT {port}\n")
             configuration.write(CONFIGURATION.format(images=images, folder=folder, prefix=PREFIX))
             for number in options.disks:
-                configuration.write(f"{number} 3390 {images}/{number}.ckd nosyncio\n")
+                configuration.write(f"{number} 3390 {images}/{number}.ckd\n")
         self._own = open(f"{options.log}.hercules", "w", encoding="utf-8")  # noqa: SIM115
         self.process = subprocess.Popen(
             ["hercules", "-f", f"{folder}/x.cnf", "EXTERNALGUI"],
