@@ -20,6 +20,7 @@ use crate::{
         ProgramGroup, //
     },
     contended,
+    corpus,
     fixtures::*,
     host,
     lifecycle,
@@ -61,6 +62,7 @@ pub(crate) const GROUPS: &[Group] = &[
     ("sense", One, sense::cases),
     ("shortage", Both, shortage::hercules_cases),
     ("tool", Both, tool::hercules_cases),
+    ("corpus", Both, corpus::hercules_cases),
 ];
 
 /// Programs that are cases, on the first disk.

@@ -4,7 +4,10 @@
 
 use std::{
     io,
-    time::Duration, //
+    time::{
+        Duration,
+        Instant, //
+    }, //
 };
 
 use ccw::{
@@ -20,16 +23,25 @@ use ccwchain::{
         Orb, //
     },
     scsw::{
+        ActivityControl,
         DeviceStatus,
         FunctionControl,
+        StatusControl,
         SubchannelStatus, //
     }, //
 };
-use model::fuzz::HostileGuest;
+use model::{
+    channel::{
+        Device,
+        Script, //
+    },
+    fuzz::HostileGuest, //
+};
 
 use crate::{
     fixtures::*,
-    guest::Guest, //
+    guest::Guest,
+    machine, //
 };
 
 /// The contents of marked pages.
@@ -38,8 +50,28 @@ pub(super) const MARK: [u8; 16] = *b"Not for channels";
 /// The addresses by which marked pages are named. No input maps anything there.
 const MARKED: u64 = 0x4000_0000;
 
-/// The time after which a program is ended that has not ended.
+/// The time after which a program is ended that is suspended or has no end.
 const PATIENCE: Duration = Duration::from_millis(100);
+
+/// The time that a program may take which must end or be suspended. It can wait 64 times until the
+/// driver has translated its rest.
+const LONGEST: Duration = Duration::from_secs(20);
+
+/// The maximum number of clears that end a program.
+const CLEARS: usize = 3;
+
+/// Writes two blocks to the tape, which then stands before the first.
+const LOAD: &str = "\
+area none at 0x20000 size 1
+area block at 0x21000 size 8K
+     ccw  rewind,none,cc|sli,1
+     ccw  write,block,cc
+     ccw  write,block,cc
+     ccw  rewind,none,sli,1";
+
+/// The address and the length of such a block.
+const BLOCK: u64 = 0x2_1000;
+const BLOCK_LEN: usize = 0x2000;
 
 /// The outcome of a program.
 pub(super) enum Outcome {
@@ -47,7 +79,7 @@ pub(super) enum Outcome {
     Refused,
     /// It has ended with this status.
     Ended(Irb),
-    /// It was ended by CLEAR SUBCHANNEL.
+    /// It was ended by HALT SUBCHANNEL or CLEAR SUBCHANNEL.
     Stopped,
 }
 
@@ -55,14 +87,18 @@ pub(super) enum Outcome {
 pub(super) struct Replay {
     channel: Channel,
     nop: Program,
+    /// Writes the data that the device returns to it, if it is a tape.
+    load: Option<Program>,
     is_virtio: bool,
 }
 
 impl Replay {
     pub(super) fn new(devices: &Devices, name: &str) -> TestResult<Self> {
+        let load = (name == "tape").then(|| program(LOAD)).transpose()?;
         Ok(Self {
             channel: devices.open_named(name)?,
             nop: program("ccw nop")?,
+            load,
             is_virtio: name == "rng",
         })
     }
@@ -78,6 +114,7 @@ impl Replay {
     }
 
     fn run_with(&mut self, input: &HostileGuest, mark_at: Option<u64>) -> TestResult<Outcome> {
+        self.load(&input.input)?;
         let before = pinned()?;
         let guest = self.lay_out(input)?;
         let device = self.channel.device();
@@ -88,9 +125,9 @@ impl Replay {
             device.map(at, guest.memory(1), Access::ReadWrite)?;
         }
 
-        let orb = input.orb.with_lpm(0xff);
+        let orb = for_machine(input.orb);
         let outcome = match is_started(orb, &self.channel.start(orb))? {
-            true => self.end()?,
+            true => self.end(input, &guest)?,
             false => Outcome::Refused,
         };
         let device = self.channel.device();
@@ -104,6 +141,20 @@ impl Replay {
         self.run_nop()?;
         guest.check()?;
         Ok(outcome)
+    }
+
+    /// Has the tape return the data that the device of the input returns.
+    fn load(&mut self, data: &[u8]) -> TestResult {
+        let Some(load) = &self.load else {
+            return Ok(());
+        };
+        let memory = map(&mut self.channel, load)?;
+        let mut script = Script::new(&[]).with_input(data);
+        let block: Vec<_> = (0..BLOCK_LEN).map(|_| script.byte()).collect();
+        memory.write(BLOCK, &block);
+        start_soon(&self.channel, load)?;
+        check_good(wait_end(&mut self.channel)?)?;
+        Ok(memory.unmap(self.channel.device_mut())?)
     }
 
     /// Makes the memory of a guest. Each of its pages is followed by a marked page, of which the
@@ -127,19 +178,66 @@ impl Replay {
         Ok(guest)
     }
 
-    /// Waits for the end of the program, and ends it if it takes too long: it is suspended, of which
-    /// the channel of QEMU does not tell.
-    fn end(&mut self) -> TestResult<Outcome> {
-        let others = &mut Vec::new();
-        if let Some(irb) = self.channel.wait_end(PATIENCE, others)? {
-            return Ok(Outcome::Ended(irb));
+    /// Waits for the end of the program, and ends it if it is suspended or has no end.
+    fn end(&mut self, input: &HostileGuest, guest: &Guest) -> TestResult<Outcome> {
+        // The channel of QEMU does not tell of a suspended program.
+        let must_end = machine::is_hercules() && !input.may_loop();
+        let end = Instant::now() + if must_end { LONGEST } else { PATIENCE };
+        let mut responses = input.responses.iter();
+        // A program can interrupt all the time.
+        while Instant::now() < end {
+            let left = end.saturating_duration_since(Instant::now());
+            let Some(irb) = self.channel.wait(left)? else {
+                break;
+            };
+            let scsw = irb.scsw();
+            if scsw.ends_start() {
+                return Ok(Outcome::Ended(irb));
+            }
+            if scsw.actl().contains(ActivityControl::SUSPENDED) {
+                // In Hercules, CLEAR SUBCHANNEL alone leaves the thread of a suspended program, which
+                // takes a later resumption for its own.
+                let is_halted = self.is_ended_by(HALT, FunctionControl::HALT)?;
+                check(is_halted, "a halt does not end the suspended program")?;
+                self.clear()?;
+                return Ok(Outcome::Stopped);
+            }
+            if scsw.subchannel_status().contains(SubchannelStatus::PCI) {
+                if let Some((address, bytes)) = responses.next() {
+                    guest.store(*address, bytes);
+                }
+            }
         }
-        clear(&self.channel)?;
-        // Status that comes before can be that of its end.
-        let is_clear = |irb: &Irb| irb.scsw().fctl().contains(FunctionControl::CLEAR);
-        let cleared = self.channel.wait_until(TIMEOUT, others, is_clear)?;
-        check(cleared.is_some(), "the program cannot be ended")?;
+        check(!must_end, "the program neither ends nor is suspended")?;
+        self.clear()?;
         Ok(Outcome::Stopped)
+    }
+
+    /// Ends the program by CLEAR SUBCHANNEL.
+    fn clear(&mut self) -> TestResult {
+        for _ in 0..CLEARS {
+            if self.is_ended_by(CLEAR, FunctionControl::CLEAR)? {
+                return Ok(());
+            }
+            // In Hercules, TEST SUBCHANNEL stores a PCI that is pending when the program is cleared,
+            // and the status of the clear stays pending without an interruption.
+            let stctl = Schib::read(&self.channel)?.scsw().stctl();
+            check(
+                stctl.contains(StatusControl::PENDING),
+                "a clear does not end the program",
+            )?;
+        }
+        Err(format!("the status of {CLEARS} clears is pending").into())
+    }
+
+    /// Requests a function. Returns `false` if its status does not come. Status that comes before can
+    /// be that of the end of the program.
+    fn is_ended_by(&mut self, request: u32, function: FunctionControl) -> TestResult<bool> {
+        command(&self.channel, request)?;
+        let others = &mut Vec::new();
+        let is_done = |irb: &Irb| irb.scsw().fctl().contains(function);
+        let status = self.channel.wait_until(TIMEOUT, others, is_done)?;
+        Ok(status.is_some())
     }
 
     fn run_nop(&mut self) -> TestResult {
@@ -155,6 +253,18 @@ impl Replay {
 /// Returns the numbers of the ranges that are mapped: every other one is a marked page.
 fn mapped(input: &HostileGuest) -> impl Iterator<Item = u8> {
     (0..).step_by(2).take(input.pages.len())
+}
+
+/// Returns an ORB for a start on any path of a device of this machine.
+fn for_machine(orb: Orb) -> Orb {
+    // Hercules does not clear a program that was suspended without an interruption. When the initial
+    // status and a PCI are pending together, the status that ends the program gives no interruption.
+    let unusable = Flags::SUPPRESS_SUSPENDED.union(Flags::INITIAL_STATUS);
+    let flags = match machine::is_hercules() {
+        true => orb.flags().difference(unusable),
+        false => orb.flags(),
+    };
+    orb.with_flags(flags).with_lpm(0xff)
 }
 
 /// Returns whether a program was started on a device that nobody else uses. Checks that it was

@@ -111,6 +111,7 @@ impl Case {
             pages: mapped
                 .map(|(address, access, bytes)| GuestPage::new(address, access, bytes))
                 .collect(),
+            ..HostileGuest::default()
         }
     }
 

@@ -29,6 +29,10 @@ pub struct HostileGuest {
     pub orb: Orb,
     /// The pages that are mapped for the device.
     pub pages: Vec<GuestPage>,
+    /// The first data that the device returns.
+    pub input: Vec<u8>,
+    /// What the guest stores at each program-controlled interruption, one after the other.
+    pub responses: Vec<(u64, Vec<u8>)>,
 }
 
 /// A page that is mapped for the device.
@@ -62,6 +66,8 @@ impl HostileGuest {
             pages: memory
                 .map(|(address, access, bytes)| GuestPage::new(address, access, &bytes))
                 .collect(),
+            input: case.input.clone(),
+            responses: case.responses.clone(),
         }
     }
 
