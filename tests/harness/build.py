@@ -49,8 +49,8 @@ APPLETS = "basename cat dirname dmesg grep kill ls mount pidof readlink reboot s
 
 
 def build(step, what, kernel="plain"):
-    """Build each of these, as a step."""
-    with steps.lock_cache():
+    """Build each of these, as a step.  Parts of one run have the lock of the cache together."""
+    with steps.lock_cache(), steps.locked(BUILD / "build.lock", "another part of this run"):
         for name in what:
             step(TITLES[name])
             one(name, kernel)

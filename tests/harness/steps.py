@@ -93,6 +93,18 @@ def run(name, work, **settings):
 
 
 @contextlib.contextmanager
+def locked(path, other):
+    """Hold the lock of a file, after the other that has it, if there is one."""
+    with open(path, "a", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"waiting for {other}")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
 def lock_cache():
     """Let no other clone build in the cache, which is given, meanwhile; what is called with the lock held has it
     already."""
@@ -100,12 +112,7 @@ def lock_cache():
     if os.environ.get("cache_is_locked"):
         yield cache
         return
-    with open(cache / "lock", "a", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print(f"waiting for another build that uses {cache}")
-            fcntl.flock(file, fcntl.LOCK_EX)
+    with locked(cache / "lock", f"another build that uses {cache}"):
         os.environ["cache_is_locked"] = "1"
         try:
             yield cache

@@ -3,10 +3,14 @@
 
 import contextlib
 import io
+import os
 import sys
+import threading
+import time
 import unittest
+from unittest import mock
 
-from . import coverage, steps
+from . import build, coverage, steps
 from .in_folder import InFolder
 
 
@@ -35,6 +39,26 @@ class Watched(InFolder):
         with contextlib.redirect_stderr(io.StringIO()) as said, self.assertRaises(steps.Failed):
             steps.run("it", fail)
         self.assertIn("    error: this\n", said.getvalue())
+
+
+class Built(InFolder):
+    def test_parts_of_one_run_do_not_build_at_the_same_time(self):
+        self.enterContext(mock.patch.dict(os.environ, cache_is_locked="1"))
+        self.enterContext(contextlib.redirect_stdout(io.StringIO()))
+        done = []
+
+        def one(name, _):
+            done.append(name)
+            time.sleep(0.05)
+            done.append(name)
+
+        self.patch(build, BUILD=self.folder, one=one)
+        parts = [threading.Thread(target=build.build, args=(print, build.FOR_L1)) for _ in range(2)]
+        for part in parts:
+            part.start()
+        for part in parts:
+            part.join()
+        self.assertEqual(done, [name for name in build.FOR_L1 for _ in range(2)] * 2)
 
 
 class Lcov(unittest.TestCase):
