@@ -86,7 +86,7 @@ def parser():
     commands.add("differences", differences.write, "write docs/differences.md")
     commands.add(
         "torture", torture.run, "storms on several devices at once", seconds=(int, 1200), seed=(int, None),
-        devices=(int, len(torture.DEVICES)), processors=(int, 4), kasan=(flag, "0"),
+        devices=(int, len(torture.DEVICES)), processors=(int, torture.PROCESSORS), kasan=(flag, "0"),
     )  # fmt: skip
     commands.add(
         "fuzz-device", fuzz_device.run, "fuzz the interface of devices in L1", seconds=(int, 600), seed=(int, None),

@@ -153,7 +153,7 @@ def long_parts():
              results=of_ktap(BUILD / "results-attentions/rust-container.ktap")),
         whole("many-devices", "part", "many-devices"),
         whole("kexec", "part", "kexec"),
-        whole("torture", "torture", "--seconds", "60"),
+        whole("torture", "torture", "--processors", "4", "--seconds", "60"),
         whole("torture-kasan", "torture", "--kasan", "1", "--processors", "2", "--seconds", "60"),
         whole("fuzz-device", "fuzz-device", "--seconds", "60"),
         whole("scenarios-all", "scenario"),

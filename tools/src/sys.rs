@@ -55,6 +55,7 @@ pub use memory::{
 pub use process::{
     kill_group,
     obey_lock_limit,
+    run_as_others,
     run_first,
     run_last,
     run_on,

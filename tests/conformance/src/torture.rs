@@ -10,6 +10,7 @@ use std::{
     sync::{
         atomic::{
             AtomicBool,
+            AtomicU64,
             Ordering, //
         },
         Arc,
@@ -29,6 +30,7 @@ use crate::{
         Counts,
         KernelLog, //
     },
+    random::Random,
     unplug::NoAutoprobe, //
 };
 
@@ -46,6 +48,9 @@ pub(crate) use user::user;
 /// The time between two lines that tell how far it is.
 const PROGRESS: Duration = Duration::from_secs(15);
 
+/// The time for which the same devices are at work.
+const TURN: Duration = Duration::from_secs(10);
+
 /// The time that the host may take for what waits for nobody: the kernel looks through all
 /// subchannels when one comes or goes, which takes long with lockdep on several processors.
 const PATIENCE: Duration = Duration::from_secs(240);
@@ -57,6 +62,8 @@ struct Torture {
     length: Duration,
     /// Set when one device has failed.
     is_stopped: AtomicBool,
+    /// A bit for each device, set if it is at work.
+    at_work: AtomicU64,
     tally: Arc<Tally>,
     host: Mutex<Host>,
     /// Held while a device is unplugged.
@@ -66,6 +73,19 @@ struct Torture {
 impl Torture {
     fn is_over(&self) -> bool {
         self.is_stopped.load(Ordering::Relaxed) || self.begun.elapsed() > self.length
+    }
+
+    fn is_at_work(&self, lane: u64) -> bool {
+        self.at_work.load(Ordering::Relaxed) >> lane & 1 != 0
+    }
+
+    /// Has one to all of the devices work, and the others rest when their users are gone: the fewer
+    /// there are, the more each of them does.
+    fn choose(&self, devices: usize, random: &mut Random) {
+        let count = 1 + random.below(devices as u64);
+        let first = random.below(devices as u64);
+        let chosen = (first..first + count).map(|lane| 1 << (lane % devices as u64));
+        self.at_work.store(chosen.sum(), Ordering::Relaxed);
     }
 }
 
@@ -82,6 +102,7 @@ pub(crate) fn torture(seed: &str, seconds: &str, numbers: &[&str]) -> TestResult
         begun: Instant::now(),
         length: Duration::from_secs(number(seconds)?),
         is_stopped: AtomicBool::new(false),
+        at_work: AtomicU64::new(0),
         tally: Arc::default(),
         host: Mutex::new(Host::new()?),
         unplugging: Mutex::new(()),
@@ -111,9 +132,15 @@ pub(crate) fn torture(seed: &str, seconds: &str, numbers: &[&str]) -> TestResult
                 })
             })
             .collect();
-        let mut told = Instant::now();
+        let (mut told, mut turn) = (Instant::now(), Instant::now());
+        let mut random = Random::new(torture.seed, numbers.len() as u64);
+        torture.choose(numbers.len(), &mut random);
         while !threads.iter().all(|thread| thread.is_finished()) {
             thread::sleep(Duration::from_millis(100));
+            if turn.elapsed() > TURN {
+                turn = Instant::now();
+                torture.choose(numbers.len(), &mut random);
+            }
             if told.elapsed() > PROGRESS {
                 told = Instant::now();
                 let seconds = torture.begun.elapsed().as_secs();

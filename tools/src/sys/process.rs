@@ -9,6 +9,7 @@ use rustix::{
         getrlimit,
         kill_process_group,
         nice,
+        setpriority_process,
         setrlimit,
         Pid,
         Resource,
@@ -37,6 +38,11 @@ pub fn run_last() -> io::Result<()> {
     Ok(nice(19).map(drop)?)
 }
 
+/// Lets another process, which runs last, run as ordinary ones do.
+pub fn run_as_others(process: u32) -> io::Result<()> {
+    Ok(setpriority_process(Some(pid(process)?), 0)?)
+}
+
 /// Lets this process run on one processor only.
 pub fn run_on(cpu: usize) -> io::Result<()> {
     if cpu >= CpuSet::MAX_CPU {
@@ -63,7 +69,10 @@ pub fn set_lock_limit(bytes: Option<u64>) -> io::Result<()> {
 
 /// Kills a group of processes.
 pub fn kill_group(leader: u32) -> io::Result<()> {
-    let group = i32::try_from(leader).ok().and_then(Pid::from_raw);
-    let group = group.ok_or(io::ErrorKind::InvalidInput)?;
-    Ok(kill_process_group(group, Signal::KILL)?)
+    Ok(kill_process_group(pid(leader)?, Signal::KILL)?)
+}
+
+fn pid(number: u32) -> io::Result<Pid> {
+    let pid = i32::try_from(number).ok().and_then(Pid::from_raw);
+    Ok(pid.ok_or(io::ErrorKind::InvalidInput)?)
 }

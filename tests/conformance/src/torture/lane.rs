@@ -43,6 +43,9 @@ use crate::{
     random::Random, //
 };
 
+/// The time after which a device that rests looks whether it is its turn.
+const REST: Duration = Duration::from_millis(50);
+
 /// What the host does while a user is at work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Action {
@@ -73,6 +76,8 @@ pub(super) struct Lane<'a> {
     torture: &'a Torture,
     /// The number of the device, such as `0.0.0042`.
     number: String,
+    /// Its place among the devices.
+    lane: u64,
     random: Random,
     mdev: Mdev,
     subchannel: Subchannel,
@@ -88,6 +93,7 @@ impl<'a> Lane<'a> {
         Ok(Self {
             torture,
             number: number.to_owned(),
+            lane,
             random: Random::new(torture.seed, lane),
             mdev,
             subchannel,
@@ -113,7 +119,10 @@ impl<'a> Lane<'a> {
     /// Tortures the device until the time is over, and then checks that it is as it was.
     pub(super) fn run(mut self) -> TestResult {
         while !self.torture.is_over() {
-            self.round()?;
+            match self.torture.is_at_work(self.lane) {
+                true => self.round()?,
+                false => thread::sleep(REST),
+            }
         }
         self.check_idle()
     }
@@ -151,9 +160,11 @@ impl<'a> Lane<'a> {
             if self.random.below(5) != 0 {
                 user.wait_opened();
             }
-            thread::sleep(Duration::from_millis(self.random.below(600)));
+            thread::sleep(Duration::from_millis(self.random.below(300)));
         }
-        self.count_irbs();
+        if matches!(action, Action::Unbind | Action::Remove | Action::Unplug) {
+            self.count_irbs();
+        }
         match action {
             Action::Wait => return user.wait(),
             Action::Kill => self.torture.tally.count(Event::Kill),
@@ -226,11 +237,10 @@ impl<'a> Lane<'a> {
         let Ok(statistics) = Statistics::of(&self.mdev) else {
             return; // The C driver has none.
         };
-        let irbs = statistics.get("irbs");
-        if let (Ok(irbs), Ok(queued)) = (irbs, statistics.get("irbs_waiting_most")) {
-            self.torture
-                .tally
-                .count_irbs(irbs.saturating_sub(self.irbs), queued);
+        let numbers = statistics.get_all(&["irbs", "irbs_waiting_most"]);
+        if let Ok(&[irbs, queued]) = numbers.as_deref() {
+            let new = irbs.saturating_sub(self.irbs);
+            self.torture.tally.count_irbs(new, queued);
             self.irbs = irbs;
         }
     }
@@ -315,6 +325,7 @@ impl<'a> Lane<'a> {
 
     /// Checks that nothing is left of the users, and gives the device back.
     fn check_idle(mut self) -> TestResult {
+        self.count_irbs();
         self.set_pin_cache(0)?;
         for _ in 0..2 {
             self.start_user(5, Action::Wait)?.wait()?;

@@ -11,11 +11,11 @@ use std::{
         Stdio, //
     },
     sync::{
-        atomic::{
-            AtomicBool,
-            Ordering, //
-        },
-        Arc, //
+        Arc,
+        Condvar,
+        Mutex,
+        MutexGuard,
+        PoisonError, //
     },
     thread::{
         self,
@@ -27,6 +27,8 @@ use std::{
     },
 };
 
+use ccw::sys;
+
 use super::{
     tally::{
         Event,
@@ -35,6 +37,9 @@ use super::{
     PATIENCE, //
 };
 use crate::fixtures::*;
+
+/// The time between two looks at what a user tells: it tells of each program.
+const BETWEEN_READS: Duration = Duration::from_millis(20);
 
 /// Counts the events of which a user tells. Returns what else it says: why it fails.
 fn read(mut out: impl Read, tally: &Tally, told: &Told) -> String {
@@ -46,23 +51,53 @@ fn read(mut out: impl Read, tally: &Tally, told: &Told) -> String {
                 Some(event) if failure.is_empty() => {
                     tally.count(event);
                     match event {
-                        Event::Open => told.has_opened.store(true, Ordering::Release),
-                        Event::NotOpened => told.has_failed.store(true, Ordering::Release),
+                        Event::Open => told.change(|progress| progress.has_opened = true),
+                        Event::NotOpened => told.change(|progress| progress.has_failed = true),
                         _ => {}
                     }
                 }
                 _ => failure.push(byte),
             }
         }
+        thread::sleep(BETWEEN_READS);
     }
+    told.change(|progress| progress.is_silent = true);
     String::from_utf8_lossy(&failure).into_owned()
 }
 
-/// What a user has told of opening the device.
+/// What a user has told of opening the device, and whether it tells no more.
+#[derive(Default)]
+struct Progress {
+    has_opened: bool,
+    has_failed: bool,
+    is_silent: bool,
+}
+
+/// The progress of a user, for those who wait for it.
 #[derive(Default)]
 struct Told {
-    has_opened: AtomicBool,
-    has_failed: AtomicBool,
+    progress: Mutex<Progress>,
+    changed: Condvar,
+}
+
+impl Told {
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Progress)) {
+        change(&mut self.progress());
+        self.changed.notify_all();
+    }
+
+    /// Waits until the progress is such, but not longer than [`PATIENCE`].
+    fn wait_until(&self, is_so: impl Fn(&Progress) -> bool) {
+        let is_not_so = |progress: &mut Progress| !is_so(progress);
+        // Who waits looks at the progress again.
+        let _ = self
+            .changed
+            .wait_timeout_while(self.progress(), PATIENCE, is_not_so);
+    }
 }
 
 /// A user at work: a process of its own.
@@ -100,21 +135,21 @@ impl Process {
 
     /// Returns whether it has opened the device.
     pub(super) fn has_opened(&self) -> bool {
-        self.told.has_opened.load(Ordering::Acquire)
+        self.told.progress().has_opened
     }
 
     /// Waits until it has opened the device, or has failed to.
     pub(super) fn wait_opened(&self) {
-        let end = Instant::now() + PATIENCE;
-        let has_failed = || self.told.has_failed.load(Ordering::Acquire);
-        while !self.has_opened() && !has_failed() && Instant::now() < end {
-            thread::sleep(Duration::from_millis(5));
-        }
+        self.told.wait_until(|progress| {
+            progress.has_opened || progress.has_failed || progress.is_silent
+        });
     }
 
     /// Kills it. If it has ended before, it must have ended well.
     pub(super) fn kill(mut self) -> TestResult {
         if self.child.try_wait()?.is_none() {
+            // What it has open is closed at once, and not when nobody else is at work.
+            sys::run_as_others(self.child.id())?;
             self.child.kill()?;
         }
         self.wait()
@@ -123,6 +158,7 @@ impl Process {
     /// Waits until it is gone.
     pub(super) fn wait(mut self) -> TestResult {
         let end = Instant::now() + PATIENCE;
+        self.told.wait_until(|progress| progress.is_silent);
         let status = loop {
             if let Some(status) = self.child.try_wait()? {
                 break status;
@@ -138,7 +174,7 @@ impl Process {
         let failure = failure.map_err(|_| "a reader has panicked".to_owned())?;
         let failure = failure.unwrap_or_default();
         check(failure.is_empty(), failure)?;
-        let has_failed = self.told.has_failed.load(Ordering::Acquire);
+        let has_failed = self.told.progress().has_failed;
         check(!has_failed || self.may_fail_to_open, "it cannot be opened")?;
         // Without a status it was killed.
         let is_good = status.code().is_none_or(|code| code == 0);

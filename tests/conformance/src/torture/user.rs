@@ -27,6 +27,7 @@ use ccw::{
 use ccwchain::{
     irb::Irb,
     scsw::{
+        DeviceStatus,
         FunctionControl,
         SubchannelStatus, //
     },
@@ -80,8 +81,6 @@ pub(crate) fn user(seed: &str, actions: &str, backend: &str, uuid: &str) -> Test
     let number = |text: &str| -> TestResult<u64> {
         Ok(text.parse().map_err(|_| format!("{text:?} is no number"))?)
     };
-    // Users never rest, and the host must come to its turn between them.
-    sys::run_last()?;
     let backend = backend_of(backend).ok_or_else(|| "no such back end".to_owned())?;
     let Ok(mdev) = Mdev::find(uuid) else {
         return Ok(Event::NotOpened.tell()?);
@@ -89,6 +88,8 @@ pub(crate) fn user(seed: &str, actions: &str, backend: &str, uuid: &str) -> Test
     let Ok(mut user) = User::open(&mdev, backend, number(seed)?) else {
         return Ok(Event::NotOpened.tell()?);
     };
+    // Users never rest, and the host must come to its turn between them.
+    sys::run_last()?;
     for _ in 0..number(actions)? {
         match user.act() {
             Ok(()) => {}
@@ -124,7 +125,7 @@ impl User {
             (4, Self::suspend),
             (2, Self::halt),
             (2, Self::clear),
-            (3, Self::resets),
+            (4, Self::resets),
             (1, Self::query),
             (3, Self::storm),
         ]);
@@ -184,8 +185,11 @@ impl User {
         let scsw = irb.scsw();
         let is_right = match ending {
             Ending::ProgramCheck => scsw.subchannel_status() == SubchannelStatus::PROGRAM_CHECK,
+            // QEMU's 3270 stores an attention in place of the device status of a program whose status
+            // is pending.
             _ => {
-                scsw.device_status().bits() == 0x0c // Channel end and device end.
+                let ended = DeviceStatus::CHANNEL_END.union(DeviceStatus::DEVICE_END);
+                [ended, DeviceStatus::ATTENTION].contains(&scsw.device_status())
                     && scsw.subchannel_status().bits() == 0
             }
         };
