@@ -20,8 +20,11 @@ settle() {
     sleep 1
 }
 
-# KiB that kmalloc and the DMA pools of the channel have given out.
-slab_kib() { awk '/^(dma-)?kmalloc/ { sum += $2 * $4 } END { print int(sum / 1024) }' /proc/slabinfo; }
+# KiB that kmalloc and the DMA pools of the channel have given out, if the kernel tells.
+slab_kib() {
+    [ -e /proc/slabinfo ] || { echo 0 && return; }
+    awk '/^(dma-)?kmalloc/ { sum += $2 * $4 } END { print int(sum / 1024) }' /proc/slabinfo
+}
 free_kib() { awk '/^MemFree:/ { print $2 }' /proc/meminfo; }
 
 # An object is reported when two scans in a row find no pointer to it, and when it
