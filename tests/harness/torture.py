@@ -13,7 +13,7 @@ from .steps import Failed
 USUAL = ("0.0.000a", "0.0.0042", "0.0.0043")
 FURTHER = tuple(f"0.0.{number:04x}" for number in range(0x44, 0x49))
 DEVICES = USUAL + FURTHER
-# Those of L1 that are more than the machine's only wait for each other, with locks held.
+# More processors of L1 than the machine has only wait for each other, with locks held.
 PROCESSORS = min(4, os.cpu_count())
 # What booting, loading the module with its tests, and looking for leaks may take; and a device that is just
 # unplugged as the time is over.

@@ -28,10 +28,10 @@ use lane::{
 };
 use memory::Memory;
 
-/// How often all devices are bound and unbound at once.
+/// The number of times that all devices are bound at once.
 const BINDINGS: u32 = 2;
 
-/// How many programs each device runs while the others do.
+/// The number of programs that each device runs while the others do.
 const PROGRAMS: u32 = 10;
 
 /// A program that needs [`PAGES`] pages for its data.
@@ -49,10 +49,10 @@ const WITHIN_LIMIT: u64 = 4;
 /// The KiB in slabs of a device that is bound, with its mediated device (docs/performance.md).
 const BOUND_KIB: u64 = 48;
 
-/// The KiB that are charged for a device that is open, on the debug kernel, whose objects are larger.
+/// The KiB that are charged for an open device on the debug kernel, whose objects are larger.
 const OPEN_KIB: u64 = 160;
 
-/// Does all of it with the devices of these numbers.
+/// Binds, uses and releases the devices of these numbers.
 pub(crate) fn many_devices(numbers: &[&str]) -> TestResult {
     let before = Counts::take()?;
     let pinned_before = pinned()?;

@@ -65,7 +65,7 @@ fn read(mut out: impl Read, tally: &Tally, told: &Told) -> String {
     String::from_utf8_lossy(&failure).into_owned()
 }
 
-/// What a user has told of opening the device, and whether it tells no more.
+/// The state of a user, as far as it has told of it.
 #[derive(Default)]
 struct Progress {
     has_opened: bool,
@@ -93,7 +93,7 @@ impl Told {
     /// Waits until the progress is such, but not longer than [`PATIENCE`].
     fn wait_until(&self, is_so: impl Fn(&Progress) -> bool) {
         let is_not_so = |progress: &mut Progress| !is_so(progress);
-        // Who waits looks at the progress again.
+        // The caller looks at the progress again.
         let _ = self
             .changed
             .wait_timeout_while(self.progress(), PATIENCE, is_not_so);
@@ -148,7 +148,7 @@ impl Process {
     /// Kills it. If it has ended before, it must have ended well.
     pub(super) fn kill(mut self) -> TestResult {
         if self.child.try_wait()?.is_none() {
-            // What it has open is closed at once, and not when nobody else is at work.
+            // Its files are closed at its priority, and with the lowest that waits for all others.
             sys::run_as_others(self.child.id())?;
             self.child.kill()?;
         }

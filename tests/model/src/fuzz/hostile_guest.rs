@@ -31,7 +31,7 @@ pub struct HostileGuest {
     pub pages: Vec<GuestPage>,
     /// The first data that the device returns.
     pub input: Vec<u8>,
-    /// What the guest stores at each program-controlled interruption, one after the other.
+    /// The stores of the guest, one at each program-controlled interruption: address and bytes.
     pub responses: Vec<(u64, Vec<u8>)>,
 }
 
