@@ -186,7 +186,7 @@ fn limit_pins(lanes: &mut [Lane<'_>], program: &Program) -> TestResult {
 }
 
 /// Checks that no more programs were started than there is room for at the limit. It can be fewer:
-/// those that are refused have taken room for a moment.
+/// those that are refused have pinned pages for a moment, and keep the tables that have grown.
 fn check_limited(what: &str, started: &[bool]) -> TestResult {
     let count = started.iter().filter(|is_started| **is_started).count();
     let refused = started.len() - count;
